@@ -1,0 +1,413 @@
+import type { Collection, UpdateFilter } from 'mongodb';
+import { ConcordError } from '../domain/errors.ts';
+import type { Line, Order } from '../domain/order.ts';
+import { parseOrder, sameContent } from '../domain/order.ts';
+import type { Participant, ParticipantRequest } from '../domain/participant.ts';
+import { policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
+import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../domain/stock.ts';
+import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
+
+/**
+ * One SKU, one document. Invariants, in every state that a reader can see: `available + reserved + sold = received`,
+ * no count below zero, `reserved = Σ holds.quantity`.
+ */
+export interface StockDocument {
+  _id: string;
+  available: number;
+  reserved: number;
+  sold: number;
+  received: number;
+  /** The orders that hold units now. */
+  holds: { orderId: string; quantity: number }[];
+  /**
+   * Tombstones and receipts: effects that an attempt which is still running must not repeat. Dropped once `until` is
+   * past on the database's clock, so the document doesn't grow with the orders that it ever saw.
+   */
+  settled: { id: string; until: Date | null }[];
+}
+
+/** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
+export interface ReservationDocument {
+  _id: string;
+  transaction: string;
+  customerId: string;
+  lines: Line[];
+  /** Prepare attempts that were ever let in; more than one means that another may still be running. */
+  attempts: number;
+  /** True once every line is held: the durable vote yes. */
+  prepared: boolean;
+  decision: 'commit' | 'rollback' | null;
+  /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
+  openedAt?: Date;
+  decidedAt?: Date;
+}
+
+/** A delivery to the warehouse: makes restocking idempotent. */
+export interface ReceiptDocument {
+  _id: string;
+  sku: string;
+  quantity: number;
+  state: 'open' | 'applied';
+  changedAt?: Date;
+}
+
+export interface InventoryCollections {
+  stock: Collection<StockDocument>;
+  reservations: Collection<ReservationDocument>;
+  receipts: Collection<ReceiptDocument>;
+}
+
+/** What the inventory does beside taking part in orders. */
+export interface InventoryDesk {
+  /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
+  receive(receipt: Receipt): Promise<StockLevel>;
+  /** The levels of these SKUs, or of all where the list is empty, sorted by SKU. @throws ConcordError `UnknownSku` */
+  readStock(skus: readonly string[]): Promise<StockLevel[]>;
+}
+
+/**
+ * The inventory's part in an order. Each write changes one document and carries its own precondition; the order's
+ * reservation says how far it is, and every stock document says by itself whether it holds for the order.
+ *
+ * @param attemptLifetime How long a prepare attempt may write, in milliseconds on the database's clock. An attempt
+ *   that was given up but still runs can change nothing after it.
+ */
+export function createInventory(
+  { stock, reservations, receipts }: InventoryCollections,
+  attemptLifetime: number = policies.prepare.attempt,
+): Participant & InventoryDesk {
+  return {
+    async prepare(request) {
+      const order = parseOrder(request.order);
+      const openedAt = await openReservation(request, order);
+      const deadline = after(openedAt, attemptLifetime);
+      for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
+      await recordVote(order);
+    },
+
+    async commit(request) {
+      const order = parseOrder(request.order);
+      const reservation = await decideCommit(request, order);
+      for (const line of order.lines) await sell(reservation, line);
+    },
+
+    async rollback(request) {
+      const order = parseOrder(request.order);
+      const reservation = await decideRollback(request, order);
+      if (reservation !== null) await releaseAll(reservation);
+    },
+
+    async receive(input) {
+      const receipt = parseReceipt(input);
+      const openedAt = await openReceipt(receipt);
+      if (openedAt !== null) await addUnits(receipt, after(openedAt, attemptLifetime));
+      await closeReceipt(receipt);
+      const [level] = await readLevels([receipt.sku]);
+      if (level === undefined) throw new ConcordError('UnknownSku', { sku: receipt.sku });
+      return level;
+    },
+
+    async readStock(input) {
+      const skus = parseSkus(input);
+      const levels = await readLevels(skus);
+      const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
+      if (unknown !== undefined) throw new ConcordError('UnknownSku', { sku: unknown });
+      return levels;
+    },
+  };
+
+  // --- prepare -------------------------------------------------------------------------------------------------
+
+  /** Lets an attempt in, unless the order is decided. Returns the database's time. */
+  async function openReservation({ transaction }: ParticipantRequest, order: Order): Promise<Date> {
+    try {
+      const opened = await reservations.findOneAndUpdate(
+        { ...contentOf(order), decision: null },
+        {
+          $setOnInsert: { prepared: false },
+          $set: { transaction },
+          $inc: { attempts: 1 },
+          $currentDate: { openedAt: true },
+        },
+        { upsert: true, returnDocument: 'after' },
+      );
+      if (opened?.openedAt === undefined) throw attemptExpired(order.orderId);
+      return opened.openedAt;
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      throw await explainNoEntry(transaction, order);
+    }
+  }
+
+  async function explainNoEntry(transaction: string, order: Order): Promise<ConcordError> {
+    const { orderId } = order;
+    const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+    if (found === null) return attemptExpired(orderId);
+    if (!sameContent(order, { orderId, ...found })) return new ConcordError('OrderIdTaken', { orderId });
+    // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
+    if (found.decision === null) return attemptExpired(orderId);
+    if (found.transaction === transaction) return lateArrival(orderId);
+    return new ConcordError('AlreadyDecided', { orderId, status: settledAs[found.decision] });
+  }
+
+  async function hold(
+    orderId: string,
+    { sku, quantity }: Line,
+    openedAt: Date,
+    deadline: Date,
+  ): Promise<void> {
+    const { matchedCount } = await stock.updateOne(
+      {
+        _id: sku,
+        available: { $gte: quantity },
+        'holds.orderId': { $ne: orderId },
+        'settled.id': { $ne: orderId },
+        $expr: { $lt: ['$$NOW', deadline] },
+      },
+      {
+        $inc: { available: -quantity, reserved: quantity },
+        $push: { holds: { orderId, quantity } },
+        // Pruning rides on a write that happens anyway.
+        $pull: { settled: { until: { $ne: null, $lt: openedAt } } },
+      },
+    );
+    if (matchedCount === 0) await explainNoHold(orderId, sku, quantity);
+  }
+
+  /** Returns where the units are held already; throws the reason where they can't be. */
+  async function explainNoHold(orderId: string, sku: string, quantity: number): Promise<void> {
+    const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
+    if (found === null) throw new ConcordError('UnknownSku', { sku });
+    if (found.holds.some((hold) => hold.orderId === orderId)) return;
+    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
+    if (found.available < quantity) {
+      throw new ConcordError('OutOfStock', { sku, requested: quantity, available: found.available });
+    }
+    throw attemptExpired(orderId);
+  }
+
+  async function recordVote({ orderId }: Order): Promise<void> {
+    const filter = { _id: orderId, decision: null };
+    const { matchedCount } = await reservations.updateOne(filter, { $set: { prepared: true } });
+    if (matchedCount === 1) return;
+    // The rollback overtook this attempt; what it may have held in between goes back before it reports.
+    const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+    if (found?.decision === 'rollback') await releaseAll(found);
+    throw lateArrival(orderId);
+  }
+
+  // --- commit and rollback -------------------------------------------------------------------------------------
+
+  /** Makes the decision durable before anything is sold. */
+  async function decideCommit(
+    { transaction }: ParticipantRequest,
+    order: Order,
+  ): Promise<ReservationDocument> {
+    const decided = await reservations.findOneAndUpdate(
+      { ...contentOf(order), decision: null, prepared: true },
+      { $set: { decision: 'commit', transaction }, $currentDate: { decidedAt: true } },
+      { returnDocument: 'after' },
+    );
+    if (decided !== null) return decided;
+    const { orderId } = order;
+    const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
+    if (found?.decision === 'commit') return found;
+    throw violation(orderId, 'commit', found?.decision === 'rollback' ? 'rolled back' : 'not prepared');
+  }
+
+  /** Makes the decision durable before anything is released; null where there is nothing of this transaction's. */
+  async function decideRollback(
+    { transaction }: ParticipantRequest,
+    order: Order,
+  ): Promise<ReservationDocument | null> {
+    const content = contentOf(order);
+    const decided = await reservations.findOneAndUpdate(
+      { ...content, decision: null },
+      { $set: { decision: 'rollback', transaction }, $currentDate: { decidedAt: true } },
+      { returnDocument: 'after' },
+    );
+    if (decided !== null) return decided;
+    // An empty rollback: no prepare was ever let in, and this keeps a late one out.
+    const tombstone = {
+      ...content,
+      transaction,
+      attempts: 0,
+      prepared: false,
+      decision: 'rollback' as const,
+    };
+    if (await insertUnlessPresent(reservations, tombstone)) return null;
+    const { orderId } = order;
+    const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+    if (found === null) throw attemptExpired(orderId);
+    if (!sameContent(order, { orderId, ...found })) return null;
+    if (found.decision === 'rollback') return found;
+    if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
+    if (found.transaction !== transaction) return null;
+    throw violation(orderId, 'rollback', 'committed');
+  }
+
+  async function sell(reservation: ReservationDocument, line: Line): Promise<void> {
+    // No match means that an earlier attempt has sold it: every line was held when the decision was made.
+    const disordered = reservation.attempts > 1;
+    await settleHold(reservation, line, { reserved: -line.quantity, sold: line.quantity }, disordered);
+  }
+
+  async function releaseAll(reservation: ReservationDocument): Promise<void> {
+    if (reservation.attempts === 0) return;
+    // A single attempt that has voted is over; any other may still be running and must find a tombstone.
+    const disordered = !reservation.prepared || reservation.attempts > 1;
+    for (const line of reservation.lines) {
+      const { quantity } = line;
+      const change = { reserved: -quantity, available: quantity };
+      const released = await settleHold(reservation, line, change, disordered);
+      if (!released && disordered) await leaveTombstone(reservation, line);
+    }
+  }
+
+  async function settleHold(
+    reservation: ReservationDocument,
+    { sku, quantity }: Line,
+    change: Partial<Record<'available' | 'reserved' | 'sold', number>>,
+    withTombstone: boolean,
+  ): Promise<boolean> {
+    const { _id: orderId } = reservation;
+    const update: UpdateFilter<StockDocument> = { $inc: change, $pull: { holds: { orderId } } };
+    if (withTombstone) update.$push = { settled: tombstone(reservation) };
+    const { matchedCount } = await stock.updateOne(
+      { _id: sku, holds: { $elemMatch: { orderId, quantity } } },
+      update,
+    );
+    return matchedCount === 1;
+  }
+
+  async function leaveTombstone(reservation: ReservationDocument, { sku }: Line): Promise<void> {
+    await stock.updateOne(
+      { _id: sku, 'settled.id': { $ne: reservation._id } },
+      { $push: { settled: tombstone(reservation) } },
+    );
+  }
+
+  /** Lives longer than any attempt that was let in before the decision. */
+  function tombstone({ _id, decidedAt }: ReservationDocument): { id: string; until: Date | null } {
+    const until = decidedAt === undefined ? null : after(decidedAt, attemptLifetime + TOMBSTONE_MARGIN);
+    return { id: _id, until };
+  }
+
+  // --- the desk ------------------------------------------------------------------------------------------------
+
+  /** Lets a delivery in, and returns the database's time; null where it was applied before. */
+  async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<Date | null> {
+    try {
+      const opened = await receipts.findOneAndUpdate(
+        { _id: receiptId, sku, quantity, state: 'open' },
+        { $currentDate: { changedAt: true } },
+        { upsert: true, returnDocument: 'after' },
+      );
+      if (opened?.changedAt === undefined) throw attemptExpired(receiptId);
+      return opened.changedAt;
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
+      if (found === null) throw attemptExpired(receiptId);
+      if (found.sku !== sku || found.quantity !== quantity) throw receiptIdTaken();
+      if (found.state === 'open') throw attemptExpired(receiptId);
+      return null;
+    }
+  }
+
+  async function addUnits({ receiptId, sku, quantity }: Receipt, deadline: Date): Promise<void> {
+    const marker = { id: receiptMarker(receiptId), until: null };
+    const add = () =>
+      stock.updateOne(
+        {
+          _id: sku,
+          received: { $lte: STOCK_LIMIT - quantity },
+          'settled.id': { $ne: marker.id },
+          $expr: { $lt: ['$$NOW', deadline] },
+        },
+        { $inc: { available: quantity, received: quantity }, $push: { settled: marker } },
+      );
+    if ((await add()).matchedCount === 1) return;
+    if (await insertUnlessPresent(stock, emptyStock(sku))) {
+      if ((await add()).matchedCount === 1) return;
+    }
+    const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
+    if (found?.settled.some(({ id }) => id === marker.id)) return;
+    if (found !== null && found.received > STOCK_LIMIT - quantity) {
+      throw new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT });
+    }
+    throw attemptExpired(receiptId);
+  }
+
+  /** From here on the receipt itself remembers; the marker in the stock document need only outlive running attempts. */
+  async function closeReceipt({ receiptId, sku }: Receipt): Promise<void> {
+    await receipts.updateOne(
+      { _id: receiptId, state: 'open' },
+      { $set: { state: 'applied' }, $currentDate: { changedAt: true } },
+    );
+    const found = await receipts.findOne({ _id: receiptId, state: 'applied' }, READ_COMMITTED);
+    if (found?.changedAt === undefined) throw attemptExpired(receiptId);
+    await stock.updateOne(
+      { _id: sku, 'settled.id': receiptMarker(receiptId) },
+      { $set: { 'settled.$.until': after(found.changedAt, attemptLifetime + TOMBSTONE_MARGIN) } },
+    );
+  }
+
+  async function readLevels(skus: readonly string[]): Promise<StockLevel[]> {
+    const filter = skus.length === 0 ? {} : { _id: { $in: [...skus] } };
+    const fields = { available: 1, reserved: 1, sold: 1, received: 1 } as const;
+    const found = await stock
+      .find(filter, { ...READ_COMMITTED, projection: fields })
+      .sort({ _id: 1 })
+      .toArray();
+    return found.map(({ _id: sku, available, reserved, sold, received }) => ({
+      sku,
+      available,
+      reserved,
+      sold,
+      received,
+    }));
+  }
+}
+
+const settledAs = { commit: 'confirmed', rollback: 'rolled back' } as const;
+
+/** The order as a reservation stores it; in a filter, it finds the reservation of just this content. */
+function contentOf({ orderId, customerId, lines }: Order): {
+  _id: string;
+  customerId: string;
+  lines: Line[];
+} {
+  return { _id: orderId, customerId, lines: [...lines] };
+}
+
+function emptyStock(sku: string): StockDocument {
+  return { _id: sku, available: 0, reserved: 0, sold: 0, received: 0, holds: [], settled: [] };
+}
+
+// A slash is in no identifier, so a receipt is never taken for an order.
+function receiptMarker(receiptId: string): string {
+  return `receipt/${receiptId}`;
+}
+
+function receiptIdTaken(): ConcordError {
+  return new ConcordError('InvalidInput', {
+    problems: [{ field: 'receiptId', fix: 'this id is taken by another delivery; use a new one' }],
+  });
+}
+
+function after(start: Date, milliseconds: number): Date {
+  return new Date(start.getTime() + milliseconds);
+}
+
+function lateArrival(orderId: string): ConcordError {
+  return new ConcordError('LateArrival', { participant: 'inventory', orderId });
+}
+
+function attemptExpired(orderId: string): ConcordError {
+  return new ConcordError('AttemptExpired', { participant: 'inventory', orderId });
+}
+
+function violation(orderId: string, asked: string, found: string): ConcordError {
+  return new ConcordError('ProtocolViolation', { participant: 'inventory', orderId, asked, found });
+}

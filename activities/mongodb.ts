@@ -1,0 +1,52 @@
+import {
+  type Collection,
+  type Document,
+  MongoClient,
+  MongoServerError,
+  type OptionalUnlessRequiredId,
+} from 'mongodb';
+
+/**
+ * Reads that decide something read only what can't be lost any more: with a weaker read, a failover could undo the
+ * write of an earlier attempt after its successor had answered "already done".
+ */
+export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
+
+/**
+ * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
+ * It connects on first use, and reconnects by itself.
+ */
+export function createMongoClient(uri: string, applicationName: string): MongoClient {
+  return new MongoClient(uri, {
+    appName: applicationName,
+    writeConcern: { w: 'majority', journal: true },
+    readPreference: 'primary',
+    // An attempt has ten seconds; a server that can't be found in three leaves the rest to the retry policy.
+    serverSelectionTimeoutMS: 3_000,
+    connectTimeoutMS: 3_000,
+    // Longer than an attempt: an answer that comes later serves nobody.
+    socketTimeoutMS: 15_000,
+    maxPoolSize: 50,
+  });
+}
+
+const DUPLICATE_KEY = 11_000;
+
+/** True when the error says that a document of this `_id` is already there. */
+export function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+/** Inserts the document and returns true, or returns false where its `_id` is taken. */
+export async function insertUnlessPresent<Schema extends Document>(
+  collection: Collection<Schema>,
+  document: OptionalUnlessRequiredId<Schema>,
+): Promise<boolean> {
+  try {
+    await collection.insertOne(document);
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,165 @@
+import type { Collection, Filter } from 'mongodb';
+import { ConcordError } from '../domain/errors.ts';
+import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
+import { identifier, parseOrder, sameContent } from '../domain/order.ts';
+import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
+import { parse } from '../domain/validation.ts';
+import { insertUnlessPresent, READ_COMMITTED } from './mongodb.ts';
+
+/** One order, one document: the order service's whole memory of it, and its own tombstone. */
+export interface OrderDocument {
+  _id: string;
+  transaction: string;
+  customerId: string;
+  lines: Line[];
+  status: OrderStatus;
+  reason?: Reason;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/**
+ * The order service's part in an order: a document that is `pending` from prepare until it is settled.
+ *
+ * @param orders The collection that holds the orders; nobody else writes to it.
+ */
+export function createOrders(orders: Collection<OrderDocument>): Participant & OrderReads {
+  return {
+    async prepare(request) {
+      const order = parseOrder(request.order);
+      if (await insertUnlessPresent(orders, newDocument(request, order, 'pending'))) return;
+      const found = await takeOver(request, await read(order.orderId));
+      refuseOtherContent(order, found);
+      if (found.status !== 'pending') throw tooLateToPrepare(request, found);
+    },
+
+    async commit(request) {
+      const { orderId } = parseOrder(request.order);
+      if (await settle(request, { status: 'confirmed' })) return;
+      const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
+      if (found === null) throw violation(orderId, 'commit', 'not prepared');
+      if ((await takeOver(request, found)).status === 'pending')
+        await settle(request, { status: 'confirmed' });
+      else if (found.status !== 'confirmed') throw violation(orderId, 'commit', found.status);
+    },
+
+    async rollback(request) {
+      const order = parseOrder(request.order);
+      const { status, reason } = request;
+      if (await settle(request, { status, reason })) return;
+      // Nothing of ours is pending: prepare never came, and this document keeps it from coming late, or it is settled.
+      if (await insertUnlessPresent(orders, { ...newDocument(request, order, status), reason })) return;
+      const found = await takeOver(request, await read(order.orderId));
+      if (!sameContent(order, toRecord(found))) return; // another order holds this id: nothing here was ever ours
+      if (found.status === 'pending') await settle(request, { status, reason });
+      else refuseOtherOutcome(request, found);
+    },
+
+    async findOrder(input) {
+      const orderId = parse(identifier, input, 'orderId');
+      const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
+      return found === null ? null : toRecord(found);
+    },
+
+    async listOrders(filter) {
+      const { status, customerId, limit } = parseOrderFilter(filter);
+      const query: Filter<OrderDocument> = {
+        ...(status === undefined ? {} : { status }),
+        ...(customerId === undefined ? {} : { customerId }),
+      };
+      const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
+      return (await found.toArray()).map(toRecord);
+    },
+  };
+
+  async function settle(
+    { order, transaction }: ParticipantRequest,
+    outcome: { status: OrderStatus; reason?: Reason },
+  ): Promise<boolean> {
+    const { matchedCount } = await orders.updateOne(
+      { _id: order.orderId, status: 'pending', transaction },
+      { $set: outcome, $currentDate: { updatedAt: true } },
+    );
+    return matchedCount === 1;
+  }
+
+  /** Makes an undecided order of a coordinator that is gone this request's own; returns the document as it then is. */
+  async function takeOver(request: ParticipantRequest, found: OrderDocument): Promise<OrderDocument> {
+    const { order, transaction } = request;
+    if (found.status !== 'pending' || found.transaction === transaction) return found;
+    if (!sameContent(order, toRecord(found))) return found;
+    await orders.updateOne(
+      { _id: found._id, status: 'pending', transaction: found.transaction },
+      { $set: { transaction }, $currentDate: { updatedAt: true } },
+    );
+    return read(found._id);
+  }
+
+  async function read(orderId: string): Promise<OrderDocument> {
+    const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
+    // Another attempt's write may not be durable yet, and what is not durable can't be answered for.
+    if (found === null) throw new ConcordError('AttemptExpired', { participant: 'orders', orderId });
+    return found;
+  }
+}
+
+/** What the order service answers about orders; reads only. */
+export interface OrderReads {
+  /** The order's record, or null where the id is unknown. */
+  findOrder(orderId: string): Promise<OrderRecord | null>;
+  /** The newest orders first. @throws ConcordError `InvalidInput` */
+  listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
+}
+
+function newDocument(request: ParticipantRequest, order: Order, status: OrderStatus): OrderDocument {
+  const createdAt = new Date(request.placedAt);
+  const { transaction } = request;
+  const { orderId, customerId, lines } = order;
+  return {
+    _id: orderId,
+    transaction,
+    customerId,
+    lines: [...lines],
+    status,
+    createdAt,
+    updatedAt: createdAt,
+  };
+}
+
+function refuseOtherContent(order: Order, found: OrderDocument): void {
+  if (!sameContent(order, toRecord(found))) {
+    throw new ConcordError('OrderIdTaken', { orderId: order.orderId });
+  }
+}
+
+function tooLateToPrepare(request: ParticipantRequest, found: OrderDocument): ConcordError {
+  if (found.transaction !== request.transaction) return alreadyDecided(found);
+  return new ConcordError('LateArrival', { participant: 'orders', orderId: found._id });
+}
+
+function refuseOtherOutcome(request: RollbackRequest, found: OrderDocument): void {
+  if (found.transaction !== request.transaction) throw alreadyDecided(found);
+  if (found.status !== request.status) throw violation(found._id, 'rollback', found.status);
+}
+
+function alreadyDecided({ _id: orderId, status, reason }: OrderDocument): ConcordError {
+  return new ConcordError('AlreadyDecided', { orderId, status, ...(reason === undefined ? {} : { reason }) });
+}
+
+function violation(orderId: string, asked: string, found: string): ConcordError {
+  return new ConcordError('ProtocolViolation', { participant: 'orders', orderId, asked, found });
+}
+
+function toRecord(document: OrderDocument): OrderRecord {
+  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt } = document;
+  return {
+    orderId,
+    customerId,
+    lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,335 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Client,
+  Connection,
+  type ConnectionOptions,
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandle,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { ConcordError } from '../domain/errors.ts';
+import {
+  identifier,
+  type Line,
+  type Order,
+  type OrderOutcome,
+  parseOrder,
+  sameContent,
+} from '../domain/order.ts';
+import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import {
+  type PlaceOrderInput,
+  parseCancelRequest,
+  parsePlaceOrderInput,
+  workflowIdOf,
+} from '../domain/place-order.ts';
+import { READ_BUDGET } from '../domain/policies.ts';
+import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
+import { parse } from '../domain/validation.ts';
+import type { readStock, restock } from '../workflows/inventory.ts';
+import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
+import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
+import { translated } from './failures.ts';
+import { firstInput } from './history.ts';
+import { type OrderView, viewOf, viewOfRecord } from './view.ts';
+
+/** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
+export interface NewOrder {
+  readonly orderId?: string;
+  readonly customerId: string;
+  /** 1 to 100 lines; lines of the same SKU are added up. */
+  readonly lines: readonly Line[];
+}
+
+/** `accepted`: the order is durable. `decided`: its outcome is. `final`: every service has recorded it. */
+export type WaitFor = 'accepted' | 'decided' | 'final';
+
+export interface PlaceOptions {
+  /** When to return; `final` by default. */
+  readonly wait?: WaitFor;
+  /** How long participants may take to prepare, in milliseconds; 10 minutes by default. */
+  readonly prepareBudget?: number;
+}
+
+/** What is durable about an order when `place` returns: `pending` where it is accepted and not yet decided. */
+export interface Placed {
+  readonly orderId: string;
+  readonly status: OrderOutcome['status'] | 'pending';
+  readonly reason?: OrderOutcome['reason'];
+  /** True where the order had been placed before, and this call joined it. */
+  readonly joined: boolean;
+}
+
+export interface Cancelled {
+  readonly orderId: string;
+  /** `requested` where the order service is down: the request is durable, and decided when the service is back. */
+  readonly status: OrderOutcome['status'] | 'requested';
+}
+
+export interface ConcordOptions {
+  /** How to reach Temporal; address `localhost:7233` by default. */
+  readonly connection?: ConnectionOptions;
+  /** `default` by default. */
+  readonly namespace?: string;
+}
+
+/**
+ * The client of a running Concord: everything goes through Temporal, so it needs no access to any database.
+ *
+ * Every method throws a {@link ConcordError}: `InvalidInput` before anything is sent; `Unreachable` where Temporal
+ * does not answer, `NoAnswer` where a service's worker does not; refusals as each method says.
+ */
+export class Concord {
+  readonly client: Client;
+  private readonly address: string;
+
+  private constructor(client: Client, address: string) {
+    this.client = client;
+    this.address = address;
+  }
+
+  /** Connects, or throws `Unreachable` within a few seconds. Close it when done. */
+  static async connect({ connection = {}, namespace = 'default' }: ConcordOptions = {}): Promise<Concord> {
+    const address = connection.address ?? 'localhost:7233';
+    return translated(address, async () => {
+      const connected = await Connection.connect({ connectTimeout: CONNECT_TIMEOUT, ...connection });
+      return new Concord(new Client({ connection: connected, namespace }), address);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.client.connection.close();
+  }
+
+  /**
+   * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
+   * cancelled is an answer, not an error.
+   *
+   * @throws ConcordError `OrderIdTaken` where the id belongs to an order with other content; `OrderFailed`.
+   */
+  async place(newOrder: NewOrder, { wait = 'final', prepareBudget }: PlaceOptions = {}): Promise<Placed> {
+    const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
+    const input: PlaceOrderInput = prepareBudget === undefined ? { order } : { order, prepareBudget };
+    parsePlaceOrderInput(input);
+    const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
+    return translated(
+      this.address,
+      async () => {
+        try {
+          return { ...(await this.start(order, input, wait)), joined: false };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return { ...(await this.join(order, wait)), joined: true };
+        }
+      },
+      { unreachableFix: ambiguous, orderId: order.orderId },
+    );
+  }
+
+  /**
+   * Where an order stands.
+   *
+   * @throws ConcordError `UnknownOrder`
+   */
+  async status(orderId: string): Promise<OrderView> {
+    const handle = this.handleOf(orderId);
+    return translated(
+      this.address,
+      async () => {
+        try {
+          return await viewOf(this.client, handle, orderId);
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+          return viewOfRecord(await this.recordOf(orderId));
+        }
+      },
+      { orderId },
+    );
+  }
+
+  /** Yields where an order stands, now and at each change, until it is final. @throws ConcordError `UnknownOrder` */
+  async *watch(orderId: string, { interval = WATCH_INTERVAL } = {}): AsyncGenerator<OrderView, void, void> {
+    let last = '';
+    for (;;) {
+      const view = await this.status(orderId);
+      const seen = JSON.stringify(view);
+      if (seen !== last) yield view;
+      last = seen;
+      if (view.phase === 'final' || view.phase === 'failed') return;
+      await new Promise((resolve) => setTimeout(resolve, interval));
+    }
+  }
+
+  /**
+   * Cancels an order that is not decided yet, and returns once that is decided.
+   *
+   * @throws ConcordError `TooLate` where it is decided, `UnknownOrder`
+   */
+  async cancel(orderId: string, { reason = 'cancelled by the customer' } = {}): Promise<Cancelled> {
+    const handle = this.handleOf(orderId);
+    const request = parseCancelRequest({ reason });
+    return translated(
+      this.address,
+      async () => {
+        try {
+          const decided = await within(
+            ANSWER_TIMEOUT,
+            handle.executeUpdate(cancelUpdate, { args: [request] }),
+          );
+          if (decided !== NOTHING) return { orderId, status: decided.status };
+          // The order service's worker is down. Temporal's own cancel request needs no worker to be durable.
+          await handle.cancel();
+          return { orderId, status: 'requested' as const };
+        } catch (error) {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+          const { status } = await this.status(orderId);
+          throw new ConcordError('TooLate', { orderId, status });
+        }
+      },
+      { orderId },
+    );
+  }
+
+  /** The newest orders first: at most `limit` (20 by default) of a status, of a customer. */
+  async list(filter: OrderFilter = {}): Promise<OrderRecord[]> {
+    parseOrderFilter(filter);
+    return this.ask<typeof listOrders>('orders', 'listOrders', filter);
+  }
+
+  /** The levels of these SKUs, or of all. @throws ConcordError `UnknownSku` */
+  async stock(skus: readonly string[] = []): Promise<StockLevel[]> {
+    parseSkus(skus);
+    return this.ask<typeof readStock>('inventory', 'readStock', skus);
+  }
+
+  /**
+   * Adds a delivery to the stock, once for each receipt id.
+   *
+   * @throws ConcordError `StockLimit`; `NoAnswer` where the inventory is down: then it is accepted, and applied later.
+   */
+  async restock(sku: string, quantity: number, { receiptId = randomUUID() } = {}): Promise<StockLevel> {
+    const receipt = parseReceipt({ receiptId, sku, quantity });
+    return translated(this.address, async () => {
+      const level = await within(ANSWER_TIMEOUT, (await this.startRestock(receipt)).result());
+      if (level !== NOTHING) return level;
+      const fix = `delivery ${receiptId} is accepted, and will be added when its worker is back`;
+      throw new ConcordError('NoAnswer', { service: 'inventory', fix });
+    });
+  }
+
+  private async start(order: Order, input: PlaceOrderInput, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
+    const { orderId } = order;
+    const options = {
+      taskQueue: 'orders',
+      workflowId: workflowIdOf(orderId),
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      args: [input] as [PlaceOrderInput],
+    };
+    if (wait === 'decided') {
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', {
+        ...options,
+        workflowIdConflictPolicy: 'FAIL',
+      });
+      return this.client.workflow.executeUpdateWithStart(decisionUpdate, {
+        startWorkflowOperation,
+        args: [order],
+      });
+    }
+    const handle = await this.client.workflow.start<typeof placeOrder>('placeOrder', options);
+    return wait === 'accepted' ? { orderId, status: 'pending' } : handle.result();
+  }
+
+  private async join(order: Order, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
+    const { orderId } = order;
+    const handle = this.handleOf(orderId);
+    // The history's first event is the truth about what this id stands for, whoever started it.
+    const first = parsePlaceOrderInput(await firstInput(this.client, handle.workflowId));
+    if (!sameContent(first.order, order)) throw new ConcordError('OrderIdTaken', { orderId });
+    const { status } = await handle.describe();
+    if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
+    if (status.name === 'RUNNING' && wait === 'decided') {
+      try {
+        return await handle.executeUpdate(decisionUpdate, { args: [order] });
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
+      }
+    }
+    return handle.result();
+  }
+
+  private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
+    return this.client.workflow.getHandle<typeof placeOrder>(
+      workflowIdOf(parse(identifier, orderId, 'order id')),
+    );
+  }
+
+  /** An order whose history is no longer kept is known to the order service alone. */
+  private async recordOf(orderId: string): Promise<OrderRecord> {
+    const record = await this.ask<typeof findOrder>('orders', 'findOrder', orderId);
+    if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+    return record;
+  }
+
+  private async startRestock(receipt: Receipt): Promise<WorkflowHandle<typeof restock>> {
+    const workflowId = `restock/${receipt.receiptId}`;
+    try {
+      return await this.client.workflow.start<typeof restock>('restock', {
+        taskQueue: 'inventory',
+        workflowId,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        args: [receipt],
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const first = parseReceipt(await firstInput(this.client, workflowId));
+      if (first.sku === receipt.sku && first.quantity === receipt.quantity) {
+        return this.client.workflow.getHandle<typeof restock>(workflowId);
+      }
+      throw new ConcordError('InvalidInput', {
+        problems: [{ field: 'receipt id', fix: 'this id is taken by another delivery; use a new one' }],
+      });
+    }
+  }
+
+  /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
+  private ask<Question extends (argument: never) => Promise<unknown>>(
+    service: 'orders' | 'inventory',
+    question: string,
+    argument: Parameters<Question>[0],
+  ): Promise<Awaited<ReturnType<Question>>> {
+    return translated(
+      this.address,
+      () =>
+        this.client.workflow.execute(question, {
+          taskQueue: service,
+          workflowId: `${question}/${randomUUID()}`,
+          workflowExecutionTimeout: READ_BUDGET + 2_000,
+          args: [argument],
+        }) as Promise<Awaited<ReturnType<Question>>>,
+      { service },
+    );
+  }
+}
+
+const CONNECT_TIMEOUT = '5 seconds';
+/** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
+const ANSWER_TIMEOUT = 10_000;
+/** How often `watch` looks. Milliseconds. */
+const WATCH_INTERVAL = 500;
+
+const NOTHING = Symbol('no answer yet');
+
+async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result | typeof NOTHING> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<typeof NOTHING>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, NOTHING);
+  });
+  try {
+    work.catch(() => {}); // when it fails after the timeout, nobody listens any more
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

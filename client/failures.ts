@@ -1,0 +1,87 @@
+import {
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
+import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
+
+interface Context {
+  /** Which order the call is about. */
+  readonly orderId?: string;
+  /** Which service's worker was to answer. */
+  readonly service?: string;
+  /** What to do where the server did not answer, and the outcome is unknown. */
+  readonly unreachableFix?: string;
+}
+
+/** Runs a call and turns whatever Temporal throws into the typed failure that a user can act on. */
+export async function translated<Result>(
+  address: string,
+  call: () => Promise<Result>,
+  context: Context = {},
+): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translate(error, address, context);
+  }
+}
+
+function translate(error: unknown, address: string, context: Context): unknown {
+  if (error instanceof ConcordError) return error;
+  const refusal = refusalIn(error);
+  if (refusal !== undefined) return refusal;
+  if (isUnreachable(error)) {
+    const fix =
+      context.unreachableFix ?? 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
+    return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
+  }
+  if (error instanceof WorkflowFailedError && context.service !== undefined) {
+    return new ConcordError(
+      'NoAnswer',
+      { service: context.service, fix: noAnswerFix(error) },
+      { cause: error },
+    );
+  }
+  if (error instanceof WorkflowFailedError && context.orderId !== undefined) {
+    const lastError = innermost(error).message;
+    return new ConcordError('OrderFailed', { orderId: context.orderId, lastError }, { cause: error });
+  }
+  return error;
+}
+
+/** The row of the failure table that a workflow, an activity or an update's validator has named. */
+function refusalIn(error: unknown): ConcordError | undefined {
+  if (!(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)) return undefined;
+  const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
+  if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable || !isFailureCode(cause.type))
+    return undefined;
+  // What the participants say to one another is no answer for a user.
+  if (cause.type === 'ProtocolViolation' || cause.type === 'LateArrival') return undefined;
+  const [details] = cause.details ?? [];
+  return new ConcordError(cause.type, details as FailureDetails[typeof cause.type], { cause: error });
+}
+
+// gRPC: 4 is DEADLINE_EXCEEDED, 14 is UNAVAILABLE.
+const UNREACHABLE_CODES = new Set([4, 14]);
+
+function isUnreachable(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  if (isGrpcServiceError(grpc)) return UNREACHABLE_CODES.has(grpc.code);
+  return grpc instanceof Error && grpc.message === 'Failed to connect before the deadline';
+}
+
+function noAnswerFix(error: WorkflowFailedError): string {
+  if (error.cause instanceof TimeoutFailure) return 'start its worker, or see `concord doctor`';
+  return `its worker runs, but fails: ${innermost(error).message}; see \`concord doctor\``;
+}
+
+function innermost(error: Error): Error {
+  let inner = error;
+  while (inner.cause instanceof Error) inner = inner.cause;
+  return inner;
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { parse } from './validation.ts';
+
+/** One SKU and how many units of it. `quantity` is a positive safe integer. */
+export interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** What a customer asks for. The order id is also the idempotency key: the same id is the same order. */
+export interface Order {
+  readonly orderId: string;
+  readonly customerId: string;
+  /** 1 to 100 lines, one per SKU, sorted by SKU. */
+  readonly lines: readonly Line[];
+}
+
+export const finalStatuses = ['confirmed', 'rejected', 'cancelled'] as const;
+export const orderStatuses = ['pending', ...finalStatuses] as const;
+export type FinalStatus = (typeof finalStatuses)[number];
+export type OrderStatus = (typeof orderStatuses)[number];
+
+/** Why an order was not confirmed. `code` is one of `domain/errors.ts`, or `Cancelled`. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** How an order ended. */
+export interface OrderOutcome {
+  readonly orderId: string;
+  readonly status: FinalStatus;
+  readonly reason?: Reason;
+}
+
+const MAXIMUM_LINES = 100;
+
+/**
+ * Plain ASCII only: no look-alikes, no leading `$`, no path separators. An identifier is a value everywhere,
+ * never a key, so dots in it are harmless.
+ */
+export const identifier = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/,
+    'use 1 to 100 ASCII letters, digits and . _ : @ + -, starting with a letter or a digit',
+  );
+
+/** A number of units: a positive safe integer. */
+export const quantity = z
+  .int('use a whole number from 1 to 9007199254740991')
+  .positive('use a whole number from 1 to 9007199254740991');
+
+const orderSchema = z.strictObject({
+  orderId: identifier,
+  customerId: identifier,
+  lines: z
+    .array(z.strictObject({ sku: identifier, quantity }))
+    .min(1, 'give at least one line')
+    .max(MAXIMUM_LINES, `give at most ${MAXIMUM_LINES} lines`),
+});
+
+/**
+ * Checks an order that came from outside and brings it into its one canonical form: lines of the same SKU merged,
+ * sorted by SKU. Two requests for the same thing are then deeply equal.
+ *
+ * @throws ConcordError `InvalidInput`, naming each field and the fix.
+ */
+export function parseOrder(input: unknown): Order {
+  const order = parse(orderSchema, input);
+  return { orderId: order.orderId, customerId: order.customerId, lines: mergeLines(order.lines) };
+}
+
+/** True when both ask for the same thing, so that the second one may join the first. */
+export function sameContent(one: Order, other: Order): boolean {
+  return (
+    one.customerId === other.customerId &&
+    one.lines.length === other.lines.length &&
+    one.lines.every(
+      (line, index) => line.sku === other.lines[index]?.sku && line.quantity === other.lines[index]?.quantity,
+    )
+  );
+}
+
+function mergeLines(lines: readonly Line[]): Line[] {
+  const quantities = new Map<string, number>();
+  for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
+  // A sum of safe integers can leave the safe range, so the merged lines are checked once more.
+  return [...quantities]
+    .map(([sku, total]) => ({ sku, quantity: parse(quantity, total, `lines: quantity of ${sku}`) }))
+    .sort((one, other) => (one.sku < other.sku ? -1 : 1));
+}

@@ -1,0 +1,39 @@
+import type { FinalStatus, Order, Reason } from './order.ts';
+
+/** What the coordinator sends to a participant in every phase. */
+export interface ParticipantRequest {
+  readonly order: Order;
+  /** The coordinator's run: tells its requests from those of an earlier workflow for the same order id. */
+  readonly transaction: string;
+  /** When the coordinator accepted the order, in ISO 8601. */
+  readonly placedAt: string;
+}
+
+/** A rollback also says how the order ends, and why. */
+export interface RollbackRequest extends ParticipantRequest {
+  readonly status: Exclude<FinalStatus, 'confirmed'>;
+  readonly reason: Reason;
+}
+
+/**
+ * A service that takes part in an order. Each method is idempotent and tolerates every order of arrival, because a
+ * timed-out attempt may still be running when its successor, or the rollback, has finished:
+ *
+ * - prepare twice: hold once, answer the same;
+ * - rollback before prepare: succeed, and leave a tombstone;
+ * - prepare after rollback or commit: change nothing and throw `LateArrival`;
+ * - commit twice, rollback twice: settle once, answer the same;
+ * - rollback after commit, commit after rollback, commit before prepare: change nothing and throw `ProtocolViolation`.
+ *
+ * A request of another transaction than the recorded one finds the order either undecided, and takes it over (its
+ * coordinator is gone: Temporal runs one workflow per order id), or decided, and then the recorded decision stands:
+ * prepare throws `AlreadyDecided`.
+ *
+ * Sources: X/Open XA for the phases; the dtm project for empty rollback and suspension.
+ */
+export interface Participant {
+  /** Votes yes by returning; votes no by throwing a failure that is not retryable. */
+  prepare(request: ParticipantRequest): Promise<void>;
+  commit(request: ParticipantRequest): Promise<void>;
+  rollback(request: RollbackRequest): Promise<void>;
+}

@@ -1,0 +1,43 @@
+/**
+ * Every timeout and retry in one table, with the reason for each figure. Milliseconds.
+ *
+ * An attempt is given `attempt` ms before Temporal starts another; the next attempt waits `firstRetry` ms, twice as
+ * long each time, but never longer than `longestRetry`.
+ */
+export const policies = {
+  prepare: {
+    // 100 lines take well under a second; ten are room for a slow database, and how soon a killed worker is noticed.
+    attempt: 10_000,
+    // The server's timers are no finer than about a second, so a shorter first wait would gain nothing.
+    firstRetry: 500,
+    // A customer waits: a service that is back should be noticed within half a minute.
+    longestRetry: 30_000,
+  },
+  settle: {
+    attempt: 10_000,
+    firstRetry: 500,
+    // The decision is final and nobody can be asked, so it is retried without limit, but without hammering a broken service.
+    longestRetry: 60_000,
+  },
+  read: {
+    // A person looks at a terminal: better to fail soon and say why.
+    attempt: 5_000,
+    firstRetry: 500,
+    longestRetry: 2_000,
+  },
+} as const;
+
+/** How long participants may take to prepare, retries included, before their vote counts as no. Milliseconds. */
+export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;
+
+/** The longest prepare budget that an order may ask for: stock must not be held for ever. Milliseconds. */
+export const MAXIMUM_PREPARE_BUDGET = 30 * 24 * 60 * 60_000;
+
+/**
+ * How much longer than an attempt a tombstone lives, for the difference between the clocks of a database's
+ * members (both ends are read from the database, never from a worker). Milliseconds.
+ */
+export const TOMBSTONE_MARGIN = 20_000;
+
+/** How long a read (`stock`, `list`) may take in all before the service counts as not answering. Milliseconds. */
+export const READ_BUDGET = 10_000;

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { identifier, quantity } from './order.ts';
+import { parse } from './validation.ts';
+
+/** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
+export interface StockLevel {
+  readonly sku: string;
+  readonly available: number;
+  readonly reserved: number;
+  readonly sold: number;
+  readonly received: number;
+}
+
+/** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
+export interface Receipt {
+  readonly receiptId: string;
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** No count of a SKU goes above this, so that every sum stays a safe integer. */
+export const STOCK_LIMIT = Number.MAX_SAFE_INTEGER;
+
+const MAXIMUM_SKUS = 1000;
+
+const receiptSchema = z.strictObject({ receiptId: identifier, sku: identifier, quantity });
+const skusSchema = z.array(identifier).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseReceipt(input: unknown): Receipt {
+  return parse(receiptSchema, input);
+}
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseSkus(input: unknown): string[] {
+  return parse(skusSchema, input, 'skus');
+}

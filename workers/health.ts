@@ -1,0 +1,19 @@
+import { createServer, type Server } from 'node:http';
+
+/**
+ * Answers `GET /health` with 200 while `isHealthy` says so, and with 503 otherwise.
+ *
+ * @returns The server; close it to stop.
+ */
+export function serveHealth(
+  { host, port }: { host: string; port: number },
+  isHealthy: () => Promise<boolean>,
+): Server {
+  return createServer(async (request, response) => {
+    if (request.url !== '/health') return void response.writeHead(404).end();
+    const healthy = await isHealthy().catch(() => false);
+    response
+      .writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ healthy }));
+  }).listen(port, host);
+}

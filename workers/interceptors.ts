@@ -1,0 +1,45 @@
+import type { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ActivityInterceptors } from '@temporalio/worker';
+import { ConcordError } from '../domain/errors.ts';
+
+/**
+ * What every activity has in common: a failure says by its class whether it is retried, and each log line says which
+ * order it is about. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
+ */
+export function activityInterceptors(_context: Context): ActivityInterceptors {
+  let orderId: string | undefined;
+  return {
+    inbound: {
+      async execute(input, next) {
+        orderId = orderIdOf(input.args[0]);
+        try {
+          return await next(input);
+        } catch (error) {
+          throw classified(error);
+        }
+      },
+    },
+    outbound: {
+      getLogAttributes: (input, next) => next(orderId === undefined ? input : { ...input, orderId }),
+    },
+  };
+}
+
+function classified(error: unknown): unknown {
+  if (!(error instanceof ConcordError)) return error;
+  return ApplicationFailure.create({
+    type: error.code,
+    message: error.message,
+    nonRetryable: !error.retryable,
+    details: [error.details],
+    cause: error,
+  });
+}
+
+function orderIdOf(argument: unknown): string | undefined {
+  if (typeof argument !== 'object' || argument === null || !('order' in argument)) return undefined;
+  const { order } = argument;
+  if (typeof order !== 'object' || order === null || !('orderId' in order)) return undefined;
+  return typeof order.orderId === 'string' ? order.orderId : undefined;
+}

@@ -1,0 +1,3 @@
+import { runServices } from './run.ts';
+
+await runServices(['orders']);

@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import type { Db } from 'mongodb';
+import { createInventory } from '../activities/inventory.ts';
+import { createOrders } from '../activities/orders.ts';
+
+/** An activity as a worker registers it: by name, over plain JSON. */
+export type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
+
+interface Service {
+  /** The module whose exports are the workflows that this service's worker runs. */
+  readonly workflowsPath: string;
+  /** The activities over this service's own database, under their full names (`inventory.prepare`). */
+  createActivities(database: Db): Activities;
+  /** Creates what queries need; safe to repeat. */
+  prepareDatabase(database: Db): Promise<void>;
+}
+
+/** Each service: its task queue and its database are called like it. */
+export const services = {
+  orders: {
+    workflowsPath: pathOf('../workflows/orders.ts'),
+    createActivities: (database) => withPrefix('orders', createOrders(database.collection('orders'))),
+    async prepareDatabase(database) {
+      const orders = database.collection('orders');
+      await orders.createIndex({ createdAt: -1 });
+      await orders.createIndex({ customerId: 1, createdAt: -1 });
+      await orders.createIndex({ status: 1, createdAt: -1 });
+    },
+  },
+  inventory: {
+    workflowsPath: pathOf('../workflows/inventory.ts'),
+    createActivities: (database) =>
+      withPrefix(
+        'inventory',
+        createInventory({
+          stock: database.collection('stock'),
+          reservations: database.collection('reservations'),
+          receipts: database.collection('receipts'),
+        }),
+      ),
+    // Every access is by `_id`.
+    async prepareDatabase() {},
+  },
+} as const satisfies Record<string, Service>;
+
+export type ServiceName = keyof typeof services;
+
+function withPrefix(prefix: string, methods: object): Activities {
+  return Object.fromEntries(Object.entries(methods).map(([name, method]) => [`${prefix}.${name}`, method]));
+}
+
+function pathOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}

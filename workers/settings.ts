@@ -1,0 +1,53 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import { z } from 'zod';
+import { parse } from '../domain/validation.ts';
+import type { ServiceName } from './services.ts';
+
+export interface WorkerSettings {
+  readonly temporal: { readonly connection: NativeConnectionOptions; readonly namespace: string };
+  /** Each service's own connection string and database. */
+  readonly databases: Readonly<Record<ServiceName, { readonly uri: string; readonly name: string }>>;
+  readonly logLevel: string;
+  /** Where `GET /health` is answered; nowhere by default. */
+  readonly health: { readonly host: string; readonly port: number } | undefined;
+}
+
+const uri = z.string().regex(/^mongodb(\+srv)?:\/\/./, 'use a MongoDB connection string, mongodb://…');
+const database = z.string().regex(/^[A-Za-z0-9_-]{1,63}$/, 'use 1 to 63 letters, digits, - and _');
+
+const environment = z.object({
+  MONGODB_URI: uri.default('mongodb://127.0.0.1:27017'),
+  ORDERS_MONGODB_URI: uri.optional(),
+  INVENTORY_MONGODB_URI: uri.optional(),
+  ORDERS_DATABASE: database.default('orders'),
+  INVENTORY_DATABASE: database.default('inventory'),
+  LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'use trace, debug, info, warn, error or fatal',
+    )
+    .default('info'),
+  HEALTH_HOST: z.string().min(1).default('127.0.0.1'),
+  HEALTH_PORT: z.coerce.number().int().min(1).max(65_535, 'use a port from 1 to 65535').optional(),
+});
+
+/**
+ * Every setting of a worker, from the environment. Temporal's own are read by `@temporalio/envconfig`
+ * (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`, profiles).
+ *
+ * @throws ConcordError `InvalidInput`, naming each variable and the fix.
+ */
+export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
+  const read = parse(environment, variables);
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  return {
+    temporal: { connection: connectionOptions, namespace: namespace ?? 'default' },
+    databases: {
+      orders: { uri: read.ORDERS_MONGODB_URI ?? read.MONGODB_URI, name: read.ORDERS_DATABASE },
+      inventory: { uri: read.INVENTORY_MONGODB_URI ?? read.MONGODB_URI, name: read.INVENTORY_DATABASE },
+    },
+    logLevel: read.LOG_LEVEL,
+    health: read.HEALTH_PORT === undefined ? undefined : { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
+  };
+}

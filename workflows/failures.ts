@@ -1,0 +1,71 @@
+import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../domain/errors.ts';
+import { finalStatuses, type OrderOutcome, type Reason } from '../domain/order.ts';
+
+/** Why a participant's failed prepare makes the order fail, in the words of the failure table. */
+export function reasonOf(error: unknown): Reason {
+  if (isCancellation(error)) return { code: 'Cancelled', message: 'the workflow was cancelled' };
+  if (!(error instanceof ActivityFailure)) throw error;
+  const participant = error.activityType.split('.')[0] ?? error.activityType;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure && cause.nonRetryable && isFailureCode(cause.type)) {
+    return { code: cause.type, message: cause.message, details: detailsOf(cause) };
+  }
+  if (error.retryState === 'TIMEOUT' || cause instanceof TimeoutFailure) {
+    return reason('PrepareTimedOut', { participant, lastError: lastErrorOf(cause) });
+  }
+  return reason('ParticipantFailed', { participant, lastError: lastErrorOf(cause) });
+}
+
+/**
+ * What the order service has on record, where it refused a rollback because an earlier workflow for the same order id
+ * had decided already. Any other failure to roll back is the coordinator's own.
+ */
+export function recordedOutcome(failures: readonly unknown[]): OrderOutcome | undefined {
+  let recorded: OrderOutcome | undefined;
+  for (const failure of failures) {
+    const outcome = alreadyDecided(failure);
+    if (outcome === undefined) throw failure;
+    recorded = outcome;
+  }
+  return recorded;
+}
+
+/** Runs a check of the domain inside a workflow, where only an `ApplicationFailure` means a refusal. */
+export function asWorkflowFailure<Result>(check: () => Result): Result {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof ConcordError)) throw error;
+    throw ApplicationFailure.create({
+      type: error.code,
+      message: error.message,
+      nonRetryable: true,
+      details: [error.details],
+    });
+  }
+}
+
+function alreadyDecided(failure: unknown): OrderOutcome | undefined {
+  const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'AlreadyDecided') return undefined;
+  const { orderId, status, reason } = detailsOf(cause) as FailureDetails['AlreadyDecided'];
+  const recorded = finalStatuses.find((final) => final === status);
+  if (recorded === undefined) return undefined;
+  return { orderId, status: recorded, ...(reason === undefined ? {} : { reason: reason as Reason }) };
+}
+
+function reason<Code extends FailureCode>(code: Code, details: FailureDetails[Code]): Reason {
+  const { message } = new ConcordError(code, details);
+  return { code, message, details: { ...details } };
+}
+
+function detailsOf({ details }: ApplicationFailure): Readonly<Record<string, unknown>> {
+  const [first] = details ?? [];
+  return typeof first === 'object' && first !== null ? { ...first } : {};
+}
+
+function lastErrorOf(cause: Error | undefined): string {
+  const innermost = cause instanceof TimeoutFailure ? (cause.cause ?? cause) : cause;
+  return innermost?.message ?? 'no attempt was made';
+}

@@ -1,0 +1,26 @@
+import { proxyActivities } from '@temporalio/workflow';
+import { READ_BUDGET } from '../domain/policies.ts';
+import type { Receipt, StockLevel } from '../domain/stock.ts';
+import { optionsOf } from './participants.ts';
+
+type Desk = {
+  'inventory.receive'(receipt: Receipt): Promise<StockLevel>;
+  'inventory.readStock'(skus: readonly string[]): Promise<StockLevel[]>;
+};
+
+const desk = proxyActivities<Desk>({ taskQueue: 'inventory', ...optionsOf('settle') });
+const reads = proxyActivities<Desk>({
+  taskQueue: 'inventory',
+  ...optionsOf('read'),
+  scheduleToCloseTimeout: READ_BUDGET,
+});
+
+/** Adds a delivery to the stock, once, even where the inventory is down when it arrives. */
+export function restock(receipt: Receipt): Promise<StockLevel> {
+  return desk['inventory.receive'](receipt);
+}
+
+/** The levels of these SKUs, or of all where the list is empty. */
+export function readStock(skus: readonly string[]): Promise<StockLevel[]> {
+  return reads['inventory.readStock'](skus);
+}

@@ -1,0 +1,43 @@
+import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
+import { policies } from '../domain/policies.ts';
+
+/**
+ * Who takes part in an order: each name is a task queue, and the prefix of the activities that its worker hosts
+ * (`inventory.prepare`, `inventory.commit`, `inventory.rollback`). A new participant is one more name.
+ * They prepare and commit at once, and roll back last to first, so the order's own record closes last.
+ */
+export const participantNames = ['orders', 'inventory'] as const;
+
+/** A participant, bound to one order. */
+export interface BoundParticipant {
+  readonly name: string;
+  prepare(): Promise<void>;
+  commit(): Promise<void>;
+  rollback(outcome: Pick<RollbackRequest, 'status' | 'reason'>): Promise<void>;
+}
+
+/** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
+export function bindParticipants(request: ParticipantRequest, prepareBudget: number): BoundParticipant[] {
+  return participantNames.map((name) => {
+    const call = (phase: keyof Participant, argument: ParticipantRequest, options: ActivityOptions) =>
+      scheduleActivity<void>(`${name}.${phase}`, [argument], { taskQueue: name, ...options });
+    return {
+      name,
+      prepare: () =>
+        call('prepare', request, { ...optionsOf('prepare'), scheduleToCloseTimeout: prepareBudget }),
+      commit: () => call('commit', request, optionsOf('settle')),
+      rollback: (outcome) =>
+        call('rollback', { ...request, ...outcome } as RollbackRequest, optionsOf('settle')),
+    };
+  });
+}
+
+/** The row of the policy table, in Temporal's words. */
+export function optionsOf(kind: keyof typeof policies): ActivityOptions {
+  const { attempt, firstRetry, longestRetry } = policies[kind];
+  return {
+    startToCloseTimeout: attempt,
+    retry: { initialInterval: firstRetry, backoffCoefficient: 2, maximumInterval: longestRetry },
+  };
+}

@@ -1,0 +1,132 @@
+import { allHandlersFinished, CancellationScope, condition, log, setHandler } from '@temporalio/workflow';
+import { ConcordError } from '../domain/errors.ts';
+import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../domain/order.ts';
+import type { RollbackRequest } from '../domain/participant.ts';
+import {
+  type CancelRequest,
+  type OrderProgress,
+  type ParticipantState,
+  type Phase,
+  parseCancelRequest,
+} from '../domain/place-order.ts';
+import { asWorkflowFailure } from './failures.ts';
+import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
+import { participantNames } from './participants.ts';
+
+/** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
+export class Progress {
+  private readonly order: Order;
+  private phase: Phase = 'preparing';
+  private readonly participants: Record<string, ParticipantState> = {};
+  private cancelRequest: CancelRequest | undefined;
+  private decision: OrderOutcome | undefined;
+  private stopVoting: () => void = () => {};
+
+  constructor(order: Order) {
+    this.order = order;
+    for (const name of participantNames) this.participants[name] = 'preparing';
+    setHandler(statusQuery, () => this.snapshot());
+    setHandler(cancelUpdate, (request) => this.cancel(request), {
+      validator: (request) => asWorkflowFailure(() => this.refuseLateCancel(request)),
+    });
+    setHandler(decisionUpdate, () => this.decided(), {
+      validator: (asked) => asWorkflowFailure(() => this.refuseOtherContent(asked)),
+    });
+  }
+
+  /** Says what to do when somebody cancels before the decision. */
+  onCancel(stopVoting: () => void): void {
+    this.stopVoting = stopVoting;
+  }
+
+  /** Takes the decision, once: yes only if nobody refused and nobody has cancelled. */
+  decide(refusal: Reason | undefined): OrderOutcome {
+    const { orderId } = this.order;
+    const reason = this.cancellation(refusal) ?? refusal;
+    if (reason === undefined) this.decision = { orderId, status: 'confirmed' };
+    else this.decision = { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
+    this.phase = this.decision.status === 'confirmed' ? 'committing' : 'rolling-back';
+    log.info('order decided', { orderId, status: this.decision.status, reason: reason?.message });
+    return this.decision;
+  }
+
+  /** The decision, where it is no. */
+  refused(): Pick<RollbackRequest, 'status' | 'reason'> {
+    const { status, reason } = this.decision ?? {};
+    if (status === undefined || status === 'confirmed' || reason === undefined) {
+      throw new Error('nothing is rolled back before the order is refused');
+    }
+    return { status, reason };
+  }
+
+  /** Shows a participant's step while it runs, and how it ended. */
+  async track(
+    participant: { readonly name: string },
+    step: keyof typeof states,
+    work: Promise<void>,
+  ): Promise<void> {
+    const { running, done } = states[step];
+    this.participants[participant.name] = running;
+    try {
+      await work;
+      this.participants[participant.name] = done;
+    } catch (error) {
+      // A rollback may have begun meanwhile: the newer step is the one to show.
+      if (step === 'prepare' && this.participants[participant.name] === running) {
+        this.participants[participant.name] = 'refused';
+      }
+      throw error;
+    }
+  }
+
+  async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
+    this.decision = outcome;
+    this.phase = 'final';
+    await condition(allHandlersFinished);
+    return outcome;
+  }
+
+  private async cancel(request: CancelRequest): Promise<OrderOutcome> {
+    this.cancelRequest ??= request;
+    this.stopVoting();
+    return this.decided();
+  }
+
+  private async decided(): Promise<OrderOutcome> {
+    await condition(() => this.decision !== undefined);
+    return this.decision as OrderOutcome;
+  }
+
+  private cancellation(refusal: Reason | undefined): Reason | undefined {
+    if (this.cancelRequest !== undefined) return { code: 'Cancelled', message: this.cancelRequest.reason };
+    // Temporal's own cancel, from its Web UI or CLI, is a cancel as well.
+    const byTemporal = CancellationScope.current().consideredCancelled || refusal?.code === 'Cancelled';
+    return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
+  }
+
+  private refuseLateCancel(request: unknown): void {
+    parseCancelRequest(request);
+    if (this.decision === undefined) return;
+    throw new ConcordError('TooLate', { orderId: this.order.orderId, status: this.decision.status });
+  }
+
+  private refuseOtherContent(asked: unknown): void {
+    if (sameContent(parseOrder(asked), this.order)) return;
+    throw new ConcordError('OrderIdTaken', { orderId: this.order.orderId });
+  }
+
+  private snapshot(): OrderProgress {
+    return {
+      ...this.order,
+      phase: this.phase,
+      participants: { ...this.participants },
+      ...(this.decision === undefined ? {} : { decision: this.decision }),
+    };
+  }
+}
+
+const states = {
+  prepare: { running: 'preparing', done: 'prepared' },
+  commit: { running: 'committing', done: 'committed' },
+  rollback: { running: 'rolling-back', done: 'rolled-back' },
+} as const;
