@@ -57,6 +57,16 @@ export interface InventoryCollections {
   receipts: Collection<ReceiptDocument>;
 }
 
+export interface InventoryLimits {
+  readonly attemptLifetime: number;
+  readonly tombstoneMargin: number;
+}
+
+const DEFAULT_LIMITS: InventoryLimits = {
+  attemptLifetime: policies.prepare.attempt,
+  tombstoneMargin: TOMBSTONE_MARGIN,
+};
+
 /** What the inventory does beside taking part in orders. */
 export interface InventoryDesk {
   /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
@@ -69,12 +79,13 @@ export interface InventoryDesk {
  * The inventory's part in an order. Each write changes one document and carries its own precondition; the order's
  * reservation says how far it is, and every stock document says by itself whether it holds for the order.
  *
- * @param attemptLifetime How long a prepare attempt may write, in milliseconds on the database's clock. An attempt
- *   that was given up but still runs can change nothing after it.
+ * @param limits `attemptLifetime`: how long a prepare attempt may write; one that was given up but still runs can
+ *   change nothing after it. `tombstoneMargin`: how much longer a tombstone lives. Both in milliseconds, measured on the
+ *   database's clock alone.
  */
 export function createInventory(
   { stock, reservations, receipts }: InventoryCollections,
-  attemptLifetime: number = policies.prepare.attempt,
+  { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_LIMITS,
 ): Participant & InventoryDesk {
   return {
     async prepare(request) {
@@ -289,7 +300,7 @@ export function createInventory(
 
   /** Lives longer than any attempt that was let in before the decision. */
   function tombstone({ _id, decidedAt }: ReservationDocument): { id: string; until: Date | null } {
-    const until = decidedAt === undefined ? null : after(decidedAt, attemptLifetime + TOMBSTONE_MARGIN);
+    const until = decidedAt === undefined ? null : after(decidedAt, attemptLifetime + tombstoneMargin);
     return { id: _id, until };
   }
 
@@ -349,7 +360,7 @@ export function createInventory(
     if (found?.changedAt === undefined) throw attemptExpired(receiptId);
     await stock.updateOne(
       { _id: sku, 'settled.id': receiptMarker(receiptId) },
-      { $set: { 'settled.$.until': after(found.changedAt, attemptLifetime + TOMBSTONE_MARGIN) } },
+      { $set: { 'settled.$.until': after(found.changedAt, attemptLifetime + tombstoneMargin) } },
     );
   }
 

@@ -30,11 +30,11 @@ export function createMongoClient(uri: string, applicationName: string): MongoCl
   });
 }
 
-const DUPLICATE_KEY = 11_000;
-
 /** True when the error says that a document of this `_id` is already there. */
 export function isDuplicateKey(error: unknown): boolean {
-  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+  if (!(error instanceof MongoServerError)) return false;
+  // FerretDB passes on PostgreSQL's own words where an upsert meets a taken `_id`.
+  return error.code === 11_000 || error.message.startsWith('duplicate key value violates unique constraint');
 }
 
 /** Inserts the document and returns true, or returns false where its `_id` is taken. */

@@ -52,7 +52,7 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
       if (await insertUnlessPresent(orders, { ...newDocument(request, order, status), reason })) return;
       const found = await takeOver(request, await read(order.orderId));
       if (!sameContent(order, toRecord(found))) return; // another order holds this id: nothing here was ever ours
-      if (found.status === 'pending') await settle(request, { status, reason });
+      if (found.status === 'pending') await settleNow(request, { status, reason });
       else refuseOtherOutcome(request, found);
     },
 
@@ -84,6 +84,11 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     return matchedCount === 1;
   }
 
+  async function settleNow(...[request, outcome]: Parameters<typeof settle>): Promise<void> {
+    // It was pending a moment ago: whoever came in between is seen by the next attempt.
+    if (!(await settle(request, outcome))) throw attemptExpired(request.order.orderId);
+  }
+
   /** Makes an undecided order of a coordinator that is gone this request's own; returns the document as it then is. */
   async function takeOver(request: ParticipantRequest, found: OrderDocument): Promise<OrderDocument> {
     const { order, transaction } = request;
@@ -99,7 +104,7 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
   async function read(orderId: string): Promise<OrderDocument> {
     const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
     // Another attempt's write may not be durable yet, and what is not durable can't be answered for.
-    if (found === null) throw new ConcordError('AttemptExpired', { participant: 'orders', orderId });
+    if (found === null) throw attemptExpired(orderId);
     return found;
   }
 }
@@ -145,6 +150,10 @@ function refuseOtherOutcome(request: RollbackRequest, found: OrderDocument): voi
 
 function alreadyDecided({ _id: orderId, status, reason }: OrderDocument): ConcordError {
   return new ConcordError('AlreadyDecided', { orderId, status, ...(reason === undefined ? {} : { reason }) });
+}
+
+function attemptExpired(orderId: string): ConcordError {
+  return new ConcordError('AttemptExpired', { participant: 'orders', orderId });
 }
 
 function violation(orderId: string, asked: string, found: string): ConcordError {

@@ -36,29 +36,29 @@ export interface OrderOutcome {
 
 const MAXIMUM_LINES = 100;
 
+const IDENTIFIER_FIX =
+  'use 1 to 100 ASCII letters, digits and . _ : @ + -, starting with a letter or a digit';
+const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
+const LINES_FIX = `give a list of 1 to ${MAXIMUM_LINES} lines`;
+
 /**
  * Plain ASCII only: no look-alikes, no leading `$`, no path separators. An identifier is a value everywhere,
  * never a key, so dots in it are harmless.
  */
 export const identifier = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/,
-    'use 1 to 100 ASCII letters, digits and . _ : @ + -, starting with a letter or a digit',
-  );
+  .string(IDENTIFIER_FIX)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, IDENTIFIER_FIX);
 
 /** A number of units: a positive safe integer. */
-export const quantity = z
-  .int('use a whole number from 1 to 9007199254740991')
-  .positive('use a whole number from 1 to 9007199254740991');
+export const quantity = z.int(QUANTITY_FIX).positive(QUANTITY_FIX);
 
 const orderSchema = z.strictObject({
   orderId: identifier,
   customerId: identifier,
   lines: z
-    .array(z.strictObject({ sku: identifier, quantity }))
-    .min(1, 'give at least one line')
-    .max(MAXIMUM_LINES, `give at most ${MAXIMUM_LINES} lines`),
+    .array(z.strictObject({ sku: identifier, quantity }, 'give a line as { sku, quantity }'), LINES_FIX)
+    .min(1, LINES_FIX)
+    .max(MAXIMUM_LINES, LINES_FIX),
 });
 
 /**

@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const OLDEST_NODE = [20, 19];
+
+/** Makes a fresh clone runnable: checks Node, and installs what package-lock.json names where that isn't there. */
+export function prepareCheckout() {
+  requireNode();
+  if (!isInstalled()) install();
+}
+
+/**
+ * Runs a command of an installed package in this checkout, with this process's own input and output.
+ *
+ * @param {string} entry The script, relative to the checkout.
+ * @param {string[]} args
+ * @returns {number} Its exit code.
+ */
+export function runScript(entry, args) {
+  const { status } = spawnSync(process.execPath, [`${root}${entry}`, ...args], { cwd: root, stdio: 'inherit' });
+  return status ?? 1;
+}
+
+function requireNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [oldestMajor = 0, oldestMinor = 0] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  console.error(`Concord needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
+/** Compares what npm says it has installed with the lockfile, so that a pulled change is noticed too. */
+function isInstalled() {
+  const installedFile = `${root}node_modules/.package-lock.json`;
+  if (!existsSync(installedFile)) return false;
+  const wanted = packagesOf(`${root}package-lock.json`);
+  const installed = packagesOf(installedFile);
+  return Object.entries(wanted).every(
+    ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
+  );
+}
+
+/**
+ * @param {string} file
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
+ */
+function packagesOf(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
+}
+
+function install() {
+  console.error('Installing dependencies with npm ci (once; about a minute) …');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    // npm's own words go to standard error: standard output belongs to the results.
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  });
+  if (status === 0) return;
+  console.error('npm ci failed: check the connection to the npm registry, then run it again.');
+  process.exit(1);
+}

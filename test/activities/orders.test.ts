@@ -1,0 +1,165 @@
+import type { Collection } from 'mongodb';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createOrders, type OrderDocument } from '../../activities/orders.ts';
+import type { FailureCode } from '../../domain/errors.ts';
+import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
+import { sequencesOf } from '../support/sequences.ts';
+
+const lines = [{ sku: 'SKU', quantity: 2 }];
+const otherLines = [{ sku: 'SKU', quantity: 3 }];
+
+let testDatabase: TestDatabase;
+let collection: Collection<OrderDocument>;
+let orders: ReturnType<typeof createOrders>;
+
+beforeAll(async () => {
+  testDatabase = await openDatabase();
+  collection = testDatabase.database.collection('orders');
+  orders = createOrders(collection);
+});
+
+afterAll(() => testDatabase[Symbol.asyncDispose]());
+
+beforeEach(() => collection.deleteMany({}));
+
+const steps = ['prepare', 'commit', 'rollback'] as const;
+type Step = (typeof steps)[number];
+
+/** The promise table for one order, as a table: what each step answers, and where it leads. */
+const promised: Record<string, Record<Step, { answer: 'ok' | FailureCode; next: string }>> = {
+  none: {
+    prepare: { answer: 'ok', next: 'pending' },
+    commit: { answer: 'ProtocolViolation', next: 'none' },
+    rollback: { answer: 'ok', next: 'cancelled' },
+  },
+  pending: {
+    prepare: { answer: 'ok', next: 'pending' },
+    commit: { answer: 'ok', next: 'confirmed' },
+    rollback: { answer: 'ok', next: 'cancelled' },
+  },
+  confirmed: {
+    prepare: { answer: 'LateArrival', next: 'confirmed' },
+    commit: { answer: 'ok', next: 'confirmed' },
+    rollback: { answer: 'ProtocolViolation', next: 'confirmed' },
+  },
+  cancelled: {
+    prepare: { answer: 'LateArrival', next: 'cancelled' },
+    commit: { answer: 'ProtocolViolation', next: 'cancelled' },
+    rollback: { answer: 'ok', next: 'cancelled' },
+  },
+};
+
+function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
+  const request = requestOf(orderId, content, transaction);
+  return answerOf(step === 'rollback' ? orders.rollback(rollbackOf(request)) : orders[step](request));
+}
+
+async function statusOf(orderId: string): Promise<string> {
+  return (await collection.findOne({ _id: orderId }))?.status ?? 'none';
+}
+
+describe('what the order service promises', () => {
+  test('every row of the promise table, in every order of arrival', async () => {
+    for (const sequence of sequencesOf(steps, 4)) {
+      const orderId = sequence.join('.');
+      let state = 'none';
+      for (const step of sequence) {
+        const row = promised[state]?.[step];
+        expect(await send(step, orderId), `${step} when ${state}, in ${orderId}`).toBe(row?.answer);
+        state = row?.next ?? 'none';
+        expect(await statusOf(orderId)).toBe(state);
+      }
+    }
+  });
+
+  test('calls that run at once settle an order once, and tell nobody otherwise', async () => {
+    const orderIds = Array.from({ length: 100 }, (_, index) => `order-${index}`);
+    await Promise.all(
+      orderIds.map(async (orderId) => {
+        const calls = (['prepare', 'commit', 'rollback', 'prepare', 'commit', 'rollback'] as const).map(
+          async (step) => [step, await send(step, orderId)] as const,
+        );
+        const answers = (await Promise.all(calls))
+          .filter(([, answer]) => answer === 'ok')
+          .map(([step]) => step);
+        const settledAs = new Set(answers.filter((step) => step !== 'prepare'));
+        expect(settledAs.size, `${orderId} was told ${answers}`).toBeLessThanOrEqual(1);
+        const status = await statusOf(orderId);
+        if (settledAs.has('commit')) expect(status).toBe('confirmed');
+        if (settledAs.has('rollback')) expect(status).toBe('cancelled');
+      }),
+    );
+  });
+
+  test('an order that is rolled back says how it ended, and why', async () => {
+    const request = requestOf('order', lines);
+    const reason = { code: 'OutOfStock', message: 'SKU is out of stock', details: { sku: 'SKU' } };
+    await orders.rollback({ ...request, status: 'rejected', reason });
+    expect(await orders.findOrder('order')).toMatchObject({
+      status: 'rejected',
+      reason,
+      lines,
+      customerId: 'customer',
+    });
+  });
+});
+
+describe('a second coordinator for the same order id', () => {
+  test('takes over what the first left undecided', async () => {
+    await send('prepare', 'order', 'run-1');
+    expect(await send('prepare', 'order', 'run-2')).toBe('ok');
+    expect(await send('commit', 'order', 'run-2')).toBe('ok');
+    expect(await statusOf('order')).toBe('confirmed');
+  });
+
+  test('is told what the first decided, and changes nothing of it', async () => {
+    await send('prepare', 'order', 'run-1');
+    await send('commit', 'order', 'run-1');
+    expect(await send('prepare', 'order', 'run-2')).toBe('AlreadyDecided');
+    expect(await send('rollback', 'order', 'run-2')).toBe('AlreadyDecided');
+    expect(await statusOf('order')).toBe('confirmed');
+  });
+
+  test('with other content touches nothing of the first', async () => {
+    await send('prepare', 'order', 'run-1');
+    expect(await send('prepare', 'order', 'run-2', otherLines)).toBe('OrderIdTaken');
+    expect(await send('rollback', 'order', 'run-2', otherLines)).toBe('ok');
+    expect(await statusOf('order')).toBe('pending');
+  });
+});
+
+describe('reading orders', () => {
+  test('lists the newest first, by status and customer, up to the limit', async () => {
+    for (const [index, customerId] of ['one', 'two', 'one', 'two', 'one'].entries()) {
+      const order = { orderId: `order-${index}`, customerId, lines };
+      await orders.prepare({ order, transaction: 'run', placedAt: `2026-01-0${index + 1}T00:00:00.000Z` });
+    }
+    await orders.commit({
+      ...requestOf('order-0', lines, 'run'),
+      order: { orderId: 'order-0', customerId: 'one', lines },
+    });
+    const idsOf = async (filter: Parameters<typeof orders.listOrders>[0]) =>
+      (await orders.listOrders(filter)).map(({ orderId }) => orderId);
+    expect(await idsOf({})).toEqual(['order-4', 'order-3', 'order-2', 'order-1', 'order-0']);
+    expect(await idsOf({ customerId: 'one', status: 'pending' })).toEqual(['order-4', 'order-2']);
+    expect(await idsOf({ limit: 2 })).toEqual(['order-4', 'order-3']);
+  });
+
+  test.each([
+    { status: { $ne: 'x' } },
+    { customerId: { $gt: '' } },
+    { limit: 0 },
+    { limit: 1.5 },
+    { unknown: 1 },
+  ])('refuses a filter that skipped the client: %j', async (filter) => {
+    expect(await answerOf(orders.listOrders(filter as Parameters<typeof orders.listOrders>[0]))).toBe(
+      'InvalidInput',
+    );
+  });
+
+  test('refuses an operator as order id', async () => {
+    await send('prepare', 'order');
+    expect(await answerOf(orders.findOrder({ $ne: null } as unknown as string))).toBe('InvalidInput');
+  });
+});

@@ -1,0 +1,46 @@
+import type { Db } from 'mongodb';
+import { expect } from 'vitest';
+import {
+  createInventory,
+  type InventoryCollections,
+  type InventoryLimits,
+  type StockDocument,
+} from '../../activities/inventory.ts';
+
+export function collectionsOf(database: Db): InventoryCollections {
+  return {
+    stock: database.collection('stock'),
+    reservations: database.collection('reservations'),
+    receipts: database.collection('receipts'),
+  };
+}
+
+/** An inventory with these units on the shelves. */
+export async function stocked(
+  collections: InventoryCollections,
+  units: Readonly<Record<string, number>>,
+  limits?: InventoryLimits,
+): Promise<ReturnType<typeof createInventory>> {
+  const inventory = createInventory(collections, limits);
+  for (const [sku, quantity] of Object.entries(units)) {
+    await inventory.receive({ receiptId: `initial-${sku}`, sku, quantity });
+  }
+  return inventory;
+}
+
+/** Reads every stock document and checks what must hold in every state that a reader can see. */
+export async function checkedStock({ stock }: Pick<InventoryCollections, 'stock'>): Promise<StockDocument[]> {
+  const documents = await stock.find().sort({ _id: 1 }).toArray();
+  for (const { _id, available, reserved, sold, received, holds } of documents) {
+    expect(
+      Math.min(available, reserved, sold, received),
+      `no count of ${_id} is below zero`,
+    ).toBeGreaterThanOrEqual(0);
+    expect(available + reserved + sold, `every unit of ${_id} is accounted for`).toBe(received);
+    const held = holds.reduce((sum, { quantity }) => sum + quantity, 0);
+    expect(reserved, `what is reserved of ${_id} is held`).toBe(held);
+    const orderIds = holds.map(({ orderId }) => orderId);
+    expect(new Set(orderIds).size, `no order holds ${_id} twice`).toBe(orderIds.length);
+  }
+  return documents;
+}

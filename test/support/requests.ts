@@ -1,0 +1,32 @@
+import { ConcordError, type FailureCode } from '../../domain/errors.ts';
+import type { Line } from '../../domain/order.ts';
+import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+
+/** What a coordinator would send for an order of these lines. */
+export function requestOf(
+  orderId: string,
+  lines: readonly Line[],
+  transaction = 'run-1',
+): ParticipantRequest {
+  const order = { orderId, customerId: 'customer', lines: [...lines].sort(bySku) };
+  return { order, transaction, placedAt: '2026-01-01T00:00:00.000Z' };
+}
+
+export function rollbackOf(request: ParticipantRequest): RollbackRequest {
+  return { ...request, status: 'cancelled', reason: { code: 'Cancelled', message: 'changed their mind' } };
+}
+
+/** `ok`, or the code of the failure: what a coordinator sees of a call. */
+export async function answerOf(call: Promise<unknown>): Promise<'ok' | FailureCode> {
+  try {
+    await call;
+    return 'ok';
+  } catch (error) {
+    if (error instanceof ConcordError) return error.code;
+    throw error;
+  }
+}
+
+function bySku(one: Line, other: Line): number {
+  return one.sku < other.sku ? -1 : 1;
+}
