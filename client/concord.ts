@@ -209,7 +209,11 @@ export class Concord {
    *
    * @throws ConcordError `StockLimit`; `NoAnswer` where the inventory is down: then it is accepted, and applied later.
    */
-  async restock(sku: string, quantity: number, { receiptId = randomUUID() } = {}): Promise<StockLevel> {
+  async restock(
+    sku: string,
+    quantity: number,
+    { receiptId = randomUUID() }: { readonly receiptId?: string } = {},
+  ): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
     return translated(this.address, async () => {
       const level = await within(ANSWER_TIMEOUT, (await this.startRestock(receipt)).result());

@@ -5,7 +5,12 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  NamespaceNotFoundError,
+  TimeoutFailure,
+} from '@temporalio/common';
 import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
 
 interface Context {
@@ -39,6 +44,8 @@ function translate(error: unknown, address: string, context: Context): unknown {
       context.unreachableFix ?? 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
     return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
   }
+  const misdirected = misdirection(error, address);
+  if (misdirected !== undefined) return misdirected;
   if (error instanceof WorkflowFailedError && context.service !== undefined) {
     return new ConcordError(
       'NoAnswer',
@@ -73,6 +80,26 @@ function isUnreachable(error: unknown): boolean {
   const grpc = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(grpc)) return UNREACHABLE_CODES.has(grpc.code);
   return grpc instanceof Error && grpc.message === 'Failed to connect before the deadline';
+}
+
+// gRPC: 7 is PERMISSION_DENIED, 12 is UNIMPLEMENTED, 16 is UNAUTHENTICATED.
+const MISDIRECTION_FIXES = new Map([
+  [7, 'it denies permission: check the API key or the certificate'],
+  [12, 'what answers there is no Temporal server: check the address'],
+  [16, 'it does not accept who you are: check the API key or the certificate'],
+]);
+
+/** Something answers, but will never answer this client: the wrong server, namespace or credentials. */
+function misdirection(error: unknown, address: string): ConcordError | undefined {
+  if (error instanceof NamespaceNotFoundError) {
+    const server = `namespace ${error.namespace} of Temporal`;
+    const fix = 'create it with `temporal operator namespace create`, or name another';
+    return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
+  }
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  const fix = isGrpcServiceError(grpc) ? MISDIRECTION_FIXES.get(grpc.code) : undefined;
+  if (fix === undefined) return undefined;
+  return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
 }
 
 function noAnswerFix(error: WorkflowFailedError): string {

@@ -1,4 +1,9 @@
-import { type NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  type ActivityInterceptorsFactory,
+  type NativeConnection,
+  Worker,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { activityInterceptors } from './interceptors.ts';
 import { type ServiceName, services } from './services.ts';
@@ -10,11 +15,13 @@ export interface ServiceWorkerOptions {
   readonly database: Db;
   /** Workflow code that is bundled already; by default it is bundled now, which takes a few seconds. */
   readonly workflowBundle?: WorkflowBundleOption;
+  /** Further interceptors around each activity, inside Concord's own. */
+  readonly interceptors?: readonly ActivityInterceptorsFactory[];
 }
 
 /** The worker of one service: its workflows and its activities, on its own task queue. */
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, database, workflowBundle } = options;
+  const { connection, namespace, database, workflowBundle, interceptors = [] } = options;
   const service = services[name];
   return Worker.create({
     connection,
@@ -22,7 +29,7 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
     taskQueue: name,
     activities: service.createActivities(database),
     ...(workflowBundle === undefined ? { workflowsPath: service.workflowsPath } : { workflowBundle }),
-    interceptors: { activity: [activityInterceptors] },
+    interceptors: { activity: [activityInterceptors, ...interceptors] },
     // As many as the MongoDB pool has connections, so that no activity spends its time waiting for one.
     maxConcurrentActivityTaskExecutions: MAXIMUM_ACTIVITIES,
     // What runs at shutdown may finish; an attempt takes ten seconds at most.

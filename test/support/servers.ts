@@ -1,9 +1,45 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
-export async function setup(project: TestProject): Promise<void> {
-  project.provide('mongodbUri', process.env['MONGODB_URI'] ?? '');
-}
+import { createReport } from '../../dev/report.ts';
+import { startServers } from '../../dev/servers.ts';
+import { timeSkippingServer } from '../../dev/time-skipping.ts';
+import { type ServiceName, services } from '../../workers/services.ts';
+
 declare module 'vitest' {
   export interface ProvidedContext {
     mongodbUri: string;
+    /** The program of the time-skipping test server. */
+    timeSkippingServer: { type: 'existing-path'; path: string };
+    /** The workflow code of each service, bundled once for all tests. */
+    workflowBundles: Record<ServiceName, string>;
   }
+}
+
+/** One MongoDB for all test files, and everything that is slow to get, got once. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const report = createReport();
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  project.provide('workflowBundles', {
+    orders: await bundle('orders', directory),
+    inventory: await bundle('inventory', directory),
+  });
+  project.provide('timeSkippingServer', await timeSkippingServer(report));
+  // Its Temporal goes unused, but proves that one is installed before the test files start theirs.
+  const servers = await startServers({ role: 'test', report });
+  project.provide('mongodbUri', servers.mongodb.uri);
+  return async () => {
+    await servers.stop();
+    await rm(directory, { recursive: true });
+  };
+}
+
+async function bundle(name: ServiceName, directory: string): Promise<string> {
+  const { workflowsPath } = services[name];
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const file = path.join(directory, `${name}.js`);
+  await writeFile(file, code);
+  return file;
 }

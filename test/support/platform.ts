@@ -1,0 +1,141 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  type ActivityInboundCallsInterceptor,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
+import type { Db } from 'mongodb';
+import { inject } from 'vitest';
+import type { InventoryCollections } from '../../activities/inventory.ts';
+import type { OrderDocument } from '../../activities/orders.ts';
+import { Concord } from '../../client/concord.ts';
+import { silentReport } from '../../dev/report.ts';
+import { createSupervisor } from '../../dev/supervisor.ts';
+import { startTemporal } from '../../dev/temporal.ts';
+import { createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
+import { type ServiceName, services } from '../../workers/services.ts';
+import { openDatabase } from './database.ts';
+import { collectionsOf } from './inventory.ts';
+
+// What workers log in a test is what the test makes them do; only surprises should be seen.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
+});
+
+/** What a worker hosts: everything, or only one half, so that a service can be down while its workflows go on. */
+export type Part = 'everything' | 'workflows' | 'activities';
+
+/** Workers of both services, on databases of their own, against some Temporal server. */
+export interface Workers extends AsyncDisposable {
+  readonly databases: Readonly<Record<ServiceName, Db>>;
+  readonly inventory: InventoryCollections;
+  readonly orders: ReturnType<typeof ordersOf>;
+  start(name: ServiceName, part?: Part): Promise<void>;
+  /** Makes every activity of a service fail until it is repaired, as if its database were down. */
+  breakDown(name: ServiceName): void;
+  repair(name: ServiceName): void;
+  /** Ends that worker gracefully, if it runs. */
+  stop(name: ServiceName, part?: Part): Promise<void>;
+}
+
+/** A Temporal server of its own, and workers. */
+export interface Platform extends Workers {
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl: string;
+  readonly concord: Concord;
+}
+
+/** Starts everything: nothing is shared with other test files but the MongoDB server. */
+export async function startPlatform(): Promise<Platform> {
+  const supervisor = await createSupervisor();
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  supervisor.removeAtEnd(directory);
+  const temporal = await startTemporal({ supervisor, directory, keepData: false, report: silentReport });
+  const { address, namespace, uiUrl } = temporal;
+  const connection = await NativeConnection.connect({ address });
+  const concord = await Concord.connect({ connection: { address }, namespace });
+  const workers = await createWorkers(connection, namespace);
+  await workers.start('orders');
+  await workers.start('inventory');
+  return {
+    ...workers,
+    address,
+    namespace,
+    uiUrl,
+    concord,
+    async [Symbol.asyncDispose]() {
+      await workers[Symbol.asyncDispose]();
+      await concord.close();
+      await connection.close();
+      await supervisor.stop();
+    },
+  };
+}
+
+/** None of them runs yet. */
+export async function createWorkers(connection: NativeConnection, namespace: string): Promise<Workers> {
+  const opened = { orders: await openDatabase(), inventory: await openDatabase() };
+  const databases = { orders: opened.orders.database, inventory: opened.inventory.database };
+  const broken = new Set<ServiceName>();
+  const running = new Map<string, { worker: Worker; ended: Promise<void> }>();
+
+  const stop = async (key: string) => {
+    const found = running.get(key);
+    if (found === undefined) return;
+    running.delete(key);
+    found.worker.shutdown();
+    await found.ended;
+  };
+
+  return {
+    databases,
+    inventory: collectionsOf(databases.inventory),
+    orders: ordersOf(databases.orders),
+    async start(name, part = 'everything') {
+      const worker = await createPart(name, part, {
+        connection,
+        namespace,
+        database: databases[name],
+        workflowBundle: { codePath: inject('workflowBundles')[name] },
+        interceptors: [() => ({ inbound: failingWhile(() => broken.has(name)) })],
+      });
+      running.set(`${name}/${part}`, { worker, ended: worker.run() });
+    },
+    breakDown: (name) => void broken.add(name),
+    repair: (name) => void broken.delete(name),
+    stop: (name, part = 'everything') => stop(`${name}/${part}`),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running.keys()].map(stop));
+      await Promise.all(Object.values(opened).map((database) => database[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+function createPart(name: ServiceName, part: Part, options: ServiceWorkerOptions): Promise<Worker> {
+  const { connection, namespace, database, workflowBundle } = options;
+  const common = { connection, namespace, taskQueue: name };
+  if (part === 'activities')
+    return Worker.create({ ...common, activities: services[name].createActivities(database) });
+  if (part === 'everything' || workflowBundle === undefined) return createServiceWorker(name, options);
+  return Worker.create({ ...common, workflowBundle });
+}
+
+function failingWhile(isBroken: () => boolean): ActivityInboundCallsInterceptor {
+  return {
+    async execute(input, next) {
+      if (isBroken()) throw new Error('the database is down');
+      return next(input);
+    },
+  };
+}
+
+function ordersOf(database: Db) {
+  return database.collection<OrderDocument>('orders');
+}

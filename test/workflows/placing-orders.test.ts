@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { NewOrder, Placed } from '../../client/concord.ts';
+import { checkedStock } from '../support/inventory.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+
+afterAll(() => platform[Symbol.asyncDispose]());
+
+test('200 orders at once on too little stock, some cancelled in flight: nothing oversold, lost or untold', async () => {
+  const { concord } = platform;
+  const skus = ['S-1', 'S-2', 'S-3', 'S-4', 'S-5'];
+  await Promise.all(skus.map((sku) => concord.restock(sku, 60)));
+  const orders = Array.from({ length: 200 }, (_, index): NewOrder & { orderId: string } => ({
+    orderId: `order-${index}`,
+    customerId: `customer-${index % 7}`,
+    // 1 to 3 lines of 1 to 4 units: about twice as much as there is.
+    lines: Array.from({ length: 1 + (index % 3) }, (_, line) => ({
+      sku: skus[(index + line * 2) % skus.length] ?? '',
+      quantity: 1 + ((index * 7 + line) % 4),
+    })),
+  }));
+
+  const told = await Promise.all(
+    orders.map(async (order, index) => {
+      await concord.place(order, { wait: 'accepted' });
+      if (index % 5 === 0) await concord.cancel(order.orderId, { reason: 'in flight' }).catch(ignoreTooLate);
+      return concord.place(order);
+    }),
+  );
+
+  await checkConsistency(orders, told);
+  const statuses = new Set(told.map(({ status }) => status));
+  expect(statuses, 'each kind of outcome occurred').toEqual(new Set(['confirmed', 'rejected', 'cancelled']));
+});
+
+function ignoreTooLate(error: unknown): void {
+  expect(error).toMatchObject({ code: 'TooLate' });
+}
+
+/** Compares what the client was told, what the workflows returned, and what both databases hold. */
+async function checkConsistency(
+  orders: readonly (NewOrder & { orderId: string })[],
+  told: readonly Placed[],
+) {
+  const documents = new Map(
+    (await platform.orders.find().toArray()).map((document) => [document._id, document]),
+  );
+  for (const { orderId, status } of told) {
+    const handle = platform.concord.client.workflow.getHandle(`order/${orderId}`);
+    expect(documents.get(orderId)?.status, `what the order service has on record of ${orderId}`).toBe(status);
+    expect(await handle.result(), `what the workflow of ${orderId} returned`).toMatchObject({
+      orderId,
+      status,
+    });
+  }
+  for (const { _id, reserved, sold, holds } of await checkedStock(platform.inventory)) {
+    const confirmed = orders
+      .filter(({ orderId }) => documents.get(orderId)?.status === 'confirmed')
+      .flatMap(({ lines }) => lines)
+      .filter(({ sku }) => sku === _id)
+      .reduce((sum, { quantity }) => sum + quantity, 0);
+    expect({ sku: _id, reserved, holds, sold }).toEqual({
+      sku: _id,
+      reserved: 0,
+      holds: [],
+      sold: confirmed,
+    });
+  }
+}
+
+test('the same order placed many times at once is one order', async () => {
+  const { concord } = platform;
+  await concord.restock('JOIN', 100);
+  const order = { orderId: 'joined', customerId: 'c', lines: [{ sku: 'JOIN', quantity: 3 }] };
+  const placed = await Promise.all(
+    Array.from({ length: 30 }, (_, index) =>
+      concord.place(order, { wait: index % 2 === 0 ? 'final' : 'decided' }),
+    ),
+  );
+  expect(new Set(placed.map(({ status }) => status))).toEqual(new Set(['confirmed']));
+  expect(placed.filter(({ joined }) => !joined)).toHaveLength(1);
+  await expect
+    .poll(async () => (await concord.stock(['JOIN']))[0])
+    .toMatchObject({ available: 97, sold: 3, reserved: 0 });
+});
+
+test('an order id with other content is refused, while it runs and after', async () => {
+  const { concord } = platform;
+  await concord.restock('OTHER', 10);
+  await platform.stop('inventory');
+  const order = { orderId: 'taken', customerId: 'c', lines: [{ sku: 'OTHER', quantity: 1 }] };
+  await concord.place(order, { wait: 'accepted' });
+  const other = { ...order, lines: [{ sku: 'OTHER', quantity: 2 }] };
+  for (const wait of ['accepted', 'decided', 'final'] as const) {
+    await expect(concord.place(other, { wait })).rejects.toMatchObject({ code: 'OrderIdTaken' });
+  }
+  await platform.start('inventory');
+  expect(await concord.place(order)).toMatchObject({ status: 'confirmed', joined: true });
+  await expect(concord.place(other)).rejects.toMatchObject({ code: 'OrderIdTaken' });
+  expect(await concord.stock(['OTHER'])).toMatchObject([{ sold: 1, reserved: 0 }]);
+});
+
+test('an order whose history is no longer kept is still known, joined and not placed again', async () => {
+  const { concord } = platform;
+  await concord.restock('OLD', 10);
+  const order = { orderId: 'old', customerId: 'c', lines: [{ sku: 'OLD', quantity: 1 }] };
+  await concord.place(order);
+  const { client } = concord;
+  await client.workflowService.deleteWorkflowExecution({
+    namespace: platform.namespace,
+    workflowExecution: { workflowId: 'order/old' },
+  });
+  await expect
+    .poll(
+      () =>
+        client.workflow
+          .getHandle('order/old')
+          .describe()
+          .then(
+            () => 'kept',
+            () => 'gone',
+          ),
+      { timeout: 30_000 },
+    )
+    .toBe('gone');
+  expect(await concord.status('old')).toMatchObject({ status: 'confirmed', phase: 'final' });
+  expect(await concord.place(order)).toMatchObject({ status: 'confirmed', joined: false });
+  expect(
+    await concord.place({ ...order, lines: [{ sku: 'OLD', quantity: 2 }], orderId: 'old-2' }),
+  ).toMatchObject({
+    status: 'confirmed',
+  });
+  await expect.poll(async () => concord.stock(['OLD'])).toMatchObject([{ sold: 3, reserved: 0 }]);
+});
+
+test('place returns at the decision, while participants are still being told', async () => {
+  const { concord } = platform;
+  await concord.restock('EARLY', 10);
+  await platform.stop('inventory');
+  const decided = concord.place(
+    { orderId: 'early', customerId: 'c', lines: [{ sku: 'EARLY', quantity: 1 }] },
+    { wait: 'decided' },
+  );
+  await expect
+    .poll(async () => (await concord.status('early').catch(() => undefined))?.participants)
+    .toMatchObject({ orders: 'prepared' });
+  const cancelled = await concord.cancel('early');
+  // The inventory is still down, so nothing is released yet; but the decision is durable.
+  expect(cancelled.status).toBe('cancelled');
+  expect(await decided).toMatchObject({ status: 'cancelled' });
+  expect(await concord.status('early')).toMatchObject({ phase: 'rolling-back', status: 'cancelled' });
+  await platform.start('inventory');
+  await expect.poll(async () => (await concord.status('early')).phase).toBe('final');
+});
+
+test('a workflow that was started around the client is checked all the same', async () => {
+  const { workflow } = platform.concord.client;
+  const order = { orderId: 'raw', customerId: 'c', lines: [{ sku: 'S-1', quantity: 1 }] };
+  const start = (workflowId: string, input: unknown) =>
+    workflow.execute('placeOrder', { taskQueue: 'orders', workflowId, args: [input] });
+  for (const [workflowId, input] of [
+    ['order/other', { order }],
+    ['order/raw', { order: { ...order, orderId: { $ne: null } } }],
+    ['order/raw', { order: { ...order, lines: [{ sku: 'S-1', quantity: -5 }] } }],
+    ['order/raw', undefined],
+    ['order/raw', { order, prepareBudget: -1 }],
+  ] as const) {
+    await expect(start(workflowId, input)).rejects.toMatchObject({ cause: { type: 'InvalidInput' } });
+  }
+  expect(await platform.orders.countDocuments({ _id: 'raw' })).toBe(0);
+});
+
+test('a hostile cancel is refused and changes nothing', async () => {
+  const { concord } = platform;
+  await concord.restock('HOSTILE', 10);
+  await platform.stop('inventory');
+  await concord.place(
+    { orderId: 'hostile', customerId: 'c', lines: [{ sku: 'HOSTILE', quantity: 1 }] },
+    { wait: 'accepted' },
+  );
+  const handle = concord.client.workflow.getHandle('order/hostile');
+  for (const argument of [
+    undefined,
+    {},
+    { reason: 7 },
+    { reason: 'x'.repeat(100_000) },
+    { reason: 'r', __proto: 1 },
+  ]) {
+    await expect(handle.executeUpdate('cancel', { args: [argument] })).rejects.toMatchObject({
+      cause: { type: 'InvalidInput' },
+    });
+  }
+  await platform.start('inventory');
+  expect(await handle.result()).toMatchObject({ status: 'confirmed' });
+});
