@@ -1,0 +1,139 @@
+import { resolve } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { Concord } from '../client/concord.ts';
+import { ConcordError } from '../domain/errors.ts';
+import { ServersError } from './attempts.ts';
+import { createReport, type Report } from './report.ts';
+import { printResults, resultsAsJson } from './results.ts';
+import { placeSamples, type SampleResults } from './samples.ts';
+import { type Servers, startServers } from './servers.ts';
+import { startWorker } from './worker-process.ts';
+
+interface Options {
+  readonly once?: true;
+  readonly json?: true;
+  readonly data?: string;
+}
+
+/** `npm start`: servers, workers, sample orders, their results; then it stays up until Ctrl-C. */
+async function main(): Promise<number> {
+  const options = readOptions();
+  const report = createReport();
+  const stops: (() => Promise<void>)[] = [];
+  const stopAll = () => stopInTurn(stops);
+  const stopped = onSignal(report, stopAll);
+  try {
+    const results = await Promise.race([run(options, report, stops), stopped.then(() => undefined)]);
+    if (results === undefined) return STOPPED_BY_SIGNAL;
+    if (options.json) console.log(resultsAsJson(results));
+    else printResults(results);
+    if (options.once) return results.asExpected ? 0 : 1;
+    report.note(upAndRunning(results));
+    await stopped;
+    return 0;
+  } finally {
+    await stopAll();
+  }
+}
+
+async function run(options: Options, report: Report, stops: (() => Promise<void>)[]): Promise<SampleResults> {
+  const servers = await startServers({
+    report,
+    ...(options.data === undefined ? {} : { dataDirectory: resolve(options.data) }),
+  });
+  stops.push(servers.stop);
+  const environment = environmentOf(servers);
+  const { address, namespace, uiUrl } = servers.temporal;
+  const concord = await Concord.connect({ connection: { address }, namespace });
+  stops.push(() => concord.close());
+
+  const host = async (name: 'orders' | 'inventory') => {
+    const worker = await startWorker({ name, environment, directory: servers.directory, concord, report });
+    stops.push(worker.stop);
+  };
+  await host('orders');
+  // The inventory starts only when the samples say so: one order is cancelled while that service is down.
+  return placeSamples({
+    concord,
+    report,
+    startInventory: () => host('inventory'),
+    namespace,
+    ...(uiUrl ? { uiUrl } : {}),
+  });
+}
+
+/** What the workers need to find the servers; everything else they take from our own environment. */
+function environmentOf({ temporal, mongodb }: Servers): Record<string, string> {
+  return {
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_NAMESPACE: temporal.namespace,
+    MONGODB_URI: mongodb.uri,
+  };
+}
+
+function readOptions(): Options {
+  const command = new Command('npm start --')
+    .description(
+      'Starts Temporal, MongoDB and the workers, and places the sample orders of samples/orders.json.',
+    )
+    .option('--once', 'end after the table; exit 0 only if every outcome was the expected one')
+    .option(
+      '--json',
+      'print the results as JSON, alone on standard output (with npm: npm run -s start -- --json)',
+    )
+    .option(
+      '--data <directory>',
+      'keep the data of both servers there across runs (default: thrown away at the end)',
+    )
+    .allowExcessArguments(false)
+    .exitOverride();
+  try {
+    return command.parse().opts<Options>();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_INPUT);
+    throw error;
+  }
+}
+
+function upAndRunning({ webUi }: SampleResults): string {
+  return [
+    '',
+    ...(webUi === undefined ? [] : [`Web UI: ${webUi}`]),
+    'Try it, in another terminal:',
+    '  npm run -s concord -- place --customer me --sku MILK-JUG:1',
+    '  npm run -s concord -- stock',
+    'Ctrl-C ends the servers and the workers.',
+  ].join('\n');
+}
+
+/** Resolves once a signal has been taken care of; a second one ends at once (the guard then ends the servers). */
+function onSignal(report: Report, stop: () => Promise<void>): Promise<void> {
+  return new Promise((done) => {
+    let signals = 0;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) process.exit(STOPPED_BY_SIGNAL);
+        report.note('Stopping the workers and the servers …');
+        void stop().then(done);
+      });
+    }
+  });
+}
+
+/** Last started, first stopped. */
+async function stopInTurn(stops: (() => Promise<void>)[]): Promise<void> {
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
+}
+
+const BAD_INPUT = 2;
+const UNREACHABLE = 3;
+const STOPPED_BY_SIGNAL = 130;
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ServersError || error instanceof ConcordError)) throw error;
+  console.error(error.message);
+  process.exitCode = UNREACHABLE;
+}

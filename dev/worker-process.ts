@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Concord } from '../client/concord.ts';
+import type { ServiceName } from '../workers/services.ts';
+import { ServersError } from './attempts.ts';
+import type { Report } from './report.ts';
+import { tail } from './supervisor.ts';
+
+export interface WorkerProcess {
+  /** Ends it gracefully. Idempotent. */
+  stop(): Promise<void>;
+}
+
+interface Options {
+  readonly name: ServiceName;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Where its log goes. */
+  readonly directory: string;
+  readonly concord: Concord;
+  readonly report: Report;
+}
+
+/**
+ * Starts a service's worker as a process of its own, and waits until it polls its task queue. A worker that ends
+ * unasked is started again, as a process manager would.
+ *
+ * @throws ServersError with the tail of its log, where it ends before it is ready.
+ */
+export async function startWorker(options: Options): Promise<WorkerProcess> {
+  const { name, report } = options;
+  const log = path.join(options.directory, `${name}-worker.log`);
+  const step = report.step(`Starting the ${name} worker (log: ${log})`);
+  let stopping = false;
+  let child = launch(options, log);
+  try {
+    await untilItPolls(options, child, log);
+  } catch (error) {
+    step.failed('it did not start');
+    await endGracefully(child);
+    throw error;
+  }
+  step.done(`The ${name} worker runs (process ${child.pid}, log: ${log})`);
+
+  const keepRunning = () => {
+    child.once('exit', (code, signal) => {
+      if (stopping) return;
+      report.note(`The ${name} worker ended (${signal ?? `exit code ${code}`}); starting it again`);
+      setTimeout(() => {
+        if (stopping) return;
+        child = launch(options, log);
+        keepRunning();
+      }, RESTART_DELAY);
+    });
+  };
+  keepRunning();
+  return {
+    async stop() {
+      stopping = true;
+      await endGracefully(child);
+    },
+  };
+}
+
+// A worker that fails at once must not be restarted in a tight loop. Milliseconds.
+const RESTART_DELAY = 1_000;
+const POLL_INTERVAL = 100;
+const START_LIMIT = 60_000;
+// Longer than the worker's own grace for what it runs. Milliseconds.
+const STOP_LIMIT = 15_000;
+
+function launch({ name, environment }: Options, log: string): ChildProcess {
+  const output = openSync(log, 'a');
+  // The channel ends with this process, however it ends, and the worker ends with the channel.
+  return spawn(
+    process.execPath,
+    ['--import', tsx, fileURLToPath(new URL(`../workers/${name}.ts`, import.meta.url))],
+    {
+      stdio: ['ignore', output, output, 'ipc'],
+      env: { ...process.env, ...environment },
+    },
+  );
+}
+
+const tsx = import.meta.resolve('tsx');
+
+async function untilItPolls({ name, concord }: Options, child: ChildProcess, log: string): Promise<void> {
+  const deadline = Date.now() + START_LIMIT;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new ServersError(
+        `The ${name} worker ended while starting. The end of its log:\n${await tail(log)}`,
+      );
+    }
+    if (await polls(concord, name, child.pid)) return;
+    await delay(POLL_INTERVAL);
+  }
+  throw new ServersError(`The ${name} worker did not start within ${START_LIMIT / 1000} s; its log: ${log}`);
+}
+
+/** Both kinds of tasks are polled by this very process, and not by one that is gone. */
+async function polls(concord: Concord, name: ServiceName, pid: number | undefined): Promise<boolean> {
+  const { client } = concord;
+  const kinds = [1, 2]; // workflow tasks, activity tasks
+  const answers = await Promise.all(
+    kinds.map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name },
+        taskQueueType,
+      }),
+    ),
+  );
+  return answers.every(({ pollers }) => pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`)));
+}
+
+async function endGracefully(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,168 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { describe, expect, inject, test } from 'vitest';
+import type { ServiceName } from '../../workers/services.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+
+// Orders outlive deployments: today's workflow code must replay what yesterday's has recorded. A change that fails here
+// needs a patch (`patched` of @temporalio/workflow) or a new worker version, not a new recording. To add a recording:
+// RECORD_HISTORIES=1 npx vitest run test/replay
+
+const directory = new URL('./histories/', import.meta.url);
+const recordings = ((await readdir(directory).catch(() => [])) as string[]).filter((file) =>
+  file.endsWith('.json'),
+);
+
+describe('recorded histories', () => {
+  test('cover every outcome', () => {
+    const names = recordings.map((file) => file.replace(/^\d+-|\.json$/g, ''));
+    expect(names).toEqual(expect.arrayContaining(Object.keys(outcomes)));
+  });
+
+  test.each(recordings)('%s replays against the workflow code of today', async (file) => {
+    const recording = JSON.parse(await readFile(new URL(file, directory), 'utf8'));
+    const service: ServiceName = recording.service;
+    await Worker.runReplayHistory(
+      { workflowBundle: { codePath: inject('workflowBundles')[service] }, replayName: file },
+      historyFromJSON(recording.history),
+      recording.workflowId,
+    );
+  });
+});
+
+test.runIf(process.env.RECORD_HISTORIES)('record the histories that are missing', async () => {
+  await mkdir(directory, { recursive: true });
+  const platform = await startPlatform();
+  await platform.concord.restock('SKU', 100);
+  for (const [name, { service, run }] of Object.entries(outcomes)) {
+    const number = recordings.length + 1;
+    if (recordings.some((file) => file.endsWith(`-${name}.json`))) continue;
+    const workflowId = await run(platform, name);
+    const handle = platform.concord.client.workflow.getHandle(workflowId);
+    await handle.result().catch(() => {}); // one of the outcomes is a failure
+    const history = historyToJSON(await handle.fetchHistory());
+    const file = `${String(number).padStart(2, '0')}-${name}.json`;
+    await writeFile(
+      new URL(file, directory),
+      `${JSON.stringify({ service, workflowId, history: JSON.parse(anonymous(history)) }, null, 1)}\n`,
+    );
+    recordings.push(file);
+  }
+  await platform[Symbol.asyncDispose]();
+});
+
+/** Leaves out on which machine, and where on it, a history was recorded. */
+function anonymous(history: string): string {
+  return history
+    .replaceAll(`${process.cwd()}/`, '')
+    .replaceAll(hostname(), 'host')
+    .replaceAll(/\b\d+@host\b/g, '1@host');
+}
+
+interface Recorded {
+  readonly service: ServiceName;
+  /** Brings the outcome about, and returns the workflow's id. */
+  run(platform: Platform, name: string): Promise<string>;
+}
+
+function place(lines: { sku: string; quantity: number }[]): Recorded {
+  return {
+    service: 'orders',
+    async run({ concord }, orderId) {
+      await concord.place({ orderId, customerId: 'customer', lines });
+      return `order/${orderId}`;
+    },
+  };
+}
+
+/** Does something to an order that waits for the inventory, then lets the inventory come back. */
+function whileInventoryIsDown(
+  act: (platform: Platform, orderId: string) => Promise<unknown>,
+  options: { prepareBudget?: number } = {},
+): Recorded {
+  return {
+    service: 'orders',
+    async run(platform, orderId) {
+      const { concord } = platform;
+      await platform.stop('inventory');
+      const order = { orderId, customerId: 'customer', lines: [{ sku: 'SKU', quantity: 1 }] };
+      await concord.place(order, { ...options, wait: 'accepted' });
+      await expect.poll(async () => (await concord.status(orderId)).participants.orders).toBe('prepared');
+      await act(platform, orderId);
+      await platform.start('inventory');
+      return `order/${orderId}`;
+    },
+  };
+}
+
+const outcomes: Record<string, Recorded> = {
+  confirmed: place([{ sku: 'SKU', quantity: 1 }]),
+  'out-of-stock': place([{ sku: 'SKU', quantity: 1_000 }]),
+  'unknown-sku': place([
+    { sku: 'SKU', quantity: 1 },
+    { sku: 'UNKNOWN', quantity: 1 },
+  ]),
+  cancelled: whileInventoryIsDown(({ concord }, orderId) => concord.cancel(orderId, { reason: 'recorded' })),
+  'cancelled-by-temporal': whileInventoryIsDown(({ concord }, orderId) =>
+    concord.client.workflow.getHandle(`order/${orderId}`).cancel(),
+  ),
+  'prepare-timed-out': whileInventoryIsDown(
+    ({ concord }, orderId) =>
+      expect
+        .poll(async () => (await concord.status(orderId)).phase, { timeout: 20_000 })
+        .toBe('rolling-back'),
+    { prepareBudget: 2_000 },
+  ),
+  'cancel-refused': whileInventoryIsDown(
+    async ({ concord }, orderId) => {
+      await expect
+        .poll(async () => (await concord.status(orderId)).phase, { timeout: 20_000 })
+        .toBe('rolling-back');
+      await expect(concord.cancel(orderId)).rejects.toMatchObject({ code: 'TooLate' });
+    },
+    { prepareBudget: 2_000 },
+  ),
+  'decision-awaited': {
+    service: 'orders',
+    async run({ concord }, orderId) {
+      const order = { orderId, customerId: 'customer', lines: [{ sku: 'SKU', quantity: 1 }] };
+      await concord.place(order, { wait: 'decided' });
+      return `order/${orderId}`;
+    },
+  },
+  'already-decided': {
+    service: 'orders',
+    async run({ concord, orders }, orderId) {
+      // As if the history of an earlier order of this id were no longer kept.
+      const createdAt = new Date();
+      const lines = [{ sku: 'SKU', quantity: 1 }];
+      const document = { _id: orderId, transaction: 'earlier', customerId: 'customer', lines, createdAt };
+      await orders.insertOne({ ...document, status: 'confirmed', updatedAt: createdAt });
+      expect(await concord.place({ orderId, customerId: 'customer', lines })).toMatchObject({
+        status: 'confirmed',
+      });
+      return `order/${orderId}`;
+    },
+  },
+  'invalid-input': {
+    service: 'orders',
+    async run({ concord }, orderId) {
+      const workflowId = `order/${orderId}`;
+      await concord.client.workflow.start('placeOrder', {
+        taskQueue: 'orders',
+        workflowId,
+        args: [{ order: {} }],
+      });
+      return workflowId;
+    },
+  },
+  restocked: {
+    service: 'inventory',
+    async run({ concord }, receiptId) {
+      await concord.restock('SKU', 1, { receiptId });
+      return `restock/${receiptId}`;
+    },
+  },
+};
