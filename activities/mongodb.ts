@@ -14,7 +14,7 @@ export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
 
 /**
  * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
- * It connects on first use, and reconnects by itself.
+ * Once it has connected, it reconnects by itself; one whose first connection failed must be replaced (mongodb 7.9.0).
  */
 export function createMongoClient(uri: string, applicationName: string): MongoClient {
   return new MongoClient(uri, {

@@ -11,6 +11,8 @@ import type { Report } from './report.ts';
 import { tail } from './supervisor.ts';
 
 export interface WorkerProcess {
+  /** The process that runs now. */
+  readonly pid: number | undefined;
   /** Ends it gracefully. Idempotent. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,9 @@ export async function startWorker(options: Options): Promise<WorkerProcess> {
   };
   keepRunning();
   return {
+    get pid() {
+      return child.pid;
+    },
     async stop() {
       stopping = true;
       await endGracefully(child);

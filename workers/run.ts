@@ -1,5 +1,5 @@
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import type { MongoClient } from 'mongodb';
+import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb.ts';
@@ -19,9 +19,11 @@ export async function runServices(names: readonly ServiceName[]): Promise<void> 
   const logger = createLogger(settings.logLevel, names.join('+'));
   Runtime.install({ logger: temporalLogger(logger) });
   shutDownWithParent();
+  const stopped = signalled();
   try {
-    await hostWorkers(names, settings, logger);
+    await hostWorkers(names, settings, logger, stopped);
   } catch (error) {
+    if (stopped.aborted) return logger.info('stopped before it had started');
     logger.fatal({ err: error }, 'the worker failed');
     process.exitCode = 1;
   }
@@ -31,12 +33,22 @@ async function hostWorkers(
   names: readonly ServiceName[],
   settings: WorkerSettings,
   logger: Logger,
+  stopped: AbortSignal,
 ): Promise<void> {
   const { address = 'localhost:7233' } = settings.temporal.connection;
-  const connection = await untilItAnswers(`Temporal at ${address}`, logger, () =>
+  const untilItAnswers = waiting(logger, stopped);
+  const connection = await untilItAnswers(`Temporal at ${address}`, () =>
     NativeConnection.connect(settings.temporal.connection),
   );
-  const hosted = await Promise.all(names.map((name) => createHosted(name, connection, settings, logger)));
+  const databases = await Promise.all(
+    names.map((name) => untilItAnswers(`MongoDB of ${name}`, () => connectDatabase(name, settings))),
+  );
+  const { namespace } = settings.temporal;
+  const hosted = await Promise.all(
+    databases.map(async ({ name, mongo, database }) => {
+      return { mongo, worker: await createServiceWorker(name, { connection, namespace, database }) };
+    }),
+  );
   const health =
     settings.health &&
     serveHealth(settings.health, async () => (await Promise.all(hosted.map(isHealthy))).every(Boolean));
@@ -56,18 +68,24 @@ interface Hosted {
   readonly mongo: MongoClient;
 }
 
-async function createHosted(
-  name: ServiceName,
-  connection: NativeConnection,
-  settings: WorkerSettings,
-  logger: Logger,
-): Promise<Hosted> {
-  const { uri, name: databaseName } = settings.databases[name];
-  const mongo = createMongoClient(uri, `concord-${name}`);
-  const database = mongo.db(databaseName);
-  await untilItAnswers(`MongoDB of ${name}`, logger, () => services[name].prepareDatabase(database));
-  const { namespace } = settings.temporal;
-  return { mongo, worker: await createServiceWorker(name, { connection, namespace, database }) };
+interface ServiceDatabase {
+  readonly name: ServiceName;
+  readonly mongo: MongoClient;
+  readonly database: Db;
+}
+
+/** A new client each time: one whose first connection failed never recovers. */
+async function connectDatabase(name: ServiceName, { databases }: WorkerSettings): Promise<ServiceDatabase> {
+  const mongo = createMongoClient(databases[name].uri, `concord-${name}`);
+  try {
+    const database = mongo.db(databases[name].name);
+    await database.command({ ping: 1 });
+    await services[name].prepareDatabase(database);
+    return { name, mongo, database };
+  } catch (error) {
+    await mongo.close();
+    throw error;
+  }
 }
 
 async function isHealthy({ worker, mongo }: Hosted): Promise<boolean> {
@@ -75,19 +93,24 @@ async function isHealthy({ worker, mongo }: Hosted): Promise<boolean> {
   return worker.getState() === 'RUNNING';
 }
 
-/** Servers start in any order, so a worker waits rather than crashes. */
-function untilItAnswers<Result>(
-  what: string,
-  logger: Logger,
-  connect: () => Promise<Result>,
-): Promise<Result> {
-  return pRetry(connect, {
-    retries: Number.POSITIVE_INFINITY,
-    minTimeout: 500,
-    maxTimeout: 5_000,
-    onFailedAttempt: ({ error }) =>
-      logger.warn({ reason: error.message }, `${what} does not answer; trying again`),
-  });
+/** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
+function waiting(logger: Logger, signal: AbortSignal) {
+  return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> =>
+    pRetry(connect, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: 500,
+      maxTimeout: 5_000,
+      signal,
+      onFailedAttempt: ({ error }) =>
+        logger.warn({ reason: error.message }, `${what} does not answer; trying again`),
+    });
+}
+
+/** The SDK stops its workers by itself; this is for the time before there are any. */
+function signalled(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
 }
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even where the parent was killed. */

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { NewOrder, Placed } from '../../client/concord.ts';
-import { checkedStock } from '../support/inventory.ts';
+import { checkConsistency, type IdentifiedOrder } from '../support/consistency.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
 let platform: Platform;
@@ -15,15 +14,18 @@ test('200 orders at once on too little stock, some cancelled in flight: nothing 
   const { concord } = platform;
   const skus = ['S-1', 'S-2', 'S-3', 'S-4', 'S-5'];
   await Promise.all(skus.map((sku) => concord.restock(sku, 60)));
-  const orders = Array.from({ length: 200 }, (_, index): NewOrder & { orderId: string } => ({
-    orderId: `order-${index}`,
-    customerId: `customer-${index % 7}`,
-    // 1 to 3 lines of 1 to 4 units: about twice as much as there is.
-    lines: Array.from({ length: 1 + (index % 3) }, (_, line) => ({
-      sku: skus[(index + line * 2) % skus.length] ?? '',
-      quantity: 1 + ((index * 7 + line) % 4),
-    })),
-  }));
+  const orders = Array.from(
+    { length: 200 },
+    (_, index): IdentifiedOrder => ({
+      orderId: `order-${index}`,
+      customerId: `customer-${index % 7}`,
+      // 1 to 3 lines of 1 to 4 units: about twice as much as there is.
+      lines: Array.from({ length: 1 + (index % 3) }, (_, line) => ({
+        sku: skus[(index + line * 2) % skus.length] ?? '',
+        quantity: 1 + ((index * 7 + line) % 4),
+      })),
+    }),
+  );
 
   const told = await Promise.all(
     orders.map(async (order, index) => {
@@ -33,44 +35,13 @@ test('200 orders at once on too little stock, some cancelled in flight: nothing 
     }),
   );
 
-  await checkConsistency(orders, told);
+  await checkConsistency(platform, orders, told);
   const statuses = new Set(told.map(({ status }) => status));
   expect(statuses, 'each kind of outcome occurred').toEqual(new Set(['confirmed', 'rejected', 'cancelled']));
 });
 
 function ignoreTooLate(error: unknown): void {
   expect(error).toMatchObject({ code: 'TooLate' });
-}
-
-/** Compares what the client was told, what the workflows returned, and what both databases hold. */
-async function checkConsistency(
-  orders: readonly (NewOrder & { orderId: string })[],
-  told: readonly Placed[],
-) {
-  const documents = new Map(
-    (await platform.orders.find().toArray()).map((document) => [document._id, document]),
-  );
-  for (const { orderId, status } of told) {
-    const handle = platform.concord.client.workflow.getHandle(`order/${orderId}`);
-    expect(documents.get(orderId)?.status, `what the order service has on record of ${orderId}`).toBe(status);
-    expect(await handle.result(), `what the workflow of ${orderId} returned`).toMatchObject({
-      orderId,
-      status,
-    });
-  }
-  for (const { _id, reserved, sold, holds } of await checkedStock(platform.inventory)) {
-    const confirmed = orders
-      .filter(({ orderId }) => documents.get(orderId)?.status === 'confirmed')
-      .flatMap(({ lines }) => lines)
-      .filter(({ sku }) => sku === _id)
-      .reduce((sum, { quantity }) => sum + quantity, 0);
-    expect({ sku: _id, reserved, holds, sold }).toEqual({
-      sku: _id,
-      reserved: 0,
-      holds: [],
-      sold: confirmed,
-    });
-  }
 }
 
 test('the same order placed many times at once is one order', async () => {
