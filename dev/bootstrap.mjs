@@ -19,7 +19,10 @@ export function prepareCheckout() {
  * @returns {number} Its exit code.
  */
 export function runScript(entry, args) {
-  const { status } = spawnSync(process.execPath, [`${root}${entry}`, ...args], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [`${root}${entry}`, ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   return status ?? 1;
 }
 

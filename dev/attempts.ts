@@ -1,0 +1,68 @@
+/** Something the user can act on: `message` says what failed and what to do next, and is shown without a stack. */
+export class ServersError extends Error {
+  override readonly name: string = 'ServersError';
+}
+
+/** One way to get a server does not work on this machine. `message` says why, `next` what the user can do about it. */
+export class UnavailableError extends ServersError {
+  override readonly name: string = 'UnavailableError';
+  /** What makes this way work, as an imperative: "install Go …". */
+  readonly next: string;
+
+  constructor(reason: string, next: string) {
+    super(`${reason}; to use it, ${next}`);
+    this.next = next;
+  }
+}
+
+/** No way worked: lists every way that was tried, why it failed, and what to install. */
+export class NoServerError extends ServersError {
+  override readonly name = 'NoServerError';
+  /** One entry for each way that was tried, in order. */
+  readonly tried: readonly { readonly way: string; readonly reason: string }[];
+
+  constructor(what: string, tried: readonly { way: string; reason: string }[], advice: string) {
+    const lines = tried.map(({ way, reason }) => `  - ${way}: ${reason}`);
+    super([`No ${what} could be started. Tried, in this order:`, ...lines, advice].join('\n'));
+    this.tried = tried;
+  }
+}
+
+/** A way to get a server. `get` resolves to undefined where the way does not apply, and throws where it fails. */
+export type Way<T> = { readonly way: string; get(): Promise<T | undefined> };
+
+/**
+ * The first way that works.
+ * @throws {NoServerError} when none does
+ */
+export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], advice: string): Promise<T> {
+  const tried: { way: string; reason: string }[] = [];
+  for (const { way, get } of ways) {
+    try {
+      const found = await get();
+      if (found !== undefined) return found;
+      tried.push({ way, reason: 'not there' });
+    } catch (error) {
+      // Only what the next way could make good is passed over; a defect of ours must not hide as "unavailable".
+      if (!(error instanceof UnavailableError)) throw error;
+      tried.push({ way, reason: error.message });
+    }
+  }
+  throw new NoServerError(what, tried, advice);
+}
+
+/** What an error says first, for messages that must be one line. */
+export function oneLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? 'unknown error'
+  );
+}
+
+/** A foreign message, cut to what one reads in one glance. */
+export function shorten(text: string, length = 160): string {
+  return text.length <= length ? text.trim() : `${text.slice(0, length).trim()} …`;
+}
