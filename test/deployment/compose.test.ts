@@ -1,0 +1,250 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { readSettings } from '../../workers/settings.ts';
+
+// What can be told from the files, without a Docker daemon.
+
+interface Service {
+  readonly image: string;
+  readonly build?: string;
+  readonly command?: readonly string[];
+  readonly user?: string;
+  readonly environment?: Readonly<Record<string, string | number>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly restart?: string;
+  readonly read_only?: boolean;
+  readonly tmpfs?: readonly string[];
+  readonly cap_drop?: readonly string[];
+  readonly security_opt?: readonly string[];
+  readonly stop_grace_period?: string;
+  readonly healthcheck?: object;
+  readonly deploy?: { readonly resources?: { readonly limits?: object } };
+}
+
+const root = new URL('../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const exists = (path: string) => existsSync(fileURLToPath(new URL(path, root)));
+
+const compose: string = read('docker-compose.yml');
+const { services, volumes: namedVolumes } = parse(compose, { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+};
+const dockerfile = read('Dockerfile');
+/** The Dockerfile's instructions, each on one line and without comments. */
+const instructions = dockerfile
+  .replace(/^\s*#.*\n/gm, '')
+  .replace(/\\\n\s*/g, '')
+  .split('\n')
+  .filter(Boolean);
+const workers = Object.entries(services).filter(([, service]) => service.build !== undefined);
+const commandOf = (service: Service): string => service.command?.join(' ') ?? '';
+
+describe('every container', () => {
+  test.each(Object.entries(services))('%s is restricted, limited and restarted', (_name, service) => {
+    expect(service).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      restart: expect.stringMatching(/^(unless-stopped|on-failure)$/),
+      deploy: {
+        resources: {
+          limits: { cpus: expect.any(String), memory: expect.any(String), pids: expect.any(Number) },
+        },
+      },
+    });
+  });
+
+  test.each(Object.entries(services))('%s is of an exact version', (_name, { image }) => {
+    expect(image).toMatch(/^[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?$/);
+  });
+
+  test.each(Object.entries(services))('%s is reachable from this machine only', (_name, { ports = [] }) => {
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  test.each(Object.entries(services))(
+    '%s says whether it is healthy, or is waited for until it is done',
+    (name, service) => {
+      const inImage =
+        service.build !== undefined && instructions.some((line) => line.startsWith('HEALTHCHECK'));
+      const waitedFor = Object.values(services).map((other) => other.depends_on?.[name]?.condition);
+      if (service.restart === 'on-failure') expect(waitedFor).toContain('service_completed_successfully');
+      else expect(service.healthcheck !== undefined || inImage).toBe(true);
+    },
+  );
+
+  test.each(Object.entries(services))(
+    '%s waits for what it needs to be ready',
+    (_name, { depends_on = {} }) => {
+      for (const [other, { condition }] of Object.entries(depends_on)) {
+        expect(services).toHaveProperty(other);
+        expect(condition).toMatch(/^service_(healthy|completed_successfully)$/);
+      }
+    },
+  );
+
+  test.each(Object.entries(services))('%s mounts what exists', (_name, { volumes = [] }) => {
+    for (const volume of volumes) {
+      const [source = ''] = volume.split(':');
+      if (!source.startsWith('.')) expect(namedVolumes).toHaveProperty(source);
+      else expect(exists(source), source).toBe(true);
+    }
+  });
+});
+
+describe('a worker', () => {
+  test('there is one for each service', () => {
+    expect(workers.map(([name]) => name).sort()).toEqual(['inventory', 'orders']);
+  });
+
+  test.each(workers)('%s runs its own program', (name, service) => {
+    expect(commandOf(service)).toBe(`node --import tsx workers/${name}.ts`);
+    expect(exists(`workers/${name}.ts`)).toBe(true);
+  });
+
+  test.each(workers)('%s can unpack and run the native code of its compiler', (_name, { tmpfs = [] }) => {
+    // Docker's tmpfs doesn't let anything in it be run, unless it is told to.
+    expect(tmpfs).toContainEqual(expect.stringMatching(/^\/home\/node\/\.cache:exec,uid=1000,/));
+  });
+
+  test.each(workers)('%s gets the credentials of its own database only', (name, service) => {
+    const other = name === 'orders' ? 'inventory' : 'orders';
+    const environment = JSON.stringify(service.environment);
+    expect(secretsIn(environment)).toEqual([`${name.toUpperCase()}_MONGODB_PASSWORD`]);
+    expect(environment).not.toContain(other);
+
+    const { databases } = readSettings(resolved(service));
+    const uri = new URL(databases[name as 'orders' | 'inventory'].uri);
+    expect([uri.username, uri.pathname]).toEqual([name, `/${name}`]);
+    expect(databases[name as 'orders' | 'inventory'].name).toBe(name);
+  });
+
+  test.each(workers)('%s is given only settings that exist', (_name, service) => {
+    const given = [...Object.keys(service.environment ?? {}), ...imageSettings()];
+    const known = new Set(namesRead((variables) => readSettings(variables)));
+    // Temporal's own go to the process, so they are read in a second way.
+    for (const name of namesRead((variables) => loadClientConnectConfig({ overrideEnvVars: variables }))) {
+      known.add(name);
+    }
+    for (const name of given) expect(known).toContain(name);
+  });
+
+  test.each(workers)('%s finds Temporal where the compose file starts it', (_name, service) => {
+    const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: resolved(service) });
+    expect(connectionOptions.address).toBe('temporal:7233');
+    expect(namespace).toBe(services['temporal-namespace']?.environment?.TEMPORAL_NAMESPACE);
+  });
+
+  test.each(workers)(
+    '%s may take longer to stop than its attempts may',
+    (_name, { stop_grace_period = '0s' }) => {
+      const grace = /shutdownGraceTime: '(\d+) seconds'/.exec(read('workers/create-worker.ts'))?.[1];
+      expect(Number.parseInt(stop_grace_period, 10)).toBeGreaterThan(Number(grace));
+    },
+  );
+});
+
+describe('the secrets', () => {
+  const variables = [...compose.matchAll(/\$\{(\w+)(:?[-?])([^}]*)\}/g)].map(([, name, operator, text]) => ({
+    name,
+    operator,
+    text,
+  }));
+
+  test('each has to be set, and the message says how', () => {
+    for (const { name = '', operator, text } of variables.filter(({ name }) => name?.endsWith('PASSWORD'))) {
+      expect([name, operator, text]).toEqual([name, ':?', 'copy .env.example to .env and fill it in']);
+    }
+    expect(compose).not.toMatch(/(PASSWORD|PWD): (?!\$\{)/);
+  });
+
+  test('the example names every variable, and holds no secret', () => {
+    const example = Object.fromEntries(
+      [...read('.env.example').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    expect(Object.keys(example).sort()).toEqual([...new Set(variables.map(({ name }) => name))].sort());
+    for (const [name, value] of Object.entries(example))
+      if (name.endsWith('PASSWORD')) expect(value).toBe('');
+  });
+});
+
+describe('the image', () => {
+  test('starts from an exact version, on glibc', () => {
+    const bases = instructions.filter((line) => line.startsWith('FROM '));
+    expect(new Set(bases.map((line) => line.split(' ')[1])).size).toBe(1);
+    expect(bases[0]).toMatch(/^FROM node:22\.\d+\.\d+-bookworm-slim\b/);
+  });
+
+  test("doesn't run as root", () => {
+    const last = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')));
+    expect(last.filter((line) => line.startsWith('USER '))).toEqual(['USER node']);
+  });
+
+  test('starts the worker itself, so that a signal reaches it', () => {
+    const command = instructions.find((line) => line.startsWith('CMD '))?.slice('CMD '.length) ?? '';
+    expect(JSON.parse(command)).toEqual(['node', '--import', 'tsx', 'workers/orders.ts']);
+  });
+
+  test('copies what exists and what isn’t ignored', () => {
+    const ignored = read('.dockerignore').split('\n');
+    expect(ignored).toContain('*');
+    const sources = instructions
+      .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+      .flatMap((line) => line.split(/\s+/).slice(1, -1));
+    for (const source of sources) {
+      expect(exists(source), source).toBe(true);
+      expect(ignored).toContain(`!${source}`);
+    }
+    // Everything that a worker imports from the repository is in there.
+    for (const folder of ['workers', 'workflows', 'activities', 'domain']) expect(sources).toContain(folder);
+  });
+});
+
+/** The names of the password variables in a text. */
+function secretsIn(text: string): string[] {
+  return [...text.matchAll(/\$\{(\w*PASSWORD)\b/g)].map(([, name]) => name ?? '');
+}
+
+/** A service's environment as Docker Compose hands it over, every password being `secret`. */
+function resolved({ environment = {} }: Service): Record<string, string> {
+  const interpolate = (text: string) =>
+    text.replace(/\$\{\w+(:?[-?])([^}]*)\}/g, (_all, operator: string, text: string) =>
+      operator.endsWith('-') ? text : 'secret',
+    );
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, interpolate(String(value))]),
+  );
+}
+
+/** What the image itself sets and no other program reads. */
+function imageSettings(): string[] {
+  return instructions
+    .filter((line) => line.startsWith('ENV '))
+    .flatMap((line) => [...line.matchAll(/(\w+)=/g)].map(([, name]) => name ?? ''))
+    .filter((name) => name !== 'NODE_ENV');
+}
+
+/** The names of the variables that this function looks up. */
+function namesRead(reader: (variables: Record<string, string>) => unknown): string[] {
+  const names: string[] = [];
+  const note = (name: string | symbol): void => {
+    if (typeof name === 'string') names.push(name);
+  };
+  const variables: Record<string, string> = {};
+  reader(
+    new Proxy(variables, {
+      get: (_target, name) => note(name),
+      has: (_target, name) => {
+        note(name);
+        return false;
+      },
+    }),
+  );
+  return names;
+}
