@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { type GlobalOptions, Session } from './cli/session.ts';
 import { describeDoctor } from './cli/doctor.ts';
 import { exitCodeOf, printError } from './cli/errors.ts';
 import { describeCancel, describeList, describeStatus, describeWatch } from './cli/orders.ts';
 import { Output } from './cli/output.ts';
 import { describePlace } from './cli/place.ts';
+import { type GlobalOptions, Session } from './cli/session.ts';
 import { describeRestock, describeStock } from './cli/stock.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
@@ -26,7 +26,9 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function createProgram(session: Session): Command {
   const program = new Command('concord')
-    .description('Places orders across the order service and the inventory service: all of an order, or nothing.')
+    .description(
+      'Places orders across the order service and the inventory service: all of an order, or nothing.',
+    )
     .version(version(), '-V, --version', 'print the version')
     .option('--json', 'print JSON: results on standard output, an error on standard error')
     .option('--verbose', 'print stack traces')

@@ -1,0 +1,226 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Command } from 'commander';
+import { ConcordError } from '../../domain/errors.ts';
+import { exitCodes } from './errors.ts';
+import { type Output, safe } from './output.ts';
+import { type Connected, connectTo, type Session } from './session.ts';
+import { findTarget, type Target } from './target.ts';
+
+/** What `doctor` found out about one thing. */
+interface Check {
+  readonly name: string;
+  readonly status: 'ok' | 'failed' | 'skipped';
+  readonly found: string;
+  readonly fix?: string;
+}
+
+/** `doctor` */
+export function describeDoctor(program: Command, session: Session): void {
+  program
+    .command('doctor')
+    .description('check what is reachable and running, and say what to do')
+    .addHelpText(
+      'after',
+      `
+Exits 0 when everything is ok, and 3 otherwise. On a pipe, a line for each check: ok, failed or skipped; its name;
+what was found; what to do.
+
+Example:
+  $ concord doctor
+`,
+    )
+    .action(async () => {
+      const { output } = session;
+      const target = await findTarget(session.options);
+      const checks = await output.during(`looking at ${target.address}`, examine(target));
+      const ok = checks.every(({ status }) => status === 'ok');
+      await output.print({
+        document: { ok, address: target.address, namespace: target.namespace, source: target.source, checks },
+        rows: checks.map(({ status, name, found, fix }) => [status, name, found, ...(fix ? [fix] : [])]),
+        terminal: () => checksText(checks, output),
+      });
+      session.exitCode = ok ? 0 : exitCodes.unreachable;
+    });
+}
+
+const SERVICES = ['orders', 'inventory'] as const;
+type Service = (typeof SERVICES)[number];
+
+async function examine(target: Target): Promise<Check[]> {
+  const versions = [nodeVersion(), sdkVersion()];
+  const where = `${target.address}, from ${target.source}`;
+  try {
+    const connected = await connectTo(target);
+    try {
+      return [...versions, ...(await examineServer(connected, where))];
+    } finally {
+      await connected.concord.close();
+    }
+  } catch (error) {
+    if (!(error instanceof ConcordError)) throw error;
+    const server = failed('temporal', `${where}: does not answer`, target.fix);
+    return [...versions, server, ...skipped('not looked at, because Temporal does not answer')];
+  }
+}
+
+async function examineServer(connected: Connected, where: string): Promise<Check[]> {
+  const server = await attempt(
+    'temporal',
+    () => serverVersion(connected, where),
+    `${where}: see its own output`,
+  );
+  const namespace = await attempt(
+    'namespace',
+    () => namespaceState(connected),
+    namespaceFix(connected.target),
+  );
+  if (namespace.status !== 'ok') {
+    return [server, namespace, ...skipped('not looked at, because the namespace is missing', ['namespace'])];
+  }
+  const services = await Promise.all(SERVICES.map((service) => examineService(service, connected)));
+  return [server, namespace, ...services.flat()];
+}
+
+async function serverVersion({ concord }: Connected, where: string): Promise<string> {
+  const { serverVersion } = await concord.client.workflowService.getSystemInfo({});
+  return `server ${serverVersion} at ${where}`;
+}
+
+async function namespaceState({ concord, target: { namespace } }: Connected): Promise<string> {
+  const { config } = await concord.client.workflowService.describeNamespace({ namespace });
+  const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
+  return `${namespace}, keeps histories for ${days} ${days === 1 ? 'day' : 'days'}`;
+}
+
+function namespaceFix({ namespace, address }: Target): string {
+  return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
+}
+
+/** A service's worker, and whether it answers: its database has to, then. */
+async function examineService(service: Service, connected: Connected): Promise<Check[]> {
+  const workerName = `${service} worker`;
+  const serviceName = `${service} service`;
+  const workerFix = `run \`npm start\`, or this worker alone: \`npx tsx workers/${service}.ts\``;
+  const worker = await attempt(workerName, () => workerState(service, connected), workerFix);
+  if (worker.status !== 'ok') {
+    return [worker, { name: serviceName, status: 'skipped', found: 'not asked, because it has no worker' }];
+  }
+  try {
+    return [worker, { name: serviceName, status: 'ok', found: await askService(service, connected) }];
+  } catch (error) {
+    if (isTimeout(error)) {
+      const ghost = failed(workerName, `${worker.found}, but takes no task: it may have ended`, workerFix);
+      return [ghost, { name: serviceName, status: 'failed', found: 'does not answer' }];
+    }
+    return [
+      worker,
+      failed(serviceName, messageOf(error), 'see the log of its worker, and whether its MongoDB runs'),
+    ];
+  }
+}
+
+// A worker asks for tasks at least once a minute; one that has not for longer is gone, though still listed.
+const POLLER_LIFETIME = 90_000;
+// Task queue types of Temporal's API: a worker has to poll both.
+const WORKFLOW_TASKS = 1;
+const ACTIVITY_TASKS = 2;
+
+async function workerState(service: Service, connected: Connected): Promise<string> {
+  const [workflows, activities] = await Promise.all([
+    pollers(service, WORKFLOW_TASKS, connected),
+    pollers(service, ACTIVITY_TASKS, connected),
+  ]);
+  if (workflows.length > 0 && activities.length > 0) {
+    return `${workflows.join(', ')} polls task queue ${service}`;
+  }
+  throw new Error(`nobody polls task queue ${service}`);
+}
+
+/** Asks what only the service's database can answer. */
+async function askService(service: Service, { concord }: Connected): Promise<string> {
+  const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
+  const started = Date.now();
+  await questions[service]();
+  return `answers from its database, in ${Date.now() - started} ms`;
+}
+
+/** True where nobody has even taken the question. */
+function isTimeout(error: unknown): boolean {
+  const cause = error instanceof ConcordError && error.code === 'NoAnswer' ? error.cause : undefined;
+  return cause instanceof Error && cause.cause instanceof Error && cause.cause.name === 'TimeoutFailure';
+}
+
+async function pollers(
+  service: Service,
+  taskQueueType: number,
+  { concord, target: { namespace } }: Connected,
+): Promise<string[]> {
+  const { pollers } = await concord.client.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name: service },
+    taskQueueType,
+  });
+  const alive = (pollers ?? []).filter(
+    ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > Date.now() - POLLER_LIFETIME,
+  );
+  return [...new Set(alive.map(({ identity }) => identity || 'a worker'))];
+}
+
+async function attempt(name: string, look: () => Promise<string>, fix: string): Promise<Check> {
+  try {
+    return { name, status: 'ok', found: await look() };
+  } catch (error) {
+    return failed(name, messageOf(error), fix);
+  }
+}
+
+function messageOf(error: unknown): string {
+  // gRPC's own message begins with a number and a name in capitals.
+  if (error instanceof Error && 'details' in error && typeof error.details === 'string') return error.details;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function failed(name: string, found: string, fix: string): Check {
+  return { name, status: 'failed', found, fix };
+}
+
+function skipped(found: string, except: readonly string[] = []): Check[] {
+  const names = ['namespace', ...SERVICES.flatMap((name) => [`${name} worker`, `${name} service`])];
+  return names
+    .filter((name) => !except.includes(name))
+    .map((name) => ({ name, status: 'skipped' as const, found }));
+}
+
+function nodeVersion(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isRecent = major > 20 || (major === 20 && minor >= 19);
+  if (isRecent) return { name: 'node', status: 'ok', found: process.versions.node };
+  return failed('node', process.versions.node, 'install Node 20.19 or newer');
+}
+
+function sdkVersion(): Check {
+  const file = createRequire(import.meta.url).resolve('@temporalio/client/package.json');
+  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  return {
+    name: 'sdk',
+    status: 'ok',
+    found: `@temporalio/client ${(manifest as { version: string }).version}`,
+  };
+}
+
+function checksText(checks: readonly Check[], { colors }: Output): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const marks = {
+    ok: colors.green('ok     '),
+    failed: colors.red('failed '),
+    skipped: colors.dim('skipped'),
+  };
+  const indent = ' '.repeat('skipped'.length + width + 4);
+  return checks
+    .flatMap(({ name, status, found, fix }) => [
+      `${marks[status]}  ${name.padEnd(width)}  ${status === 'skipped' ? colors.dim(safe(found)) : safe(found)}`,
+      ...(fix === undefined ? [] : [`${indent}${colors.yellow(safe(fix))}`]),
+    ])
+    .join('\n');
+}

@@ -1,0 +1,135 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Line, Order } from '../../domain/order.ts';
+import { MAXIMUM_PREPARE_BUDGET } from '../../domain/policies.ts';
+import type { Placed, PlaceOptions, WaitFor } from '../concord.ts';
+import { follow } from './follow.ts';
+import { interruptible } from './interrupt.ts';
+import { coloured, reasonCells } from './order-text.ts';
+import { type Output, safe } from './output.ts';
+import { type OrderFlags, orderFromFlags, ordersFromFile } from './place-input.ts';
+import { exitCodeOfPlaced, placeMany } from './place-many.ts';
+import type { Connected, Session } from './session.ts';
+import { orderUrl } from './target.ts';
+
+interface PlaceFlags extends OrderFlags {
+  readonly file?: string;
+  readonly wait: WaitFor;
+  /** Milliseconds. */
+  readonly prepareBudget?: number;
+}
+
+/** `place` */
+export function describePlace(program: Command, session: Session): void {
+  program
+    .command('place')
+    .description('place an order, or a file of orders')
+    .option('--sku <sku:quantity>', 'what is ordered; repeat it for more', collectLine)
+    .option('--customer <id>', 'whose order it is')
+    .option('--order-id <id>', 'the same id is the same order, and is placed once (default: a new one)')
+    .addOption(
+      new Option('--file <file>', 'orders as JSON, one or an array; - is standard input').conflicts([
+        'sku',
+        'customer',
+        'orderId',
+      ]),
+    )
+    .addOption(
+      new Option('--wait <for>', 'return when the order is durable, its outcome is, or every service has it')
+        .choices(['accepted', 'decided', 'final'])
+        .default('final'),
+    )
+    .option('--prepare-budget <seconds>', 'how long the services may take to agree (default: 600)', budget)
+    .addHelpText('after', PLACE_HELP)
+    .action(async (flags: PlaceFlags) => {
+      const { orders, isArray } =
+        flags.file === undefined
+          ? { orders: [orderFromFlags(flags)], isArray: false }
+          : await ordersFromFile(flags.file);
+      const options: PlaceOptions = {
+        wait: flags.wait,
+        ...(flags.prepareBudget === undefined ? {} : { prepareBudget: flags.prepareBudget }),
+      };
+      const [only] = orders;
+      if (isArray || only === undefined) await placeMany(orders, options, session);
+      else await placeOne(only, options, flags.orderId === undefined, session);
+    });
+}
+
+const PLACE_HELP = `
+An order without an id gets one, which is printed: after a lost answer, place it again with that id, and it is placed
+only once. A script does best to choose the ids itself.
+
+All orders of a file are checked before any is sent. On a pipe, a line for each order: id, status, code, reason.
+
+A file holds one order, or an array of them:
+  {"orderId": "4711", "customerId": "alice", "lines": [{"sku": "A", "quantity": 2}]}
+
+Examples:
+  $ concord place --sku A:2 --sku B:1 --customer alice
+  $ concord place --file orders.json --wait accepted
+  $ generate-orders | concord place --file - --json
+`;
+
+async function placeOne(
+  order: Order,
+  options: PlaceOptions,
+  isNewId: boolean,
+  session: Session,
+): Promise<void> {
+  const { output } = session;
+  const { orderId } = order;
+  const connected = await session.connect();
+  session.subject = { orderId };
+  const progress = await output.progress(`placing order ${orderId}`);
+  // Said before it is sent: whatever happens then, this id is how to ask again.
+  if (isNewId) progress.report(`placing order ${orderId}`);
+  const follower = follow(connected, () => orderId, progress);
+  try {
+    const placed = await interruptible(connected.concord.place(order, options), () =>
+      follower.hasSeen()
+        ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
+        : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`,
+    );
+    progress.stop();
+    await printPlaced(placed, connected, output);
+    session.exitCode = exitCodeOfPlaced(placed);
+  } finally {
+    follower.stop();
+    progress.stop();
+  }
+}
+
+async function printPlaced(placed: Placed, { target }: Connected, output: Output): Promise<void> {
+  const { orderId, status, reason } = placed;
+  const url = orderUrl(target, orderId);
+  const { colors } = output;
+  await output.print({
+    document: url === undefined ? placed : { ...placed, url },
+    rows: [[orderId, status, ...reasonCells(reason)]],
+    terminal: () =>
+      [
+        `order ${colors.bold(safe(orderId))} ${statusWord(placed, output)}${reason ? `: ${safe(reason.message)}` : ''}`,
+        ...(url === undefined ? [] : [colors.dim(url)]),
+      ].join('\n'),
+  });
+}
+
+function statusWord({ status, joined }: Placed, { colors }: Output): string {
+  const word = status === 'pending' ? colors.cyan('accepted') : coloured(status, colors);
+  return joined ? `${word} ${colors.dim('(it had been placed before)')}` : word;
+}
+
+function collectLine(text: string, lines: readonly Line[] = []): Line[] {
+  // A SKU may hold a colon itself, so the last one counts.
+  const [, sku, quantity] = /^(.+):(\d{1,16})$/.exec(text) ?? [];
+  if (sku === undefined) throw new InvalidArgumentError('Use SKU:QUANTITY, as in A:2.');
+  return [...lines, { sku, quantity: Number(quantity) }];
+}
+
+function budget(text: string): number {
+  const milliseconds = Math.round(Number(text) * 1000);
+  if (/^\d+(\.\d+)?$/.test(text) && milliseconds >= 1_000 && milliseconds <= MAXIMUM_PREPARE_BUDGET) {
+    return milliseconds;
+  }
+  throw new InvalidArgumentError(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1000} seconds.`);
+}

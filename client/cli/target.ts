@@ -1,0 +1,141 @@
+import { connect } from 'node:net';
+import type { ConnectionOptions } from '@temporalio/client';
+import type { ClientConfigProfile } from '@temporalio/envconfig';
+import type { RunningRecord } from '../../dev/running.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { GlobalOptions } from './session.ts';
+
+/** The Temporal server to use, and why this one. */
+export interface Target {
+  readonly address: string;
+  readonly namespace: string;
+  readonly connection: ConnectionOptions;
+  /** Where the address comes from, such as `TEMPORAL_ADDRESS`. */
+  readonly source: string;
+  /** What to do where it can't be reached. */
+  readonly fix: string;
+  /** Where its Web UI is, as far as known. */
+  readonly uiUrl?: string;
+}
+
+/**
+ * Decides on the server: flags, then the environment and the Temporal configuration file, then the newest running
+ * `npm start`, then localhost:7233.
+ *
+ * @throws ConcordError `InvalidInput` where the configuration can't be read.
+ */
+export async function findTarget(flags: GlobalOptions): Promise<Target> {
+  const { profile, connection } = await readConfiguration(flags.profile);
+  const running = await runningServers();
+  const newest = running[0];
+  const namespace = flags.namespace ?? profile.namespace;
+  const at = (address: string, source: string, fix: string): Target => {
+    const uiUrl = running.find((server) => server.address === address)?.uiUrl;
+    return {
+      address,
+      namespace: namespace ?? 'default',
+      connection: { ...connection, address },
+      source,
+      fix,
+      ...(uiUrl === undefined ? {} : { uiUrl }),
+    };
+  };
+
+  if (flags.address !== undefined) return at(flags.address, '--address', NAMED_FIX('--address'));
+  const source = configuredBy(flags, profile);
+  if (source !== undefined) return at(profile.address ?? DEFAULT_ADDRESS, source, NAMED_FIX(source));
+  if (newest !== undefined) {
+    const target = at(newest.address, 'the running `npm start`', START_FIX);
+    return { ...target, namespace: namespace ?? newest.namespace };
+  }
+  return at(DEFAULT_ADDRESS, 'the default', DEFAULT_FIX);
+}
+
+/** The page of an order in the Web UI, where that is known. */
+export function orderUrl({ uiUrl, namespace }: Target, orderId: string): string | undefined {
+  if (uiUrl === undefined) return undefined;
+  return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(`order/${orderId}`)}`;
+}
+
+/** True where nothing listens at an address of this machine: known at once, while gRPC would wait for seconds. */
+export async function isRefused(address: string): Promise<boolean> {
+  const [, host, port] = /^(localhost|127(?:\.\d+){3}|\[::1\]):(\d+)$/.exec(address) ?? [];
+  if (host === undefined || Number(port) > 65_535) return false;
+  return new Promise((resolve) => {
+    const socket = connect({ host: host.replace(/[[\]]/g, ''), port: Number(port), timeout: 1_000 });
+    const answer = (refused: boolean) => {
+      socket.destroy();
+      resolve(refused);
+    };
+    socket.once('connect', () => answer(false));
+    socket.once('timeout', () => answer(false));
+    socket.once('error', () => answer(true));
+  });
+}
+
+const DEFAULT_ADDRESS = 'localhost:7233';
+const NAMED_FIX = (source: string) => `${source} names it: start it there, or name another`;
+const START_FIX = '`npm start` runs, but its server does not answer: see what it prints';
+const DEFAULT_FIX = 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
+
+interface Configuration {
+  readonly profile: ClientConfigProfile;
+  readonly connection: ConnectionOptions;
+}
+
+async function readConfiguration(name: string | undefined): Promise<Configuration> {
+  const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
+  try {
+    const profile = loadClientConfigProfile({
+      ...(name === undefined ? {} : { profile: name }),
+      overrideEnvVars: setVariables(),
+    });
+    const { apiKey, tls, metadata } = toClientOptions(profile).connectionOptions;
+    const connection = {
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(metadata === undefined ? {} : { metadata }),
+    };
+    return { profile, connection };
+  } catch (error) {
+    const [firstLine = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new ConcordError(
+      'InvalidInput',
+      { problems: [{ field: 'Temporal configuration', fix: firstLine }] },
+      { cause: error },
+    );
+  }
+}
+
+/** An empty variable, as scripts and Compose files leave it, is one that isn't set. */
+function setVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && (entry[1] !== '' || entry[0].startsWith('TEMPORAL_GRPC_META_')),
+    ),
+  );
+}
+
+/** What configured the server, or nothing where nobody did. */
+function configuredBy({ profile: flag }: GlobalOptions, profile: ClientConfigProfile): string | undefined {
+  if (process.env.TEMPORAL_ADDRESS) return 'TEMPORAL_ADDRESS';
+  if (flag !== undefined) return `the profile ${flag}`;
+  if (process.env.TEMPORAL_PROFILE) return `the profile ${process.env.TEMPORAL_PROFILE}`;
+  // A key or a certificate without an address is still meant for a server of its own.
+  const isConfigured =
+    profile.address !== undefined || profile.apiKey !== undefined || profile.tls !== undefined;
+  return isConfigured ? 'the Temporal configuration' : undefined;
+}
+
+type RunningServer = NonNullable<RunningRecord['temporal']>;
+
+/** The servers of running `npm start`s, the newest first. */
+async function runningServers(): Promise<RunningServer[]> {
+  const { livingServers } = await import('../../dev/running.ts');
+  // Without them there is still the default, so whatever is wrong with the records is no reason to fail.
+  const records = await livingServers().catch(() => []);
+  return records.flatMap(({ role, ready, temporal }) =>
+    role === 'start' && ready && temporal ? [temporal] : [],
+  );
+}

@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+
+/** The program itself. */
+export const BIN = fileURLToPath(new URL('../../bin/concord.mjs', import.meta.url));
+
+/** How to run a command: by default with nothing on standard input. */
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  readonly bin?: string;
+}
+
+/** A command as a running process. */
+export function startCli(args: readonly string[], { input = '', env = {}, cwd, bin = BIN }: RunOptions = {}) {
+  const directory = cwd === undefined ? {} : { cwd };
+  return execa(process.execPath, [bin, ...args], { reject: false, env, input, ...directory });
+}
+
+/** What a command printed, and how it ended. */
+export async function runCli(args: readonly string[], options?: RunOptions) {
+  const { exitCode, stdout, stderr } = await startCli(args, options);
+  return { exitCode, stdout, stderr };
+}
+
+/** The same of a command with `--json`. */
+export async function runCliAsJson(args: readonly string[], options?: RunOptions) {
+  const { exitCode, stdout, stderr } = await runCli([...args, '--json'], options);
+  const document: unknown = stdout === '' ? undefined : JSON.parse(stdout);
+  const failure: unknown = stderr === '' ? undefined : JSON.parse(stderr);
+  return { exitCode, document, failure };
+}
