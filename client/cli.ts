@@ -5,8 +5,9 @@ import { exitCodeOf, printError } from './cli/errors.ts';
 import { describeCancel, describeList, describeStatus, describeWatch } from './cli/orders.ts';
 import { Output } from './cli/output.ts';
 import { describePlace } from './cli/place.ts';
-import { type GlobalOptions, Session } from './cli/session.ts';
+import { Session } from './cli/session.ts';
 import { describeRestock, describeStock } from './cli/stock.ts';
+import type { GlobalOptions } from './cli/target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {

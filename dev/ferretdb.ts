@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { ServersError, UnavailableError } from './attempts.ts';
 import { exists, findCached, installed, remove } from './cache.ts';
-import type { MongoDBServer } from './mongodb.ts';
+import { type MongoDBServer, takesWrites } from './mongodb-server.ts';
 import { installPostgres, MONGOD_INSTEAD, postgresBinary } from './postgres-tree.ts';
 import { executableName, fromCache, goInstall, onPath, step } from './programs.ts';
 import type { Report } from './report.ts';
@@ -70,7 +70,6 @@ export async function findFerretDB(
 export async function startFerretDB(
   program: FerretProgram,
   options: { supervisor: Supervisor; directory: string; port: number; keepData: boolean },
-  takesWrites: (uri: string) => Promise<boolean>,
 ): Promise<MongoDBServer> {
   const { supervisor, directory, port } = options;
   const address = `127.0.0.1:${port}`;

@@ -5,28 +5,13 @@ import { MongoClient } from 'mongodb';
 import { firstThatWorks, oneLine, ServersError } from './attempts.ts';
 import { exists, findCached, installed } from './cache.ts';
 import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
+import { type MongoDBServer, takesWrites } from './mongodb-server.ts';
 import { retryingPorts } from './ports.ts';
 import { download, executableName, fromCache, onPath, step } from './programs.ts';
 import type { Report } from './report.ts';
-import { type ServerProcess, type Supervisor, untilReady } from './supervisor.ts';
+import { type Supervisor, untilReady } from './supervisor.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
-
-/** A MongoDB, or a server that speaks its protocol, that we run. */
-export type MongoDBServer = {
-  /** host:port. */
-  readonly address: string;
-  readonly uri: string;
-  /** One line for people: which program this is. */
-  readonly origin: string;
-  readonly port: number;
-  /** The process that answers clients. */
-  readonly pid: number;
-  /** Everything that runs for it, in order of start. */
-  readonly processes: readonly ServerProcess[];
-  /** Ends the server; its data stays, so that it can be started again on the same port and directory. Idempotent. */
-  stop(): Promise<void>;
-};
 
 export type MongoDBProgram =
   | { readonly engine: 'mongod'; readonly command: string; readonly origin: string }
@@ -59,9 +44,7 @@ export async function startMongoDB(options: MongoDBOptions): Promise<MongoDBServ
     retryingPorts(options.port !== undefined, async () => {
       const port = options.port ?? (await getPort({ host: '127.0.0.1' }));
       const start = { ...options, directory, port };
-      return program.engine === 'mongod'
-        ? startMongod(program, start)
-        : startFerretDB(program, start, takesWrites);
+      return program.engine === 'mongod' ? startMongod(program, start) : startFerretDB(program, start);
     }),
   );
 }
@@ -186,23 +169,6 @@ async function startMongod(
     processes: [server],
     stop: server.stop,
   };
-}
-
-/** Whether a MongoDB answers at `uri` and takes a write; a `hello` alone says nothing of the storage behind it. */
-async function takesWrites(uri: string): Promise<boolean> {
-  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 500, socketTimeoutMS: 5000 });
-  try {
-    const database = client.db('concord_ready');
-    await database.command({ hello: 1 });
-    await database
-      .collection<{ _id: string }>('probe')
-      .updateOne({ _id: 'probe' }, { $set: { at: new Date() } }, { upsert: true });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await client.close();
-  }
 }
 
 /** Data that one engine wrote is invisible to the other: better refused than silently empty. */

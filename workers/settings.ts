@@ -39,8 +39,9 @@ const environment = z.object({
  * @throws ConcordError `InvalidInput`, naming each variable and the fix.
  */
 export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
-  const read = parse(environment, variables);
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const set = withoutEmpty(variables);
+  const read = parse(environment, set);
+  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: set });
   return {
     temporal: { connection: connectionOptions, namespace: namespace ?? 'default' },
     databases: {
@@ -50,4 +51,11 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
     logLevel: read.LOG_LEVEL,
     health: read.HEALTH_PORT === undefined ? undefined : { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
   };
+}
+
+/** An empty variable, as Compose files leave it, is one that isn't set. */
+function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => Boolean(entry[1])),
+  );
 }

@@ -1,14 +1,7 @@
 import { ConcordError } from '../../domain/errors.ts';
 import type { Concord } from '../concord.ts';
 import type { Output } from './output.ts';
-import { findTarget, isRefused, type Target } from './target.ts';
-
-/** The options of every command. */
-export interface GlobalOptions {
-  readonly address?: string;
-  readonly namespace?: string;
-  readonly profile?: string;
-}
+import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
 
 /** One invocation: its options, where it prints, the server that it talks to, and how it ends. */
 export class Session {

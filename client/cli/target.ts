@@ -3,7 +3,13 @@ import type { ConnectionOptions } from '@temporalio/client';
 import type { ClientConfigProfile } from '@temporalio/envconfig';
 import type { RunningRecord } from '../../dev/running.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import type { GlobalOptions } from './session.ts';
+
+/** The options of every command. */
+export interface GlobalOptions {
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly profile?: string;
+}
 
 /** The Temporal server to use, and why this one. */
 export interface Target {

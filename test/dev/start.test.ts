@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import type { SampleResults } from '../../dev/samples.ts';
+
+// `npm start` as a user runs it: a process of its own.
+
+test('every sample order ends as expected, and the stock says the same', { timeout: 120_000 }, async () => {
+  const [one, other] = await Promise.all([start(['--once', '--json']), start(['--once', '--json'])]);
+  for (const { exitCode, stdout, stderr } of [one, other]) {
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const results = JSON.parse(stdout) as SampleResults;
+    expect(results.asExpected).toBe(true);
+    expect(Object.fromEntries(results.orders.map(({ orderId, status }) => [orderId, status]))).toEqual({
+      'sample-one-line': 'confirmed',
+      'sample-several-lines': 'confirmed',
+      'sample-out-of-stock': 'rejected',
+      'sample-unknown-sku': 'rejected',
+      'sample-cancelled': 'cancelled',
+    });
+    expect(
+      results.stock.map(({ sku, available, reserved, sold }) => [sku, available, reserved, sold]),
+    ).toEqual([
+      ['COFFEE-BEANS-1KG', 118, 0, 2],
+      ['ESPRESSO-MACHINE', 2, 0, 1],
+      ['GRINDER', 7, 0, 1],
+      ['MILK-JUG', 38, 0, 2],
+      ['PAPER-FILTER-100', 200, 0, 0],
+    ]);
+  }
+  // Side by side, they were two.
+  expect(JSON.parse(one.stdout).webUi).not.toBe(JSON.parse(other.stdout).webUi);
+});
+
+test('with --data, a second run joins what the first one did', { timeout: 120_000 }, async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  try {
+    const first = await start(['--once', '--json', '--data', directory]);
+    const second = await start(['--once', '--json', '--data', directory]);
+    expect([first.exitCode, second.exitCode]).toEqual([0, 0]);
+    const withoutLinks = (results: string) => results.replaceAll(/"webUi": ".*?"/g, '');
+    expect(withoutLinks(second.stdout)).toBe(withoutLinks(first.stdout));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('an unknown option is bad input: exit code 2, and nothing is started', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const { exitCode, stderr, stdout } = await start(['--onse'], { TMPDIR: directory });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain("unknown option '--onse'");
+  expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
+test('a Temporal that is named but not there: one line, exit code 3', async () => {
+  const { exitCode, stderr } = await start(['--once'], { TEMPORAL_ADDRESS: '127.0.0.1:9' });
+  expect(exitCode).toBe(3);
+  expect(stderr).toContain('TEMPORAL_ADDRESS=127.0.0.1:9');
+  expect(stderr).not.toContain('    at ');
+});
+
+async function start(args: string[], env: Record<string, string> = {}) {
+  const options = { env: { ...process.env, ...env } };
+  try {
+    return {
+      exitCode: 0,
+      ...(await promisify(execFile)(process.execPath, ['dev/start.mjs', ...args], options)),
+    };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { exitCode: code, stdout, stderr };
+  }
+}
