@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { oneLine, shorten, UnavailableError } from './attempts.ts';
-import { cacheDirectory } from './cache.ts';
+import { cacheDirectory, exists, remove } from './cache.ts';
 import type { Report } from './report.ts';
 
 /** The full path of a program on PATH, or undefined. */
@@ -57,18 +57,30 @@ export async function run(
 }
 
 /**
- * Builds a Go program into `directory` with the user's own Go settings.
+ * Builds a Go program into `directory` with the user's own Go settings. Whoever has Go's caches already has them used;
+ * nobody else is left with gigabytes of them.
  * @throws {UnavailableError} when there is no Go, or the build fails
  */
 export async function goInstall(module: string, directory: string, next: string): Promise<void> {
   const go = await needOnPath('go', next);
-  await run(go, ['install', '-ldflags=-s -w', module], {
-    directory,
-    timeoutMs: 20 * 60_000,
-    next,
-    // Go derives its caches from HOME, which a service's environment may lack.
-    environment: { GOBIN: directory, HOME: process.env.HOME || homedir(), GOOS: '', GOARCH: '' },
-  });
+  // Go derives its caches from HOME, which a service's environment may lack.
+  const environment = { GOBIN: directory, HOME: process.env.HOME || homedir(), GOOS: '', GOARCH: '' };
+  const { stdout: moduleCache } = await execa(go, ['env', 'GOMODCACHE'], { env: environment, reject: false });
+  const throwAway = (await exists(moduleCache)) ? undefined : path.join(directory, 'go-caches');
+  const caches = throwAway && {
+    GOMODCACHE: path.join(throwAway, 'modules'),
+    GOCACHE: path.join(throwAway, 'build'),
+  };
+  try {
+    await run(go, ['install', '-modcacherw', '-ldflags=-s -w', module], {
+      directory,
+      timeoutMs: 20 * 60_000,
+      next,
+      environment: { ...environment, ...caches },
+    });
+  } finally {
+    if (throwAway !== undefined) await remove(throwAway);
+  }
 }
 
 /**
