@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { readSettings } from '../../workers/settings.ts';
+
+test('without any variable, a worker expects its servers on this machine', () => {
+  expect(readSettings({})).toMatchObject({
+    temporal: { namespace: 'default' },
+    databases: {
+      orders: { uri: 'mongodb://127.0.0.1:27017', name: 'orders' },
+      inventory: { uri: 'mongodb://127.0.0.1:27017', name: 'inventory' },
+    },
+    logLevel: 'info',
+    health: undefined,
+  });
+});
+
+test("each service has its own connection string; Temporal's own variables are honoured; empty ones are unset", () => {
+  const settings = readSettings({
+    MONGODB_URI: '',
+    ORDERS_MONGODB_URI: 'mongodb://orders.example',
+    INVENTORY_MONGODB_URI: 'mongodb://inventory.example',
+    INVENTORY_DATABASE: 'warehouse',
+    TEMPORAL_ADDRESS: 'temporal.example:7233',
+    TEMPORAL_NAMESPACE: 'shop',
+    HEALTH_PORT: '8080',
+  });
+  expect(settings).toMatchObject({
+    temporal: { connection: { address: 'temporal.example:7233' }, namespace: 'shop' },
+    databases: {
+      orders: { uri: 'mongodb://orders.example', name: 'orders' },
+      inventory: { uri: 'mongodb://inventory.example', name: 'warehouse' },
+    },
+    health: { host: '127.0.0.1', port: 8080 },
+  });
+});
+
+test.each([
+  ['MONGODB_URI', 'localhost:27017'],
+  ['ORDERS_DATABASE', 'a/b'],
+  ['LOG_LEVEL', 'loud'],
+  ['HEALTH_PORT', 'eighty'],
+  ['HEALTH_PORT', '70000'],
+])('a wrong %s is named', (name, value) => {
+  expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: `));
+});
