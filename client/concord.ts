@@ -118,10 +118,10 @@ export class Concord {
       this.address,
       async () => {
         try {
-          return { ...(await this.start(order, input, wait)), joined: false };
+          return { ...refuseTakenId(await this.start(order, input, wait)), joined: false };
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-          return { ...(await this.join(order, wait)), joined: true };
+          return { ...refuseTakenId(await this.join(order, wait)), joined: true };
         }
       },
       { unreachableFix: ambiguous, orderId: order.orderId },
@@ -315,6 +315,12 @@ export class Concord {
       { service },
     );
   }
+}
+
+/** The order service remembers ids longer than Temporal keeps histories; the answer is the same either way. */
+function refuseTakenId<Answer extends Omit<Placed, 'joined'>>(answer: Answer): Answer {
+  if (answer.reason?.code !== 'OrderIdTaken') return answer;
+  throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
 }
 
 const CONNECT_TIMEOUT = '5 seconds';

@@ -93,8 +93,14 @@ export class Progress {
   }
 
   private async decided(): Promise<OrderOutcome> {
-    await condition(() => this.decision !== undefined);
-    return this.decision as OrderOutcome;
+    await condition(() => this.answer() !== undefined);
+    return this.answer() as OrderOutcome;
+  }
+
+  /** What outsiders are told. Where an earlier coordinator decided, that is what it recorded, known at the end. */
+  private answer(): OrderOutcome | undefined {
+    const isRecordedElsewhere = this.decision?.reason?.code === 'AlreadyDecided';
+    return isRecordedElsewhere && this.phase !== 'final' ? undefined : this.decision;
   }
 
   private cancellation(refusal: Reason | undefined): Reason | undefined {
@@ -116,11 +122,12 @@ export class Progress {
   }
 
   private snapshot(): OrderProgress {
+    const decision = this.answer();
     return {
       ...this.order,
       phase: this.phase,
       participants: { ...this.participants },
-      ...(this.decision === undefined ? {} : { decision: this.decision }),
+      ...(decision === undefined ? {} : { decision }),
     };
   }
 }

@@ -19,7 +19,7 @@ import { createSupervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
 import { type ServiceName, services } from '../../workers/services.ts';
-import { openDatabase } from './database.ts';
+import { openDatabase, type TestDatabase } from './database.ts';
 import { collectionsOf } from './inventory.ts';
 
 // What workers log in a test is what the test makes them do; only surprises should be seen.
@@ -36,6 +36,7 @@ export interface Workers extends AsyncDisposable {
   readonly databases: Readonly<Record<ServiceName, Db>>;
   readonly inventory: InventoryCollections;
   readonly orders: ReturnType<typeof ordersOf>;
+  /** Starts that worker, unless it runs. */
   start(name: ServiceName, part?: Part): Promise<void>;
   /** Makes every activity of a service fail until it is repaired, as if its database were down. */
   breakDown(name: ServiceName): void;
@@ -52,8 +53,12 @@ export interface Platform extends Workers {
   readonly concord: Concord;
 }
 
-/** Starts everything: nothing is shared with other test files but the MongoDB server. */
-export async function startPlatform(): Promise<Platform> {
+/**
+ * Starts everything: nothing is shared with other test files but the MongoDB server.
+ *
+ * @param databases Those of another platform, to meet its data with a Temporal server that knows nothing of it.
+ */
+export async function startPlatform(databases?: Workers['databases']): Promise<Platform> {
   const supervisor = await createSupervisor();
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   supervisor.removeAtEnd(directory);
@@ -61,7 +66,7 @@ export async function startPlatform(): Promise<Platform> {
   const { address, namespace, uiUrl } = temporal;
   const connection = await NativeConnection.connect({ address });
   const concord = await Concord.connect({ connection: { address }, namespace });
-  const workers = await createWorkers(connection, namespace);
+  const workers = await createWorkers(connection, namespace, databases);
   await workers.start('orders');
   await workers.start('inventory');
   return {
@@ -80,9 +85,18 @@ export async function startPlatform(): Promise<Platform> {
 }
 
 /** None of them runs yet. */
-export async function createWorkers(connection: NativeConnection, namespace: string): Promise<Workers> {
-  const opened = { orders: await openDatabase(), inventory: await openDatabase() };
-  const databases = { orders: opened.orders.database, inventory: opened.inventory.database };
+export async function createWorkers(
+  connection: NativeConnection,
+  namespace: string,
+  given?: Workers['databases'],
+): Promise<Workers> {
+  const opened: TestDatabase[] = [];
+  const open = async () => {
+    const testDatabase = await openDatabase();
+    opened.push(testDatabase);
+    return testDatabase.database;
+  };
+  const databases = given ?? { orders: await open(), inventory: await open() };
   const broken = new Set<ServiceName>();
   const running = new Map<string, { worker: Worker; ended: Promise<void> }>();
 
@@ -99,6 +113,7 @@ export async function createWorkers(connection: NativeConnection, namespace: str
     inventory: collectionsOf(databases.inventory),
     orders: ordersOf(databases.orders),
     async start(name, part = 'everything') {
+      if (running.has(`${name}/${part}`)) return;
       const worker = await createPart(name, part, {
         connection,
         namespace,
@@ -113,7 +128,7 @@ export async function createWorkers(connection: NativeConnection, namespace: str
     stop: (name, part = 'everything') => stop(`${name}/${part}`),
     async [Symbol.asyncDispose]() {
       await Promise.all([...running.keys()].map(stop));
-      await Promise.all(Object.values(opened).map((database) => database[Symbol.asyncDispose]()));
+      await Promise.all(opened.map((database) => database[Symbol.asyncDispose]()));
     },
   };
 }
