@@ -1,4 +1,4 @@
-import type { Collection, UpdateFilter } from 'mongodb';
+import type { Collection } from 'mongodb';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order } from '../domain/order.ts';
 import { parseOrder, sameContent } from '../domain/order.ts';
@@ -32,8 +32,9 @@ export interface ReservationDocument {
   transaction: string;
   customerId: string;
   lines: Line[];
-  /** Prepare attempts that were ever let in; more than one means that another may still be running. */
+  /** Prepare attempts that were ever let in, and those known to have ended: the others may still be running. */
   attempts: number;
+  ended: number;
   /** True once every line is held: the durable vote yes. */
   prepared: boolean;
   decision: 'commit' | 'rollback' | null;
@@ -92,8 +93,14 @@ export function createInventory(
       const order = parseOrder(request.order);
       const openedAt = await openReservation(request, order);
       const deadline = after(openedAt, attemptLifetime);
-      for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
-      await recordVote(order);
+      try {
+        for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
+      } catch (error) {
+        // Only a refusal ends an attempt for certain: after any other error, its last write may still be on its way.
+        if (error instanceof ConcordError) await endAttempt(order.orderId);
+        throw error;
+      }
+      await recordVote(order.orderId);
     },
 
     async commit(request) {
@@ -111,7 +118,10 @@ export function createInventory(
     async receive(input) {
       const receipt = parseReceipt(input);
       const openedAt = await openReceipt(receipt);
-      if (openedAt !== null) await addUnits(receipt, after(openedAt, attemptLifetime));
+      if (openedAt !== null) {
+        await prune(receipt.sku, openedAt);
+        await addUnits(receipt, after(openedAt, attemptLifetime));
+      }
       await closeReceipt(receipt);
       const [level] = await readLevels([receipt.sku]);
       if (level === undefined) throw new ConcordError('UnknownSku', { sku: receipt.sku });
@@ -133,10 +143,9 @@ export function createInventory(
   async function openReservation({ transaction }: ParticipantRequest, order: Order): Promise<Date> {
     try {
       const opened = await reservations.findOneAndUpdate(
-        { ...contentOf(order), decision: null },
+        { ...contentOf(order), transaction, decision: null },
         {
-          $setOnInsert: { prepared: false },
-          $set: { transaction },
+          $setOnInsert: { prepared: false, ended: 0 },
           $inc: { attempts: 1 },
           $currentDate: { openedAt: true },
         },
@@ -155,9 +164,12 @@ export function createInventory(
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) return attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return new ConcordError('OrderIdTaken', { orderId });
+    const isOurs = found.transaction === transaction;
     // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
-    if (found.decision === null) return attemptExpired(orderId);
-    if (found.transaction === transaction) return lateArrival(orderId);
+    if (found.decision === null) {
+      return isOurs ? attemptExpired(orderId) : new ConcordError('LeftUndecided', { orderId });
+    }
+    if (isOurs) return lateArrival(orderId, found.decision);
     return new ConcordError('AlreadyDecided', { orderId, status: settledAs[found.decision] });
   }
 
@@ -173,6 +185,7 @@ export function createInventory(
         available: { $gte: quantity },
         'holds.orderId': { $ne: orderId },
         'settled.id': { $ne: orderId },
+        ...SOUND_LISTS,
         $expr: { $lt: ['$$NOW', deadline] },
       },
       {
@@ -189,113 +202,125 @@ export function createInventory(
   async function explainNoHold(orderId: string, sku: string, quantity: number): Promise<void> {
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     if (found === null) throw new ConcordError('UnknownSku', { sku });
+    refuseDamaged(found);
     if (found.holds.some((hold) => hold.orderId === orderId)) return;
-    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
+    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId, null);
     if (found.available < quantity) {
       throw new ConcordError('OutOfStock', { sku, requested: quantity, available: found.available });
     }
     throw attemptExpired(orderId);
   }
 
-  async function recordVote({ orderId }: Order): Promise<void> {
-    const filter = { _id: orderId, decision: null };
-    const { matchedCount } = await reservations.updateOne(filter, { $set: { prepared: true } });
+  async function recordVote(orderId: string): Promise<void> {
+    const { matchedCount } = await reservations.updateOne(
+      { _id: orderId, decision: null },
+      { $set: { prepared: true }, $inc: { ended: 1 } },
+    );
     if (matchedCount === 1) return;
-    // The rollback overtook this attempt; what it may have held in between goes back before it reports.
-    const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
-    if (found?.decision === 'rollback') await releaseAll(found);
-    throw lateArrival(orderId);
+    throw lateArrival(orderId, await endAttempt(orderId));
+  }
+
+  /** Every way out of a prepare attempt but a yes: from here on this attempt holds nothing any more. */
+  async function endAttempt(orderId: string): Promise<ReservationDocument['decision']> {
+    const ended = await reservations.findOneAndUpdate(
+      { _id: orderId },
+      { $inc: { ended: 1 } },
+      { returnDocument: 'after' },
+    );
+    // A rollback can leave no tombstone for a SKU that isn't known yet, so what was held of it goes back here.
+    if (ended?.decision === 'rollback') await releaseAll(ended);
+    return ended?.decision ?? null;
   }
 
   // --- commit and rollback -------------------------------------------------------------------------------------
 
   /** Makes the decision durable before anything is sold. */
-  async function decideCommit(
-    { transaction }: ParticipantRequest,
-    order: Order,
-  ): Promise<ReservationDocument> {
+  async function decideCommit(request: ParticipantRequest, order: Order): Promise<ReservationDocument> {
     const decided = await reservations.findOneAndUpdate(
-      { ...contentOf(order), decision: null, prepared: true },
-      { $set: { decision: 'commit', transaction }, $currentDate: { decidedAt: true } },
+      { ...undecidedOf(request, order), prepared: true },
+      { $set: { decision: 'commit', transaction: request.transaction }, $currentDate: { decidedAt: true } },
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     const { orderId } = order;
     const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
     if (found?.decision === 'commit') return found;
+    if (found !== null && found.decision === null && found.transaction !== request.transaction) {
+      throw new ConcordError('LeftUndecided', { orderId });
+    }
     throw violation(orderId, 'commit', found?.decision === 'rollback' ? 'rolled back' : 'not prepared');
   }
 
   /** Makes the decision durable before anything is released; null where there is nothing of this transaction's. */
   async function decideRollback(
-    { transaction }: ParticipantRequest,
+    request: ParticipantRequest,
     order: Order,
   ): Promise<ReservationDocument | null> {
-    const content = contentOf(order);
+    const { transaction, takesOver = false } = request;
     const decided = await reservations.findOneAndUpdate(
-      { ...content, decision: null },
+      undecidedOf(request, order),
       { $set: { decision: 'rollback', transaction }, $currentDate: { decidedAt: true } },
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
-    const tombstone = {
-      ...content,
-      transaction,
-      attempts: 0,
-      prepared: false,
-      decision: 'rollback' as const,
-    };
-    if (await insertUnlessPresent(reservations, tombstone)) return null;
+    const none = { transaction, attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
+    if (await insertUnlessPresent(reservations, { ...contentOf(order), ...none })) return null;
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return null;
     if (found.decision === 'rollback') return found;
+    if (found.transaction !== transaction && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
-    if (found.transaction !== transaction) return null;
     throw violation(orderId, 'rollback', 'committed');
   }
 
   async function sell(reservation: ReservationDocument, line: Line): Promise<void> {
-    // No match means that an earlier attempt has sold it: every line was held when the decision was made.
-    const disordered = reservation.attempts > 1;
-    await settleHold(reservation, line, { reserved: -line.quantity, sold: line.quantity }, disordered);
+    if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
+    // No match means that an earlier attempt has sold it: every line was held when the vote was recorded.
+    await settleHold(reservation, line, { reserved: -line.quantity, sold: line.quantity });
   }
 
   async function releaseAll(reservation: ReservationDocument): Promise<void> {
-    if (reservation.attempts === 0) return;
-    // A single attempt that has voted is over; any other may still be running and must find a tombstone.
-    const disordered = !reservation.prepared || reservation.attempts > 1;
     for (const line of reservation.lines) {
       const { quantity } = line;
-      const change = { reserved: -quantity, available: quantity };
-      const released = await settleHold(reservation, line, change, disordered);
-      if (!released && disordered) await leaveTombstone(reservation, line);
+      // First the tombstone: after it nothing can be held any more, and what was held before it is found.
+      if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
+      await settleHold(reservation, line, { reserved: -quantity, available: quantity });
     }
   }
 
   async function settleHold(
-    reservation: ReservationDocument,
+    { _id: orderId }: ReservationDocument,
     { sku, quantity }: Line,
     change: Partial<Record<'available' | 'reserved' | 'sold', number>>,
-    withTombstone: boolean,
-  ): Promise<boolean> {
-    const { _id: orderId } = reservation;
-    const update: UpdateFilter<StockDocument> = { $inc: change, $pull: { holds: { orderId } } };
-    if (withTombstone) update.$push = { settled: tombstone(reservation) };
+  ): Promise<void> {
     const { matchedCount } = await stock.updateOne(
       { _id: sku, holds: { $elemMatch: { orderId, quantity } } },
-      update,
+      { $inc: change, $pull: { holds: { orderId } } },
     );
-    return matchedCount === 1;
+    if (matchedCount === 0) await refuseLostHold(sku);
+  }
+
+  /** A hold that isn't there was settled before, or was never made; but a damaged document can't say so. */
+  async function refuseLostHold(sku: string): Promise<void> {
+    const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
+    if (found !== null) refuseDamaged(found);
   }
 
   async function leaveTombstone(reservation: ReservationDocument, { sku }: Line): Promise<void> {
+    // Nobody may ever hold a sold-out SKU again, so this is the other write that prunes.
+    if (reservation.decidedAt !== undefined) await prune(sku, reservation.decidedAt);
     await stock.updateOne(
       { _id: sku, 'settled.id': { $ne: reservation._id } },
       { $push: { settled: tombstone(reservation) } },
     );
+  }
+
+  async function prune(sku: string, now: Date): Promise<void> {
+    const past = { $ne: null, $lt: now };
+    await stock.updateOne({ _id: sku, 'settled.until': past }, { $pull: { settled: { until: past } } });
   }
 
   /** Lives longer than any attempt that was let in before the decision. */
@@ -381,6 +406,30 @@ export function createInventory(
   }
 }
 
+// A list that somebody has overwritten must not pass for an empty one.
+const SOUND_LISTS = { holds: { $type: 'array' }, settled: { $type: 'array' } } as const;
+
+/** What no write of ours leaves behind, and no count may be built upon. */
+function refuseDamaged(document: StockDocument): void {
+  const { _id: sku, available, reserved, sold, received, holds, settled } = document;
+  const counts = Object.entries({ available, reserved, sold, received });
+  const lists = Object.entries({ holds, settled });
+  const [count] = counts.find(([, value]) => typeof value !== 'number') ?? [];
+  if (count !== undefined) throw new ConcordError('DamagedStock', { sku, problem: `${count} is no number` });
+  const [list] = lists.find(([, value]) => !Array.isArray(value)) ?? [];
+  if (list !== undefined) throw new ConcordError('DamagedStock', { sku, problem: `${list} is no list` });
+}
+
+/** True where a prepare attempt was let in that is not known to have ended. */
+function mayStillRun({ attempts, ended }: ReservationDocument): boolean {
+  return attempts > ended;
+}
+
+/** Finds an order's reservation where this request may decide it: undecided, and of its own transaction. */
+function undecidedOf({ transaction, takesOver = false }: ParticipantRequest, order: Order) {
+  return { ...contentOf(order), decision: null, ...(takesOver ? {} : { transaction }) };
+}
+
 const settledAs = { commit: 'confirmed', rollback: 'rolled back' } as const;
 
 /** The order as a reservation stores it; in a filter, it finds the reservation of just this content. */
@@ -411,8 +460,9 @@ function after(start: Date, milliseconds: number): Date {
   return new Date(start.getTime() + milliseconds);
 }
 
-function lateArrival(orderId: string): ConcordError {
-  return new ConcordError('LateArrival', { participant: 'inventory', orderId });
+function lateArrival(orderId: string, decision: ReservationDocument['decision']): ConcordError {
+  const status = decision === null ? {} : { status: settledAs[decision] };
+  return new ConcordError('LateArrival', { participant: 'inventory', orderId, ...status });
 }
 
 function attemptExpired(orderId: string): ConcordError {

@@ -29,19 +29,22 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     async prepare(request) {
       const order = parseOrder(request.order);
       if (await insertUnlessPresent(orders, newDocument(request, order, 'pending'))) return;
-      const found = await takeOver(request, await read(order.orderId));
+      const found = await read(order.orderId);
       refuseOtherContent(order, found);
-      if (found.status !== 'pending') throw tooLateToPrepare(request, found);
+      const isOurs = found.transaction === request.transaction;
+      if (found.status !== 'pending') throw isOurs ? lateArrival(found) : alreadyDecided(found);
+      if (!isOurs) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
     },
 
     async commit(request) {
-      const { orderId } = parseOrder(request.order);
+      const order = parseOrder(request.order);
       if (await settle(request, { status: 'confirmed' })) return;
-      const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
-      if (found === null) throw violation(orderId, 'commit', 'not prepared');
-      if ((await takeOver(request, found)).status === 'pending')
-        await settle(request, { status: 'confirmed' });
-      else if (found.status !== 'confirmed') throw violation(orderId, 'commit', found.status);
+      const found = await claim(request, order);
+      if (found === null || !sameContent(order, toRecord(found))) {
+        throw violation(order.orderId, 'commit', 'not prepared');
+      }
+      if (found.status === 'pending') await settleNow(request, { status: 'confirmed' });
+      else if (found.status !== 'confirmed') throw violation(order.orderId, 'commit', found.status);
     },
 
     async rollback(request) {
@@ -50,7 +53,8 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
       if (await settle(request, { status, reason })) return;
       // Nothing of ours is pending: prepare never came, and this document keeps it from coming late, or it is settled.
       if (await insertUnlessPresent(orders, { ...newDocument(request, order, status), reason })) return;
-      const found = await takeOver(request, await read(order.orderId));
+      const found = await claim(request, order);
+      if (found === null) throw attemptExpired(order.orderId);
       if (!sameContent(order, toRecord(found))) return; // another order holds this id: nothing here was ever ours
       if (found.status === 'pending') await settleNow(request, { status, reason });
       else refuseOtherOutcome(request, found);
@@ -89,11 +93,17 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     if (!(await settle(request, outcome))) throw attemptExpired(request.order.orderId);
   }
 
-  /** Makes an undecided order of a coordinator that is gone this request's own; returns the document as it then is. */
-  async function takeOver(request: ParticipantRequest, found: OrderDocument): Promise<OrderDocument> {
-    const { order, transaction } = request;
-    if (found.status !== 'pending' || found.transaction === transaction) return found;
+  /**
+   * The order as it is on record; what another coordinator left undecided becomes this request's own first.
+   *
+   * @throws ConcordError `LeftUndecided` where the request may not take it over.
+   */
+  async function claim(request: ParticipantRequest, order: Order): Promise<OrderDocument | null> {
+    const { transaction, takesOver = false } = request;
+    const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
+    if (found?.status !== 'pending' || found.transaction === transaction) return found;
     if (!sameContent(order, toRecord(found))) return found;
+    if (!takesOver) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
     await orders.updateOne(
       { _id: found._id, status: 'pending', transaction: found.transaction },
       { $set: { transaction }, $currentDate: { updatedAt: true } },
@@ -138,9 +148,9 @@ function refuseOtherContent(order: Order, found: OrderDocument): void {
   }
 }
 
-function tooLateToPrepare(request: ParticipantRequest, found: OrderDocument): ConcordError {
-  if (found.transaction !== request.transaction) return alreadyDecided(found);
-  return new ConcordError('LateArrival', { participant: 'orders', orderId: found._id });
+function lateArrival({ _id: orderId, status, reason }: OrderDocument): ConcordError {
+  const recorded = reason === undefined ? { status } : { status, reason };
+  return new ConcordError('LateArrival', { participant: 'orders', orderId, ...recorded });
 }
 
 function refuseOtherOutcome(request: RollbackRequest, found: OrderDocument): void {

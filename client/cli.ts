@@ -5,6 +5,7 @@ import { exitCodeOf, printError } from './cli/errors.ts';
 import { describeCancel, describeList, describeStatus, describeWatch } from './cli/orders.ts';
 import { Output } from './cli/output.ts';
 import { describePlace } from './cli/place.ts';
+import { describeResolve, describeRetry, describeStuck } from './cli/recovery.ts';
 import { Session } from './cli/session.ts';
 import { describeRestock, describeStock } from './cli/stock.ts';
 import type { GlobalOptions } from './cli/target.ts';
@@ -51,6 +52,9 @@ function createProgram(session: Session): Command {
   describeList(program, session);
   describeStock(program, session);
   describeRestock(program, session);
+  describeStuck(program, session);
+  describeRetry(program, session);
+  describeResolve(program, session);
   describeDoctor(program, session);
   return program;
 }

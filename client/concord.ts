@@ -5,6 +5,7 @@ import {
   type ConnectionOptions,
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
   type WorkflowHandle,
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
@@ -26,6 +27,7 @@ import {
   workflowIdOf,
 } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
+import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { parse } from '../domain/validation.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
@@ -33,6 +35,8 @@ import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { translated } from './failures.ts';
 import { firstInput } from './history.ts';
+import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import { findStuck, parseStuckOptions, type StuckOptions, type StuckStep } from './stuck.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
@@ -139,7 +143,7 @@ export class Concord {
       this.address,
       async () => {
         try {
-          return await viewOf(this.client, handle, orderId);
+          return await this.resolved(await viewOf(this.client, handle, orderId));
         } catch (error) {
           if (!(error instanceof WorkflowNotFoundError)) throw error;
           return viewOfRecord(await this.recordOf(orderId));
@@ -184,7 +188,9 @@ export class Concord {
           return { orderId, status: 'requested' as const };
         } catch (error) {
           if (!(error instanceof WorkflowNotFoundError)) throw error;
-          const { status } = await this.status(orderId);
+          const { status, phase, reason } = await this.status(orderId);
+          if (phase === 'failed')
+            throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
           throw new ConcordError('TooLate', { orderId, status });
         }
       },
@@ -221,6 +227,49 @@ export class Concord {
       const fix = `delivery ${receiptId} is accepted, and will be added when its worker is back`;
       throw new ConcordError('NoAnswer', { service: 'inventory', fix });
     });
+  }
+
+  /** Steps of orders that don't get on, the oldest first, as far as Temporal shows. Bounded, but not quick. */
+  async stuck(options: StuckOptions = {}): Promise<StuckStep[]> {
+    const limits = parseStuckOptions(options);
+    return translated(this.address, () => findStuck(this.client, limits));
+  }
+
+  /**
+   * Has the steps of an order that wait for their next attempt tried now.
+   *
+   * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` where the server is too old.
+   */
+  async retry(orderId: string): Promise<Retried> {
+    parse(identifier, orderId, 'order id');
+    return translated(this.address, () => retryNow(this.client, orderId), { orderId });
+  }
+
+  /**
+   * Settles what is left of an order whose workflow has failed, was terminated, or is gone while its record is pending.
+   *
+   * @throws ConcordError `UnknownOrder`; `TooLate` where it is settled; `CannotResolve` where its workflow runs, or where
+   *   that would contradict what is durable; `NoAnswer` where a service is down: then it is accepted, and done later.
+   */
+  async resolve(
+    orderId: string,
+    request: ResolveRequest & { readonly as: OrderOutcome['status'] },
+  ): Promise<OrderOutcome> {
+    parse(identifier, orderId, 'order id');
+    parseResolveRequest(request);
+    const findRecord = () => this.ask<typeof findOrder>('orders', 'findOrder', orderId);
+    return translated(
+      this.address,
+      async () => {
+        const remains = await remainsOf(this.client, orderId, request.as, findRecord);
+        const resolution = await startResolution(this.client, remains, request);
+        const outcome = await within(ANSWER_TIMEOUT, resolution.result());
+        if (outcome !== NOTHING) return outcome;
+        const fix = 'the resolution is accepted and goes on; see `concord stuck`';
+        throw new ConcordError('NoAnswer', { service: 'orders or inventory', fix });
+      },
+      { orderId },
+    );
   }
 
   private async start(order: Order, input: PlaceOrderInput, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
@@ -260,7 +309,23 @@ export class Concord {
         if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
       }
     }
-    return handle.result();
+    try {
+      return await handle.result();
+    } catch (error) {
+      const resolved =
+        error instanceof WorkflowFailedError ? await resolvedOutcome(this.client, orderId) : undefined;
+      if (resolved === undefined) throw error;
+      return resolved;
+    }
+  }
+
+  /** An order whose own workflow has stopped may have been settled by another one. */
+  private async resolved(view: OrderView): Promise<OrderView> {
+    if (view.phase !== 'failed') return view;
+    const outcome = await resolvedOutcome(this.client, view.orderId);
+    if (outcome === undefined) return view;
+    const { reason: _, ...rest } = view;
+    return { ...rest, ...outcome, phase: 'final' };
   }
 
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {

@@ -3,6 +3,11 @@ export class ServersError extends Error {
   override readonly name: string = 'ServersError';
 }
 
+/** The data directory that the user named can't be used. */
+export class DataDirectoryError extends ServersError {
+  override readonly name: string = 'DataDirectoryError';
+}
+
 /** One way to get a server does not work on this machine. `message` says why, `next` what the user can do about it. */
 export class UnavailableError extends ServersError {
   override readonly name: string = 'UnavailableError';

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ServersError } from './attempts.ts';
+import { DataDirectoryError, oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
 import type { Report } from './report.ts';
 import {
@@ -111,13 +112,24 @@ function recordChildren(supervisor: Supervisor, kept: KeptRecord): Supervisor {
 
 /** @throws {ServersError} when another start uses that directory */
 async function ownDataDirectory(given: string): Promise<string> {
-  await mkdir(given, { recursive: true });
-  const directory = await realpath(given);
+  const directory = await createdDirectory(given);
   const other = (await livingServers()).find((record) => record.dataDirectory === directory);
   if (other === undefined) return directory;
-  throw new ServersError(
+  throw new DataDirectoryError(
     `${directory} is in use by process ${other.owner.pid}, started ${other.startedAt}. Stop that one, or use another data directory.`,
   );
+}
+
+async function createdDirectory(given: string): Promise<string> {
+  try {
+    await mkdir(given, { recursive: true });
+    await access(given, constants.W_OK);
+    return await realpath(given);
+  } catch (error) {
+    throw new DataDirectoryError(
+      `${given} can't be used as data directory (${oneLine(error)}). Name a directory that you may write to.`,
+    );
+  }
 }
 
 async function createThrowAwayDirectory(): Promise<string> {

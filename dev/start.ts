@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { Concord } from '../client/concord.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { ServersError } from './attempts.ts';
+import { DataDirectoryError, ServersError } from './attempts.ts';
 import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
 import { placeSamples, type SampleResults } from './samples.ts';
@@ -24,7 +24,8 @@ async function main(): Promise<number> {
   const stopped = onSignal(report, stopAll);
   try {
     const results = await Promise.race([run(options, report, stops), stopped.then(() => undefined)]);
-    if (results === undefined) return STOPPED_BY_SIGNAL;
+    // Whatever was being started dies with this process; the guard sees to the servers.
+    if (results === undefined) process.exit(STOPPED_BY_SIGNAL);
     if (options.json) console.log(resultsAsJson(results));
     else printResults(results);
     if (options.once) return results.asExpected ? 0 : 1;
@@ -135,5 +136,5 @@ try {
 } catch (error) {
   if (!(error instanceof ServersError || error instanceof ConcordError)) throw error;
   console.error(error.message);
-  process.exitCode = UNREACHABLE;
+  process.exitCode = error instanceof DataDirectoryError ? BAD_INPUT : UNREACHABLE;
 }

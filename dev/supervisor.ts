@@ -74,6 +74,8 @@ export async function createSupervisor(): Promise<Supervisor> {
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   await once(guard, 'spawn');
+  // Each server that it starts listens for its exit.
+  guard.setMaxListeners(0);
   // Writing to a guard that was killed is noticed by its exit, not by an exception.
   guard.stdin.on('error', () => {});
   const identity = await identify(guard.pid ?? 0);

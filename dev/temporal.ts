@@ -221,13 +221,12 @@ async function serves(address: string, namespace: string): Promise<boolean> {
 }
 
 function listens(address: string): Promise<boolean> {
-  const colon = address.lastIndexOf(':');
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
+  if (host === undefined || Number(port) > 65_535) {
+    throw new ServersError(`TEMPORAL_ADDRESS=${address} is no address; write it as host:port.`);
+  }
   return new Promise((resolve) => {
-    const socket = connect({
-      host: address.slice(0, colon),
-      port: Number(address.slice(colon + 1)),
-      timeout: 5000,
-    });
+    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port: Number(port), timeout: 5000 });
     const settle = (answer: boolean) => {
       socket.destroy();
       resolve(answer);

@@ -85,6 +85,8 @@ function launch({ name, environment }: Options, log: string): ChildProcess {
     ['--import', tsx, fileURLToPath(new URL(`../workers/${name}.ts`, import.meta.url))],
     {
       stdio: ['ignore', output, output, 'ipc'],
+      // A Ctrl-C at the terminal is ours to pass on, when the time has come.
+      detached: true,
       env: { ...process.env, ...environment },
     },
   );

@@ -10,10 +10,17 @@ export interface FailureDetails {
   AlreadyDecided: { orderId: string; status: string; reason?: unknown };
   TooLate: { orderId: string; status: string };
   UnknownOrder: { orderId: string };
-  LateArrival: { participant: string; orderId: string };
+  /** `status` and `reason`: how the order was settled, where the participant knows. */
+  LateArrival: { participant: string; orderId: string; status?: string; reason?: unknown };
+  LeftUndecided: { orderId: string };
   ProtocolViolation: { participant: string; orderId: string; asked: string; found: string };
   AttemptExpired: { participant: string; orderId: string };
   OrderFailed: { orderId: string; lastError: string };
+  Abandoned: { orderId: string };
+  DamagedStock: { sku: string; problem: string };
+  CannotResolve: { orderId: string; status: string; because: string };
+  NothingToRetry: { orderId: string; because: string };
+  RetryUnsupported: { orderId: string };
   Unreachable: { server: string; address: string; fix: string };
   NoAnswer: { service: string; fix: string };
 }
@@ -78,6 +85,12 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     kind: 'refused',
     message: ({ orderId, status }) => `order ${orderId} was already ${status}`,
   },
+  LeftUndecided: {
+    retryable: false,
+    kind: 'refused',
+    message: ({ orderId }) =>
+      `order ${orderId} was left undecided by an earlier workflow; settle it with \`concord resolve\``,
+  },
   TooLate: {
     retryable: false,
     kind: 'refused',
@@ -112,6 +125,34 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     kind: 'internal',
     message: ({ orderId, lastError }) =>
       `order ${orderId} stopped on an error and needs an operator (${lastError}); its history in the Web UI has the details`,
+  },
+  // What operators meet.
+  Abandoned: {
+    retryable: false,
+    kind: 'refused',
+    message: ({ orderId }) => `order ${orderId} was given up: its workflow ended before it had decided`,
+  },
+  DamagedStock: {
+    // Repaired by hand, and then the same request succeeds.
+    retryable: true,
+    kind: 'internal',
+    message: ({ sku, problem }) => `the stock document of ${sku} is damaged and must be repaired: ${problem}`,
+  },
+  CannotResolve: {
+    retryable: false,
+    kind: 'refused',
+    message: ({ orderId, status, because }) => `order ${orderId} can't be resolved as ${status}: ${because}`,
+  },
+  NothingToRetry: {
+    retryable: false,
+    kind: 'refused',
+    message: ({ orderId, because }) => `nothing of order ${orderId} can be tried now: ${because}`,
+  },
+  RetryUnsupported: {
+    retryable: false,
+    kind: 'refused',
+    message: ({ orderId }) =>
+      `this Temporal server can't cut a wait short; order ${orderId} is tried again by itself, see \`concord stuck\``,
   },
   // Nobody answered: nothing is known to have happened.
   Unreachable: {

@@ -3,8 +3,10 @@ import type { FinalStatus, Order, Reason } from './order.ts';
 /** What the coordinator sends to a participant in every phase. */
 export interface ParticipantRequest {
   readonly order: Order;
-  /** The coordinator's run: tells its requests from those of an earlier workflow for the same order id. */
+  /** The coordinator's first run: tells its requests from those of another workflow for the same order id. */
   readonly transaction: string;
+  /** Set only by who has made sure that the recorded coordinator is gone: what it left undecided is then settled. */
+  readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
   readonly placedAt: string;
 }
@@ -25,9 +27,9 @@ export interface RollbackRequest extends ParticipantRequest {
  * - commit twice, rollback twice: settle once, answer the same;
  * - rollback after commit, commit after rollback, commit before prepare: change nothing and throw `ProtocolViolation`.
  *
- * A request of another transaction than the recorded one finds the order either undecided, and takes it over (its
- * coordinator is gone: Temporal runs one workflow per order id), or decided, and then the recorded decision stands:
- * prepare throws `AlreadyDecided`.
+ * A request of another transaction than the recorded one changes nothing: where the order is undecided, prepare,
+ * commit and the order service's rollback throw `LeftUndecided`; where it is decided, prepare and the order service's
+ * rollback throw `AlreadyDecided`, with what is on record. The exception is a request that `takesOver`.
  *
  * Sources: X/Open XA for the phases; the dtm project for empty rollback and suspension.
  */

@@ -25,6 +25,12 @@ export const policies = {
     firstRetry: 500,
     longestRetry: 2_000,
   },
+  sweep: {
+    // Asks Temporal about each old hold, some milliseconds each; the next sweep is never far.
+    attempt: 60_000,
+    firstRetry: 1_000,
+    longestRetry: 10_000,
+  },
 } as const;
 
 /** How long participants may take to prepare, retries included, before their vote counts as no. Milliseconds. */
@@ -41,3 +47,12 @@ export const TOMBSTONE_MARGIN = 20_000;
 
 /** How long a read (`stock`, `list`) may take in all before the service counts as not answering. Milliseconds. */
 export const READ_BUDGET = 10_000;
+
+/** How often the reaper looks for holds that nobody will settle. Milliseconds. */
+export const REAP_INTERVAL = 60_000;
+
+/**
+ * How old a hold is before the reaper asks about it: longer than the usual prepare budget, so that it seldom asks
+ * about a living order (which it would leave alone). Milliseconds.
+ */
+export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;

@@ -1,3 +1,4 @@
+import { Client } from '@temporalio/client';
 import {
   type ActivityInterceptorsFactory,
   type NativeConnection,
@@ -5,6 +6,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
+import { createCoordinators } from '../activities/coordinator.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { type ServiceName, services } from './services.ts';
 
@@ -23,11 +25,12 @@ export interface ServiceWorkerOptions {
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
   const { connection, namespace, database, workflowBundle, interceptors = [] } = options;
   const service = services[name];
+  const coordinators = createCoordinators(new Client({ connection, namespace }));
   return Worker.create({
     connection,
     namespace,
     taskQueue: name,
-    activities: service.createActivities(database),
+    activities: { ...service.createActivities(database), ...service.createRecovery(database, coordinators) },
     ...(workflowBundle === undefined ? { workflowsPath: service.workflowsPath } : { workflowBundle }),
     interceptors: { activity: [activityInterceptors, ...interceptors] },
     // As many as the MongoDB pool has connections, so that no activity spends its time waiting for one.

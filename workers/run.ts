@@ -1,3 +1,4 @@
+import { Client } from '@temporalio/client';
 import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
@@ -7,6 +8,7 @@ import { ConcordError } from '../domain/errors.ts';
 import { createServiceWorker } from './create-worker.ts';
 import { serveHealth } from './health.ts';
 import { createLogger, temporalLogger } from './logging.ts';
+import { ensureReaperSchedule } from './reaper-schedule.ts';
 import { type ServiceName, services } from './services.ts';
 import { readSettings, type WorkerSettings } from './settings.ts';
 
@@ -20,12 +22,24 @@ export async function runServices(names: readonly ServiceName[]): Promise<void> 
   Runtime.install({ logger: temporalLogger(logger) });
   shutDownWithParent();
   const stopped = signalled();
+  // A connection that is half open would keep the process, and a process manager would never start it again.
+  process.exit(await exitCodeOf(hostWorkers(names, settings, logger, stopped), stopped, logger));
+}
+
+async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Logger): Promise<number> {
   try {
-    await hostWorkers(names, settings, logger, stopped);
+    await work;
+    return 0;
   } catch (error) {
-    if (stopped.aborted) return logger.info('stopped before it had started');
+    if (stopped.aborted) {
+      logger.info(
+        { reason: error instanceof Error ? error.message : error },
+        'stopped before it had started',
+      );
+      return 0;
+    }
     logger.fatal({ err: error }, 'the worker failed');
-    process.exitCode = 1;
+    return 1;
   }
 }
 
@@ -49,18 +63,42 @@ async function hostWorkers(
       return { mongo, worker: await createServiceWorker(name, { connection, namespace, database }) };
     }),
   );
-  const health =
-    settings.health &&
-    serveHealth(settings.health, async () => (await Promise.all(hosted.map(isHealthy))).every(Boolean));
+  const ended = new AbortController();
+  if (names.includes('inventory')) {
+    const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
+    const client = new Client({ connection, namespace });
+    // No order depends on it, so no worker waits for it.
+    untilEnded('the schedule of the reaper', () => ensureReaperSchedule(client, settings.reaper)).catch(
+      (error) => logger.debug({ err: error }, 'ended before the reaper was scheduled'),
+    );
+  }
+  const allAreHealthy = async () => (await Promise.all(hosted.map(isHealthy))).every(Boolean);
+  const health = settings.health && (await serveHealth(settings.health, allAreHealthy));
   logger.info({ address, services: names }, 'worker started');
   try {
-    await Promise.all(hosted.map(({ worker }) => worker.run()));
+    await runAll(hosted.map(({ worker }) => worker));
   } finally {
+    ended.abort();
     health?.close();
     await Promise.all(hosted.map(({ mongo }) => mongo.close()));
     await connection.close();
     logger.info('worker stopped');
   }
+}
+
+/** Where one worker fails, the others finish what they run before it is reported. */
+async function runAll(workers: readonly Worker[]): Promise<void> {
+  const shutDownOthers = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) =>
+    worker.run().catch((error) => {
+      shutDownOthers();
+      throw error;
+    }),
+  );
+  const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 interface Hosted {

@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
-import { createInventory } from '../activities/inventory.ts';
+import type { Coordinators } from '../activities/coordinator.ts';
+import { createInventoryInspection, createOrderInspection } from '../activities/inspection.ts';
+import { createInventory, type ReservationDocument, type StockDocument } from '../activities/inventory.ts';
 import { createOrders } from '../activities/orders.ts';
+import { createReaper } from '../activities/reaper.ts';
 
 /** An activity as a worker registers it: by name, over plain JSON. */
 export type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
@@ -11,6 +14,8 @@ interface Service {
   readonly workflowsPath: string;
   /** The activities over this service's own database, under their full names (`inventory.prepare`). */
   createActivities(database: Db): Activities;
+  /** Those that settle what was left behind; they ask Temporal what became of an order. */
+  createRecovery(database: Db, coordinators: Coordinators): Activities;
   /** Creates what queries need; safe to repeat. */
   prepareDatabase(database: Db): Promise<void>;
 }
@@ -20,6 +25,10 @@ export const services = {
   orders: {
     workflowsPath: pathOf('../workflows/orders.ts'),
     createActivities: (database) => withPrefix('orders', createOrders(database.collection('orders'))),
+    createRecovery: (database, coordinators) => ({
+      ...withPrefix('orders', createOrderInspection(database.collection('orders'))),
+      ...withPrefix('orders', coordinators),
+    }),
     async prepareDatabase(database) {
       const orders = database.collection('orders');
       await orders.createIndex({ createdAt: -1 });
@@ -38,7 +47,15 @@ export const services = {
           receipts: database.collection('receipts'),
         }),
       ),
-    // Every access is by `_id`.
+    createRecovery(database, coordinators) {
+      const stock = database.collection<StockDocument>('stock');
+      const reservations = database.collection<ReservationDocument>('reservations');
+      return {
+        ...withPrefix('inventory', createInventoryInspection(reservations)),
+        ...withPrefix('inventory', createReaper({ stock, reservations, coordinators })),
+      };
+    },
+    // Every access is by `_id`, but for the reaper's: it looks at all stock, and nobody waits for it.
     async prepareDatabase() {},
   },
 } as const satisfies Record<string, Service>;

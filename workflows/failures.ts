@@ -31,6 +31,12 @@ export function recordedOutcome(failures: readonly unknown[]): OrderOutcome | un
   return recorded;
 }
 
+/** The outcome that this same coordinator had settled on before, where a participant's refusal tells. */
+export function settledBefore(refusal: Reason | undefined, orderId: string): OrderOutcome | undefined {
+  if (refusal?.code !== 'LateArrival') return undefined;
+  return outcomeIn({ orderId, ...refusal.details } as FailureDetails['LateArrival']);
+}
+
 /** Runs a check of the domain inside a workflow, where only an `ApplicationFailure` means a refusal. */
 export function asWorkflowFailure<Result>(check: () => Result): Result {
   try {
@@ -49,7 +55,10 @@ export function asWorkflowFailure<Result>(check: () => Result): Result {
 function alreadyDecided(failure: unknown): OrderOutcome | undefined {
   const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || cause.type !== 'AlreadyDecided') return undefined;
-  const { orderId, status, reason } = detailsOf(cause) as FailureDetails['AlreadyDecided'];
+  return outcomeIn(detailsOf(cause) as FailureDetails['AlreadyDecided']);
+}
+
+function outcomeIn({ orderId, status, reason }: { orderId: string; status?: string; reason?: unknown }) {
   const recorded = finalStatuses.find((final) => final === status);
   if (recorded === undefined) return undefined;
   return { orderId, status: recorded, ...(reason === undefined ? {} : { reason: reason as Reason }) };

@@ -3,6 +3,8 @@ import { READ_BUDGET } from '../domain/policies.ts';
 import type { Receipt, StockLevel } from '../domain/stock.ts';
 import { optionsOf } from './participants.ts';
 
+export { reapHolds } from './reap-holds.ts';
+
 type Desk = {
   'inventory.receive'(receipt: Receipt): Promise<StockLevel>;
   'inventory.readStock'(skus: readonly string[]): Promise<StockLevel[]>;

@@ -5,6 +5,7 @@ import { optionsOf } from './participants.ts';
 
 /** Everything that the order service's worker runs. */
 export { placeOrder } from './place-order.ts';
+export { resolveOrder } from './resolve-order.ts';
 
 type Reads = {
   'orders.findOrder'(orderId: string): Promise<OrderRecord | null>;

@@ -16,7 +16,7 @@ import { Progress } from './progress.ts';
  */
 export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> {
   const { order, prepareBudget } = validate(input);
-  const { runId: transaction, startTime } = workflowInfo();
+  const { firstExecutionRunId: transaction, startTime } = workflowInfo();
   const placedAt = startTime.toISOString();
   const participants = bindParticipants({ order, transaction, placedAt }, prepareBudget);
   const progress = new Progress(order);

@@ -9,7 +9,7 @@ import {
   type Phase,
   parseCancelRequest,
 } from '../domain/place-order.ts';
-import { asWorkflowFailure } from './failures.ts';
+import { asWorkflowFailure, settledBefore } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { participantNames } from './participants.ts';
 
@@ -37,14 +37,17 @@ export class Progress {
   /** Says what to do when somebody cancels before the decision. */
   onCancel(stopVoting: () => void): void {
     this.stopVoting = stopVoting;
+    // A cancel that arrived with the workflow's first task was heard before anybody could act on it.
+    if (this.cancelRequest !== undefined) stopVoting();
   }
 
   /** Takes the decision, once: yes only if nobody refused and nobody has cancelled. */
   decide(refusal: Reason | undefined): OrderOutcome {
     const { orderId } = this.order;
-    const reason = this.cancellation(refusal) ?? refusal;
-    if (reason === undefined) this.decision = { orderId, status: 'confirmed' };
-    else this.decision = { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
+    // A coordinator that was reset may find what it decided before: that stands, whatever it would decide now.
+    this.decision =
+      settledBefore(refusal, orderId) ?? outcomeOf(this.cancellation(refusal) ?? refusal, orderId);
+    const { reason } = this.decision;
     this.phase = this.decision.status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status: this.decision.status, reason: reason?.message });
     return this.decision;
@@ -99,8 +102,8 @@ export class Progress {
 
   /** What outsiders are told. Where an earlier coordinator decided, that is what it recorded, known at the end. */
   private answer(): OrderOutcome | undefined {
-    const isRecordedElsewhere = this.decision?.reason?.code === 'AlreadyDecided';
-    return isRecordedElsewhere && this.phase !== 'final' ? undefined : this.decision;
+    const isElsewhere = ['AlreadyDecided', 'LeftUndecided'].includes(this.decision?.reason?.code ?? '');
+    return isElsewhere && this.phase !== 'final' ? undefined : this.decision;
   }
 
   private cancellation(refusal: Reason | undefined): Reason | undefined {
@@ -130,6 +133,11 @@ export class Progress {
       ...(decision === undefined ? {} : { decision }),
     };
   }
+}
+
+function outcomeOf(reason: Reason | undefined, orderId: string): OrderOutcome {
+  if (reason === undefined) return { orderId, status: 'confirmed' };
+  return { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
 }
 
 const states = {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { Collection } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createInventory, type InventoryCollections } from '../../activities/inventory.ts';
 import type { FailureCode } from '../../domain/errors.ts';
@@ -160,7 +161,13 @@ describe('what the inventory promises', () => {
                 if (answer === 'ok' && step === 'rollback') rolledBack.add(orderId);
               }),
             );
-            await checkedStock(collections);
+            // Nobody calls again after a rollback was answered, so it must have left nothing behind.
+            const holders = (await checkedStock(collections)).flatMap(({ holds }) =>
+              holds.map(({ orderId }) => orderId),
+            );
+            expect(holders.filter((orderId) => rolledBack.has(orderId) || committed.has(orderId))).toEqual(
+              [],
+            );
           }
           expect([...committed].filter((orderId) => rolledBack.has(orderId))).toEqual([]);
           await settleTheRest(inventory, committed);
@@ -209,30 +216,64 @@ describe('what the inventory promises', () => {
   });
 });
 
+test('a rollback beside a running prepare leaves nothing held, and nothing in the document for long', async () => {
+  const limits = { attemptLifetime: 2_000, tombstoneMargin: 0 };
+  const inventory = await stocked(collections, { A: 1_000, B: 1_000 }, limits);
+  const lines = [
+    { sku: 'A', quantity: 1 },
+    { sku: 'B', quantity: 1 },
+  ];
+  const orderIds = Array.from({ length: 400 }, (_, index) => `order-${index}`);
+  await Promise.all(
+    orderIds.map(async (orderId) => {
+      const prepare = send(inventory, 'prepare', orderId, lines);
+      // Where the two meet in the very same moment, the coordinator tries again, and so does this.
+      while ((await send(inventory, 'rollback', orderId, lines)) !== 'ok');
+      expect(['ok', 'LateArrival', 'AttemptExpired']).toContain(await prepare);
+    }),
+  );
+  expect(await checkedStock(collections)).toMatchObject([
+    { available: 1_000, reserved: 0, holds: [] },
+    { available: 1_000, reserved: 0, holds: [] },
+  ]);
+  await expect
+    .poll(async () => {
+      await inventory.receive({ receiptId: 'again', sku: 'A', quantity: 1 });
+      const [document] = await checkedStock(collections);
+      return document?.settled.length;
+    })
+    .toBeLessThan(3);
+});
+
 describe('attempts that were given up but still run', () => {
   const lines = [{ sku: 'SKU', quantity: 2 }];
 
-  /** An inventory whose writes to stock wait at a gate: an attempt that hangs after it was let in. */
-  function paused(limits?: Parameters<typeof createInventory>[1]) {
-    const gate = createGate();
-    const reached = createGate();
-    const stock = new Proxy(collections.stock, {
+  /** The collection, with its `updateOne` done differently. */
+  function intercepted<Document extends object>(
+    collection: Collection<Document>,
+    instead: (original: () => Promise<unknown>) => Promise<unknown>,
+  ): Collection<Document> {
+    return new Proxy(collection, {
       get(target, property) {
         const value = Reflect.get(target, property, target) as unknown;
         if (typeof value !== 'function') return value;
         if (property !== 'updateOne') return value.bind(target);
-        return async (...args: unknown[]) => {
-          reached.open();
-          await gate.opened;
-          return value.apply(target, args);
-        };
+        return (...args: unknown[]) => instead(() => value.apply(target, args));
       },
     });
-    return {
-      inventory: createInventory({ ...collections, stock }, limits),
-      reached: reached.opened,
-      resume: gate.open,
-    };
+  }
+
+  /** An inventory whose writes to stock wait at a gate: an attempt that hangs after it was let in. */
+  function paused(limits?: Parameters<typeof createInventory>[1], reservations = collections.reservations) {
+    const gate = createGate();
+    const reached = createGate();
+    const stock = intercepted(collections.stock, async (write) => {
+      reached.open();
+      await gate.opened;
+      return write();
+    });
+    const inventory = createInventory({ ...collections, stock, reservations }, limits);
+    return { inventory, reached: reached.opened, resume: gate.open };
   }
 
   test.each(['commit', 'rollback'] as const)(
@@ -288,6 +329,52 @@ describe('attempts that were given up but still run', () => {
     expect(await checkedStock(collections)).toMatchObject([{ available: 10, reserved: 0, holds: [] }]);
   });
 
+  test('hold nothing for ever, where they die right after a write between the steps of the rollback', async () => {
+    await stocked(collections, { SKU: 10 });
+    const dying = createGate(); // never opened: this attempt gets no further than its hold
+    const held = createGate();
+    const reservations = intercepted(collections.reservations, async (write) => {
+      held.open();
+      await dying.opened;
+      return write();
+    });
+    const late = paused(undefined, reservations);
+    void send(late.inventory, 'prepare', 'order', lines);
+    await late.reached;
+    let writes = 0;
+    const stock = intercepted(collections.stock, async (write) => {
+      const result = await write();
+      writes += 1;
+      if (writes === 1) {
+        late.resume();
+        await held.opened;
+      }
+      return result;
+    });
+    const inventory = createInventory({ ...collections, stock });
+    expect(await send(inventory, 'rollback', 'order', lines)).toBe('ok');
+    expect(await checkedStock(collections)).toMatchObject([{ available: 10, reserved: 0, holds: [] }]);
+  });
+
+  test('give back what they hold before a SKU that nobody knows', async () => {
+    const inventory = await stocked(collections, { SKU: 10 });
+    const late = paused();
+    const unknown = [
+      { sku: 'NEW', quantity: 1 },
+      { sku: 'UNKNOWN', quantity: 1 },
+    ];
+    const lateAnswer = send(late.inventory, 'prepare', 'order', unknown);
+    await late.reached;
+    expect(await send(inventory, 'rollback', 'order', unknown)).toBe('ok');
+    await inventory.receive({ receiptId: 'new', sku: 'NEW', quantity: 1 });
+    late.resume();
+    expect(await lateAnswer).toBe('UnknownSku');
+    expect(await checkedStock(collections)).toMatchObject([
+      { _id: 'NEW', available: 1, holds: [] },
+      { _id: 'SKU' },
+    ]);
+  });
+
   test('give back what they hold of a SKU that the inventory learned of meanwhile', async () => {
     const inventory = await stocked(collections, { SKU: 10 });
     const late = paused();
@@ -307,34 +394,55 @@ describe('attempts that were given up but still run', () => {
 
 describe('a second coordinator for the same order id', () => {
   const lines = [{ sku: 'SKU', quantity: 2 }];
+  const first = requestOf('order', lines, 'run-1');
+  const second = requestOf('order', lines, 'run-2');
 
-  test('takes over what the first left undecided', async () => {
+  test('changes nothing of what the first left undecided', async () => {
     const inventory = await stocked(collections, { SKU: 10 });
-    await inventory.prepare(requestOf('order', lines, 'run-1'));
-    await inventory.prepare(requestOf('order', lines, 'run-2'));
-    await inventory.commit(requestOf('order', lines, 'run-2'));
+    await inventory.prepare(first);
+    expect(await answerOf(inventory.prepare(second))).toBe('LeftUndecided');
+    expect(await answerOf(inventory.commit(second))).toBe('LeftUndecided');
+    expect(await answerOf(inventory.rollback(rollbackOf(second)))).toBe('ok');
+    expect(await checkedStock(collections)).toMatchObject([{ reserved: 2, sold: 0 }]);
+    await inventory.commit(first);
     expect(await checkedStock(collections)).toMatchObject([{ available: 8, sold: 2, holds: [] }]);
   });
 
+  test.each(['commit', 'rollback'] as const)(
+    'can %s that only where it says that it takes over',
+    async (step) => {
+      const inventory = await stocked(collections, { SKU: 10 });
+      await inventory.prepare(first);
+      const takesOver = { ...second, takesOver: true };
+      await (step === 'commit' ? inventory.commit(takesOver) : inventory.rollback(rollbackOf(takesOver)));
+      const sold = step === 'commit' ? 2 : 0;
+      expect(await checkedStock(collections)).toMatchObject([{ available: 10 - sold, reserved: 0, sold }]);
+      expect(await answerOf(inventory.prepare(first))).not.toBe('ok');
+    },
+  );
+
   test('changes nothing of what the first decided', async () => {
     const inventory = await stocked(collections, { SKU: 10 });
-    await inventory.prepare(requestOf('order', lines, 'run-1'));
-    await inventory.commit(requestOf('order', lines, 'run-1'));
-    expect(await answerOf(inventory.prepare(requestOf('order', lines, 'run-2')))).toBe('AlreadyDecided');
-    expect(await answerOf(inventory.rollback(rollbackOf(requestOf('order', lines, 'run-2'))))).toBe('ok');
+    await inventory.prepare(first);
+    await inventory.commit(first);
+    expect(await answerOf(inventory.prepare(second))).toBe('AlreadyDecided');
+    expect(await answerOf(inventory.rollback(rollbackOf(second)))).toBe('ok');
+    const takesOver = { ...rollbackOf(second), takesOver: true };
+    expect(await answerOf(inventory.rollback(takesOver))).toBe('ProtocolViolation');
     expect(await checkedStock(collections)).toMatchObject([{ available: 8, sold: 2, holds: [] }]);
   });
 
   test('with other content touches nothing of the first', async () => {
     const inventory = await stocked(collections, { SKU: 10 });
-    await inventory.prepare(requestOf('order', lines, 'run-1'));
-    const other = requestOf('order', [{ sku: 'SKU', quantity: 3 }], 'run-2');
+    await inventory.prepare(first);
+    const other = requestOf('order', [{ sku: 'SKU', quantity: 3 }], 'run-1');
     expect(await answerOf(inventory.prepare(other))).toBe('OrderIdTaken');
+    expect(await answerOf(inventory.commit(other))).toBe('ProtocolViolation');
     expect(await answerOf(inventory.rollback(rollbackOf(other)))).toBe('ok');
     expect(await checkedStock(collections)).toMatchObject([
       { reserved: 2, holds: [{ orderId: 'order', quantity: 2 }] },
     ]);
-    await inventory.commit(requestOf('order', lines, 'run-1'));
+    await inventory.commit(first);
   });
 });
 
@@ -349,6 +457,34 @@ describe('the stock document', () => {
     const [document] = await checkedStock(collections);
     expect(document?.holds).toEqual([]);
     expect(document?.settled.map(({ id }) => id)).toEqual(['receipt/initial-SKU']);
+  });
+
+  test('does not grow with the orders that it refused', async () => {
+    const inventory = await stocked(collections, { SKU: 1 });
+    for (let index = 0; index < 60; index += 1) {
+      const lines = [{ sku: 'SKU', quantity: 2 }];
+      expect(await send(inventory, 'prepare', `order-${index}`, lines)).toBe('OutOfStock');
+      expect(await send(inventory, 'rollback', `order-${index}`, lines)).toBe('ok');
+    }
+    const [document] = await checkedStock(collections);
+    expect(document?.settled.map(({ id }) => id)).toEqual(['receipt/initial-SKU']);
+  });
+
+  test('forgets what is past, deliveries too', async () => {
+    const inventory = createInventory(collections, { attemptLifetime: 5_000, tombstoneMargin: 0 });
+    for (let index = 0; index < 20; index += 1) {
+      await inventory.receive({ receiptId: `r-${index}`, sku: 'SKU', quantity: 1 });
+    }
+    await expect
+      .poll(
+        async () => {
+          await inventory.receive({ receiptId: `now-${Date.now()}`, sku: 'SKU', quantity: 1 });
+          const [document] = await checkedStock(collections);
+          return document?.settled.some(({ id }) => id === 'receipt/r-19');
+        },
+        { interval: 500 },
+      )
+      .toBe(false);
   });
 
   test('counts a delivery once, however often and however concurrently it is reported', async () => {

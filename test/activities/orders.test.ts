@@ -106,12 +106,23 @@ describe('what the order service promises', () => {
 });
 
 describe('a second coordinator for the same order id', () => {
-  test('takes over what the first left undecided', async () => {
+  test('changes nothing of what the first left undecided', async () => {
     await send('prepare', 'order', 'run-1');
-    expect(await send('prepare', 'order', 'run-2')).toBe('ok');
-    expect(await send('commit', 'order', 'run-2')).toBe('ok');
-    expect(await statusOf('order')).toBe('confirmed');
+    for (const step of steps) expect(await send(step, 'order', 'run-2')).toBe('LeftUndecided');
+    expect(await statusOf('order')).toBe('pending');
+    expect(await send('commit', 'order', 'run-1')).toBe('ok');
   });
+
+  test.each(['commit', 'rollback'] as const)(
+    'can %s that only where it says that it takes over',
+    async (step) => {
+      await send('prepare', 'order', 'run-1');
+      const request = { ...requestOf('order', lines, 'run-2'), takesOver: true };
+      await (step === 'commit' ? orders.commit(request) : orders.rollback(rollbackOf(request)));
+      expect(await statusOf('order')).toBe(step === 'commit' ? 'confirmed' : 'cancelled');
+      expect(await send('commit', 'order', 'run-1')).toBe(step === 'commit' ? 'ok' : 'ProtocolViolation');
+    },
+  );
 
   test('is told what the first decided, and changes nothing of it', async () => {
     await send('prepare', 'order', 'run-1');
@@ -124,6 +135,7 @@ describe('a second coordinator for the same order id', () => {
   test('with other content touches nothing of the first', async () => {
     await send('prepare', 'order', 'run-1');
     expect(await send('prepare', 'order', 'run-2', otherLines)).toBe('OrderIdTaken');
+    expect(await send('commit', 'order', 'run-2', otherLines)).toBe('ProtocolViolation');
     expect(await send('rollback', 'order', 'run-2', otherLines)).toBe('ok');
     expect(await statusOf('order')).toBe('pending');
   });

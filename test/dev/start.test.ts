@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -48,6 +49,31 @@ test('with --data, a second run joins what the first one did', { timeout: 120_00
   }
 });
 
+test.each(['Starting Temporal', 'Starting the orders worker'])(
+  'Ctrl-C while it says "%s" ends it at once, and leaves nothing',
+  async (moment) => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+    const child = spawn(process.execPath, ['dev/start.mjs'], { env: { ...process.env, TMPDIR: directory } });
+    let output = '';
+    child.stderr.on('data', (data) => {
+      output += data;
+      if (output.includes(moment)) child.kill('SIGINT');
+    });
+    const [exitCode] = await once(child, 'exit');
+    expect(exitCode).toBe(130);
+    const left = async () => (await readdir(directory)).filter((name) => name.startsWith('concord-'));
+    await expect.poll(left).toEqual([]);
+    await rm(directory, { recursive: true });
+  },
+);
+
+test('a data directory that is a file: one line, exit code 2', async () => {
+  const { exitCode, stderr } = await start(['--once', '--data', 'package.json']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("package.json can't be used as data directory");
+  expect(stderr).not.toContain('    at ');
+});
+
 test('an unknown option is bad input: exit code 2, and nothing is started', async () => {
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   const { exitCode, stderr, stdout } = await start(['--onse'], { TMPDIR: directory });
@@ -58,10 +84,12 @@ test('an unknown option is bad input: exit code 2, and nothing is started', asyn
 });
 
 test('a Temporal that is named but not there: one line, exit code 3', async () => {
-  const { exitCode, stderr } = await start(['--once'], { TEMPORAL_ADDRESS: '127.0.0.1:9' });
-  expect(exitCode).toBe(3);
-  expect(stderr).toContain('TEMPORAL_ADDRESS=127.0.0.1:9');
-  expect(stderr).not.toContain('    at ');
+  for (const address of ['127.0.0.1:9', 'localhost', 'localhost:99999']) {
+    const { exitCode, stderr } = await start(['--once'], { TEMPORAL_ADDRESS: address });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`TEMPORAL_ADDRESS=${address}`);
+    expect(stderr).not.toContain('    at ');
+  }
 });
 
 async function start(args: string[], env: Record<string, string> = {}) {

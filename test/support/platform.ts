@@ -18,6 +18,7 @@ import { silentReport } from '../../dev/report.ts';
 import { createSupervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
+import { activityInterceptors } from '../../workers/interceptors.ts';
 import { type ServiceName, services } from '../../workers/services.ts';
 import { openDatabase, type TestDatabase } from './database.ts';
 import { collectionsOf } from './inventory.ts';
@@ -134,10 +135,14 @@ export async function createWorkers(
 }
 
 function createPart(name: ServiceName, part: Part, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, database, workflowBundle } = options;
+  const { connection, namespace, database, workflowBundle, interceptors } = options;
   const common = { connection, namespace, taskQueue: name };
   if (part === 'activities')
-    return Worker.create({ ...common, activities: services[name].createActivities(database) });
+    return Worker.create({
+      ...common,
+      activities: services[name].createActivities(database),
+      interceptors: { activity: [activityInterceptors, ...(interceptors ?? [])] },
+    });
   if (part === 'everything' || workflowBundle === undefined) return createServiceWorker(name, options);
   return Worker.create({ ...common, workflowBundle });
 }

@@ -113,6 +113,48 @@ test('a worker waits for a database that is not up yet, says so, and can be stop
   expect(exitCode).toBe(0);
 });
 
+test('a worker that meets a namespace that is not there ends with 1, so that it is started again', async () => {
+  const { exitCode, output } = await outcomeOf('orders', { ...environment(), TEMPORAL_NAMESPACE: 'nope' });
+  expect(exitCode).toBe(1);
+  expect(output).toContain('the worker failed');
+});
+
+test('a worker ends with the process that started it, even where that was killed', async () => {
+  const script = `
+    import { spawn } from 'node:child_process';
+    const child = spawn(process.execPath, ['--import', 'tsx', 'workers/orders.ts'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], detached: true });
+    console.log(child.pid);
+  `;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, ...environment() },
+  });
+  const [line] = await once(owner.stdout, 'data');
+  const pid = Number(String(line));
+  const { client } = platform.concord;
+  await expect
+    .poll(async () => {
+      const taskQueue = { name: 'orders' };
+      const { namespace } = platform;
+      const { pollers } = await client.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue,
+        taskQueueType: 1,
+      });
+      return pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`));
+    })
+    .toBe(true);
+  owner.kill('SIGKILL');
+  await expect.poll(() => isAlive(pid)).toBe(false);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 function run(name: ServiceName, more: Record<string, string> = {}): Promise<WorkerProcess> {
   const { concord } = platform;
   return startWorker({

@@ -35,10 +35,15 @@ test("each service has its own connection string; Temporal's own variables are h
 
 test.each([
   ['MONGODB_URI', 'localhost:27017'],
+  ['ORDERS_MONGODB_URI', 'mongodb://host:99999'],
   ['ORDERS_DATABASE', 'a/b'],
   ['LOG_LEVEL', 'loud'],
   ['HEALTH_PORT', 'eighty'],
   ['HEALTH_PORT', '70000'],
 ])('a wrong %s is named', (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: `));
+});
+
+test("a profile of Temporal's configuration that is not there is named", () => {
+  expect(() => readSettings({ TEMPORAL_PROFILE: 'nope' })).toThrow(/^TEMPORAL_….*nope/);
 });

@@ -172,3 +172,78 @@ test('a hostile cancel is refused and changes nothing', async () => {
   await platform.start('inventory');
   expect(await handle.result()).toMatchObject({ status: 'confirmed' });
 });
+
+test('a cancel that arrives before the order service is up is acted on at once', async () => {
+  const { concord } = platform;
+  await concord.restock('FIRST', 10);
+  await platform.stop('orders');
+  await platform.stop('inventory');
+  const order = { orderId: 'first-task', customerId: 'c', lines: [{ sku: 'FIRST', quantity: 1 }] };
+  await concord.place(order, { wait: 'accepted' });
+  const handle = concord.client.workflow.getHandle('order/first-task');
+  const cancelled = handle.executeUpdate('cancel', { args: [{ reason: 'early' }] });
+  await platform.start('orders');
+  expect(await cancelled).toMatchObject({ status: 'cancelled', reason: { message: 'early' } });
+  await platform.start('inventory');
+  expect(await handle.result()).toMatchObject({ status: 'cancelled' });
+  expect(await concord.stock(['FIRST'])).toMatchObject([{ available: 10, reserved: 0 }]);
+});
+
+test('whoever waits for the decision of another order under the same id is refused', async () => {
+  const { concord } = platform;
+  await concord.restock('DECISION', 10);
+  const order = { orderId: 'decision', customerId: 'c', lines: [{ sku: 'DECISION', quantity: 1 }] };
+  await platform.stop('inventory');
+  await concord.place(order, { wait: 'accepted' });
+  const handle = concord.client.workflow.getHandle('order/decision');
+  const other = { ...order, customerId: 'another' };
+  await expect(handle.executeUpdate('decision', { args: [other] })).rejects.toMatchObject({
+    cause: { type: 'OrderIdTaken' },
+  });
+  await concord.cancel('decision');
+});
+
+test('a receipt id with another delivery is refused', async () => {
+  const { concord } = platform;
+  await concord.restock('RECEIPT', 10, { receiptId: 'delivery-1' });
+  await concord.restock('RECEIPT', 10, { receiptId: 'delivery-1' });
+  await expect(concord.restock('RECEIPT', 11, { receiptId: 'delivery-1' })).rejects.toMatchObject({
+    code: 'InvalidInput',
+  });
+  expect(await concord.stock(['RECEIPT'])).toMatchObject([{ received: 10 }]);
+});
+
+test('an order whose workflow was terminated is not cancelled, and says that it needs an operator', async () => {
+  const { concord } = platform;
+  await concord.restock('TERMINATED', 10);
+  await platform.stop('inventory');
+  const order = { orderId: 'terminated', customerId: 'c', lines: [{ sku: 'TERMINATED', quantity: 1 }] };
+  await concord.place(order, { wait: 'accepted' });
+  await concord.client.workflow.getHandle('order/terminated').terminate('by a test');
+  await expect(concord.cancel('terminated')).rejects.toMatchObject({ code: 'OrderFailed' });
+  expect(await concord.status('terminated')).toMatchObject({ phase: 'failed', status: 'pending' });
+});
+
+test('a workflow that is reset past its decision settles as it had decided', async () => {
+  const { concord } = platform;
+  await concord.restock('RESET', 10);
+  const order = { orderId: 'reset', customerId: 'c', lines: [{ sku: 'RESET', quantity: 2 }] };
+  await concord.place(order);
+  const { client } = concord;
+  const handle = client.workflow.getHandle('order/reset');
+  const { runId } = await handle.describe();
+  const { events } = await handle.fetchHistory();
+  const first = events?.find(
+    ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+  );
+  await client.workflowService.resetWorkflowExecution({
+    namespace: platform.namespace,
+    workflowExecution: { workflowId: 'order/reset', runId },
+    workflowTaskFinishEventId: first?.eventId ?? null,
+    requestId: 'reset-once',
+    reason: 'by a test',
+  });
+  expect(await client.workflow.getHandle('order/reset').result()).toMatchObject({ status: 'confirmed' });
+  expect(await concord.stock(['RESET'])).toMatchObject([{ available: 8, reserved: 0, sold: 2 }]);
+  expect(await platform.orders.findOne({ _id: 'reset' })).toMatchObject({ status: 'confirmed' });
+});

@@ -1,0 +1,70 @@
+import type { Collection } from 'mongodb';
+import pMap from 'p-map';
+import type { Orphan } from '../domain/resolution.ts';
+import type { Coordinators } from './coordinator.ts';
+import type { ReservationDocument, StockDocument } from './inventory.ts';
+import { READ_COMMITTED } from './mongodb.ts';
+
+export interface Reaper {
+  /** At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs. */
+  findOrphans(holdLimit: number): Promise<Orphan[]>;
+}
+
+export interface ReaperDependencies {
+  readonly stock: Collection<StockDocument>;
+  readonly reservations: Collection<ReservationDocument>;
+  readonly coordinators: Coordinators;
+}
+
+/** Looks for holds that are left over; reads only. */
+export function createReaper({ stock, reservations, coordinators }: ReaperDependencies): Reaper {
+  return {
+    async findOrphans(holdLimit) {
+      const orphans: Orphan[] = [];
+      const old = await oldReservations(await holders(), holdLimit);
+      for (let next = 0; next < old.length && orphans.length < MAXIMUM_ORPHANS; next += BATCH) {
+        const judged = await pMap(old.slice(next, next + BATCH), orphanOf, {
+          concurrency: QUESTIONS_AT_ONCE,
+        });
+        orphans.push(...judged.filter((orphan) => orphan !== undefined));
+      }
+      return orphans.slice(0, MAXIMUM_ORPHANS);
+    },
+  };
+
+  /** Every order that holds units now. */
+  async function holders(): Promise<string[]> {
+    const found = stock.find(
+      { 'holds.0': { $exists: true } },
+      { ...READ_COMMITTED, projection: { holds: 1 } },
+    );
+    const orderIds = new Set<string>();
+    for await (const { holds } of found) {
+      // One damaged document must not keep the others' stock.
+      if (Array.isArray(holds)) for (const { orderId } of holds) orderIds.add(orderId);
+    }
+    return [...orderIds];
+  }
+
+  async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
+    return reservations
+      .find(
+        { _id: { $in: orderIds }, $expr: { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] } },
+        READ_COMMITTED,
+      )
+      .sort({ openedAt: 1 })
+      .toArray();
+  }
+
+  /** Nothing where the order lives, whatever its age, or is being settled already. */
+  async function orphanOf(reservation: ReservationDocument): Promise<Orphan | undefined> {
+    const { _id: orderId, customerId, lines } = reservation;
+    const { state } = await coordinators.findCoordinator(orderId);
+    if (state === 'running' || (await coordinators.isBeingResolved(orderId))) return undefined;
+    return { order: { orderId, customerId, lines }, coordinator: state };
+  }
+}
+
+const MAXIMUM_ORPHANS = 100;
+const BATCH = 200;
+const QUESTIONS_AT_ONCE = 10;

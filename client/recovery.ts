@@ -1,0 +1,163 @@
+import {
+  type Client,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandle,
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import { ConcordError } from '../domain/errors.ts';
+import type { FinalStatus, Order, OrderOutcome } from '../domain/order.ts';
+import type { OrderRecord } from '../domain/order-record.ts';
+import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
+import { resolutionIdOf } from '../domain/resolution.ts';
+import type { resolveOrder } from '../workflows/orders.ts';
+import { firstInput } from './history.ts';
+
+/** What `retry` has hastened. */
+export interface Retried {
+  readonly orderId: string;
+  /** The activities that are tried now, such as `inventory.commit`. */
+  readonly steps: readonly string[];
+}
+
+/**
+ * Has every step of an order that waits for its next attempt tried now.
+ *
+ * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
+ */
+export async function retryNow(client: Client, orderId: string): Promise<Retried> {
+  const { workflowId, pending } = await livingWorkflow(client, orderId);
+  const steps: string[] = [];
+  for (const { activityId, activityType } of pending) {
+    await resetStep(client, { orderId, workflowId, activityId: activityId ?? '' });
+    steps.push(activityType?.name ?? 'unknown');
+  }
+  if (steps.length > 0) return { orderId, steps };
+  throw new ConcordError('NothingToRetry', { orderId, because: 'no step of it waits; see `concord status`' });
+}
+
+/** The order's own workflow, or else the one that resolves it. */
+async function livingWorkflow(client: Client, orderId: string) {
+  const states: string[] = [];
+  for (const workflowId of [workflowIdOf(orderId), resolutionIdOf(orderId)]) {
+    const description = await describe(client.workflow.getHandle(workflowId));
+    if (description !== undefined && description.closeTime === undefined) {
+      return { workflowId, pending: description.raw.pendingActivities ?? [] };
+    }
+    if (description !== undefined) states.push(description.status.name.toLowerCase());
+  }
+  if (states.length === 0) throw new ConcordError('UnknownOrder', { orderId });
+  throw new ConcordError('NothingToRetry', { orderId, because: `its workflow is ${states.at(-1)}` });
+}
+
+interface PendingStep {
+  readonly orderId: string;
+  readonly workflowId: string;
+  readonly activityId: string;
+}
+
+async function resetStep(client: Client, { orderId, workflowId, activityId }: PendingStep): Promise<void> {
+  const { workflowService } = client;
+  const { namespace, identity } = client.options;
+  try {
+    // Deprecated in the newest servers for a call that servers up to 1.29 don't know; it also ends a pause.
+    await workflowService.resetActivity({ namespace, identity, execution: { workflowId }, id: activityId });
+  } catch (error) {
+    const code = grpcCode(error);
+    if (code === GRPC_UNIMPLEMENTED)
+      throw new ConcordError('RetryUnsupported', { orderId }, { cause: error });
+    if (code !== GRPC_NOT_FOUND) throw error; // it has just ended by itself
+  }
+}
+
+const GRPC_NOT_FOUND = 5;
+const GRPC_UNIMPLEMENTED = 12;
+
+function grpcCode(error: unknown): number | undefined {
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(grpc) ? grpc.code : undefined;
+}
+
+/** What is left behind of an order, and which workflow may settle it. */
+export interface Remains {
+  readonly order: Order;
+  readonly workflowId: string;
+}
+
+/**
+ * Checks that an order's own workflow can't go on.
+ *
+ * @param findRecord Asks the order service for its record.
+ * @throws ConcordError `UnknownOrder`; `CannotResolve` where its workflow runs; `TooLate` where all is settled.
+ */
+export async function remainsOf(
+  client: Client,
+  orderId: string,
+  status: FinalStatus,
+  findRecord: () => Promise<OrderRecord | null>,
+): Promise<Remains> {
+  const handle = client.workflow.getHandle(workflowIdOf(orderId));
+  const description = await describe(handle);
+  if (description !== undefined && description.closeTime === undefined) {
+    const because = 'its own workflow runs; see `concord stuck`, and cancel or terminate it first';
+    throw new ConcordError('CannotResolve', { orderId, status, because });
+  }
+  if (description === undefined) {
+    const record = await findRecord();
+    if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+    if (record.status !== 'pending') throw new ConcordError('TooLate', { orderId, status: record.status });
+    return { order: contentOf(record), workflowId: handle.workflowId };
+  }
+  if (description.status.name === 'COMPLETED') {
+    const { status: decided } = (await handle.result()) as OrderOutcome;
+    throw new ConcordError('TooLate', { orderId, status: decided });
+  }
+  const { order } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
+  return { order, workflowId: resolutionIdOf(orderId) };
+}
+
+/** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` where one runs or has ended well. */
+export async function startResolution(
+  client: Client,
+  { order, workflowId }: Remains,
+  request: { readonly as: FinalStatus; readonly reason?: string },
+): Promise<WorkflowHandle<typeof resolveOrder>> {
+  const { orderId } = order;
+  const takesPlace = workflowId === workflowIdOf(orderId);
+  try {
+    return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
+      taskQueue: 'orders',
+      workflowId,
+      workflowIdReusePolicy: takesPlace
+        ? WorkflowIdReusePolicy.REJECT_DUPLICATE
+        : WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+      args: [{ order }, request],
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const because = 'it has been, or is being, resolved or placed already; see `concord status`';
+    throw new ConcordError('CannotResolve', { orderId, status: request.as, because }, { cause: error });
+  }
+}
+
+/** How an order was resolved, where its own workflow has stopped. */
+export async function resolvedOutcome(client: Client, orderId: string): Promise<OrderOutcome | undefined> {
+  const handle = client.workflow.getHandle<typeof resolveOrder>(resolutionIdOf(orderId));
+  const description = await describe(handle);
+  return description?.status.name === 'COMPLETED' ? handle.result() : undefined;
+}
+
+async function describe(handle: Pick<WorkflowHandle, 'describe'>) {
+  try {
+    return await handle.describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function contentOf({ orderId, customerId, lines }: OrderRecord): Order {
+  return { orderId, customerId, lines };
+}

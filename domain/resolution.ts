@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { ConcordError } from './errors.ts';
+import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
+import { parse } from './validation.ts';
+
+/** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
+export type Standing = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
+
+/** A participant that can say how far it is; reads only. */
+export interface Inspectable {
+  inspect(order: Order): Promise<Standing>;
+}
+
+export type Standings = Readonly<Record<string, Standing>>;
+
+/** What became of the workflow that placed an order, as Temporal knows it. */
+export interface Coordinator {
+  /** `unknown`: there was none, or its history is no longer kept. */
+  readonly state: 'running' | 'closed' | 'unknown';
+  /** What it had decided, where its history shows that. */
+  readonly decision?: Decision;
+}
+
+/** How an order ends, and why where it is refused. */
+export type Decision = Pick<OrderOutcome, 'status' | 'reason'>;
+
+/** An order that holds stock and that nobody will settle. */
+export interface Orphan {
+  readonly order: Order;
+  readonly coordinator: Exclude<Coordinator['state'], 'running'>;
+}
+
+/** What an operator, or the reaper, asks for. Without `as` the order ends as what is on record demands. */
+export interface ResolveRequest {
+  readonly as?: FinalStatus;
+  /** Why, in at most 200 characters. */
+  readonly reason?: string;
+}
+
+const requestSchema = z.strictObject({
+  as: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`).optional(),
+  reason: z.string().min(1, 'say why').max(200, 'use at most 200 characters').optional(),
+});
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseResolveRequest(input: unknown): z.output<typeof requestSchema> {
+  return parse(requestSchema, input);
+}
+
+/** The workflow that settles what an order's own workflow left behind. */
+export function resolutionIdOf(orderId: string): string {
+  return `resolve/${orderId}`;
+}
+
+/**
+ * How an order whose workflow is gone may end, so that no answer that was given and no unit of stock is betrayed.
+ *
+ * @throws ConcordError `CannotResolve` where what is asked contradicts what is durable.
+ */
+export function resolutionOf(
+  orderId: string,
+  { as, reason }: ResolveRequest,
+  standings: Standings,
+  decided: Decision | undefined,
+): OrderOutcome {
+  const status = as ?? demanded(standings, decided);
+  const because = obstacle(status, standings, decided);
+  if (because !== undefined) throw new ConcordError('CannotResolve', { orderId, status, because });
+  if (status === 'confirmed') return { orderId, status };
+  return { orderId, status, reason: decided?.reason ?? reasonOf(orderId, status, reason) };
+}
+
+/** What is durable already decides; where nothing is, nobody was promised anything. */
+function demanded(standings: Standings, decided: Decision | undefined): FinalStatus {
+  const recorded = finalStatuses.find((status) => Object.values(standings).includes(status));
+  return decided?.status ?? recorded ?? 'rejected';
+}
+
+function obstacle(
+  status: FinalStatus,
+  standings: Standings,
+  decided: Decision | undefined,
+): string | undefined {
+  // Somebody may have been told the decision, and an attempt of the old workflow may still be carrying it out.
+  if (decided !== undefined && decided.status !== status)
+    return `its workflow had decided: ${decided.status}`;
+  const compatible = COMPATIBLE[status];
+  const contrary = Object.entries(standings).find(([, standing]) => !compatible.includes(standing));
+  return contrary && `${contrary[0]} has it as ${contrary[1]}`;
+}
+
+const COMPATIBLE: Readonly<Record<FinalStatus, readonly Standing[]>> = {
+  confirmed: ['prepared', 'confirmed'],
+  rejected: ['unknown', 'preparing', 'prepared', 'rolled-back', 'rejected'],
+  cancelled: ['unknown', 'preparing', 'prepared', 'rolled-back', 'cancelled'],
+};
+
+function reasonOf(orderId: string, status: FinalStatus, text: string | undefined): Reason {
+  if (status === 'cancelled') return { code: 'Cancelled', message: text ?? 'cancelled by an operator' };
+  const { code, message, details } = new ConcordError('Abandoned', { orderId });
+  return { code, message: text ?? message, details: { ...details } };
+}
