@@ -8,7 +8,7 @@ import type { Payload } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { RollbackRequest } from '../domain/participant.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
-import { type Coordinator, type Decision, resolutionIdOf } from '../domain/resolution.ts';
+import { type Coordinator, type Decision, isAboutAnother, resolutionIdOf } from '../domain/resolution.ts';
 
 /** Who knows what became of the workflows of an order: the only code of a service that asks Temporal. */
 export interface Coordinators {
@@ -55,7 +55,7 @@ export function createCoordinators(client: Client): Coordinators {
       if (step.endsWith('.commit')) return { status: 'confirmed' };
       if (step.endsWith('.rollback')) {
         const { status, reason } = await firstArgument<RollbackRequest>(scheduled?.input?.payloads);
-        return { status, reason };
+        return isAboutAnother(reason) ? undefined : { status, reason };
       }
     }
     return undefined;

@@ -56,12 +56,16 @@ function packagesOf(file) {
 function install() {
   console.error('Installing dependencies with npm ci (once; about a minute) …');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    // npm's own words go to standard error: standard output belongs to the results.
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32',
-  });
+  const { status } = spawnSync(
+    npm,
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      // npm's own words go to standard error: standard output belongs to the results.
+      stdio: ['ignore', 2, 2],
+      shell: process.platform === 'win32',
+    },
+  );
   if (status === 0) return;
   console.error('npm ci failed: check the connection to the npm registry, then run it again.');
   process.exit(1);

@@ -47,6 +47,11 @@ export function parseResolveRequest(input: unknown): z.output<typeof requestSche
   return parse(requestSchema, input);
 }
 
+/** True where a coordinator gave up because the order is another one's: that decides nothing for the order itself. */
+export function isAboutAnother({ code }: Reason): boolean {
+  return ['AlreadyDecided', 'LeftUndecided', 'OrderIdTaken'].includes(code);
+}
+
 /** The workflow that settles what an order's own workflow left behind. */
 export function resolutionIdOf(orderId: string): string {
   return `resolve/${orderId}`;

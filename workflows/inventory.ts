@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
 import { READ_BUDGET } from '../domain/policies.ts';
-import type { Receipt, StockLevel } from '../domain/stock.ts';
+import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
+import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
 
 export { reapHolds } from './reap-holds.ts';
@@ -18,11 +19,11 @@ const reads = proxyActivities<Desk>({
 });
 
 /** Adds a delivery to the stock, once, even where the inventory is down when it arrives. */
-export function restock(receipt: Receipt): Promise<StockLevel> {
-  return desk['inventory.receive'](receipt);
+export async function restock(receipt: Receipt): Promise<StockLevel> {
+  return desk['inventory.receive'](asWorkflowFailure(() => parseReceipt(receipt)));
 }
 
 /** The levels of these SKUs, or of all where the list is empty. */
-export function readStock(skus: readonly string[]): Promise<StockLevel[]> {
-  return reads['inventory.readStock'](skus);
+export async function readStock(skus: readonly string[]): Promise<StockLevel[]> {
+  return reads['inventory.readStock'](asWorkflowFailure(() => parseSkus(skus)));
 }

@@ -1,6 +1,9 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
+import { identifier } from '../domain/order.ts';
+import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
+import { parse } from '../domain/validation.ts';
+import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
 
 /** Everything that the order service's worker runs. */
@@ -19,11 +22,13 @@ const reads = proxyActivities<Reads>({
 });
 
 /** The order service's own record of an order, or null: also of orders whose history is no longer kept. */
-export function findOrder(orderId: string): Promise<OrderRecord | null> {
-  return reads['orders.findOrder'](orderId);
+export async function findOrder(orderId: string): Promise<OrderRecord | null> {
+  return reads['orders.findOrder'](asWorkflowFailure(() => parse(identifier, orderId, 'orderId')));
 }
 
 /** The newest orders first. */
-export function listOrders(filter: OrderFilter): Promise<OrderRecord[]> {
+export async function listOrders(filter: OrderFilter): Promise<OrderRecord[]> {
+  // Checked, but passed on as it came: the service fills in the defaults.
+  asWorkflowFailure(() => parseOrderFilter(filter));
   return reads['orders.listOrders'](filter);
 }

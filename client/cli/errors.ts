@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { ConcordError, type FailureKind } from '../../domain/errors.ts';
-import { safe } from './output.ts';
+import { safe, shortened } from './output.ts';
 import type { Session } from './session.ts';
 
 /** The exit code of each kind of failure; `--help` lists them. */
@@ -72,7 +72,8 @@ function isHelp({ code }: CommanderError): boolean {
 }
 
 function usageMessage({ message }: CommanderError): string {
-  return message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+  // It repeats what was typed, which may be of any length.
+  return shortened(message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), 500);
 }
 
 function stackOf(error: unknown): string {

@@ -55,6 +55,13 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
     const checked = check(withOrderId(document), (field) =>
       field === 'input' ? `[${index}]` : `[${index}].${field}`,
     );
+    if (problems.length >= MAXIMUM_PROBLEMS) {
+      problems.push({
+        field: name,
+        fix: `mend these first: the orders from [${index}] on were not looked at`,
+      });
+      break;
+    }
     if ('problems' in checked) {
       problems.push(...checked.problems);
       continue;
@@ -68,6 +75,9 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
   if (problems.length > 0) throw new ConcordError('InvalidInput', { problems });
   return orders;
 }
+
+// A file may be wrong in a hundred thousand places; nobody reads that many.
+const MAXIMUM_PROBLEMS = 20;
 
 /** An order without an id gets one before it is sent, so that a lost answer can be repeated with the same id. */
 function withOrderId(document: unknown): unknown {

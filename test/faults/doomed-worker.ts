@@ -1,0 +1,39 @@
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { createMongoClient } from '../../activities/mongodb.ts';
+import { createServiceWorker } from '../../workers/create-worker.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import { FaultInjector, type Plan } from './fault-injection.ts';
+
+// Both workers in a process that is made to be killed: it tells its parent which attempts hang.
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** What the parent sends, once. */
+export interface Doom {
+  readonly address: string;
+  readonly namespace: string;
+  readonly mongodbUri: string;
+  readonly databases: Readonly<Record<ServiceName, string>>;
+  readonly workflowBundles: Readonly<Record<ServiceName, string>>;
+  readonly plans: readonly Plan[];
+}
+
+process.once('message', async (message) => {
+  const { address, namespace, mongodbUri, databases, workflowBundles, plans } = message as Doom;
+  const faults = new FaultInjector(plans, (subject) => process.send?.(subject));
+  const connection = await NativeConnection.connect({ address });
+  const mongo = createMongoClient(mongodbUri, 'concord-doomed');
+  const workers = (['orders', 'inventory'] as const).map((name) =>
+    createServiceWorker(name, {
+      connection,
+      namespace,
+      database: faults.wrap(mongo.db(databases[name])),
+      workflowBundle: { codePath: workflowBundles[name] },
+      interceptors: [faults.interceptor],
+    }),
+  );
+  for (const worker of await Promise.all(workers)) void worker.run();
+});
+
+// However the parent ends, nothing is left behind.
+process.once('disconnect', () => process.exit());

@@ -1,0 +1,191 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { orderOf, placeAndWait, prepareByHand, recorded, terminate } from './support.ts';
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+
+afterAll(() => platform[Symbol.asyncDispose]());
+
+let sweeps = 0;
+
+/** Which orders a sweep begins to settle. */
+async function sweep(holdLimit = 0): Promise<readonly string[]> {
+  sweeps += 1;
+  const { orderIds } = await platform.concord.client.workflow.execute('reapHolds', {
+    taskQueue: 'inventory',
+    workflowId: `sweep-${sweeps}`,
+    args: [holdLimit],
+  });
+  return orderIds;
+}
+
+const settled = (orderId: string) =>
+  expect.poll(async () => ({ ...(await recorded(platform, orderId)), ...(await shown(orderId)) }));
+
+async function shown(orderId: string) {
+  const { phase, reason } = await platform.concord.status(orderId);
+  return { phase, code: reason?.code };
+}
+
+const CONFIRMED = { status: 'confirmed', available: 8, reserved: 0, sold: 2 };
+const GIVEN_UP = { status: 'rejected', code: 'Abandoned', available: 10, reserved: 0, sold: 0 };
+
+describe('an orphan is settled', () => {
+  test('whose workflow was terminated with stock on hold', async () => {
+    await platform.concord.restock('terminated', 10);
+    await heldWhileOrdersAreBroken('terminated');
+    await terminate(platform, 'terminated');
+    platform.repair('orders');
+    expect(await recorded(platform, 'terminated')).toMatchObject({ status: undefined, reserved: 2 });
+    expect(await sweep()).toEqual(['terminated']);
+    await settled('terminated').toEqual({ ...GIVEN_UP, phase: 'final' });
+    expect(await sweep()).toEqual([]);
+  });
+
+  test('that has no workflow at all, whatever else is damaged', async () => {
+    await platform.concord.restock('nobody', 10);
+    await prepareByHand(platform, 'nobody', { only: 'inventory' });
+    const damaged = { available: 1, reserved: 0, sold: 0, received: 1, holds: { '0': 'none' }, settled: [] };
+    await platform.databases.inventory.collection('stock').insertOne({ ...damaged, sku: 'damaged' });
+    expect(await sweep()).toEqual(['nobody']);
+    await platform.databases.inventory.collection('stock').deleteOne({ sku: 'damaged' });
+    await settled('nobody').toEqual({ ...GIVEN_UP, phase: 'final' });
+    expect(await platform.concord.place(orderOf('nobody', 2))).toMatchObject({
+      status: 'rejected',
+      joined: true,
+    });
+  });
+
+  test.each(['confirmed', 'cancelled'] as const)(
+    'whose decision, %s, its worker did not carry out',
+    async (status) => {
+      const { concord, orders, inventory } = platform;
+      const orderId = `undone-${status}`;
+      await concord.restock(orderId, 10);
+      await prepareByHand(platform, orderId);
+      const decision = status === 'confirmed' ? 'commit' : 'rollback';
+      const decided = { $set: { decision }, $currentDate: { decidedAt: true } } as const;
+      await inventory.reservations.updateOne({ _id: orderId }, decided);
+      await orders.updateOne({ _id: orderId }, { $set: { status } });
+      expect(await sweep()).toEqual([orderId]);
+      const released = { status, available: 10, reserved: 0, sold: 0 };
+      await expect
+        .poll(() => recorded(platform, orderId))
+        .toEqual(status === 'confirmed' ? CONFIRMED : released);
+    },
+  );
+
+  test('as its workflow had decided, even where nobody has recorded that', async () => {
+    const { concord, inventory } = platform;
+    await concord.restock('decided', 10);
+    platform.breakDown('inventory');
+    await placeAndWait(platform, 'decided', { orders: 'prepared' });
+    platform.breakDown('orders');
+    platform.repair('inventory');
+    await placeAndWait(platform, 'decided', { inventory: 'committed' });
+    await terminate(platform, 'decided');
+    platform.repair('orders');
+    // As if the inventory had not come to it.
+    await inventory.reservations.updateOne({ _id: 'decided' }, { $set: { decision: null } });
+    await inventory.stock.updateOne(
+      { _id: 'decided' },
+      { $inc: { sold: -2, reserved: 2 }, $push: { holds: { orderId: 'decided', quantity: 2 } } },
+    );
+    expect(await sweep()).toEqual(['decided']);
+    await expect.poll(() => recorded(platform, 'decided')).toEqual(CONFIRMED);
+  });
+});
+
+describe('left alone is', () => {
+  test('a slow order that lives, however old its hold is', async () => {
+    await platform.concord.restock('slow', 10);
+    await heldWhileOrdersAreBroken('slow');
+    const openedAt = new Date(Date.now() - 86_400_000);
+    await platform.inventory.reservations.updateOne({ _id: 'slow' }, { $set: { openedAt } });
+    expect(await sweep(3_600_000)).toEqual([]);
+    expect(await recorded(platform, 'slow')).toMatchObject({ reserved: 2 });
+    platform.repair('orders');
+    expect(await platform.concord.place(orderOf('slow', 2))).toMatchObject({ status: 'confirmed' });
+    expect(await recorded(platform, 'slow')).toEqual(CONFIRMED);
+  });
+
+  test('an orphan that is younger than the limit, until it is older', async () => {
+    await platform.concord.restock('young', 10);
+    await prepareByHand(platform, 'young');
+    expect(await sweep(3_600_000)).toEqual([]);
+    expect(await sweep()).toEqual(['young']);
+    await settled('young').toMatchObject({ phase: 'final' });
+  });
+
+  test('an orphan that nothing can settle: it waits for an operator, and is not tried again and again', async () => {
+    const { concord, orders } = platform;
+    await concord.restock('torn', 10);
+    await prepareByHand(platform, 'torn');
+    // A record that contradicts the inventory, which has not prepared this.
+    await orders.updateOne({ _id: 'torn' }, { $set: { status: 'confirmed' } });
+    await platform.inventory.reservations.updateOne({ _id: 'torn' }, { $set: { prepared: false } });
+    for (const _ of ['beside no workflow', 'beside the one that has failed']) {
+      expect(await sweep()).toEqual(['torn']);
+      await expect.poll(() => concord.stuck()).toMatchObject([{ orderId: 'torn', problem: 'stopped' }]);
+    }
+    await expect.poll(() => sweep()).toEqual([]);
+    expect(await concord.stuck()).toMatchObject([
+      { lastError: expect.stringContaining('inventory has it as preparing') },
+    ]);
+  });
+});
+
+describe('the schedule', () => {
+  test('is there as soon as a worker of the inventory is', async () => {
+    const { client } = platform.concord;
+    const worker = spawn(process.execPath, ['--import', 'tsx', 'workers/inventory.ts'], {
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: platform.address,
+        TEMPORAL_NAMESPACE: platform.namespace,
+        MONGODB_URI: inject('mongodbUri'),
+        INVENTORY_DATABASE: platform.databases.inventory.databaseName,
+        REAPER_INTERVAL_SECONDS: '7200',
+        REAPER_HOLD_LIMIT_SECONDS: '1200',
+      },
+    });
+    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    await expect
+      .poll(() => schedule.describe().catch(String), { timeout: 30_000 })
+      .toMatchObject({ spec: { intervals: [{ every: 7_200_000 }] }, action: { args: [1_200_000] } });
+    worker.kill('SIGTERM');
+    await once(worker, 'exit');
+  });
+
+  test('is made once, takes new settings, keeps a pause, and sweeps', async () => {
+    const { client } = platform.concord;
+    await ensureReaperSchedule(client, { interval: 3_600_000, holdLimit: 900_000 });
+    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    await schedule.pause();
+    await ensureReaperSchedule(client, { interval: 1_800_000, holdLimit: 0 });
+    expect(await schedule.describe()).toMatchObject({
+      spec: { intervals: [{ every: 1_800_000 }] },
+      action: { args: [0] },
+      policies: { overlap: 'SKIP' },
+      state: { paused: true },
+    });
+    await platform.concord.restock('scheduled', 10);
+    await prepareByHand(platform, 'scheduled');
+    await schedule.trigger();
+    await expect
+      .poll(() => recorded(platform, 'scheduled'), { timeout: 10_000 })
+      .toEqual({ status: 'rejected', available: 10, reserved: 0, sold: 0 });
+  });
+});
+
+async function heldWhileOrdersAreBroken(orderId: string): Promise<void> {
+  platform.breakDown('orders');
+  await placeAndWait(platform, orderId, { orders: 'preparing', inventory: 'prepared' });
+}
