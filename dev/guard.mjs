@@ -2,7 +2,7 @@
 // Its stdin is a pipe from us. When that ends, in whatever way we died, it stops the servers and removes our directories.
 //
 // stdin, one JSON a line:  { start: Server } | { stop: name } | { remove: [directory] }
-// stdout, one JSON a line: { started: name, pid } | { failed: name, message } | { exited: name, code, signal }
+// stdout, one JSON a line: { started: name, pid } | { failed: name, message } | { exited: name, pid, code, signal }
 
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
@@ -61,7 +61,7 @@ function start(server) {
   running.set(server.name, { server, child, gone });
   child.on('exit', (code, signal) => {
     if (running.get(server.name)?.child === child) running.delete(server.name);
-    tell({ exited: server.name, code, signal });
+    tell({ exited: server.name, pid: child.pid, code, signal });
   });
 }
 

@@ -59,7 +59,12 @@ type Guard = ChildProcessByStdio<Writable, Readable, null>;
 const messageSchema = z.union([
   z.object({ started: z.string(), pid: z.number() }),
   z.object({ failed: z.string(), message: z.string() }),
-  z.object({ exited: z.string(), code: z.number().nullable(), signal: z.string().nullable() }),
+  z.object({
+    exited: z.string(),
+    pid: z.number(),
+    code: z.number().nullable(),
+    signal: z.string().nullable(),
+  }),
 ]);
 type Message = z.infer<typeof messageSchema>;
 type Listen = (listener: (message: Message) => void) => void;
@@ -163,6 +168,7 @@ function startUnder(guard: Guard, listen: Listen, command: ServerCommand): Promi
   const stopSignal = command.stopSignal ?? 'SIGTERM';
   const graceMs = command.graceMs ?? 5000;
   let ended = false;
+  let pid: number | undefined;
   let resolveExited: (how: string) => void;
   const exited = new Promise<string>((resolve) => {
     resolveExited = resolve;
@@ -174,10 +180,12 @@ function startUnder(guard: Guard, listen: Listen, command: ServerCommand): Promi
       if ('failed' in message && message.failed === command.name) {
         ended = true;
         reject(new ServersError(`${command.name} could not be started: ${message.message}`));
-      } else if ('exited' in message && message.exited === command.name) {
+      } else if ('exited' in message && message.exited === command.name && message.pid === pid) {
+        // By pid as well: the end of an earlier server of this name may be told late.
         ended = true;
         resolveExited(message.signal ?? `exit code ${message.code}`);
       } else if ('started' in message && message.started === command.name) {
+        pid = message.pid;
         resolve(handle(message.pid));
       }
     });

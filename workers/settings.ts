@@ -42,6 +42,9 @@ const environment = z.object({
   REAPER_HOLD_LIMIT_SECONDS: seconds.default(HOLD_LIMIT / 1_000),
 });
 
+/** Every variable that is read here. */
+export const settingNames: readonly string[] = Object.keys(environment.shape);
+
 /**
  * Every setting of a worker, from the environment. Temporal's own are read by `@temporalio/envconfig`
  * (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`, profiles).

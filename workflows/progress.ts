@@ -96,7 +96,8 @@ export class Progress {
   }
 
   private async decided(): Promise<OrderOutcome> {
-    await condition(() => this.answer() !== undefined);
+    // A cancel of the workflow itself must not cut off who waits: they are told what came of it.
+    await CancellationScope.nonCancellable(() => condition(() => this.answer() !== undefined));
     return this.answer() as OrderOutcome;
   }
 

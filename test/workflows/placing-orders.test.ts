@@ -189,6 +189,19 @@ test('a cancel that arrives before the order service is up is acted on at once',
   expect(await concord.stock(['FIRST'])).toMatchObject([{ available: 10, reserved: 0 }]);
 });
 
+test("who waits for the decision is told of it, also where Temporal's own cancel brings it about", async () => {
+  const { concord } = platform;
+  await concord.restock('WAITING', 10);
+  await platform.stop('inventory');
+  const order = { orderId: 'waiting', customerId: 'c', lines: [{ sku: 'WAITING', quantity: 1 }] };
+  const decided = concord.place(order, { wait: 'decided' });
+  await expect
+    .poll(async () => (await concord.status('waiting').catch(() => undefined))?.participants)
+    .toMatchObject({ orders: 'prepared' });
+  await concord.client.workflow.getHandle('order/waiting').cancel();
+  expect(await decided).toMatchObject({ status: 'cancelled' });
+});
+
 test('whoever waits for the decision of another order under the same id is refused', async () => {
   const { concord } = platform;
   await concord.restock('DECISION', 10);
