@@ -1,0 +1,40 @@
+import { appendFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { realTime } from './clock.ts';
+
+const entrySchema = z.object({
+  kind: z.enum(['answer-lost', 'late-try']),
+  /** The activity's type, such as `inventory.prepare`. */
+  target: z.string(),
+  workflowId: z.string(),
+  attempt: z.number(),
+  pid: z.number(),
+  /** When it began, and when the attempt that it hit was over. Milliseconds since 1970. */
+  at: z.number(),
+  until: z.number().optional(),
+});
+
+/** A fault that a chaos worker has brought about in one attempt of an activity. */
+export type ActivityFault = z.infer<typeof entrySchema>;
+
+/** Appends a fault to the file at once: the process may be killed in the next moment. */
+export function logActivityFault(
+  file: string,
+  fault: Omit<ActivityFault, 'pid' | 'at' | 'until'>,
+): () => void {
+  const entry: ActivityFault = { ...fault, pid: process.pid, at: realTime() };
+  appendFileSync(file, `${JSON.stringify(entry)}\n`);
+  return () => appendFileSync(file, `${JSON.stringify({ ...entry, until: realTime() })}\n`);
+}
+
+/** What the workers have logged, one entry for each fault; without `until` where the attempt isn't over. */
+export async function readActivityFaults(file: string): Promise<ActivityFault[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const faults = new Map<string, ActivityFault>();
+  for (const line of text.split('\n').filter((line) => line !== '')) {
+    const { until, ...fault } = entrySchema.parse(JSON.parse(line));
+    faults.set(JSON.stringify(fault), until === undefined ? fault : { ...fault, until });
+  }
+  return [...faults.values()];
+}

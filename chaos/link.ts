@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A TCP proxy in front of one server, that can be disturbed. */
+export interface Link {
+  /** host:port to connect to. */
+  readonly address: string;
+  /** Ends every connection, and refuses new ones until it is restored. */
+  cut(): void;
+  /** Lets everything through this much later, in milliseconds. */
+  slowDown(latency: number): void;
+  /** Keeps connections open, and what is sent back, until it is restored. */
+  stall(): void;
+  restore(): void;
+  close(): void;
+}
+
+/** @param target host:port of the server */
+export async function openLink(target: string): Promise<Link> {
+  const { hostname, port } = new URL(`tcp://${target}`);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  let latency = 0;
+  let stalled: PromiseWithResolvers | undefined;
+
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.setNoDelay();
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
+  async function* late(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
+      if (latency > 0) await delay(latency);
+      await stalled?.promise;
+      yield chunk;
+    }
+  }
+  // That a connection ends, in whatever way, is what this is for.
+  const carry = (from: Duplex, to: Duplex) => void pipeline(from, late, to).catch(() => {});
+
+  const server = createServer({ allowHalfOpen: true }, (incoming) => {
+    track(incoming).on('error', () => {});
+    if (isCut) return void incoming.destroy();
+    const outgoing = track(connect({ host: hostname, port: Number(port), allowHalfOpen: true }));
+    outgoing.once('close', () => incoming.destroy());
+    incoming.once('close', () => outgoing.destroy());
+    carry(incoming, outgoing);
+    carry(outgoing, incoming);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const endAll = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const restore = () => {
+    isCut = false;
+    latency = 0;
+    stalled?.resolve();
+    stalled = undefined;
+  };
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut() {
+      isCut = true;
+      endAll();
+    },
+    slowDown(milliseconds) {
+      latency = milliseconds;
+    },
+    stall() {
+      stalled ??= withResolvers();
+    },
+    restore,
+    close() {
+      restore();
+      server.close();
+      endAll();
+    },
+  };
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  resolve(): void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

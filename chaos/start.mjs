@@ -1,0 +1,6 @@
+import { prepareCheckout } from '../dev/bootstrap.mjs';
+
+prepareCheckout();
+const { register } = await import('tsx/esm/api');
+register();
+await import('./run.ts');
