@@ -4,6 +4,7 @@ import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb.ts';
+import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { createServiceWorker } from './create-worker.ts';
 import { serveHealth } from './health.ts';
@@ -97,8 +98,7 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
       throw error;
     }),
   );
-  const failed = (await Promise.allSettled(runs)).find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
+  await allDone(runs);
 }
 
 interface Hosted {

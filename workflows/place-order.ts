@@ -1,4 +1,5 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
@@ -78,6 +79,5 @@ async function commit(participants: readonly BoundParticipant[], progress: Progr
     progress.track(participant, 'commit', participant.commit()),
   );
   // All are told, even where one refuses.
-  const failed = (await Promise.allSettled(commits)).find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
+  await allDone(commits);
 }

@@ -7,6 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
@@ -103,9 +104,7 @@ async function settle(order: Order, outcome: OrderOutcome): Promise<OrderOutcome
 
 async function commit(participants: readonly BoundParticipant[]): Promise<void> {
   // All are told, even where one refuses.
-  const commits = await Promise.allSettled(participants.map((participant) => participant.commit()));
-  const failed = commits.find(({ status }) => status === 'rejected');
-  if (failed?.status === 'rejected') throw failed.reason;
+  await allDone(participants.map((participant) => participant.commit()));
 }
 
 async function rollBack(
