@@ -87,7 +87,7 @@ function launch({ name, environment }: Options, log: string): ChildProcess {
       stdio: ['ignore', output, output, 'ipc'],
       // A Ctrl-C at the terminal is ours to pass on, when the time has come.
       detached: true,
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...environment, CONCORD_ENDS_WITH_PARENT: '1' },
     },
   );
 }

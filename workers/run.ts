@@ -153,9 +153,12 @@ function signalled(): AbortSignal {
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even where the parent was killed. */
 function shutDownWithParent(): void {
-  if (process.channel === undefined) return;
-  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-  process.channel?.unref();
+  if (process.connected) {
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+    process.channel?.unref();
+  } else if (process.env.CONCORD_ENDS_WITH_PARENT) {
+    process.exit(0); // it was gone before this process could listen
+  }
 }
 
 function settingsOrExit(): WorkerSettings {

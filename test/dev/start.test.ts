@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -63,6 +63,7 @@ test.each(['Starting Temporal', 'Starting the orders worker'])(
     expect(exitCode).toBe(130);
     const left = async () => (await readdir(directory)).filter((name) => name.startsWith('concord-'));
     await expect.poll(left).toEqual([]);
+    await expect.poll(() => processesWith(`TMPDIR=${directory}`)).toEqual([]);
     await rm(directory, { recursive: true });
   },
 );
@@ -103,4 +104,15 @@ async function start(args: string[], env: Record<string, string> = {}) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
     return { exitCode: code, stdout, stderr };
   }
+}
+
+/** The processes that were started with this variable, where the system tells. */
+async function processesWith(variable: string): Promise<string[]> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(
+    pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')] as const),
+  );
+  return environments
+    .filter(([, environment]) => environment.split('\0').includes(variable))
+    .map(([pid]) => pid);
 }
