@@ -12,11 +12,20 @@ import {
  */
 export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
 
+/** How many connections a client may open, and how long a call waits while all are in use. */
+export interface PoolLimits {
+  readonly size: number;
+  /** After which the call fails, in milliseconds. */
+  readonly waitLimit: number;
+}
+
 /**
  * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
  * Once it has connected, it reconnects by itself; one whose first connection failed must be replaced (mongodb 7.9.0).
+ *
+ * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
  */
-export function createMongoClient(uri: string, applicationName: string): MongoClient {
+export function createMongoClient(uri: string, applicationName: string, pool?: PoolLimits): MongoClient {
   return new MongoClient(uri, {
     appName: applicationName,
     writeConcern: { w: 'majority', journal: true },
@@ -26,7 +35,7 @@ export function createMongoClient(uri: string, applicationName: string): MongoCl
     connectTimeoutMS: 3_000,
     // Longer than an attempt: an answer that comes later serves nobody.
     socketTimeoutMS: 15_000,
-    maxPoolSize: 50,
+    ...(pool === undefined ? {} : { maxPoolSize: pool.size, waitQueueTimeoutMS: pool.waitLimit }),
   });
 }
 

@@ -18,7 +18,7 @@ interface Context {
   readonly orderId?: string;
   /** Which service's worker was to answer. */
   readonly service?: string;
-  /** What to do where the server did not answer, and the outcome is unknown. */
+  /** What to do where the server did not answer, or refused to at some point, and the outcome is unknown. */
   readonly unreachableFix?: string;
 }
 
@@ -39,6 +39,8 @@ function translate(error: unknown, address: string, context: Context): unknown {
   if (error instanceof ConcordError) return error;
   const refusal = refusalIn(error);
   if (refusal !== undefined) return refusal;
+  const overload = overloadIn(error, address, context);
+  if (overload !== undefined) return overload;
   if (isUnreachable(error)) {
     const fix =
       context.unreachableFix ?? 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
@@ -72,12 +74,36 @@ function refusalIn(error: unknown): ConcordError | undefined {
   return new ConcordError(cause.type, details as FailureDetails[typeof cause.type], { cause: error });
 }
 
+// gRPC: 3 is INVALID_ARGUMENT, 8 is RESOURCE_EXHAUSTED.
+const INVALID = 3;
+const EXHAUSTED = 8;
+const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
+
+/**
+ * The server is there, but takes no more calls (its rate or concurrency limits), or not one of this size. The SDK has
+ * repeated the call for some 40 seconds by then: a burst is over by that time, so what is left is for the caller to know.
+ */
+function overloadIn(error: unknown, address: string, context: Context): ConcordError | undefined {
+  const grpc = grpcErrorIn(error);
+  if (!isGrpcServiceError(grpc) || (grpc.code !== INVALID && grpc.code !== EXHAUSTED)) return undefined;
+  const refusal = { server: 'Temporal', address, says: grpc.details };
+  if (SIZE_WORDS.test(grpc.details)) return new ConcordError('TooLarge', refusal, { cause: error });
+  if (grpc.code === INVALID) return undefined;
+  const fix = context.unreachableFix ?? 'try again in a minute, with the same id where you gave one';
+  return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
+}
+
+/** What gRPC itself has said, which the SDK may have wrapped. */
+function grpcErrorIn(error: unknown): unknown {
+  return error instanceof ServiceError ? error.cause : error;
+}
+
 // gRPC: 4 is DEADLINE_EXCEEDED, 14 is UNAVAILABLE.
 const UNREACHABLE_CODES = new Set([4, 14]);
 
 function isUnreachable(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcErrorIn(error);
   if (isGrpcServiceError(grpc)) return UNREACHABLE_CODES.has(grpc.code);
   return grpc instanceof Error && grpc.message === 'Failed to connect before the deadline';
 }
@@ -96,7 +122,7 @@ function misdirection(error: unknown, address: string): ConcordError | undefined
     const fix = 'create it with `temporal operator namespace create`, or name another';
     return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
   }
-  const grpc = error instanceof ServiceError ? error.cause : error;
+  const grpc = grpcErrorIn(error);
   const fix = isGrpcServiceError(grpc) ? MISDIRECTION_FIXES.get(grpc.code) : undefined;
   if (fix === undefined) return undefined;
   return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });

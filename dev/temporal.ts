@@ -51,6 +51,8 @@ export async function startTemporal(options: {
   uiPort?: number;
   /** Default: what `findTemporal` finds. */
   program?: TemporalProgram;
+  /** Limits of its own, by the names of Temporal's dynamic configuration; they come before the usual ones. */
+  limits?: Readonly<Record<string, number>>;
 }): Promise<TemporalServer> {
   const program = options.program ?? (await findTemporal(options.report));
   await mkdir(options.directory, { recursive: true });
@@ -163,7 +165,14 @@ const DYNAMIC_CONFIGURATION: Record<string, number> = {
 
 async function startProgram(
   program: TemporalProgram,
-  options: { supervisor: Supervisor; directory: string; keepData: boolean; port: number; uiPort: number },
+  options: {
+    supervisor: Supervisor;
+    directory: string;
+    keepData: boolean;
+    port: number;
+    uiPort: number;
+    limits?: Readonly<Record<string, number>>;
+  },
 ): Promise<TemporalServer> {
   const { supervisor, directory, port, uiPort } = options;
   const address = `127.0.0.1:${port}`;
@@ -173,7 +182,7 @@ async function startProgram(
     args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
       ...['--namespace', DEFAULT_NAMESPACE, '--log-level', 'warn', '--color', 'never'],
-      ...Object.entries(DYNAMIC_CONFIGURATION).flatMap(([key, value]) => [
+      ...Object.entries({ ...DYNAMIC_CONFIGURATION, ...options.limits }).flatMap(([key, value]) => [
         '--dynamic-config-value',
         `${key}=${value}`,
       ]),

@@ -23,6 +23,9 @@ export interface FailureDetails {
   RetryUnsupported: { orderId: string };
   Unreachable: { server: string; address: string; fix: string };
   NoAnswer: { service: string; fix: string };
+  /** `says`: the server's own words. */
+  Busy: { server: string; address: string; says: string; fix: string };
+  TooLarge: { server: string; address: string; says: string };
 }
 
 export type FailureCode = keyof FailureDetails;
@@ -164,6 +167,19 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     retryable: true,
     kind: 'unreachable',
     message: ({ service, fix }) => `the ${service} service does not answer; ${fix}`,
+  },
+  // The server answered, and refused to take the call.
+  Busy: {
+    retryable: true,
+    kind: 'unreachable',
+    message: ({ server, address, says, fix }) =>
+      `${server} at ${address} has more to do than it accepts (${says}); ${fix}`,
+  },
+  TooLarge: {
+    retryable: false,
+    kind: 'bad input',
+    message: ({ server, address, says }) =>
+      `${server} at ${address} refuses this as too large (${says}); nothing was accepted: ask for less at once`,
   },
 };
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { ConcordError } from '../domain/errors.ts';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../domain/policies.ts';
 import { parse } from '../domain/validation.ts';
+import { DEFAULT_LIMITS, type WorkerLimits } from './limits.ts';
 import type { ReaperSettings } from './reaper-schedule.ts';
 import type { ServiceName } from './services.ts';
 
@@ -16,13 +17,21 @@ export interface WorkerSettings {
   /** Where `GET /health` is answered; nowhere by default. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly reaper: ReaperSettings;
+  /** How much the worker of each service does at once. */
+  readonly limits: WorkerLimits;
 }
 
 const uri = z.string().refine(isConnectionString, 'use a MongoDB connection string, mongodb://…');
 const database = z.string().regex(/^[A-Za-z0-9_-]{1,63}$/, 'use 1 to 63 letters, digits, - and _');
 
-const SECONDS_FIX = 'use whole seconds, from 1';
-const seconds = z.coerce.number(SECONDS_FIX).int(SECONDS_FIX).min(1, SECONDS_FIX);
+const YEAR = 365 * 24 * 60 * 60;
+const SECONDS_FIX = `use whole seconds, from 1 to ${YEAR}`;
+const seconds = z.coerce.number(SECONDS_FIX).int(SECONDS_FIX).min(1, SECONDS_FIX).max(YEAR, SECONDS_FIX);
+
+const limit = (least: number, most: number) => {
+  const fix = `use a whole number from ${least} to ${most}`;
+  return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix);
+};
 
 const environment = z.object({
   MONGODB_URI: uri.default('mongodb://127.0.0.1:27017'),
@@ -40,6 +49,16 @@ const environment = z.object({
   HEALTH_PORT: z.coerce.number().int().min(1).max(65_535, 'use a port from 1 to 65535').optional(),
   REAPER_INTERVAL_SECONDS: seconds.default(REAP_INTERVAL / 1_000),
   REAPER_HOLD_LIMIT_SECONDS: seconds.default(HOLD_LIMIT / 1_000),
+  MAXIMUM_ACTIVITIES: limit(1, 1_000).default(DEFAULT_LIMITS.activities),
+  MAXIMUM_WORKFLOW_TASKS: limit(2, 1_000).default(DEFAULT_LIMITS.workflowTasks),
+  CACHED_WORKFLOWS: limit(2, 100_000).default(DEFAULT_LIMITS.cachedWorkflows),
+  MAXIMUM_POLLERS: limit(2, 100).default(DEFAULT_LIMITS.pollers),
+});
+
+// Temporal's SDK would lower the tasks in silence.
+const consistent = environment.refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
+  path: ['CACHED_WORKFLOWS'],
+  message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
 });
 
 /** Every variable that is read here. */
@@ -53,7 +72,7 @@ export const settingNames: readonly string[] = Object.keys(environment.shape);
  */
 export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
   const set = withoutEmpty(variables);
-  const read = parse(environment, set);
+  const read = parse(consistent, set);
   const { connectionOptions, namespace } = temporalSettings(set);
   return {
     temporal: { connection: connectionOptions, namespace: namespace ?? 'default' },
@@ -66,6 +85,12 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
     reaper: {
       interval: read.REAPER_INTERVAL_SECONDS * 1_000,
       holdLimit: read.REAPER_HOLD_LIMIT_SECONDS * 1_000,
+    },
+    limits: {
+      activities: read.MAXIMUM_ACTIVITIES,
+      workflowTasks: read.MAXIMUM_WORKFLOW_TASKS,
+      cachedWorkflows: read.CACHED_WORKFLOWS,
+      pollers: read.MAXIMUM_POLLERS,
     },
   };
 }

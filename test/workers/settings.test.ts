@@ -40,8 +40,22 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['HEALTH_PORT', 'eighty'],
   ['HEALTH_PORT', '70000'],
+  ['MAXIMUM_ACTIVITIES', '0'],
+  ['MAXIMUM_ACTIVITIES', 'many'],
+  ['MAXIMUM_WORKFLOW_TASKS', '1'],
+  ['CACHED_WORKFLOWS', '2.5'],
+  ['MAXIMUM_POLLERS', '1'],
 ])('a wrong %s is named', (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: `));
+});
+
+test('a cache that holds fewer workflows than run at once is refused: the SDK would run fewer in silence', () => {
+  const wrong = { CACHED_WORKFLOWS: '10', MAXIMUM_WORKFLOW_TASKS: '11' };
+  expect(() => readSettings(wrong)).toThrow(/^CACHED_WORKFLOWS: use at least MAXIMUM_WORKFLOW_TASKS/);
+  expect(readSettings({ ...wrong, CACHED_WORKFLOWS: '11' }).limits).toMatchObject({
+    cachedWorkflows: 11,
+    workflowTasks: 11,
+  });
 });
 
 test("a profile of Temporal's configuration that is not there is named", () => {

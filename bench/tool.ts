@@ -1,0 +1,46 @@
+import { writeFile } from 'node:fs/promises';
+import { ServersError } from '../dev/attempts.ts';
+import { createReport, type Report } from '../dev/report.ts';
+import { onStopSignal, STOPPED_BY_SIGNAL } from '../dev/stop-signals.ts';
+import { ConcordError } from '../domain/errors.ts';
+import { type Options, readOptions, type Tool } from './options.ts';
+import { type Stage, setStage } from './stage.ts';
+
+/** What comes of a measurement. */
+export interface Measurement {
+  /** What should not be; empty where all is well. */
+  readonly problems: readonly string[];
+}
+
+const FAILED = 1;
+const UNREACHABLE = 3;
+
+/** Runs a tool on its own stage, prints what it has measured, and ends the process: with 1 where there are problems. */
+export async function runTool<Result extends Measurement>(
+  tool: Tool,
+  measure: (stage: Stage, options: Options, report: Report) => Promise<Result>,
+  render: (result: Result) => string,
+): Promise<void> {
+  const options = readOptions(tool);
+  const report = createReport();
+  const ends: (() => Promise<void>)[] = [];
+  const endAll = async () => {
+    // Last begun, first ended.
+    for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+  };
+  void onStopSignal(report, endAll).then(() => process.exit(STOPPED_BY_SIGNAL));
+  try {
+    const stage = await setStage(report, (end) => void ends.push(end));
+    const result = await measure(stage, options, report);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    console.log(render(result));
+    process.exitCode = result.problems.length === 0 ? 0 : FAILED;
+  } catch (error) {
+    if (!(error instanceof ServersError || error instanceof ConcordError)) throw error;
+    console.error(error.message);
+    process.exitCode = UNREACHABLE;
+  } finally {
+    await endAll();
+  }
+  process.exit();
+}

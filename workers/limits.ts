@@ -1,0 +1,53 @@
+import type { WorkerOptions } from '@temporalio/worker';
+import type { PoolLimits } from '../activities/mongodb.ts';
+import { policies } from '../domain/policies.ts';
+
+/** The few figures that size a worker; everything else is derived from them here, so that it fits together. */
+export interface WorkerLimits {
+  /** How many activities run at once, and so how many MongoDB connections are used. */
+  readonly activities: number;
+  /** How many workflow tasks run at once; from 2. */
+  readonly workflowTasks: number;
+  /** How many workflows stay in memory between their tasks; not fewer than the tasks. Others are replayed when needed. */
+  readonly cachedWorkflows: number;
+  /** How many polls of each kind wait for work; from 2. */
+  readonly pollers: number;
+}
+
+export const DEFAULT_LIMITS: WorkerLimits = {
+  // An activity waits for MongoDB most of its time, so one core keeps this many going.
+  activities: 50,
+  // These need the processor, and there are two threads for them at most: the rest are fetched ahead.
+  workflowTasks: 40,
+  // A worker's memory depends on this one: an order in the cache takes 1.3 MB, beside 400 MB for the rest of the process,
+  // and while a service is down every order waits there. The SDK would keep ten times as many where there is much memory.
+  cachedWorkflows: 250,
+  // Each takes one task a round trip, which is more than the slots get done.
+  pollers: 10,
+};
+
+/** A worker's limits in the SDK's words. */
+export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }: WorkerLimits) {
+  return {
+    maxConcurrentActivityTaskExecutions: activities,
+    maxConcurrentWorkflowTaskExecutions: workflowTasks,
+    maxCachedWorkflows: cachedWorkflows,
+    // A poll takes a slot before it asks, so more polls than slots would only wait for one another.
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, activities) },
+    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, workflowTasks) },
+  } satisfies Partial<WorkerOptions>;
+}
+
+/** The MongoDB pool of a worker: no activity waits for another's connection, for each uses one at a time. */
+export function poolOf({ activities }: WorkerLimits): PoolLimits {
+  return { size: activities + HEALTH_CHECK, waitLimit: POOL_WAIT };
+}
+
+// A health check that had to wait behind the activities would have a busy worker restarted.
+const HEALTH_CHECK = 1;
+
+/**
+ * How long an activity waits for a connection: shorter than the shortest attempt, so that it fails and says why before
+ * Temporal gives it up, and longer than it takes to notice that none can be made. Milliseconds.
+ */
+const POOL_WAIT = Math.min(...Object.values(policies).map(({ attempt }) => attempt)) - 1_000;
