@@ -6,9 +6,11 @@ import {
 } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { identifier } from '../domain/order.ts';
 import type { RollbackRequest } from '../domain/participant.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { type Coordinator, type Decision, isAboutAnother, resolutionIdOf } from '../domain/resolution.ts';
+import { parse } from '../domain/validation.ts';
 
 /** Who knows what became of the workflows of an order: the only code of a service that asks Temporal. */
 export interface Coordinators {
@@ -21,7 +23,8 @@ export interface Coordinators {
 /** @param client Reaches the namespace that the orders run in. */
 export function createCoordinators(client: Client): Coordinators {
   return {
-    async findCoordinator(orderId) {
+    async findCoordinator(input) {
+      const orderId = parse(identifier, input, 'orderId');
       const handle = client.workflow.getHandle(workflowIdOf(orderId));
       const found = await describe(handle);
       if (found === undefined) return { state: 'unknown' };

@@ -19,6 +19,8 @@ export const invariants = {
   'reservation-decided': 'no reservation is undecided',
   'reservation-agrees':
     'an order is confirmed exactly where its reservation, with just its lines, is committed',
+  'resolution-agrees': 'the reaper settles only orders whose own workflow has ended, and as that has decided',
+  'hold-not-left': 'no order that has ended holds anything that the reaper must find',
   'answer-kept': 'what a customer was told is what came of the order',
   'confirmation-kept': 'no customer was told "confirmed" of an order that is not',
 } as const;
@@ -64,6 +66,7 @@ export function checkAtRest(state: State, told: readonly Told[]): Violation[] {
     ...checkDeliveries(state),
     ...checkOrders(state),
     ...checkReservations(state),
+    ...checkResolutions(state),
     ...checkAnswers(state, told),
   ];
 }
@@ -177,6 +180,40 @@ function reservationProblem(
   if (!isConfirmed || order === undefined || reservation === undefined) return undefined;
   if (sameContent(orderOf(order), orderOf(reservation))) return undefined;
   return `confirmed ${describeLines(order.lines)}, committed ${describeLines(reservation.lines)}`;
+}
+
+function checkResolutions({ executions, resolutions, sweeps }: State): Violation[] {
+  const placings = new Map(executions.map((execution) => [execution.orderId, execution]));
+  return resolutions.flatMap((resolution) => {
+    const { orderId, startedAt } = resolution;
+    const placing = placings.get(orderId);
+    const problem = resolutionProblem(resolution, placing);
+    const sweep = sweeps.find((each) => each.startedAt <= startedAt && startedAt <= each.closedAt);
+    // One that ends while the reaper looks is asked about in vain; but nothing may be left of one that had ended before.
+    const isLeftBehind =
+      sweep !== undefined && placing?.closedAt !== undefined && placing.closedAt < sweep.startedAt;
+    return [
+      ...violated(problem !== undefined, 'resolution-agrees', orderId, problem ?? ''),
+      ...violated(
+        isLeftBehind,
+        'hold-not-left',
+        orderId,
+        'the reaper found a hold of an order that had ended',
+      ),
+    ];
+  });
+}
+
+/** Nobody terminates an order here, so each has decided by itself. */
+function resolutionProblem(
+  { status, outcome, startedAt }: OrderExecution,
+  placing: OrderExecution | undefined,
+): string | undefined {
+  if (placing === undefined) return 'resolved, but nobody has placed it';
+  if (placing.closedAt === undefined || startedAt < placing.closedAt) return 'resolved while it lived';
+  if (outcome === undefined) return `its resolution is ${status}`;
+  const decided = placing.outcome?.status ?? placing.status;
+  return outcome.status === decided ? undefined : `resolved as ${outcome.status}, decided as ${decided}`;
 }
 
 function checkAnswers({ executions }: State, told: readonly Told[]): Violation[] {

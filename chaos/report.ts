@@ -3,6 +3,7 @@ import { invariants, type Violation } from './checker.ts';
 import type { Fault } from './faults.ts';
 import type { LoadPlan } from './load-plan.ts';
 import type { Options } from './options.ts';
+import { REAPER } from './stage.ts';
 import type { State } from './state.ts';
 import type { Observations } from './storm.ts';
 import type { Story } from './story.ts';
@@ -20,6 +21,7 @@ export interface RunReport {
   readonly log: readonly LoggedFault[];
   /** How often all counts of the stock were checked while faults hit. */
   readonly stockReads: number;
+  readonly reaper: ReaperSummary;
   /** How many answers of customers were compared with what came of the order. */
   readonly answers: number;
   /** Errors that the client gave no name of its own, and how often. */
@@ -47,6 +49,14 @@ export interface FaultSummary {
   readonly inFlight: number;
 }
 
+export interface ReaperSummary {
+  readonly sweeps: number;
+  /** How many of them came while orders that were older than its limit were in flight. */
+  readonly metOldOrders: number;
+  /** How many orders it has settled. */
+  readonly settled: number;
+}
+
 /** Puts everything that was observed together. */
 export function composeReport(run: {
   readonly options: Options;
@@ -67,6 +77,7 @@ export function composeReport(run: {
     faults: summarise(faults),
     log: logOf(faults),
     stockReads: seen.stockReads,
+    reaper: reaperOf(state),
     answers: seen.answers.told.length,
     surprises: Object.fromEntries(seen.answers.surprises),
     violations,
@@ -77,7 +88,7 @@ export function composeReport(run: {
 
 /** The report for people. */
 export function renderReport(report: RunReport): string {
-  const { seed, planned, seconds, stockReads, answers } = report;
+  const { seed, planned, seconds, stockReads, reaper, answers } = report;
   return [
     '',
     `${planned.orders} orders over ${planned.minutes} minutes, seed ${seed}; quiet after ${seconds} s`,
@@ -93,6 +104,7 @@ export function renderReport(report: RunReport): string {
     ),
     '',
     `Compared ${answers} answers to customers with what came of their orders, and read the stock ${stockReads} times while faults hit.`,
+    `The reaper swept ${reaper.sweeps} times, ${reaper.metOldOrders} of them while orders older than its limit of ${REAPER.holdLimit} s were in flight, and settled ${reaper.settled}.`,
     ...Object.entries(report.surprises).map(([error, count]) => `Asked again ${count} × after: ${error}`),
     ...firstFew(report.violations).map(
       ({ invariant, subject, details }) =>
@@ -147,6 +159,17 @@ function inFlightDuring({ at, until, workflowId }: Fault, { executions }: State)
     ({ startedAt, closedAt }) =>
       startedAt.getTime() <= until && (closedAt === undefined || closedAt.getTime() >= at),
   ).length;
+}
+
+function reaperOf({ sweeps, executions, resolutions }: State): ReaperSummary {
+  const met = sweeps.filter((sweep) =>
+    executions.some(
+      ({ startedAt, closedAt }) =>
+        startedAt.getTime() + REAPER.holdLimit * 1_000 <= sweep.closedAt.getTime() &&
+        (closedAt === undefined || closedAt >= sweep.startedAt),
+    ),
+  );
+  return { sweeps: sweeps.length, metOldOrders: met.length, settled: resolutions.length };
 }
 
 type CountedFault = Fault & { readonly inFlight: number };

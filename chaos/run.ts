@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ServersError } from '../dev/attempts.ts';
 import { createReport, type Report } from '../dev/report.ts';
+import { onStopSignal, STOPPED_BY_SIGNAL } from '../dev/stop-signals.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { type Options, readOptions } from './options.ts';
 import { performRun } from './perform.ts';
@@ -8,7 +9,6 @@ import { renderReport } from './report.ts';
 
 const FAILED = 1;
 const UNREACHABLE = 3;
-const STOPPED_BY_SIGNAL = 130;
 
 /** `npm run chaos`: orders under faults, and the verdict. */
 async function main(): Promise<number> {
@@ -19,7 +19,7 @@ async function main(): Promise<number> {
     // Last begun, first ended.
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
   };
-  endOnSignal(report, stopAll);
+  void onStopSignal(report, stopAll).then(() => process.exit(STOPPED_BY_SIGNAL));
   try {
     return await judge(options, report, (end) => void ends.push(end));
   } finally {
@@ -38,19 +38,6 @@ async function judge(
   }
   console.log(renderReport(result));
   return result.verdict === 'passed' ? 0 : FAILED;
-}
-
-/** A second signal ends at once: the guard then ends the servers. */
-function endOnSignal(report: Report, stopAll: () => Promise<void>): void {
-  let signals = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      signals += 1;
-      if (signals > 1) process.exit(STOPPED_BY_SIGNAL);
-      report.note('Stopping the workers and the servers …');
-      void stopAll().finally(() => process.exit(STOPPED_BY_SIGNAL));
-    });
-  }
 }
 
 try {

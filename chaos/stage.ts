@@ -29,6 +29,9 @@ export interface ActivityFaultRates {
   readonly lateTry: number;
 }
 
+/** So short that the reaper meets living orders, which it must leave alone. Seconds. */
+export const REAPER = { interval: 10, holdLimit: 3 } as const;
+
 /**
  * Sets the stage: servers on loopback, their data thrown away at the end, and a worker for each service.
  *
@@ -119,7 +122,10 @@ function workerEnvironment(name: ServiceName, links: Record<LinkName, Link>): Re
     INVENTORY_MONGODB_URI: mongodb,
     ORDERS_DATABASE: 'orders',
     INVENTORY_DATABASE: 'inventory',
+    REAPER_INTERVAL_SECONDS: String(REAPER.interval),
+    REAPER_HOLD_LIMIT_SECONDS: String(REAPER.holdLimit),
     LOG_LEVEL: 'info',
+    HEALTH_PORT: '',
   };
 }
 

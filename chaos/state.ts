@@ -8,9 +8,10 @@ import type { Order, OrderOutcome } from '../domain/order.ts';
 import { parsePlaceOrderInput } from '../domain/place-order.ts';
 import { parseReceipt, type Receipt } from '../domain/stock.ts';
 
-/** One run of the workflow of an order. */
+/** One run of a workflow that places or resolves an order. */
 export interface OrderExecution {
   readonly orderId: string;
+  readonly workflowId: string;
   readonly runId: string;
   readonly status: WorkflowExecutionStatusName;
   readonly startedAt: Date;
@@ -28,13 +29,23 @@ export interface DeliveryExecution {
   readonly receipt: Receipt;
 }
 
+/** One look of the reaper. */
+export interface Sweep {
+  readonly startedAt: Date;
+  readonly closedAt: Date;
+}
+
 /** All that MongoDB and Temporal know. */
 export interface State {
   readonly stock: readonly StockDocument[];
   readonly reservations: readonly ReservationDocument[];
   readonly receipts: readonly ReceiptDocument[];
   readonly orders: readonly OrderDocument[];
+  /** Of the workflows that placed orders. */
   readonly executions: readonly OrderExecution[];
+  /** Of those that settled what was left of orders. */
+  readonly resolutions: readonly OrderExecution[];
+  readonly sweeps: readonly Sweep[];
   readonly deliveries: readonly DeliveryExecution[];
 }
 
@@ -49,6 +60,8 @@ export async function readState({ client, databases }: Sources): Promise<State> 
   const { orders, inventory } = databases;
   const documents = await orders.collection<OrderDocument>('orders').find().toArray();
   const executions = await listAll(client, 'placeOrder');
+  const resolutions = await listAll(client, 'resolveOrder');
+  const sweeps = await listAll(client, 'reapHolds');
   const deliveries = await listAll(client, 'restock');
   return {
     stock: await readStock(inventory),
@@ -56,6 +69,12 @@ export async function readState({ client, databases }: Sources): Promise<State> 
     receipts: await inventory.collection<ReceiptDocument>('receipts').find().toArray(),
     orders: documents,
     executions: await pMap(executions, (info) => readOrderExecution(client, info), CONCURRENCY),
+    resolutions: await pMap(resolutions, (info) => readOrderExecution(client, info), CONCURRENCY),
+    sweeps: sweeps.flatMap(({ startTime, closeTime, status }) =>
+      closeTime !== undefined && status.name === 'COMPLETED'
+        ? [{ startedAt: startTime, closedAt: closeTime }]
+        : [],
+    ),
     deliveries: await pMap(deliveries, (info) => readDeliveryExecution(client, info), CONCURRENCY),
   };
 }
@@ -83,6 +102,7 @@ async function readOrderExecution(
   const { order } = parsePlaceOrderInput(await firstInput(client, workflowId));
   return {
     orderId: order.orderId,
+    workflowId,
     runId,
     status: status.name,
     startedAt: startTime,

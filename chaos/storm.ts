@@ -57,6 +57,8 @@ export async function weatherStorm(options: Options): Promise<Observations> {
 
   const injected = await injection.done;
   note('no more faults; waiting until nothing is in flight');
+  await options.untilQuiet();
+  // Who was not answered asks again now, and may even place once more.
   await Promise.race([load.done, delay(QUIET_LIMIT)]);
   await options.untilQuiet();
   clearInterval(showing);

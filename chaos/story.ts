@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Violation } from './checker.ts';
-import type { State } from './state.ts';
+import type { OrderExecution, State } from './state.ts';
 import type { Observations } from './storm.ts';
 
 /** Everything that is known when a run ends. */
@@ -49,7 +49,9 @@ async function storyOf(
   const { state, client, logs } = evidence;
   const { answers, faults } = evidence.seen;
   const named = new Set([subject, ...violations.flatMap(({ details }) => details.split(/[\s,;:]+/))]);
-  const executions = state.executions.filter(({ orderId }) => named.has(orderId));
+  const isNamed = ({ orderId }: OrderExecution) => named.has(orderId);
+  const executions = state.executions.filter(isNamed);
+  const resolutions = state.resolutions.filter(isNamed);
   const began = Math.min(...executions.map(({ startedAt }) => startedAt.getTime()));
   const ended = Math.max(...executions.map(({ closedAt }) => closedAt?.getTime() ?? Number.MAX_SAFE_INTEGER));
   const skus = new Set([subject, ...executions.flatMap(({ order }) => order.lines.map(({ sku }) => sku))]);
@@ -57,6 +59,7 @@ async function storyOf(
     lines.some(({ sku }) => sku === subject);
   return {
     executions,
+    resolutions,
     told: answers.told.filter(({ order }) => named.has(order.orderId)),
     orders: state.orders.filter((order) => order._id === subject || asks(order)),
     reservations: state.reservations.filter(
@@ -69,8 +72,8 @@ async function storyOf(
       .map((fault) => ({ ...fault, at: isoTime(fault.at), until: isoTime(fault.until) })),
     workerLogs: await linesAbout(subject, logs),
     histories: await Promise.all(
-      executions.map(async ({ orderId, runId }) => {
-        const handle = client.workflow.getHandle(`order/${orderId}`, runId);
+      [...executions, ...resolutions].map(async ({ workflowId, runId }) => {
+        const handle = client.workflow.getHandle(workflowId, runId);
         return JSON.parse(historyToJSON(await handle.fetchHistory()));
       }),
     ),

@@ -7,6 +7,7 @@ import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
 import { placeSamples, type SampleResults } from './samples.ts';
 import { type Servers, startServers } from './servers.ts';
+import { onStopSignal, STOPPED_BY_SIGNAL } from './stop-signals.ts';
 import { startWorker } from './worker-process.ts';
 
 interface Options {
@@ -21,7 +22,7 @@ async function main(): Promise<number> {
   const report = createReport();
   const stops: (() => Promise<void>)[] = [];
   const stopAll = () => stopInTurn(stops);
-  const stopped = onSignal(report, stopAll);
+  const stopped = onStopSignal(report, stopAll);
   try {
     const results = await Promise.race([run(options, report, stops), stopped.then(() => undefined)]);
     // Whatever was being started dies with this process; the guard sees to the servers.
@@ -107,21 +108,6 @@ function upAndRunning({ webUi }: SampleResults): string {
   ].join('\n');
 }
 
-/** Resolves once a signal has been taken care of; a second one ends at once (the guard then ends the servers). */
-function onSignal(report: Report, stop: () => Promise<void>): Promise<void> {
-  return new Promise((done) => {
-    let signals = 0;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        signals += 1;
-        if (signals > 1) process.exit(STOPPED_BY_SIGNAL);
-        report.note('Stopping the workers and the servers …');
-        void stop().then(done);
-      });
-    }
-  });
-}
-
 /** Last started, first stopped. */
 async function stopInTurn(stops: (() => Promise<void>)[]): Promise<void> {
   for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
@@ -129,7 +115,6 @@ async function stopInTurn(stops: (() => Promise<void>)[]): Promise<void> {
 
 const BAD_INPUT = 2;
 const UNREACHABLE = 3;
-const STOPPED_BY_SIGNAL = 130;
 
 try {
   process.exitCode = await main();

@@ -6,8 +6,9 @@ import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { createServiceWorker } from './create-worker.ts';
+import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { serveHealth } from './health.ts';
+import { poolOf } from './limits.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { ensureReaperSchedule } from './reaper-schedule.ts';
 import { type ServiceName, services } from './services.ts';
@@ -16,16 +17,21 @@ import { readSettings, type WorkerSettings } from './settings.ts';
 /**
  * Runs the workers of these services in this process until SIGINT or SIGTERM; then they finish or hand back what they
  * run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a worker failed.
+ *
+ * @param extras What every worker gets beside its settings; nothing but in a test. A bundle is one service's own.
  */
-export async function runServices(names: readonly ServiceName[]): Promise<void> {
+export async function runServices(names: readonly ServiceName[], extras: WorkerExtras = {}): Promise<void> {
   const settings = settingsOrExit();
   const logger = createLogger(settings.logLevel, names.join('+'));
   Runtime.install({ logger: temporalLogger(logger) });
   shutDownWithParent();
   const stopped = signalled();
   // A connection that is half open would keep the process, and a process manager would never start it again.
-  process.exit(await exitCodeOf(hostWorkers(names, settings, logger, stopped), stopped, logger));
+  process.exit(await exitCodeOf(hostWorkers(names, settings, extras, logger, stopped), stopped, logger));
 }
+
+/** Further interceptors around each activity, and workflow code that is bundled already. */
+export type WorkerExtras = Pick<ServiceWorkerOptions, 'interceptors' | 'workflowBundle'>;
 
 async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Logger): Promise<number> {
   try {
@@ -47,6 +53,7 @@ async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Log
 async function hostWorkers(
   names: readonly ServiceName[],
   settings: WorkerSettings,
+  extras: WorkerExtras,
   logger: Logger,
   stopped: AbortSignal,
 ): Promise<void> {
@@ -61,7 +68,8 @@ async function hostWorkers(
   const { namespace } = settings.temporal;
   const hosted = await Promise.all(
     databases.map(async ({ name, mongo, database }) => {
-      return { mongo, worker: await createServiceWorker(name, { connection, namespace, database }) };
+      const options = { connection, namespace, database, limits: settings.limits, ...extras };
+      return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );
   const ended = new AbortController();
@@ -113,8 +121,11 @@ interface ServiceDatabase {
 }
 
 /** A new client each time: one whose first connection failed never recovers. */
-async function connectDatabase(name: ServiceName, { databases }: WorkerSettings): Promise<ServiceDatabase> {
-  const mongo = createMongoClient(databases[name].uri, `concord-${name}`);
+async function connectDatabase(
+  name: ServiceName,
+  { databases, limits }: WorkerSettings,
+): Promise<ServiceDatabase> {
+  const mongo = createMongoClient(databases[name].uri, `concord-${name}`, poolOf(limits));
   try {
     const database = mongo.db(databases[name].name);
     await database.command({ ping: 1 });

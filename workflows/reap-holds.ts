@@ -1,7 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, proxyActivities, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
 import { workflowIdOf } from '../domain/place-order.ts';
-import { type Orphan, resolutionIdOf } from '../domain/resolution.ts';
+import { type Orphan, parseHoldLimit, resolutionIdOf } from '../domain/resolution.ts';
+import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
 import type { resolveOrder } from './resolve-order.ts';
 
@@ -18,16 +19,17 @@ export interface Reaped {
  * Settles holds that nobody else will: each orphan by a workflow of its own, so that one which can't be settled keeps
  * nobody waiting and shows in `concord stuck`.
  *
- * @param holdLimit How old a hold is before it is looked at, in milliseconds.
+ * @param holdLimit How old a hold is before it is looked at: 0 to 365 days, in milliseconds.
+ * @throws ApplicationFailure `InvalidInput`
  */
 export async function reapHolds(holdLimit: number): Promise<Reaped> {
-  const orphans = await reaper['inventory.findOrphans'](holdLimit);
+  const orphans = await reaper['inventory.findOrphans'](asWorkflowFailure(() => parseHoldLimit(holdLimit)));
   const started = await Promise.all(orphans.map(startResolution));
   return { orderIds: orphans.filter((_, index) => started[index]).map(({ order }) => order.orderId) };
 }
 
 /** Returns false where somebody else was faster. */
-async function startResolution({ order, coordinator }: Orphan): Promise<boolean> {
+async function startResolution({ order, strategy, coordinator }: Orphan): Promise<boolean> {
   const { orderId } = order;
   const identity =
     coordinator === 'unknown'
@@ -37,7 +39,7 @@ async function startResolution({ order, coordinator }: Orphan): Promise<boolean>
     await startChild<typeof resolveOrder>('resolveOrder', {
       ...identity,
       taskQueue: 'orders',
-      args: [{ order }],
+      args: [{ order, strategy }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
     return true;

@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { main } from '../../client/cli.ts';
-import { runCli } from '../client/run-cli.ts';
+import { runCli, runInProcess } from '../client/run-cli.ts';
 import {
   damaged,
   expectPresentable,
@@ -30,19 +29,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Runs a command without a process, and returns how it ended and what it printed. */
-async function concord(...args: string[]) {
-  const printed = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    }),
-  );
-  const exitCode = await main(args);
-  for (const spy of spies) spy.mockRestore();
-  return { exitCode, ...printed };
-}
+const concord = (...args: string[]) => runInProcess(args);
 
 // The marks that a terminal obeys: all controls but the line break, and what reverses the direction of writing.
 const OBEYED = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
@@ -67,6 +54,11 @@ describe('hostile text is refused, and shown as something harmless', () => {
     ['status', (text: string) => ['status', '--', text]],
     ['watch', (text: string) => ['watch', '--', text]],
     ['cancel', (text: string) => ['cancel', '--', text]],
+    ['stuck, failures', (text: string) => ['stuck', `--failures=${text}`]],
+    ['stuck, longer than', (text: string) => ['stuck', `--longer-than=${text}`]],
+    ['retry', (text: string) => ['retry', '--', text]],
+    ['resolve', (text: string) => ['resolve', '--as=rejected', '--', text]],
+    ['resolve, as', (text: string) => ['resolve', 'x', `--as=${text}`]],
     ['stock', (text: string) => ['stock', '--', text]],
     ['restock, SKU', (text: string) => ['restock', '--', text, '1']],
     ['restock, quantity', (text: string) => ['restock', '--', 'A', text]],

@@ -85,20 +85,33 @@ function refusalIn(error: unknown): string {
 }
 
 /** Runs them all at once; each must be refused as bad input, and none may write. */
-async function expectRefused(
+function expectRefused(type: string, taskQueue: ServiceName, inputs: readonly unknown[]): Promise<void> {
+  return expectCallsRefused(
+    type,
+    taskQueue,
+    inputs.map((input) => ({ args: [input] })),
+  );
+}
+
+interface Call {
+  readonly args: readonly unknown[];
+  readonly workflowId?: string;
+}
+
+async function expectCallsRefused(
   type: string,
   taskQueue: ServiceName,
-  inputs: readonly unknown[],
+  calls: readonly Call[],
 ): Promise<void> {
   const before = await everything(platform);
   const endings = await Promise.all(
-    inputs.map((input) => {
-      const payload = defaultPayloadConverter.toPayload(input) as Payload;
-      return endingOf(type, taskQueue, [payload]);
+    calls.map(({ args, workflowId }) => {
+      const payloads = args.map((value) => defaultPayloadConverter.toPayload(value) as Payload);
+      return endingOf(type, taskQueue, payloads, workflowId);
     }),
   );
   for (const [index, ending] of endings.entries()) {
-    expect(ending, `seed ${SEED}: ${shown(inputs[index])}`).toBe('InvalidInput');
+    expect(ending, `seed ${SEED}: ${shown(calls[index])}`).toBe('InvalidInput');
   }
   expect(await everything(platform)).toEqual(before);
 }
@@ -133,6 +146,55 @@ describe('a workflow that is started with the bare API', () => {
 
   test('placeOrder: a valid order under another workflow id than its own', async () => {
     await expectRefused('placeOrder', 'orders', [{ order: damaged('customerId', 'customer') }]);
+  });
+
+  test('resolveOrder: a hostile value in every field of the order, under the id that it would have', async () => {
+    const orders = fieldsOfOrder.flatMap((field) =>
+      hostileValues.filter((value) => !fits(field, value)).map((value) => damaged(field, value)),
+    );
+    await expectCallsRefused(
+      'resolveOrder',
+      'orders',
+      sample(fc.constantFrom(...orders), 100).map((order, index) => {
+        const orderId = `resolved-${index}`;
+        return { args: [{ order: withOrderId(order, orderId) }], workflowId: `resolve/${orderId}` };
+      }),
+    );
+  });
+
+  test('resolveOrder: any JSON, as input, as request, as outcome, as reason', async () => {
+    const none = () => false;
+    const isStatus = (value: unknown) => ['confirmed', 'rejected', 'cancelled'].includes(String(value));
+    const isReason = (value: unknown) => typeof value === 'string' && value.length > 0 && value.length <= 200;
+    const isRequest = (value: unknown) =>
+      value === undefined || (isPlainObject(value) && Object.keys(value).length === 0);
+    const requests = [
+      ...sample(hostileJson(isRequest), 25),
+      ...sample(hostileJson(isStatus), 25).map((as) => ({ as })),
+      ...sample(hostileJson(isReason), 25).map((reason) => ({ as: 'rejected', reason })),
+      { as: 'rejected', surplus: 1 },
+      JSON.parse('{"as":"rejected","__proto__":{"polluted":true}}'),
+    ];
+    await expectRefused('resolveOrder', 'orders', sample(hostileJson(none), 25));
+    await expectCallsRefused(
+      'resolveOrder',
+      'orders',
+      requests.map((request, index) => {
+        const orderId = `requested-${index}`;
+        const order = withOrderId(damaged('customerId', 'customer'), orderId);
+        return { args: [{ order }, request], workflowId: `resolve/${orderId}` };
+      }),
+    );
+  });
+
+  test('reapHolds: a hold limit that is no time, or longer than any', async () => {
+    const isHoldLimit = (value: unknown) =>
+      Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 365 * 86_400_000;
+    await expectRefused('reapHolds', 'inventory', [
+      ...[-1, -1e300, Number.NaN, Number.POSITIVE_INFINITY, 0.5, 1e300, 2 ** 53, 365 * 86_400_000 + 1],
+      ...['0', '60000', '', 'now', null, true, [], [0], {}, { $gt: '' }, { $numberLong: '0' }],
+      ...sample(hostileJson(isHoldLimit), 40),
+    ]);
   });
 
   test.each([
@@ -195,6 +257,16 @@ describe('a workflow that is started with the bare API', () => {
   });
 });
 
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The same order under another id, where it has one that is right. */
+function withOrderId(order: unknown, orderId: string): unknown {
+  if (!isPlainObject(order) || !('orderId' in order) || !isIdentifier(order.orderId)) return order;
+  return { ...order, orderId };
+}
+
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) > 0;
 }
@@ -218,14 +290,17 @@ describe('input that makes a first task throw something else than a refusal', ()
           ['placeOrder', 'orders'],
           ['findOrder', 'orders'],
           ['listOrders', 'orders'],
+          ['resolveOrder', 'orders'],
           ['restock', 'inventory'],
           ['readStock', 'inventory'],
+          ['reapHolds', 'inventory'],
         ] as const
       ).map(async ([type, queue]) => `${type}: ${await endingOf(type, queue, payloads)}`),
     );
-  const refused = ['placeOrder', 'findOrder', 'listOrders', 'restock', 'readStock'].map(
-    (type) => `${type}: InvalidInput`,
-  );
+  const refused = [
+    ...['placeOrder', 'findOrder', 'listOrders', 'resolveOrder'],
+    ...['restock', 'readStock', 'reapHolds'],
+  ].map((type) => `${type}: InvalidInput`);
 
   test('too deep to be passed on: every workflow ends', async () => {
     expect(await all([deep])).toEqual(refused);

@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true }));
 
-test('orders survive what hits them in a short run, which leaves nothing', { timeout: 180_000 }, async () => {
+test('orders survive what hits them in a short run, which leaves nothing', { timeout: 240_000 }, async () => {
   const file = path.join(directory, 'report.json');
   const chaos = start(['--orders', '60', '--minutes', '0.7', '--seed', 'short-4', '--report', file]);
   const { exitCode, output } = await chaos.ended;
@@ -34,6 +34,8 @@ test('orders survive what hits them in a short run, which leaves nothing', { tim
   });
   expect(report.answers).toBeGreaterThan(60);
   expect(report.stockReads).toBeGreaterThan(10);
+  expect(report.reaper.sweeps).toBeGreaterThan(2);
+  expect(report.reaper.metOldOrders, 'sweeps that met living orders').toBeGreaterThan(0);
   await rm(file);
   await expectNothingLeft();
 });

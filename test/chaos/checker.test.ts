@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checkAtRest, type Invariant, invariants, type Told } from '../../chaos/checker.ts';
-import { readState, type State } from '../../chaos/state.ts';
+import { type OrderExecution, readState, type State } from '../../chaos/state.ts';
 import { type Order, parseOrder } from '../../domain/order.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
@@ -244,9 +244,46 @@ describe('what Temporal knows is compared', () => {
   });
 });
 
+describe('what the reaper has settled is compared', () => {
+  test('an order that had ended, settled as it had decided, is no violation', async () => {
+    const { client } = platform.concord;
+    const options = { workflowId: 'resolve/rejected', taskQueue: 'orders', args: [{ order: rejected }] };
+    await client.workflow.execute('resolveOrder', options);
+    await expect.poll(async () => (await state()).resolutions.length, { timeout: 20_000 }).toBe(1);
+    const { resolutions } = await state();
+    expect(foundIn({ ...clean, resolutions }, told)).toEqual([]);
+  });
+
+  test.each([
+    ['another outcome', { outcome: { orderId: 'confirmed', status: 'rejected' } }],
+    ['one that has failed', { status: 'FAILED', outcome: undefined }],
+    ['one that began while the order lived', { startedAt: new Date(0) }],
+    ['one of an order that nobody placed', { orderId: 'nobody' }],
+  ] as const)('%s', (_, wrong) => {
+    const [execution] = clean.executions.filter(({ orderId }) => orderId === 'confirmed');
+    const resolution = { ...execution, startedAt: execution?.closedAt, ...wrong } as OrderExecution;
+    const found = foundIn({ ...clean, resolutions: [resolution] }, told);
+    expect(found).toEqual([`resolution-agrees ${resolution.orderId}`]);
+  });
+});
+
+test('a hold that only the reaper has found is a lost one; but an order may end while the reaper looks', () => {
+  const [execution] = clean.executions.filter(({ orderId }) => orderId === 'confirmed');
+  const end = execution?.closedAt ?? new Date();
+  const later = (milliseconds: number) => new Date(end.getTime() + milliseconds);
+  const resolution = { ...execution, startedAt: later(20) } as OrderExecution;
+  const seenBy = (began: number) =>
+    foundIn(
+      { ...clean, resolutions: [resolution], sweeps: [{ startedAt: later(began), closedAt: later(30) }] },
+      told,
+    );
+  expect(seenBy(10)).toEqual(['hold-not-left confirmed']);
+  expect(seenBy(-10)).toEqual([]);
+});
+
 test('no invariant goes without something that breaks it', () => {
   const broken = corruptions.flatMap(({ found }) => found.map((each) => each.split(' ')[0]));
-  const all = [...broken, 'answer-kept', 'confirmation-kept'];
+  const all = [...broken, 'resolution-agrees', 'hold-not-left', 'answer-kept', 'confirmation-kept'];
   expect(Object.keys(invariants).filter((invariant) => !all.includes(invariant))).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import type { Violation } from '../../chaos/checker.ts';
 import type { Fault } from '../../chaos/faults.ts';
 import { planLoad } from '../../chaos/load-plan.ts';
 import { composeReport, type RunReport, renderReport } from '../../chaos/report.ts';
-import type { State } from '../../chaos/state.ts';
+import type { State, Sweep } from '../../chaos/state.ts';
 
 // One order that is in flight from 12:00:10 to 12:00:20.
 
@@ -47,6 +47,16 @@ test('a violation fails the run, and is shown with the file that tells its story
   expect(text).toContain('The story of SKU: /tmp/SKU.json');
 });
 
+test('a sweep of the reaper meets an order that is older than its limit, and in flight', () => {
+  const report = reportOf([]);
+  expect(report.reaper).toEqual({ sweeps: 3, metOldOrders: 1, settled: 0 });
+  expect(renderReport(report)).toContain('The reaper swept 3 times, 1 of them while orders');
+});
+
+function sweep(second: number): Sweep {
+  return { startedAt: new Date(at(second)), closedAt: new Date(at(second)) };
+}
+
 function fault(kind: string, from: number, until: number): Fault {
   return { kind, target: 'it', at: at(from), until: at(until) };
 }
@@ -54,10 +64,11 @@ function fault(kind: string, from: number, until: number): Fault {
 function reportOf(faults: readonly Fault[], violations: readonly Violation[] = []): RunReport {
   const order = { orderId: 'o', customerId: 'c', lines: [{ sku: 'SKU', quantity: 1 }] };
   const state: State = {
-    ...{ stock: [], reservations: [], receipts: [], orders: [], deliveries: [] },
+    ...{ stock: [], reservations: [], receipts: [], orders: [], deliveries: [], resolutions: [] },
+    sweeps: [sweep(11), sweep(13), sweep(21)],
     executions: [
       {
-        ...{ orderId: 'o', runId: 'r', status: 'COMPLETED', order },
+        ...{ orderId: 'o', workflowId: 'order/o', runId: 'r', status: 'COMPLETED', order },
         startedAt: new Date(at(10)),
         closedAt: new Date(at(20)),
         outcome: { orderId: 'o', status: 'confirmed' },

@@ -2,9 +2,8 @@ import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promis
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { main } from '../../client/cli.ts';
-import { BIN, type RunOptions, runCli, runCliAsJson } from './run-cli.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BIN, type RunOptions, runCli, runCliAsJson, runInProcess } from './run-cli.ts';
 
 // What a command says without any server.
 
@@ -14,20 +13,6 @@ const OFFLINE = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
 const concord = (args: readonly string[], options?: RunOptions) => runCli(args, { env: OFFLINE, ...options });
 const json = (args: readonly string[], options?: RunOptions) =>
   runCliAsJson(args, { env: OFFLINE, ...options });
-
-/** The same without a process, which costs a second. */
-async function inProcess(args: readonly string[]) {
-  const printed = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    }),
-  );
-  const exitCode = await main(args);
-  for (const spy of spies) spy.mockRestore();
-  return { exitCode, ...printed };
-}
 
 let directory: string;
 
@@ -58,7 +43,7 @@ describe('bad input', () => {
     ['a delivery of nothing', ['restock', 'A', '0'], /quantity: use a whole number/],
     ['an unknown profile', ['stock', '--profile', 'nope'], /Profile 'nope' not found/],
   ])('%s: exit code 2', async (_, args, message) => {
-    const { exitCode, stdout, stderr } = await inProcess(args);
+    const { exitCode, stdout, stderr } = await runInProcess(args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
@@ -73,7 +58,7 @@ describe('bad input', () => {
   ])('a file of %s: exit code 2', async (_, input, fix) => {
     const file = path.join(directory, 'orders.json');
     await writeFile(file, input);
-    expect(await inProcess(['place', '--file', file])).toEqual({
+    expect(await runInProcess(['place', '--file', file])).toEqual({
       exitCode: 2,
       stdout: '',
       stderr: `error: ${file}: ${fix}\n`,
@@ -136,12 +121,22 @@ describe('the program', () => {
     });
   });
 
-  test.each(['place', 'status', 'watch', 'cancel', 'list', 'stock', 'restock', 'doctor'])(
-    '%s --help has an example',
-    async (command) => {
-      const { exitCode, stdout } = await inProcess([command, '--help']);
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain(`\n  $ concord ${command}`);
-    },
-  );
+  const commands = [
+    ...['place', 'status', 'watch', 'cancel', 'list', 'stock', 'restock'],
+    ...['stuck', 'retry', 'resolve', 'doctor'],
+  ];
+
+  test('--help lists every command', async () => {
+    const { exitCode, stdout } = await runInProcess(['--help']);
+    expect(exitCode).toBe(0);
+    const [, listed = ''] = stdout.split('Commands:\n');
+    const names = [...(listed.split('\n\n')[0]?.matchAll(/^ {2}([a-z]+)/gm) ?? [])].map(([, name]) => name);
+    expect(names).toEqual([...commands, 'help']);
+  });
+
+  test.each(commands)('%s --help has an example', async (command) => {
+    const { exitCode, stdout } = await runInProcess([command, '--help']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`\n  $ concord ${command}`);
+  });
 });

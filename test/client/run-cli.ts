@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { vi } from 'vitest';
+import { main } from '../../client/cli.ts';
 
 /** The program itself. */
 export const BIN = fileURLToPath(new URL('../../bin/concord.mjs', import.meta.url));
@@ -30,4 +32,18 @@ export async function runCliAsJson(args: readonly string[], options?: RunOptions
   const document: unknown = stdout === '' ? undefined : JSON.parse(stdout);
   const failure: unknown = stderr === '' ? undefined : JSON.parse(stderr);
   return { exitCode, document, failure };
+}
+
+/** What a command prints, and how it ends, without a process, which costs a second. */
+export async function runInProcess(args: readonly string[]) {
+  const printed = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += String(text);
+      return true;
+    }),
+  );
+  const exitCode = await main(args);
+  for (const spy of spies) spy.mockRestore();
+  return { exitCode, ...printed };
 }

@@ -94,9 +94,11 @@ export class FaultInjector {
         attempt.writes += 1;
         const { writes: write } = attempt;
         await strike(attempt, { at: 'before', write });
-        const result: unknown = await Reflect.apply(value, collection, args);
+        // A write that finds its `_id` taken has reached the database as well.
+        const [result] = await Promise.allSettled([Reflect.apply(value, collection, args) as unknown]);
         await strike(attempt, { at: 'after', write });
-        return result;
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
       };
     });
   }
@@ -146,7 +148,7 @@ function endingOf(result: PromiseSettledResult<unknown>): Ending {
 
 /** The id of what an activity is about, whatever its argument looks like. */
 function subjectOf(argument: unknown): string {
-  if (typeof argument === 'string') return argument;
+  if (typeof argument === 'string' || typeof argument === 'number') return String(argument);
   if (Array.isArray(argument)) return subjectOf(argument[0]);
   if (typeof argument !== 'object' || argument === null) return '';
   const fields = {

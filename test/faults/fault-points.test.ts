@@ -1,61 +1,34 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { NativeConnection, type Worker } from '@temporalio/worker';
-import type { Db } from 'mongodb';
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createOrders } from '../../activities/orders.ts';
-import { createServiceWorker } from '../../workers/create-worker.ts';
-import { services } from '../../workers/services.ts';
 import { cancelUpdate } from '../../workflows/messages.ts';
-import { checkConsistency, type IdentifiedOrder } from '../support/consistency.ts';
+import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { requestOf } from '../support/requests.ts';
-import type { Doom } from './doomed-worker.ts';
-import { type Ending, type Fault, FaultInjector, type Place, type Plan } from './fault-injection.ts';
+import { type Fault, FaultInjector, type Place, type Plan } from './fault-injection.ts';
+import {
+  always,
+  type Case,
+  isKilled,
+  isRead,
+  orderOf,
+  type Point,
+  pointsOf,
+  QUANTITIES,
+  type Result,
+  subjectOf,
+} from './points.ts';
+import { expectStock, recorded } from './records.ts';
+import { type DoomedWorkers, registered, startDoomedWorkers, startStruckWorkers } from './struck-workers.ts';
 
 // Every activity, struck once at every boundary, on real servers with Temporal's real timeouts; all of it at once,
 // each point on an order and SKUs of its own.
 
-const boundaries = [
-  /** The first attempt fails before it has written anything. */
-  'before the write',
-  /** It fails after its nth write, for each n: with several lines, some are done and some are not. */
-  'after the write',
-  /** It does everything, but its answer is lost. */
-  'answer lost',
-  /** It hangs before each write, or with its answer; its successor ends the order; then it goes on. */
-  'late try',
-  /** The worker is killed while it hangs before each write, or with its answer. */
-  'worker killed',
-] as const;
-type Boundary = (typeof boundaries)[number];
-
 /** What leads to an activity, and how it ends where nothing is struck. */
 type Story = 'placed' | 'refused' | 'cancelled' | 'delivered' | 'found' | 'listed' | 'read';
 
-interface Case {
-  readonly activity: string;
-  readonly story: Story;
-  /** How many writes an attempt makes where nothing is struck. */
-  readonly writes: number;
-  /** How the story ends after each boundary. */
-  readonly outcomes: Readonly<Record<Boundary, string>>;
-  /** How a late try may end where there was something left to do for it. */
-  readonly late: readonly Ending[];
-}
-
-const always = (outcome: string): Record<Boundary, string> => ({
-  'before the write': outcome,
-  'after the write': outcome,
-  'answer lost': outcome,
-  'late try': outcome,
-  'worker killed': outcome,
-});
-
 // Activity × boundary → outcome. A rollback is reached in two ways: with some lines held, and with all of them.
-const table: readonly Case[] = [
+const table: readonly Case<Story>[] = [
   {
     activity: 'orders.prepare',
     story: 'placed',
@@ -65,7 +38,15 @@ const table: readonly Case[] = [
   },
   { activity: 'orders.commit', story: 'placed', writes: 1, outcomes: always('confirmed'), late: ['ok'] },
   { activity: 'orders.rollback', story: 'refused', writes: 1, outcomes: always('rejected'), late: ['ok'] },
-  { activity: 'orders.rollback', story: 'cancelled', writes: 2, outcomes: always('cancelled'), late: ['ok'] },
+  {
+    activity: 'orders.rollback',
+    story: 'cancelled',
+    writes: 2,
+    outcomes: always('cancelled'),
+    late: ['ok'],
+    // It is cancelled while its orders.prepare hangs, and a worker is killed in one place at a time.
+    killable: false,
+  },
   {
     activity: 'inventory.prepare',
     story: 'placed',
@@ -89,6 +70,7 @@ const table: readonly Case[] = [
     writes: 4,
     outcomes: always('cancelled'),
     late: ['ok'],
+    killable: false,
   },
   {
     activity: 'inventory.receive',
@@ -102,51 +84,8 @@ const table: readonly Case[] = [
   { activity: 'inventory.readStock', story: 'read', writes: 0, outcomes: always('answered'), late: ['ok'] },
 ];
 
-/** One place in one activity of one story, and what happens there; without a fault, nothing does. */
-interface Point extends Omit<Case, 'outcomes'> {
-  readonly boundary: Boundary | 'rolled back meanwhile' | undefined;
-  readonly outcome: string;
-  readonly fault: Fault | undefined;
-  /** The order id, receipt id or whatever the story is known by. */
-  readonly subject: string;
-}
-
-function pointsOf({ outcomes, ...row }: Case): Point[] {
-  const { writes } = row;
-  const eachWrite = (at: 'before' | 'after') =>
-    Array.from({ length: writes }, (_, index): Place => ({ at, write: index + 1 }));
-  const start: Place = writes === 0 ? { at: 'start' } : { at: 'before', write: 1 };
-  const hangs = [...(writes === 0 ? [start] : eachWrite('before')), { at: 'answer' } as const];
-  const places: Record<Boundary, { effect: Fault['effect']; at: readonly Place[] }> = {
-    'before the write': { effect: 'fail', at: [start] },
-    'after the write': { effect: 'fail', at: eachWrite('after') },
-    'answer lost': { effect: 'fail', at: [{ at: 'answer' }] },
-    'late try': { effect: 'hang', at: hangs },
-    // Such an order is cancelled while its orders.prepare hangs, and a worker is killed in one place at a time.
-    'worker killed': { effect: 'hang', at: row.story === 'cancelled' ? [] : hangs },
-  };
-  const struck = boundaries.flatMap((boundary) => {
-    const { effect, at } = places[boundary];
-    return at.map((place): Point => {
-      const fault = { effect, place };
-      return {
-        ...row,
-        boundary,
-        outcome: outcomes[boundary],
-        fault,
-        subject: subjectOf(row, boundary, place),
-      };
-    });
-  });
-  const subject = subjectOf(row, 'undisturbed');
-  return [
-    { ...row, boundary: undefined, outcome: outcomes['answer lost'], fault: undefined, subject },
-    ...struck,
-  ];
-}
-
 /** A prepare that still runs when the order is cancelled and rolled back: it has no successor. */
-function overtaken(activity: string, writes: number): Point[] {
+function overtaken(activity: string, writes: number): Point<Story>[] {
   const row = { activity, story: 'cancelled', writes, late: ['LateArrival'] } as const;
   const boundary = 'rolled back meanwhile';
   const before = Array.from({ length: writes }, (_, index): Place => ({ at: 'before', write: index + 1 }));
@@ -156,36 +95,16 @@ function overtaken(activity: string, writes: number): Point[] {
   });
 }
 
-function subjectOf(
-  { activity, story }: Pick<Case, 'activity' | 'story'>,
-  what: string,
-  place?: Place,
-): string {
-  const where = place === undefined ? [] : [place.at, ...('write' in place ? [place.write] : [])];
-  return [activity, story, what.replaceAll(' ', '-'), ...where].join(':');
-}
-
 const points = [
   ...table.flatMap(pointsOf),
   ...overtaken('orders.prepare', 1),
   ...overtaken('inventory.prepare', 5),
 ];
 
-const isRead = ({ writes }: Point) => writes === 0;
-const isKilled = ({ boundary }: Point) => boundary === 'worker killed';
-
-/** How a point's story went. */
-interface Result {
-  readonly outcome: string;
-  /** What the first attempt that hung answered in the end, and whether it changed anything. */
-  readonly late?: { readonly ending: Ending | undefined; readonly before: unknown; readonly after: unknown };
-}
-
 let platform: Platform;
-let connection: NativeConnection;
 let faults: FaultInjector;
-let doomed: ChildProcess;
-const workers: { worker: Worker; ended: Promise<void> }[] = [];
+let workers: AsyncDisposable;
+let doomed: DoomedWorkers;
 const results = new Map<string, PromiseSettledResult<Result>>();
 
 beforeAll(async () => {
@@ -193,11 +112,10 @@ beforeAll(async () => {
   await platform.stop('orders');
   await platform.stop('inventory');
   await Promise.all(points.map(supply));
-  connection = await NativeConnection.connect({ address: platform.address });
   faults = new FaultInjector(points.filter((point) => !isKilled(point)).map(planOf));
 
   const killed = await driveIntoDoom(points.filter(isKilled));
-  await startWorkers();
+  workers = await startStruckWorkers(platform, faults);
   const others = points.filter((point) => !isKilled(point) && !isRead(point)).map(drive);
   await Promise.all([...killed, ...others]);
   // A read has ten seconds in all, so it does not compete with the crowd.
@@ -208,18 +126,14 @@ afterAll(async () => {
   for (const point of points) {
     for (const activity of Object.keys(planOf(point).faults)) faults.release(point.subject, activity);
   }
-  for (const { worker } of workers) worker.shutdown();
-  await Promise.all(workers.map(({ ended }) => ended));
-  await connection.close();
+  await workers[Symbol.asyncDispose]();
   await platform[Symbol.asyncDispose]();
 });
 
 test('the table has a row for every activity that a worker registers', () => {
-  const registered = Object.values(services).flatMap((service) =>
-    Object.keys(service.createActivities({ collection: () => ({}) } as unknown as Db)),
-  );
-  expect(registered.length).toBeGreaterThan(0);
-  expect([...new Set(table.map(({ activity }) => activity))].sort()).toEqual(registered.sort());
+  const names = registered('createActivities');
+  expect(names.length).toBeGreaterThan(0);
+  expect([...new Set(table.map(({ activity }) => activity))].sort()).toEqual(names.sort());
 });
 
 test.each(points.map((point) => [point.subject, point.outcome, point] as const))(
@@ -245,7 +159,7 @@ test.each(points.map((point) => [point.subject, point.outcome, point] as const))
 );
 
 test('the worker was killed, and did not end by itself', () => {
-  expect(doomed.signalCode).toBe('SIGKILL');
+  expect(doomed.process.signalCode).toBe('SIGKILL');
 });
 
 test('all in all: nothing is oversold or lost, and everybody was told what is recorded', async () => {
@@ -259,20 +173,11 @@ test('all in all: nothing is oversold or lost, and everybody was told what is re
 
 // --- stories -----------------------------------------------------------------------------------------------------
 
-const isOrder = ({ story }: Point) => story === 'placed' || story === 'refused' || story === 'cancelled';
-
-const QUANTITIES = { A: 1, B: 2, C: 3 };
-
-function orderOf({ subject }: Point): IdentifiedOrder {
-  const lines = Object.entries(QUANTITIES).map(([name, quantity]) => ({
-    sku: `${subject}:${name}`,
-    quantity,
-  }));
-  return { orderId: subject, customerId: 'customer', lines };
-}
+const isOrder = ({ story }: Point<Story>) =>
+  story === 'placed' || story === 'refused' || story === 'cancelled';
 
 /** What is there before the story begins. */
-async function supply(point: Point): Promise<void> {
+async function supply(point: Point<Story>): Promise<void> {
   const { subject, story } = point;
   if (isOrder(point)) {
     // Of the last line there is one too few, so the first two are held when the inventory refuses.
@@ -287,7 +192,7 @@ async function supply(point: Point): Promise<void> {
   }
 }
 
-function planOf({ subject, activity, story, fault }: Point): Plan {
+function planOf({ subject, activity, story, fault }: Point<Story>): Plan {
   const struck = fault === undefined ? {} : { [activity]: fault };
   if (story === 'refused')
     return { subject, faults: struck, order: { 'inventory.prepare': 'orders.prepare' } };
@@ -298,29 +203,29 @@ function planOf({ subject, activity, story, fault }: Point): Plan {
   return { subject, faults: story === 'cancelled' ? { ...hanging, ...struck } : struck };
 }
 
-async function drive(point: Point): Promise<void> {
+async function drive(point: Point<Story>): Promise<void> {
   const { subject } = point;
   const [result] = await Promise.allSettled([story(point)]);
   results.set(subject, result);
 }
 
-async function story(point: Point): Promise<Result> {
+async function story(point: Point<Story>): Promise<Result> {
   const { subject, activity, fault } = point;
   const outcome = await outcomeOf(point);
   const hangs = Object.entries(planOf(point).faults).filter(([, { effect }]) => effect === 'hang');
   if (isKilled(point) || hangs.length === 0) return { outcome };
-  const before = await recorded(subject);
+  const before = await recorded(platform, subject);
   for (const [name] of hangs) {
     faults.release(subject, name);
     await faults.ended(subject, name);
   }
-  const after = await recorded(subject);
+  const after = await recorded(platform, subject);
   const struck = fault?.effect === 'hang' ? activity : 'orders.prepare';
   return { outcome, late: { ending: faults.attempt(subject, struck, 1)?.ending, before, after } };
 }
 
 /** Runs the story to its end, and says how both Temporal and the databases know it. */
-async function outcomeOf(point: Point): Promise<string> {
+async function outcomeOf(point: Point<Story>): Promise<string> {
   const { workflow } = platform.concord.client;
   const { subject, story, activity } = point;
   if (isOrder(point)) {
@@ -342,7 +247,7 @@ async function outcomeOf(point: Point): Promise<string> {
       await handle.executeUpdate(cancelUpdate, { args: [{ reason: 'changed their mind' }] });
     }
     const { status } = (await handle.result()) as { status: string };
-    await expectStock(point, status === 'confirmed');
+    await expectStock(platform, point, status === 'confirmed');
     expect(await platform.orders.findOne({ _id: subject })).toMatchObject({ status });
     return status;
   }
@@ -367,80 +272,18 @@ async function outcomeOf(point: Point): Promise<string> {
   return 'received';
 }
 
-/** Each line is sold, or each is back on the shelf: nothing in between, and nothing held. */
-async function expectStock(point: Point, isSold: boolean): Promise<void> {
-  for (const { sku, quantity } of orderOf(point).lines) {
-    const stock = await platform.inventory.stock.findOne({ _id: sku });
-    const sold = isSold ? quantity : 0;
-    expect(stock).toMatchObject({ available: (stock?.received ?? 0) - sold, reserved: 0, sold, holds: [] });
-  }
-}
-
-/** What both databases hold of a subject, but for the count of its attempts. */
-async function recorded(subject: string): Promise<unknown> {
-  const skus = [subject, ...Object.keys(QUANTITIES).map((name) => `${subject}:${name}`)];
-  const { stock, reservations, receipts } = platform.inventory;
-  const { prepared, decision } = (await reservations.findOne({ _id: subject })) ?? {};
-  return [
-    { prepared, decision },
-    await platform.orders.findOne({ _id: subject }),
-    await receipts.findOne({ _id: subject }),
-    await stock
-      .find({ _id: { $in: skus } })
-      .sort({ _id: 1 })
-      .toArray(),
-  ];
-}
-
-// --- workers -----------------------------------------------------------------------------------------------------
-
-async function startWorkers(): Promise<void> {
-  for (const name of ['orders', 'inventory'] as const) {
-    const worker = await createServiceWorker(name, {
-      connection,
-      namespace: platform.namespace,
-      database: faults.wrap(platform.databases[name]),
-      workflowBundle: { codePath: inject('workflowBundles')[name] },
-      interceptors: [faults.interceptor],
-    });
-    workers.push({ worker, ended: worker.run() });
-  }
-}
-
 /** Kills a process of workers while every one of these hangs in it; returns how their stories go on after that. */
-async function driveIntoDoom(killed: readonly Point[]): Promise<Promise<void>[]> {
-  const { address, namespace, databases } = platform;
-  doomed = spawn(
-    process.execPath,
-    ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('./doomed-worker.ts', import.meta.url))],
-    { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-  );
-  const hanging = new Set<unknown>();
-  doomed.on('message', (subject) => hanging.add(subject));
-  const doom: Doom = {
-    address,
-    namespace,
-    mongodbUri: inject('mongodbUri'),
-    databases: { orders: databases.orders.databaseName, inventory: databases.inventory.databaseName },
-    workflowBundles: inject('workflowBundles'),
-    plans: killed.map(planOf),
-  };
-  doomed.send(doom);
+async function driveIntoDoom(killed: readonly Point<Story>[]): Promise<Promise<void>[]> {
+  doomed = startDoomedWorkers(platform, killed.map(planOf));
   // Where a place is never reached, the story ends, and its point fails by itself.
-  const untilStruck = async (struck: readonly Point[]) => {
-    const isStruck = ({ subject }: Point) => hanging.has(subject) || results.has(subject);
-    await vi.waitUntil(() => struck.every(isStruck) || doomed.exitCode !== null, { timeout: 60_000 });
-    if (doomed.exitCode !== null)
-      throw new Error(`the doomed worker ended by itself with ${doomed.exitCode}`);
-  };
+  const isOver = (subject: string) => results.has(subject);
+  const subjectsOf = (points: readonly Point<Story>[]) => points.map(({ subject }) => subject);
   const [reads, writes] = [killed.filter(isRead), killed.filter((point) => !isRead(point))];
   const stories = writes.map(drive);
-  await untilStruck(writes);
+  await doomed.untilHanging(subjectsOf(writes), isOver);
   // A read has ten seconds in all, so it comes last.
   stories.push(...reads.map(drive));
-  await untilStruck(killed);
-  const exited = once(doomed, 'exit');
-  doomed.kill('SIGKILL');
-  await exited;
+  await doomed.untilHanging(subjectsOf(killed), isOver);
+  await doomed.kill();
   return stories;
 }

@@ -4,6 +4,7 @@ import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-uti
 import { Worker } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
 import type { ServiceName } from '../../workers/services.ts';
+import { orderOf, prepareByHand, terminate } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
 // Orders outlive deployments: today's workflow code must replay what yesterday's has recorded. A change that fails here
@@ -97,6 +98,10 @@ function whileInventoryIsDown(
   };
 }
 
+function sweep({ concord }: Platform, workflowId: string): Promise<unknown> {
+  return concord.client.workflow.execute('reapHolds', { taskQueue: 'inventory', workflowId, args: [0] });
+}
+
 const outcomes: Record<string, Recorded> = {
   confirmed: place([{ sku: 'SKU', quantity: 1 }]),
   'out-of-stock': place([{ sku: 'SKU', quantity: 1_000 }]),
@@ -163,6 +168,47 @@ const outcomes: Record<string, Recorded> = {
     async run({ concord }, receiptId) {
       await concord.restock('SKU', 1, { receiptId });
       return `restock/${receiptId}`;
+    },
+  },
+  resolved: {
+    service: 'orders',
+    async run(platform, orderId) {
+      const { concord } = platform;
+      await concord.restock(orderId, 10);
+      await platform.stop('orders');
+      await concord.place(orderOf(orderId, 2), { wait: 'accepted' });
+      const { runId } = await concord.client.workflow.getHandle(`order/${orderId}`).describe();
+      await prepareByHand(platform, orderId, { transaction: runId });
+      await terminate(platform, orderId);
+      await platform.start('orders');
+      expect(await concord.resolve(orderId, { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
+      return `resolve/${orderId}`;
+    },
+  },
+  'resolved-in-its-place': {
+    service: 'orders',
+    async run(platform, orderId) {
+      const { concord } = platform;
+      await concord.restock(orderId, 10);
+      await prepareByHand(platform, orderId);
+      await concord.resolve(orderId, { as: 'cancelled', reason: 'recorded' });
+      return `order/${orderId}`;
+    },
+  },
+  'nothing-to-reap': {
+    service: 'inventory',
+    async run(platform, workflowId) {
+      expect(await sweep(platform, workflowId)).toEqual({ orderIds: [] });
+      return workflowId;
+    },
+  },
+  reaped: {
+    service: 'inventory',
+    async run(platform, workflowId) {
+      await platform.concord.restock('orphan', 10);
+      await prepareByHand(platform, 'orphan');
+      expect(await sweep(platform, workflowId)).toEqual({ orderIds: ['orphan'] });
+      return workflowId;
     },
   },
 };

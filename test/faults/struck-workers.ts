@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import type { Db } from 'mongodb';
+import { inject, vi } from 'vitest';
+import { createCoordinators } from '../../activities/coordinator.ts';
+import { createServiceWorker } from '../../workers/create-worker.ts';
+import { services } from '../../workers/services.ts';
+import type { Platform } from '../support/platform.ts';
+import type { Doom } from './doomed-worker.ts';
+import type { FaultInjector, Plan } from './fault-injection.ts';
+
+/** Workers of both services whose activities are struck. */
+export async function startStruckWorkers(
+  { address, namespace, databases }: Platform,
+  faults: FaultInjector,
+): Promise<AsyncDisposable> {
+  const connection = await NativeConnection.connect({ address });
+  const workers = await Promise.all(
+    (['orders', 'inventory'] as const).map((name) =>
+      createServiceWorker(name, {
+        connection,
+        namespace,
+        database: faults.wrap(databases[name]),
+        workflowBundle: { codePath: inject('workflowBundles')[name] },
+        interceptors: [faults.interceptor],
+      }),
+    ),
+  );
+  const runs = workers.map((worker) => worker.run());
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(runs);
+      await connection.close();
+    },
+  };
+}
+
+/** The same in a process that is made to be killed. */
+export interface DoomedWorkers {
+  readonly process: ChildProcess;
+  /** Resolves when each of these subjects hangs there, or `isOver`. */
+  untilHanging(subjects: readonly string[], isOver: (subject: string) => boolean): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export function startDoomedWorkers(
+  { address, namespace, databases }: Platform,
+  plans: readonly Plan[],
+): DoomedWorkers {
+  const doomed = spawn(
+    process.execPath,
+    ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('./doomed-worker.ts', import.meta.url))],
+    { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
+  );
+  const hanging = new Set<unknown>();
+  doomed.on('message', (subject) => hanging.add(subject));
+  doomed.send({
+    address,
+    namespace,
+    mongodbUri: inject('mongodbUri'),
+    databases: { orders: databases.orders.databaseName, inventory: databases.inventory.databaseName },
+    workflowBundles: inject('workflowBundles'),
+    plans,
+  } satisfies Doom);
+  return {
+    process: doomed,
+    async untilHanging(subjects, isOver) {
+      const isStruck = (subject: string) => hanging.has(subject) || isOver(subject);
+      await vi.waitUntil(() => subjects.every(isStruck) || doomed.exitCode !== null, { timeout: 60_000 });
+      if (doomed.exitCode !== null)
+        throw new Error(`the doomed worker ended by itself with ${doomed.exitCode}`);
+    },
+    async kill() {
+      const exited = once(doomed, 'exit');
+      doomed.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+/** The names of all activities of one kind that workers register. */
+export function registered(kind: 'createActivities' | 'createRecovery'): string[] {
+  const database = { collection: () => ({}) } as unknown as Db;
+  // What they depend on beside it is only asked for its names.
+  const others = createCoordinators({} as Client) as never;
+  return Object.values(services).flatMap((service) => Object.keys(service[kind](database, others)));
+}
