@@ -1,10 +1,17 @@
 import type { Collection } from 'mongodb';
+import { type Announcement, announcementOfInventory } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order } from '../domain/order.ts';
-import { parseOrder, sameContent } from '../domain/order.ts';
-import type { Participant, ParticipantRequest } from '../domain/participant.ts';
+import { sameContent } from '../domain/order.ts';
+import {
+  type Participant,
+  type ParticipantRequest,
+  parseParticipantRequest,
+  parseRollbackRequest,
+} from '../domain/participant.ts';
 import { policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../domain/stock.ts';
+import type { Strategy } from '../domain/strategies.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
 
 /**
@@ -41,6 +48,9 @@ export interface ReservationDocument {
   /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
   openedAt?: Date;
   decidedAt?: Date;
+  strategy?: Strategy;
+  /** What the order service is still to be told, written with the vote that it tells of. */
+  outbox?: Announcement[];
 }
 
 /** A delivery to the warehouse: makes restocking idempotent. */
@@ -89,28 +99,31 @@ export function createInventory(
   { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_LIMITS,
 ): Participant & InventoryDesk {
   return {
-    async prepare(request) {
-      const order = parseOrder(request.order);
+    async prepare(input) {
+      const request = parseParticipantRequest(input);
+      const { order } = request;
       const openedAt = await openReservation(request, order);
       const deadline = after(openedAt, attemptLifetime);
       try {
         for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
       } catch (error) {
         // Only a refusal ends an attempt for certain: after any other error, its last write may still be on its way.
-        if (error instanceof ConcordError) await endAttempt(order.orderId);
+        if (error instanceof ConcordError) await recordRefusal(request, error);
         throw error;
       }
-      await recordVote(order.orderId);
+      await recordVote(request);
     },
 
-    async commit(request) {
-      const order = parseOrder(request.order);
+    async commit(input) {
+      const request = parseParticipantRequest(input);
+      const { order } = request;
       const reservation = await decideCommit(request, order);
       for (const line of order.lines) await sell(reservation, line);
     },
 
-    async rollback(request) {
-      const order = parseOrder(request.order);
+    async rollback(input) {
+      const request = parseRollbackRequest(input);
+      const { order } = request;
       const reservation = await decideRollback(request, order);
       if (reservation !== null) await releaseAll(reservation);
     },
@@ -140,12 +153,12 @@ export function createInventory(
   // --- prepare -------------------------------------------------------------------------------------------------
 
   /** Lets an attempt in, unless the order is decided. Returns the database's time. */
-  async function openReservation({ transaction }: ParticipantRequest, order: Order): Promise<Date> {
+  async function openReservation({ transaction, strategy }: ParticipantRequest, order: Order): Promise<Date> {
     try {
       const opened = await reservations.findOneAndUpdate(
         { ...contentOf(order), transaction, decision: null },
         {
-          $setOnInsert: { prepared: false, ended: 0 },
+          $setOnInsert: { prepared: false, ended: 0, ...(strategy === undefined ? {} : { strategy }) },
           $inc: { attempts: 1 },
           $currentDate: { openedAt: true },
         },
@@ -211,13 +224,50 @@ export function createInventory(
     throw attemptExpired(orderId);
   }
 
-  async function recordVote(orderId: string): Promise<void> {
-    const { matchedCount } = await reservations.updateOne(
-      { _id: orderId, decision: null },
-      { $set: { prepared: true }, $inc: { ended: 1 } },
+  /** The vote and its announcement are one write: neither can be there without the other. */
+  async function recordVote(request: ParticipantRequest): Promise<void> {
+    const { orderId } = request.order;
+    const first = await reservations.updateOne(
+      { _id: orderId, decision: null, prepared: false },
+      {
+        $set: { prepared: true },
+        $inc: { ended: 1 },
+        ...pushed(announcementOfInventory('prepare', request)),
+      },
     );
-    if (matchedCount === 1) return;
+    if (first.matchedCount === 1) return;
+    const again = await reservations.updateOne({ _id: orderId, decision: null }, { $inc: { ended: 1 } });
+    if (again.matchedCount === 1) return;
     throw lateArrival(orderId, await endAttempt(orderId));
+  }
+
+  /**
+   * A coordinator hears of a refusal and rolls back. Where there is none, the no is final as it is said: the decision
+   * and its announcement are one write.
+   */
+  async function recordRefusal(request: ParticipantRequest, refusal: ConcordError): Promise<void> {
+    const { orderId } = request.order;
+    const { code, message, details } = refusal;
+    const status = 'rejected' as const;
+    const announcement = announcementOfInventory('refuse', {
+      ...request,
+      status,
+      reason: { code, message, details: { ...details } },
+    });
+    if (announcement !== undefined && !refusal.retryable) {
+      const refused = await reservations.findOneAndUpdate(
+        { _id: orderId, decision: null, prepared: false },
+        {
+          $set: { decision: 'rollback' },
+          $currentDate: { decidedAt: true },
+          $inc: { ended: 1 },
+          ...pushed(announcement),
+        },
+        { returnDocument: 'after' },
+      );
+      if (refused !== null) return releaseAll(refused);
+    }
+    await endAttempt(orderId);
   }
 
   /** Every way out of a prepare attempt but a yes: from here on this attempt holds nothing any more. */
@@ -404,6 +454,11 @@ export function createInventory(
       received,
     }));
   }
+}
+
+/** The part of an update that puts it into the outbox; none where there is nothing to tell. */
+function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {
+  return announcement === undefined ? {} : { $push: { outbox: announcement } };
 }
 
 // A list that somebody has overwritten must not pass for an empty one.

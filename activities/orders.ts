@@ -1,9 +1,17 @@
 import type { Collection, Filter } from 'mongodb';
+import { type Announcement, announcementOfOrders } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
-import { identifier, parseOrder, sameContent } from '../domain/order.ts';
+import { identifier, sameContent } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
-import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
+import {
+  type Participant,
+  type ParticipantRequest,
+  parseParticipantRequest,
+  parseRollbackRequest,
+  type RollbackRequest,
+} from '../domain/participant.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../domain/strategies.ts';
 import { parse } from '../domain/validation.ts';
 import { insertUnlessPresent, READ_COMMITTED } from './mongodb.ts';
 
@@ -17,6 +25,9 @@ export interface OrderDocument {
   reason?: Reason;
   createdAt: Date;
   updatedAt: Date;
+  strategy?: Strategy;
+  /** What the inventory is still to be told, written with the state that it tells of. */
+  outbox?: Announcement[];
 }
 
 /**
@@ -26,9 +37,11 @@ export interface OrderDocument {
  */
 export function createOrders(orders: Collection<OrderDocument>): Participant & OrderReads {
   return {
-    async prepare(request) {
-      const order = parseOrder(request.order);
-      if (await insertUnlessPresent(orders, newDocument(request, order, 'pending'))) return;
+    async prepare(input) {
+      const request = parseParticipantRequest(input);
+      const { order } = request;
+      const placed = newDocument(request, order, 'pending', announcementOfOrders('prepare', request));
+      if (await insertUnlessPresent(orders, placed)) return;
       const found = await read(order.orderId);
       refuseOtherContent(order, found);
       const isOurs = found.transaction === request.transaction;
@@ -36,8 +49,9 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
       if (!isOurs) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
     },
 
-    async commit(request) {
-      const order = parseOrder(request.order);
+    async commit(input) {
+      const request = parseParticipantRequest(input);
+      const { order } = request;
       if (await settle(request, { status: 'confirmed' })) return;
       const found = await claim(request, order);
       if (found === null || !sameContent(order, toRecord(found))) {
@@ -47,12 +61,13 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
       else if (found.status !== 'confirmed') throw violation(order.orderId, 'commit', found.status);
     },
 
-    async rollback(request) {
-      const order = parseOrder(request.order);
-      const { status, reason } = request;
+    async rollback(input) {
+      const request = parseRollbackRequest(input);
+      const { order, status, reason } = request;
       if (await settle(request, { status, reason })) return;
       // Nothing of ours is pending: prepare never came, and this document keeps it from coming late, or it is settled.
-      if (await insertUnlessPresent(orders, { ...newDocument(request, order, status), reason })) return;
+      const refused = newDocument(request, order, status, announcementOfOrders('rollback', request));
+      if (await insertUnlessPresent(orders, { ...refused, reason })) return;
       const found = await claim(request, order);
       if (found === null) throw attemptExpired(order.orderId);
       if (!sameContent(order, toRecord(found))) return; // another order holds this id: nothing here was ever ours
@@ -67,10 +82,11 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     },
 
     async listOrders(filter) {
-      const { status, customerId, limit } = parseOrderFilter(filter);
+      const { status, customerId, strategy, limit } = parseOrderFilter(filter);
       const query: Filter<OrderDocument> = {
         ...(status === undefined ? {} : { status }),
         ...(customerId === undefined ? {} : { customerId }),
+        ...(strategy === undefined ? {} : { strategy: strategyFilter(strategy) }),
       };
       const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
       return (await found.toArray()).map(toRecord);
@@ -78,12 +94,19 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
   };
 
   async function settle(
-    { order, transaction }: ParticipantRequest,
+    request: ParticipantRequest,
     outcome: { status: OrderStatus; reason?: Reason },
   ): Promise<boolean> {
+    const { order, transaction } = request;
+    const step = outcome.status === 'confirmed' ? 'commit' : 'rollback';
+    const announcement = announcementOfOrders(step, request);
     const { matchedCount } = await orders.updateOne(
       { _id: order.orderId, status: 'pending', transaction },
-      { $set: outcome, $currentDate: { updatedAt: true } },
+      {
+        $set: outcome,
+        $currentDate: { updatedAt: true },
+        ...(announcement === undefined ? {} : { $push: { outbox: announcement } }),
+      },
     );
     return matchedCount === 1;
   }
@@ -127,9 +150,19 @@ export interface OrderReads {
   listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
-function newDocument(request: ParticipantRequest, order: Order, status: OrderStatus): OrderDocument {
+/** An order of the default strategy has none on record. */
+function strategyFilter(strategy: Strategy): Strategy | { $nin: Strategy[] } {
+  return strategy === DEFAULT_STRATEGY ? { $nin: strategies.filter((name) => name !== strategy) } : strategy;
+}
+
+function newDocument(
+  request: ParticipantRequest,
+  order: Order,
+  status: OrderStatus,
+  announcement: Announcement | undefined,
+): OrderDocument {
   const createdAt = new Date(request.placedAt);
-  const { transaction } = request;
+  const { transaction, strategy } = request;
   const { orderId, customerId, lines } = order;
   return {
     _id: orderId,
@@ -139,6 +172,8 @@ function newDocument(request: ParticipantRequest, order: Order, status: OrderSta
     status,
     createdAt,
     updatedAt: createdAt,
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(announcement === undefined ? {} : { outbox: [announcement] }),
   };
 }
 
@@ -172,8 +207,10 @@ function violation(orderId: string, asked: string, found: string): ConcordError 
 
 function toRecord(document: OrderDocument): OrderRecord {
   const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt } = document;
+  const { strategy = DEFAULT_STRATEGY } = document;
   return {
     orderId,
+    strategy,
     customerId,
     lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
     status,

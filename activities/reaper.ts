@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
 import pMap from 'p-map';
-import type { Orphan } from '../domain/resolution.ts';
+import { type Orphan, parseHoldLimit } from '../domain/resolution.ts';
+import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import type { Coordinators } from './coordinator.ts';
 import type { ReservationDocument, StockDocument } from './inventory.ts';
 import { READ_COMMITTED } from './mongodb.ts';
@@ -21,7 +22,7 @@ export function createReaper({ stock, reservations, coordinators }: ReaperDepend
   return {
     async findOrphans(holdLimit) {
       const orphans: Orphan[] = [];
-      const old = await oldReservations(await holders(), holdLimit);
+      const old = await oldReservations(await holders(), parseHoldLimit(holdLimit));
       for (let next = 0; next < old.length && orphans.length < MAXIMUM_ORPHANS; next += BATCH) {
         const judged = await pMap(old.slice(next, next + BATCH), orphanOf, {
           concurrency: QUESTIONS_AT_ONCE,
@@ -58,10 +59,17 @@ export function createReaper({ stock, reservations, coordinators }: ReaperDepend
 
   /** Nothing where the order lives, whatever its age, or is being settled already. */
   async function orphanOf(reservation: ReservationDocument): Promise<Orphan | undefined> {
-    const { _id: orderId, customerId, lines } = reservation;
+    const { _id: orderId, customerId, lines, strategy = DEFAULT_STRATEGY } = reservation;
     const { state } = await coordinators.findCoordinator(orderId);
     if (state === 'running' || (await coordinators.isBeingResolved(orderId))) return undefined;
-    return { order: { orderId, customerId, lines }, coordinator: state };
+    // It may have settled by itself between the two questions.
+    if (!(await holds(reservation))) return undefined;
+    return { order: { orderId, customerId, lines }, strategy, coordinator: state };
+  }
+
+  async function holds({ _id: orderId, lines }: ReservationDocument): Promise<boolean> {
+    const skus = lines.map(({ sku }) => sku);
+    return (await stock.findOne({ _id: { $in: skus }, 'holds.orderId': orderId }, READ_COMMITTED)) !== null;
   }
 }
 

@@ -29,10 +29,12 @@ import {
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
+import type { Strategy } from '../domain/strategies.ts';
 import { parse } from '../domain/validation.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
+import { type EventFilter, EventFollower, findEvents, type OrderEvent, parseEventFilter } from './events.ts';
 import { translated } from './failures.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
@@ -55,6 +57,8 @@ export interface PlaceOptions {
   readonly wait?: WaitFor;
   /** How long participants may take to prepare, in milliseconds; 10 minutes by default. */
   readonly prepareBudget?: number;
+  /** How the services are kept consistent; `two-phase` by default. An order that is joined keeps its own. */
+  readonly strategy?: Strategy;
 }
 
 /** What is durable about an order when `place` returns: `pending` where it is accepted and not yet decided. */
@@ -113,9 +117,14 @@ export class Concord {
    *
    * @throws ConcordError `OrderIdTaken` where the id belongs to an order with other content; `OrderFailed`.
    */
-  async place(newOrder: NewOrder, { wait = 'final', prepareBudget }: PlaceOptions = {}): Promise<Placed> {
+  async place(newOrder: NewOrder, options: PlaceOptions = {}): Promise<Placed> {
+    const { wait = 'final', prepareBudget, strategy } = options;
     const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
-    const input: PlaceOrderInput = prepareBudget === undefined ? { order } : { order, prepareBudget };
+    const input: PlaceOrderInput = {
+      order,
+      ...(prepareBudget === undefined ? {} : { prepareBudget }),
+      ...(strategy === undefined ? {} : { strategy }),
+    };
     parsePlaceOrderInput(input);
     const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
     return translated(
@@ -202,6 +211,36 @@ export class Concord {
   async list(filter: OrderFilter = {}): Promise<OrderRecord[]> {
     parseOrderFilter(filter);
     return this.ask<typeof listOrders>('orders', 'listOrders', filter);
+  }
+
+  /**
+   * The newest events of orders that are placed `event-driven`, the oldest of them first. An order of another strategy
+   * has none, and neither has one whose histories Temporal no longer keeps.
+   *
+   * @throws ConcordError `UnknownOrder`
+   */
+  async events(filter: EventFilter = {}): Promise<OrderEvent[]> {
+    const parsed = parseEventFilter(filter);
+    const found = await translated(this.address, () => findEvents(this.client, parsed));
+    if (found.length === 0 && parsed.orderId !== undefined) await this.status(parsed.orderId);
+    return found;
+  }
+
+  /**
+   * Yields the newest events, then each as it comes, and again when its deliveries have got on; for ever.
+   *
+   * @throws ConcordError `UnknownOrder`
+   */
+  async *followEvents(
+    filter: EventFilter = {},
+    { interval = EVENTS_INTERVAL } = {},
+  ): AsyncGenerator<OrderEvent, void, void> {
+    const follower = new EventFollower(this.client, parseEventFilter(filter));
+    if (filter.orderId !== undefined) await this.status(filter.orderId);
+    for (;;) {
+      yield* await translated(this.address, () => follower.look());
+      await new Promise((resolve) => setTimeout(resolve, interval));
+    }
   }
 
   /** The levels of these SKUs, or of all. @throws ConcordError `UnknownSku` */
@@ -393,6 +432,8 @@ const CONNECT_TIMEOUT = '5 seconds';
 const ANSWER_TIMEOUT = 10_000;
 /** How often `watch` looks. Milliseconds. */
 const WATCH_INTERVAL = 500;
+/** How often `followEvents` looks. Milliseconds. */
+const EVENTS_INTERVAL = 500;
 
 const NOTHING = Symbol('no answer yet');
 

@@ -12,13 +12,15 @@ import type { FinalStatus, Order, OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
+import type { Strategy } from '../domain/strategies.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
+import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
 
 /** What `retry` has hastened. */
 export interface Retried {
   readonly orderId: string;
-  /** The activities that are tried now, such as `inventory.commit`. */
+  /** What is tried now: activities, such as `inventory.commit`, and messages that wait (`mailbox/1 SellStock`). */
   readonly steps: readonly string[];
 }
 
@@ -28,12 +30,15 @@ export interface Retried {
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const { workflowId, pending } = await livingWorkflow(client, orderId);
+  const living = await livingWorkflow(client, orderId);
   const steps: string[] = [];
-  for (const { activityId, activityType } of pending) {
-    await resetStep(client, { orderId, workflowId, activityId: activityId ?? '' });
-    steps.push(activityType?.name ?? 'unknown');
+  for (const { workflowId, pending } of [living, ...(await livingDeliveries(client, orderId))]) {
+    for (const { activityId, activityType } of pending) {
+      await resetStep(client, { orderId, workflowId, activityId: activityId ?? '' });
+      steps.push(activityType?.name ?? 'unknown');
+    }
   }
+  steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
   if (steps.length > 0) return { orderId, steps };
   throw new ConcordError('NothingToRetry', { orderId, because: 'no step of it waits; see `concord status`' });
 }
@@ -51,6 +56,20 @@ async function livingWorkflow(client: Client, orderId: string) {
   if (states.length === 0) throw new ConcordError('UnknownOrder', { orderId });
   throw new ConcordError('NothingToRetry', { orderId, because: `its workflow is ${states.at(-1)}` });
 }
+
+/** Deliveries of events of an order that are not made yet. */
+async function livingDeliveries(client: Client, orderId: string) {
+  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+  const found: { workflowId: string; pending: PendingActivities }[] = [];
+  for await (const { workflowId } of client.workflow.list({ query })) {
+    const description = await describe(client.workflow.getHandle(workflowId));
+    found.push({ workflowId, pending: description?.raw.pendingActivities ?? [] });
+  }
+  return found;
+}
+
+type Description = NonNullable<Awaited<ReturnType<typeof describe>>>;
+type PendingActivities = NonNullable<Description['raw']['pendingActivities']>;
 
 interface PendingStep {
   readonly orderId: string;
@@ -83,6 +102,7 @@ function grpcCode(error: unknown): number | undefined {
 /** What is left behind of an order, and which workflow may settle it. */
 export interface Remains {
   readonly order: Order;
+  readonly strategy: Strategy;
   readonly workflowId: string;
 }
 
@@ -108,20 +128,21 @@ export async function remainsOf(
     const record = await findRecord();
     if (record === null) throw new ConcordError('UnknownOrder', { orderId });
     if (record.status !== 'pending') throw new ConcordError('TooLate', { orderId, status: record.status });
-    return { order: contentOf(record), workflowId: handle.workflowId };
+    const { strategy } = record;
+    return { order: contentOf(record), strategy, workflowId: handle.workflowId };
   }
   if (description.status.name === 'COMPLETED') {
     const { status: decided } = (await handle.result()) as OrderOutcome;
     throw new ConcordError('TooLate', { orderId, status: decided });
   }
-  const { order } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
-  return { order, workflowId: resolutionIdOf(orderId) };
+  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
+  return { order, strategy, workflowId: resolutionIdOf(orderId) };
 }
 
 /** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` where one runs or has ended well. */
 export async function startResolution(
   client: Client,
-  { order, workflowId }: Remains,
+  { order, strategy, workflowId }: Remains,
   request: { readonly as: FinalStatus; readonly reason?: string },
 ): Promise<WorkflowHandle<typeof resolveOrder>> {
   const { orderId } = order;
@@ -133,7 +154,7 @@ export async function startResolution(
       workflowIdReusePolicy: takesPlace
         ? WorkflowIdReusePolicy.REJECT_DUPLICATE
         : WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-      args: [{ order }, request],
+      args: [{ order, strategy }, request],
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -10,6 +10,14 @@ import { z } from 'zod';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
 import { parse } from '../domain/validation.ts';
+import {
+  listStoppedDeliveries,
+  listWaiting,
+  orderOf,
+  type StoppedDelivery,
+  stepOf,
+  type WaitingItem,
+} from './exchange.ts';
 
 /** From when on an order counts as stuck. */
 export interface StuckOptions {
@@ -22,7 +30,7 @@ export interface StuckOptions {
 /** A step of an order that doesn't get on. Times are ISO 8601. */
 export interface StuckStep {
   readonly orderId: string;
-  /** The workflow, `order/<id>` or `resolve/<id>`. */
+  /** The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, or the mailbox or relay that keeps a message. */
   readonly workflowId: string;
   /**
    * `retrying`: its step fails; `waiting`: no worker has taken it; `broken`: its workflow code fails, as after a change
@@ -52,17 +60,21 @@ export function parseStuckOptions(input: unknown): Limits {
 
 /** Every order that doesn't get on, the oldest first, as far as Temporal shows. */
 export async function findStuck(client: Client, limits: Limits): Promise<StuckStep[]> {
-  const [running, stopped] = await Promise.all([
+  const [running, stopped, undelivered, waiting] = await Promise.all([
     pMap(client.workflow.list({ query: RUNNING }), (found) => stuckStepsOf(client, found, limits), AT_ONCE),
     stoppedOrders(client).then((orderIds) =>
       pMap(orderIds, (orderId) => stoppedStepsOf(client, orderId), AT_ONCE),
     ),
+    listStoppedDeliveries(client).then((deliveries) => deliveries.map(stoppedDeliveryStep)),
+    listWaiting(client).then((items) => items.map(waitingStep).filter((step) => isStuck(step, limits))),
   ]);
-  return [...running.flat(), ...stopped.flat()].sort((one, other) => (one.since < other.since ? -1 : 1));
+  const explained = [...running.flat(), ...stopped.flat(), ...undelivered, ...waiting];
+  const silent = await unanswered(client, new Set(explained.map(({ orderId }) => orderId)), limits);
+  return [...explained, ...silent].sort((one, other) => (one.since < other.since ? -1 : 1));
 }
 
 const TYPES = `WorkflowType IN ('placeOrder', 'resolveOrder')`;
-const RUNNING = `${TYPES} AND ExecutionStatus = 'Running'`;
+const RUNNING = `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') AND ExecutionStatus = 'Running'`;
 const STOPPED = `${TYPES} AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
 // Enough for thousands of orders in seconds, and nothing that a Temporal server would feel.
 const AT_ONCE = { concurrency: 16 };
@@ -82,11 +94,9 @@ async function stuckStepsOf(
   if (description?.status.name !== 'RUNNING' || !maybeStuck(description, limits)) return [];
   const events = (await handle.fetchHistory().catch(undefinedWhereGone))?.events ?? [];
   const steps = (description.raw.pendingActivities ?? []).map((pending) => activityStep(pending, events));
-  const stuck = steps.filter(
-    ({ attempts, since }) => attempts > limits.failures || isOlder(since, limits.longerThan),
-  );
+  const stuck = steps.filter((step) => isStuck(step, limits));
   return [...stuck, ...workflowSteps(description, events, limits)].map((step) => ({
-    orderId: orderIdOf(workflowId),
+    orderId: orderOf(workflowId),
     workflowId,
     ...step,
   }));
@@ -137,7 +147,7 @@ function workflowSteps({ raw }: Description, events: Events, { longerThan }: Lim
 async function stoppedOrders(client: Client): Promise<string[]> {
   const orderIds = new Set<string>();
   for await (const { workflowId } of client.workflow.list({ query: STOPPED }))
-    orderIds.add(orderIdOf(workflowId));
+    orderIds.add(orderOf(workflowId));
   return [...orderIds];
 }
 
@@ -179,8 +189,51 @@ async function endOf(handle: WorkflowHandle): Promise<{ code?: string; message: 
   }
 }
 
-function orderIdOf(workflowId: string): string {
-  return workflowId.slice(workflowId.indexOf('/') + 1);
+/**
+ * Orders that wait for another service's answer, and of which nothing else shows why: its worker is down, or the workflow
+ * that should bring the answer was ended.
+ */
+async function unanswered(
+  client: Client,
+  explained: ReadonlySet<string>,
+  limits: Limits,
+): Promise<StuckStep[]> {
+  const startedBefore = new Date(Date.now() - limits.longerThan).toISOString();
+  const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND StartTime < '${startedBefore}'`;
+  const found = await pMap(
+    client.workflow.list({ query }),
+    async ({ workflowId, startTime }): Promise<StuckStep[]> => {
+      const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
+      const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
+      if (description?.status.name !== 'RUNNING' || isBusy || explained.has(orderOf(workflowId))) return [];
+      return [
+        {
+          ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
+          ...{ lastError: 'it has not answered', since: startTime.toISOString() },
+        },
+      ];
+    },
+    AT_ONCE,
+  );
+  return found.flat();
+}
+
+function stoppedDeliveryStep({ workflowId, orderId, status, stoppedAt }: StoppedDelivery): StuckStep {
+  const step = stepOf(workflowId);
+  return { orderId, workflowId, problem: 'stopped', step, attempts: 1, lastError: status, since: stoppedAt };
+}
+
+function waitingStep({ workflowId, orderId, type, failures, ...item }: WaitingItem): StuckStep {
+  const { lastError, since, nextAttemptAt } = item;
+  return {
+    ...{ orderId, workflowId, problem: 'retrying', step: type, attempts: failures, since },
+    lastError: lastError || 'it is being tried',
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+  };
+}
+
+function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: Limits): boolean {
+  return attempts > limits.failures || isOlder(since, limits.longerThan);
 }
 
 function isOlder(since: string, milliseconds: number): boolean {

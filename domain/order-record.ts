@@ -1,19 +1,31 @@
 import { z } from 'zod';
-import { identifier, type Order, type OrderStatus, orderStatuses, type Reason } from './order.ts';
+import {
+  finalStatuses,
+  identifier,
+  type Order,
+  type OrderOutcome,
+  type OrderStatus,
+  orderStatuses,
+  type Reason,
+} from './order.ts';
+import { refusalFields } from './participant.ts';
+import { type Strategy, strategies } from './strategies.ts';
 import { parse } from './validation.ts';
 
 /** What the order service knows of an order. Times are ISO 8601. */
 export interface OrderRecord extends Order {
+  readonly strategy: Strategy;
   readonly status: OrderStatus;
   readonly reason?: Reason;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
 
-/** Which orders to list: at most `limit` (1 to 1000, default 20) of this status and this customer. */
+/** Which orders to list: at most `limit` (1 to 1000, default 20) of this status, customer and strategy. */
 export interface OrderFilter {
   readonly status?: OrderStatus;
   readonly customerId?: string;
+  readonly strategy?: Strategy;
   readonly limit?: number;
 }
 
@@ -23,6 +35,7 @@ const DEFAULT_LIMIT = 20;
 const filterSchema = z.strictObject({
   status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`).optional(),
   customerId: identifier.optional(),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
   limit: z
     .int(`use a whole number from 1 to ${MAXIMUM_LIMIT}`)
     .min(1, `use a whole number from 1 to ${MAXIMUM_LIMIT}`)
@@ -33,4 +46,16 @@ const filterSchema = z.strictObject({
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOrderFilter(input: unknown): z.output<typeof filterSchema> {
   return parse(filterSchema, input);
+}
+
+const outcomeSchema = z.strictObject({
+  orderId: identifier,
+  status: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`),
+  reason: refusalFields.reason.optional(),
+});
+
+/** How an order is said to have ended. @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseOutcome(input: unknown): OrderOutcome {
+  const { orderId, status, reason } = parse(outcomeSchema, input);
+  return { orderId, status, ...(reason === undefined ? {} : { reason: reason as Reason }) };
 }

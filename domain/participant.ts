@@ -1,4 +1,7 @@
-import type { FinalStatus, Order, Reason } from './order.ts';
+import { z } from 'zod';
+import { type FinalStatus, type Order, parseOrder, type Reason } from './order.ts';
+import { type Strategy, strategies } from './strategies.ts';
+import { parse } from './validation.ts';
 
 /** What the coordinator sends to a participant in every phase. */
 export interface ParticipantRequest {
@@ -9,6 +12,8 @@ export interface ParticipantRequest {
   readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
   readonly placedAt: string;
+  /** How the services are kept consistent; `two-phase` where it is left out. */
+  readonly strategy?: Strategy;
 }
 
 /** A rollback also says how the order ends, and why. */
@@ -38,4 +43,39 @@ export interface Participant {
   prepare(request: ParticipantRequest): Promise<void>;
   commit(request: ParticipantRequest): Promise<void>;
   rollback(request: RollbackRequest): Promise<void>;
+}
+
+export const participantRequestFields = {
+  order: z.unknown(),
+  transaction: z
+    .string('name the coordinator')
+    .min(1, 'name the coordinator')
+    .max(100, 'use at most 100 characters'),
+  takesOver: z.boolean('use true or false').optional(),
+  placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
+};
+
+export const refusalFields = {
+  status: z.enum(['rejected', 'cancelled'], 'use rejected or cancelled'),
+  reason: z.object({
+    code: z.string('say why, as a code').min(1).max(100),
+    message: z.string('say why').max(10_000),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+};
+
+const requestSchema = z.object(participantRequestFields);
+const rollbackSchema = z.object({ ...participantRequestFields, ...refusalFields });
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseParticipantRequest(input: unknown): ParticipantRequest {
+  const request = parse(requestSchema, input);
+  return { ...(request as ParticipantRequest), order: parseOrder(request.order) };
+}
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseRollbackRequest(input: unknown): RollbackRequest {
+  const request = parse(rollbackSchema, input);
+  return { ...(request as RollbackRequest), order: parseOrder(request.order) };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Line, type Order, type OrderOutcome, parseOrder } from './order.ts';
 import { DEFAULT_PREPARE_BUDGET, MAXIMUM_PREPARE_BUDGET } from './policies.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from './strategies.ts';
 import { parse } from './validation.ts';
 
 /** What starts a `placeOrder` workflow. */
@@ -8,6 +9,8 @@ export interface PlaceOrderInput {
   readonly order: Order;
   /** How long participants may take to prepare, in milliseconds: 1,000 to 30 days, 10 minutes by default. */
   readonly prepareBudget?: number;
+  /** How the services are kept consistent; `two-phase` by default. */
+  readonly strategy?: Strategy;
 }
 
 export type Phase = 'preparing' | 'committing' | 'rolling-back' | 'final';
@@ -46,6 +49,7 @@ const inputSchema = z.strictObject({
     .min(1_000, PREPARE_BUDGET_FIX)
     .max(MAXIMUM_PREPARE_BUDGET, PREPARE_BUDGET_FIX)
     .default(DEFAULT_PREPARE_BUDGET),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).default(DEFAULT_STRATEGY),
 });
 
 const cancelSchema = z.strictObject({
@@ -54,8 +58,8 @@ const cancelSchema = z.strictObject({
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parsePlaceOrderInput(input: unknown): Required<PlaceOrderInput> {
-  const { order, prepareBudget } = parse(inputSchema, input);
-  return { order: parseOrder(order), prepareBudget };
+  const { order, prepareBudget, strategy } = parse(inputSchema, input);
+  return { order: parseOrder(order), prepareBudget, strategy };
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */

@@ -56,3 +56,9 @@ export const REAP_INTERVAL = 60_000;
  * about a living order (which it would leave alone). Milliseconds.
  */
 export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;
+
+/**
+ * When an order that waits for an answer says again what it has told: what was handed over is durable, so this is only for
+ * what an operator has ended. Doubled each time. Milliseconds.
+ */
+export const RESEND = { first: 60_000, longest: 60 * 60_000 } as const;

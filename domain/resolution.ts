@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
+import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
 /** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
@@ -27,6 +28,7 @@ export type Decision = Pick<OrderOutcome, 'status' | 'reason'>;
 /** An order that holds stock and that nobody will settle. */
 export interface Orphan {
   readonly order: Order;
+  readonly strategy: Strategy;
   readonly coordinator: Exclude<Coordinator['state'], 'running'>;
 }
 
@@ -45,6 +47,15 @@ const requestSchema = z.strictObject({
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseResolveRequest(input: unknown): z.output<typeof requestSchema> {
   return parse(requestSchema, input);
+}
+
+const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
+const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
+const holdLimitSchema = z.int(HOLD_LIMIT_FIX).min(0, HOLD_LIMIT_FIX).max(MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
+
+/** How old a hold is before the reaper looks at it: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
+export function parseHoldLimit(input: unknown): number {
+  return parse(holdLimitSchema, input, 'holdLimit');
 }
 
 /** True where a coordinator gave up because the order is another one's: that decides nothing for the order itself. */

@@ -7,8 +7,11 @@ import {
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
+import { createPost } from '../activities/post.ts';
 import { activityInterceptors } from './interceptors.ts';
-import { type ServiceName, services } from './services.ts';
+import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
+import { type Activities, type ServiceName, services } from './services.ts';
+import { type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -17,27 +20,41 @@ export interface ServiceWorkerOptions {
   readonly database: Db;
   /** Workflow code that is bundled already; by default it is bundled now, which takes a few seconds. */
   readonly workflowBundle?: WorkflowBundleOption;
+  /** How much it does at once. Its database's pool must be sized by the same limits. */
+  readonly limits?: WorkerLimits;
+  /** Who reacts to which events. */
+  readonly subscriptions?: readonly Subscription[];
   /** Further interceptors around each activity, inside Concord's own. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
 }
 
 /** The worker of one service: its workflows and its activities, on its own task queue. */
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, database, workflowBundle, interceptors = [] } = options;
-  const service = services[name];
-  const coordinators = createCoordinators(new Client({ connection, namespace }));
+  const { connection, namespace, workflowBundle, interceptors = [] } = options;
+  const { limits = DEFAULT_LIMITS } = options;
   return Worker.create({
     connection,
     namespace,
     taskQueue: name,
-    activities: { ...service.createActivities(database), ...service.createRecovery(database, coordinators) },
-    ...(workflowBundle === undefined ? { workflowsPath: service.workflowsPath } : { workflowBundle }),
+    activities: activitiesOf(name, options),
+    ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
     interceptors: { activity: [activityInterceptors, ...interceptors] },
-    // As many as the MongoDB pool has connections, so that no activity spends its time waiting for one.
-    maxConcurrentActivityTaskExecutions: MAXIMUM_ACTIVITIES,
+    ...slotsOf(limits),
     // What runs at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });
 }
 
-const MAXIMUM_ACTIVITIES = 50;
+/** All that a service's worker hosts. */
+export function activitiesOf(
+  name: ServiceName,
+  options: Pick<ServiceWorkerOptions, 'connection' | 'namespace' | 'database' | 'subscriptions'>,
+): Activities {
+  const { connection, namespace, database, subscriptions: table = subscriptions } = options;
+  const client = new Client({ connection, namespace });
+  const post = createPost(client, (type) => subscribersOf(table, type));
+  return {
+    ...services[name].createActivities(database, post, table),
+    ...services[name].createRecovery(database, createCoordinators(client)),
+  };
+}

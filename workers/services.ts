@@ -2,9 +2,20 @@ import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import type { Coordinators } from '../activities/coordinator.ts';
 import { createInventoryInspection, createOrderInspection } from '../activities/inspection.ts';
-import { createInventory, type ReservationDocument, type StockDocument } from '../activities/inventory.ts';
+import type { ReservationDocument, StockDocument } from '../activities/inventory.ts';
 import { createOrders } from '../activities/orders.ts';
+import { createOutboxes } from '../activities/outbox.ts';
+import type { Post } from '../activities/post.ts';
 import { createReaper } from '../activities/reaper.ts';
+import { createRelay } from '../activities/relay.ts';
+import {
+  handlersOf,
+  inventoryOf,
+  inventoryServiceOf,
+  orderServiceOf,
+  type Subscription,
+  subscriptions,
+} from './subscriptions.ts';
 
 /** An activity as a worker registers it: by name, over plain JSON. */
 export type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
@@ -12,8 +23,12 @@ export type Activities = Record<string, (...args: never[]) => Promise<unknown>>;
 interface Service {
   /** The module whose exports are the workflows that this service's worker runs. */
   readonly workflowsPath: string;
-  /** The activities over this service's own database, under their full names (`inventory.prepare`). */
-  createActivities(database: Db): Activities;
+  /**
+   * The activities over this service's own database, under their full names (`inventory.prepare`).
+   *
+   * @param post How it reaches the other services.
+   */
+  createActivities(database: Db, post: Post, table?: readonly Subscription[]): Activities;
   /** Those that settle what was left behind; they ask Temporal what became of an order. */
   createRecovery(database: Db, coordinators: Coordinators): Activities;
   /** Creates what queries need; safe to repeat. */
@@ -24,7 +39,15 @@ interface Service {
 export const services = {
   orders: {
     workflowsPath: pathOf('../workflows/orders.ts'),
-    createActivities: (database) => withPrefix('orders', createOrders(database.collection('orders'))),
+    createActivities: (database, post, table = subscriptions) => ({
+      ...withPrefix('orders', createOrders(database.collection('orders'))),
+      ...withPrefix('orders', orderServiceOf(database, post)),
+      ...withPrefix(
+        'orders',
+        createRelay(createOutboxes('orders', database.collection('orders'), post), post),
+      ),
+      ...handlersOf('orders', table, database, post),
+    }),
     createRecovery: (database, coordinators) => ({
       ...withPrefix('orders', createOrderInspection(database.collection('orders'))),
       ...withPrefix('orders', coordinators),
@@ -38,15 +61,15 @@ export const services = {
   },
   inventory: {
     workflowsPath: pathOf('../workflows/inventory.ts'),
-    createActivities: (database) =>
-      withPrefix(
-        'inventory',
-        createInventory({
-          stock: database.collection('stock'),
-          reservations: database.collection('reservations'),
-          receipts: database.collection('receipts'),
-        }),
-      ),
+    createActivities(database, post, table = subscriptions) {
+      const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
+      return {
+        ...withPrefix('inventory', inventoryOf(database)),
+        ...withPrefix('inventory', inventoryServiceOf(database, post)),
+        ...withPrefix('inventory', createRelay(outboxes, post)),
+        ...handlersOf('inventory', table, database, post),
+      };
+    },
     createRecovery(database, coordinators) {
       const stock = database.collection<StockDocument>('stock');
       const reservations = database.collection<ReservationDocument>('reservations');

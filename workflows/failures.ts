@@ -37,6 +37,24 @@ export function settledBefore(refusal: Reason | undefined, orderId: string): Ord
   return outcomeIn({ orderId, ...refusal.details } as FailureDetails['LateArrival']);
 }
 
+/**
+ * How an order ends whose id the order service has on record for another one, so that nothing of it was begun anywhere.
+ *
+ * @throws The error itself where the other one was left undecided: that takes an operator.
+ */
+export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  if (!(cause instanceof ApplicationFailure)) return undefined;
+  if (cause.type === 'LeftUndecided') throw error;
+  if (cause.type === 'OrderIdTaken') return { orderId, status: 'rejected', reason: reasonOf(error) };
+  return alreadyDecided(error);
+}
+
+/** Why an order fails whose participant has not answered within the prepare budget. */
+export function noAnswer(participant: string): Reason {
+  return reason('PrepareTimedOut', { participant, lastError: 'no answer came' });
+}
+
 /** Runs a check of the domain inside a workflow, where only an `ApplicationFailure` means a refusal. */
 export function asWorkflowFailure<Result>(check: () => Result): Result {
   try {

@@ -4,7 +4,10 @@ import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domai
 import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
 
+export { deliverEvent } from './deliver-event.ts';
+export { mailbox } from './mailbox.ts';
 export { reapHolds } from './reap-holds.ts';
+export { relay } from './relay.ts';
 
 type Desk = {
   'inventory.receive'(receipt: Receipt): Promise<StockLevel>;

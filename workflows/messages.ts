@@ -1,4 +1,6 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import { signals } from '../domain/addresses.ts';
+import type { Announcement } from '../domain/announcements.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
 import type { CancelRequest, OrderProgress } from '../domain/place-order.ts';
 
@@ -16,3 +18,32 @@ export const cancelUpdate = defineUpdate<OrderOutcome, [CancelRequest]>('cancel'
  * must be this one: otherwise it is rejected with `OrderIdTaken`.
  */
 export const decisionUpdate = defineUpdate<OrderOutcome, [Order]>('decision');
+
+/** What the inventory answers to an order's messages; in `event-driven`, also that the stock is settled. */
+export const replySignal = defineSignal<[Announcement]>(signals.reply);
+
+/** What the order service has on record, in `event-driven`: the decision. */
+export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
+
+/** A message for the inventory, to one of its mailboxes. */
+export const messageSignal = defineSignal<[Announcement]>(signals.message);
+
+/** The id of an order whose outbox has something to publish, to a relay. */
+export const wakeSignal = defineSignal<[string]>(signals.wake);
+
+/** What waits in a mailbox or relay, and why what has failed did. */
+export const waitingQuery = defineQuery<WaitingView[]>('waiting');
+
+/** Tries what waits for this order now, in a mailbox or relay. */
+export const tryNowSignal = defineSignal<[string]>('tryNow');
+
+/** Something that waits to be handled. Times are ISO 8601. */
+export interface WaitingView {
+  readonly orderId: string;
+  /** The kind of message, such as `SellStock`. */
+  readonly type: string;
+  readonly failures: number;
+  readonly lastError: string;
+  readonly since: string;
+  readonly nextAttemptAt?: string;
+}

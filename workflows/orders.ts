@@ -7,7 +7,9 @@ import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
 
 /** Everything that the order service's worker runs. */
+export { deliverEvent } from './deliver-event.ts';
 export { placeOrder } from './place-order.ts';
+export { relay } from './relay.ts';
 export { resolveOrder } from './resolve-order.ts';
 
 type Reads = {

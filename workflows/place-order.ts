@@ -1,38 +1,46 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import { allDone } from '../domain/all-done.ts';
+import { workflowInfo } from '@temporalio/workflow';
 import { ConcordError } from '../domain/errors.ts';
-import type { OrderOutcome, Reason } from '../domain/order.ts';
+import type { OrderOutcome } from '../domain/order.ts';
+import type { ParticipantRequest } from '../domain/participant.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { Compensations } from './compensations.ts';
-import { asWorkflowFailure, reasonOf, recordedOutcome } from './failures.ts';
-import { type BoundParticipant, bindParticipants } from './participants.ts';
+import type { Strategy } from '../domain/strategies.ts';
+import { placeByEvents } from './event-driven.ts';
+import { asWorkflowFailure } from './failures.ts';
+import { placeByMessages } from './message-queue.ts';
 import { Progress } from './progress.ts';
+import { placeInTwoPhases } from './two-phase.ts';
 
 /**
- * Places one order across all participants, or none: two-phase commit whose coordinator is this workflow. Its
- * decision is durable in the history, so a coordinator that dies goes on where it was, and nobody stays blocked.
+ * Places one order in all services, or in none, by the strategy that was asked for. Whichever it is, this workflow is the
+ * order: its id is the order's, whoever wants to know or to cancel asks it, and it ends when every service is done.
  *
  * @throws ApplicationFailure `InvalidInput`, before anything is written; `ProtocolViolation` where a participant
  *   refuses to settle, which takes an operator.
  */
 export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> {
-  const { order, prepareBudget } = validate(input);
+  const { order, prepareBudget, strategy } = validate(input);
   const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  const placedAt = startTime.toISOString();
-  const participants = bindParticipants({ order, transaction, placedAt }, prepareBudget);
-  const progress = new Progress(order);
-  const compensations = new Compensations();
-
-  const refusal = await collectVotes(participants, compensations, progress);
-  const decision = progress.decide(refusal);
-
-  // A decision is final: from here on nothing can be cancelled, and every step is retried until it succeeds.
-  return CancellationScope.nonCancellable(async () => {
-    if (decision.status === 'confirmed') await commit(participants, progress);
-    const recorded = decision.status === 'confirmed' ? undefined : recordedOutcome(await compensations.run());
-    return progress.finish(recorded ?? decision);
-  });
+  const request = { order, transaction, placedAt: startTime.toISOString() };
+  const place = placeBy[strategy];
+  return place(
+    strategy === 'two-phase' ? request : { ...request, strategy },
+    prepareBudget,
+    new Progress(order),
+  );
 }
+
+/** @param prepareBudget How long the services may take to say yes or no, in milliseconds. */
+type Place = (
+  request: ParticipantRequest,
+  prepareBudget: number,
+  progress: Progress,
+) => Promise<OrderOutcome>;
+
+const placeBy: Readonly<Record<Strategy, Place>> = {
+  'two-phase': placeInTwoPhases,
+  'message-queue': placeByMessages,
+  'event-driven': placeByEvents,
+};
 
 /** This workflow may have been started by anyone, so it trusts nothing that the client has checked. */
 function validate(input: unknown): Required<PlaceOrderInput> {
@@ -45,39 +53,4 @@ function validate(input: unknown): Required<PlaceOrderInput> {
       problems: [{ field: 'workflowId', fix: `start this order as ${workflowId}` }],
     });
   });
-}
-
-/** Returns why not, or nothing where all have voted yes. */
-async function collectVotes(
-  participants: readonly BoundParticipant[],
-  compensations: Compensations,
-  progress: Progress,
-): Promise<Reason | undefined> {
-  const votes = new CancellationScope();
-  progress.onCancel(() => votes.cancel());
-  try {
-    await votes.run(() =>
-      Promise.all(
-        participants.map((participant) => {
-          // Registered before the step: an attempt that timed out may have been applied.
-          compensations.add(() =>
-            progress.track(participant, 'rollback', participant.rollback(progress.refused())),
-          );
-          return progress.track(participant, 'prepare', participant.prepare());
-        }),
-      ),
-    );
-    return undefined;
-  } catch (error) {
-    votes.cancel(); // one no is enough: the other votes no longer matter
-    return reasonOf(error);
-  }
-}
-
-async function commit(participants: readonly BoundParticipant[], progress: Progress): Promise<void> {
-  const commits = participants.map((participant) =>
-    progress.track(participant, 'commit', participant.commit()),
-  );
-  // All are told, even where one refuses.
-  await allDone(commits);
 }

@@ -43,14 +43,23 @@ export class Progress {
 
   /** Takes the decision, once: yes only if nobody refused and nobody has cancelled. */
   decide(refusal: Reason | undefined): OrderOutcome {
+    return this.adopt(this.proposal(refusal));
+  }
+
+  /** What the decision would be. */
+  proposal(refusal: Reason | undefined): OrderOutcome {
     const { orderId } = this.order;
     // A coordinator that was reset may find what it decided before: that stands, whatever it would decide now.
-    this.decision =
-      settledBefore(refusal, orderId) ?? outcomeOf(this.cancellation(refusal) ?? refusal, orderId);
-    const { reason } = this.decision;
-    this.phase = this.decision.status === 'confirmed' ? 'committing' : 'rolling-back';
-    log.info('order decided', { orderId, status: this.decision.status, reason: reason?.message });
-    return this.decision;
+    return settledBefore(refusal, orderId) ?? outcomeOf(this.cancellation(refusal) ?? refusal, orderId);
+  }
+
+  /** Makes this the decision. */
+  adopt(outcome: OrderOutcome): OrderOutcome {
+    const { orderId, status, reason } = outcome;
+    this.decision = outcome;
+    this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
+    log.info('order decided', { orderId, status, reason: reason?.message });
+    return outcome;
   }
 
   /** The decision, where it is no. */
@@ -60,6 +69,10 @@ export class Progress {
       throw new Error('nothing is rolled back before the order is refused');
     }
     return { status, reason };
+  }
+
+  show({ name }: { readonly name: string }, state: ParticipantState): void {
+    this.participants[name] = state;
   }
 
   /** Shows a participant's step while it runs, and how it ended. */

@@ -10,6 +10,7 @@ import {
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
+import type { ParticipantRequest } from '../domain/participant.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { DEFAULT_PREPARE_BUDGET } from '../domain/policies.ts';
 import {
@@ -21,9 +22,11 @@ import {
   type Standing,
   type Standings,
 } from '../domain/resolution.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { Compensations } from './compensations.ts';
 import { asWorkflowFailure, recordedOutcome } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
+import { bindOrderService } from './order-service.ts';
 import { type BoundParticipant, bindParticipants, optionsOf, participantNames } from './participants.ts';
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
@@ -40,10 +43,10 @@ const coordinators = proxyActivities<Coordinators>({ taskQueue: 'orders', ...opt
  * @throws ApplicationFailure `CannotResolve`, before anything is written.
  */
 export async function resolveOrder(
-  placed: { readonly order: Order },
+  placed: { readonly order: Order; readonly strategy?: Strategy },
   request: ResolveRequest = {},
 ): Promise<OrderOutcome> {
-  const { order, wanted } = validate(placed, request);
+  const { order, strategy, wanted } = validate(placed, request);
   let outcome: OrderOutcome | undefined;
   answerOutsiders(order, () => outcome);
 
@@ -52,15 +55,18 @@ export async function resolveOrder(
   outcome = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings, decision));
   log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
 
-  outcome = await settle(order, outcome);
+  outcome = await settle(order, strategy, outcome);
   await condition(allHandlersFinished);
   return outcome;
 }
 
 /** This workflow may have been started by anyone. */
-function validate(placed: unknown, request: unknown): { order: Order; wanted: ResolveRequest } {
+function validate(
+  placed: unknown,
+  request: unknown,
+): { order: Order; strategy: Strategy; wanted: ResolveRequest } {
   return asWorkflowFailure(() => {
-    const { order } = parsePlaceOrderInput(placed);
+    const { order, strategy } = parsePlaceOrderInput(placed);
     const { as, reason } = parseResolveRequest(request);
     const ids = [workflowIdOf(order.orderId), resolutionIdOf(order.orderId)];
     if (!ids.includes(workflowInfo().workflowId)) {
@@ -69,7 +75,7 @@ function validate(placed: unknown, request: unknown): { order: Order; wanted: Re
       });
     }
     const wanted = { ...(as === undefined ? {} : { as }), ...(reason === undefined ? {} : { reason }) };
-    return { order, wanted };
+    return { order, strategy, wanted };
   });
 }
 
@@ -93,13 +99,20 @@ async function inspectAll(order: Order): Promise<Standings> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function settle(order: Order, outcome: OrderOutcome): Promise<OrderOutcome> {
+async function settle(order: Order, strategy: Strategy, outcome: OrderOutcome): Promise<OrderOutcome> {
   const { runId: transaction, startTime } = workflowInfo();
-  const request = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
+  const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
+  const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
   const participants = bindParticipants(request, DEFAULT_PREPARE_BUDGET);
-  if (outcome.status !== 'confirmed') return rollBack(participants, outcome);
+  // Nobody coordinates there, so an event that is under way may decide at this very moment: the order's document tells.
+  const recorded = strategy === 'event-driven' ? await decideByRecord(request, outcome) : outcome;
+  if (recorded.status !== 'confirmed') return rollBack(participants, recorded);
   await commit(participants);
-  return outcome;
+  return recorded;
+}
+
+function decideByRecord(request: ParticipantRequest, outcome: OrderOutcome): Promise<OrderOutcome> {
+  return bindOrderService(request, DEFAULT_PREPARE_BUDGET).decide(outcome);
 }
 
 async function commit(participants: readonly BoundParticipant[]): Promise<void> {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createInventory, type InventoryCollections } from '../../activities/inventory.ts';
 import type { FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';
@@ -31,12 +32,15 @@ type Step = (typeof steps)[number];
 class Model {
   readonly available: Map<string, number>;
   readonly sold = new Map<string, number>();
+  private readonly refusesForGood: boolean;
   private readonly orders = new Map<
     string,
     { held: Line[]; state: 'undecided' | 'prepared' | 'committed' | 'rolled back' }
   >();
 
-  constructor(units: Readonly<Record<string, number>>) {
+  /** @param refusesForGood Where there is no coordinator to roll back, a no is final as it is said. */
+  constructor(units: Readonly<Record<string, number>>, refusesForGood: boolean) {
+    this.refusesForGood = refusesForGood;
     this.available = new Map(Object.entries(units));
   }
 
@@ -51,9 +55,13 @@ class Model {
       return 'ok';
     }
     if (order?.state === 'committed') return 'ProtocolViolation';
-    for (const { sku, quantity } of order?.held ?? []) this.add(sku, quantity);
-    this.orders.set(orderId, { held: [], state: 'rolled back' });
+    this.rollBack(orderId);
     return 'ok';
+  }
+
+  private rollBack(orderId: string): void {
+    for (const { sku, quantity } of this.orders.get(orderId)?.held ?? []) this.add(sku, quantity);
+    this.orders.set(orderId, { held: [], state: 'rolled back' });
   }
 
   private prepare(orderId: string, lines: readonly Line[]): 'ok' | FailureCode {
@@ -62,7 +70,10 @@ class Model {
     this.orders.set(orderId, order);
     for (const line of lines) {
       if (order.held.some(({ sku }) => sku === line.sku)) continue;
-      if ((this.available.get(line.sku) ?? 0) < line.quantity) return 'OutOfStock';
+      if ((this.available.get(line.sku) ?? 0) < line.quantity) {
+        if (this.refusesForGood) this.rollBack(orderId);
+        return 'OutOfStock';
+      }
       this.add(line.sku, -line.quantity);
       order.held.push(line);
     }
@@ -80,21 +91,24 @@ function send(
   step: Step,
   orderId: string,
   lines: readonly Line[],
+  strategy: Strategy = DEFAULT_STRATEGY,
 ) {
-  const request = requestOf(orderId, lines);
+  const request = requestOf(orderId, lines, 'run-1', strategy);
   return answerOf(step === 'rollback' ? inventory.rollback(rollbackOf(request)) : inventory[step](request));
 }
 
-describe('what the inventory promises', () => {
+describe.each(strategies)('what the inventory promises: %s', (strategy) => {
+  const refusesForGood = strategy !== 'two-phase';
+
   test('every row of the promise table, in every order of arrival', async () => {
     const units = { SKU: 1_000 };
     const inventory = await stocked(collections, units);
-    const model = new Model(units);
+    const model = new Model(units, refusesForGood);
     const lines = [{ sku: 'SKU', quantity: 2 }];
     for (const sequence of sequencesOf(steps, 4)) {
       const orderId = sequence.join('.');
       for (const step of sequence) {
-        const answer = await send(inventory, step, orderId, lines);
+        const answer = await send(inventory, step, orderId, lines, strategy);
         expect(answer, `${step} in ${orderId}`).toBe(model.answer(step, orderId, lines));
       }
     }
@@ -127,10 +141,11 @@ describe('what the inventory promises', () => {
       fc.asyncProperty(fc.array(calls, { minLength: 5, maxLength: 25 }), async (sequence) => {
         for (const collection of Object.values(collections)) await collection.deleteMany({});
         const inventory = await stocked(collections, units);
-        const model = new Model(units);
+        const model = new Model(units, refusesForGood);
         for (const { step, orderId } of sequence) {
           const lines = orders[orderId] ?? [];
-          expect(await send(inventory, step, orderId, lines)).toBe(model.answer(step, orderId, lines));
+          const answer = await send(inventory, step, orderId, lines, strategy);
+          expect(answer).toBe(model.answer(step, orderId, lines));
           await checkedStock(collections);
         }
         for (const { _id, available, sold } of await checkedStock(collections)) {
@@ -156,7 +171,7 @@ describe('what the inventory promises', () => {
           for (const batch of batches) {
             await Promise.all(
               batch.map(async ({ step, orderId }) => {
-                const answer = await send(inventory, step, orderId, orders[orderId] ?? []);
+                const answer = await send(inventory, step, orderId, orders[orderId] ?? [], strategy);
                 if (answer === 'ok' && step === 'commit') committed.add(orderId);
                 if (answer === 'ok' && step === 'rollback') rolledBack.add(orderId);
               }),
@@ -189,7 +204,7 @@ describe('what the inventory promises', () => {
     ) {
       for (const orderId of Object.keys(orders)) {
         const step = committed.has(orderId) ? 'commit' : 'rollback';
-        expect(await send(inventory, step, orderId, orders[orderId] ?? [])).toBe('ok');
+        expect(await send(inventory, step, orderId, orders[orderId] ?? [], strategy)).toBe('ok');
       }
     }
   });
@@ -201,14 +216,14 @@ describe('what the inventory promises', () => {
     const votes = await Promise.all(
       orderIds.map(async (orderId) => ({
         orderId,
-        answer: await send(inventory, 'prepare', orderId, lines),
+        answer: await send(inventory, 'prepare', orderId, lines, strategy),
       })),
     );
     expect(votes.filter(({ answer }) => answer === 'ok')).toHaveLength(300);
     expect(votes.filter(({ answer }) => answer === 'OutOfStock')).toHaveLength(100);
     await Promise.all(
       votes.map(({ orderId, answer }) =>
-        send(inventory, answer === 'ok' ? 'commit' : 'rollback', orderId, lines),
+        send(inventory, answer === 'ok' ? 'commit' : 'rollback', orderId, lines, strategy),
       ),
     );
     const [document] = await checkedStock(collections);

@@ -1,7 +1,8 @@
 import type { Collection } from 'mongodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createOrders, type OrderDocument } from '../../activities/orders.ts';
 import type { FailureCode } from '../../domain/errors.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
 import { sequencesOf } from '../support/sequences.ts';
@@ -50,8 +51,10 @@ const promised: Record<string, Record<Step, { answer: 'ok' | FailureCode; next: 
   },
 };
 
+let strategy: Strategy = DEFAULT_STRATEGY;
+
 function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
-  const request = requestOf(orderId, content, transaction);
+  const request = requestOf(orderId, content, transaction, strategy);
   return answerOf(step === 'rollback' ? orders.rollback(rollbackOf(request)) : orders[step](request));
 }
 
@@ -59,7 +62,15 @@ async function statusOf(orderId: string): Promise<string> {
   return (await collection.findOne({ _id: orderId }))?.status ?? 'none';
 }
 
-describe('what the order service promises', () => {
+describe.each(strategies)('what the order service promises: %s', (promisedIn) => {
+  beforeEach(() => {
+    strategy = promisedIn;
+  });
+
+  afterEach(() => {
+    strategy = DEFAULT_STRATEGY;
+  });
+
   test('every row of the promise table, in every order of arrival', async () => {
     for (const sequence of sequencesOf(steps, 4)) {
       const orderId = sequence.join('.');

@@ -17,9 +17,10 @@ import { Concord } from '../../client/concord.ts';
 import { silentReport } from '../../dev/report.ts';
 import { createSupervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
-import { createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
+import { activitiesOf, createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
 import { activityInterceptors } from '../../workers/interceptors.ts';
-import { type ServiceName, services } from '../../workers/services.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import type { Subscription } from '../../workers/subscriptions.ts';
 import { openDatabase, type TestDatabase } from './database.ts';
 import { collectionsOf } from './inventory.ts';
 
@@ -58,8 +59,12 @@ export interface Platform extends Workers {
  * Starts everything: nothing is shared with other test files but the MongoDB server.
  *
  * @param databases Those of another platform, to meet its data with a Temporal server that knows nothing of it.
+ * @param subscriptions Who reacts to which events; by default, whom the workers' own table names.
  */
-export async function startPlatform(databases?: Workers['databases']): Promise<Platform> {
+export async function startPlatform(
+  databases?: Workers['databases'],
+  subscriptions?: readonly Subscription[],
+): Promise<Platform> {
   const supervisor = await createSupervisor();
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   supervisor.removeAtEnd(directory);
@@ -67,7 +72,7 @@ export async function startPlatform(databases?: Workers['databases']): Promise<P
   const { address, namespace, uiUrl } = temporal;
   const connection = await NativeConnection.connect({ address });
   const concord = await Concord.connect({ connection: { address }, namespace });
-  const workers = await createWorkers(connection, namespace, databases);
+  const workers = await createWorkers(connection, namespace, databases, subscriptions);
   await workers.start('orders');
   await workers.start('inventory');
   return {
@@ -90,6 +95,7 @@ export async function createWorkers(
   connection: NativeConnection,
   namespace: string,
   given?: Workers['databases'],
+  subscriptions?: readonly Subscription[],
 ): Promise<Workers> {
   const opened: TestDatabase[] = [];
   const open = async () => {
@@ -121,6 +127,7 @@ export async function createWorkers(
         database: databases[name],
         workflowBundle: { codePath: inject('workflowBundles')[name] },
         interceptors: [() => ({ inbound: failingWhile(() => broken.has(name)) })],
+        ...(subscriptions === undefined ? {} : { subscriptions }),
       });
       running.set(`${name}/${part}`, { worker, ended: worker.run() });
     },
@@ -135,12 +142,12 @@ export async function createWorkers(
 }
 
 function createPart(name: ServiceName, part: Part, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, database, workflowBundle, interceptors } = options;
+  const { connection, namespace, workflowBundle, interceptors } = options;
   const common = { connection, namespace, taskQueue: name };
   if (part === 'activities')
     return Worker.create({
       ...common,
-      activities: services[name].createActivities(database),
+      activities: activitiesOf(name, options),
       interceptors: { activity: [activityInterceptors, ...(interceptors ?? [])] },
     });
   if (part === 'everything' || workflowBundle === undefined) return createServiceWorker(name, options);

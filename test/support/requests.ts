@@ -1,15 +1,18 @@
 import { ConcordError, type FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
 import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 
 /** What a coordinator would send for an order of these lines. */
 export function requestOf(
   orderId: string,
   lines: readonly Line[],
   transaction = 'run-1',
+  strategy: Strategy = DEFAULT_STRATEGY,
 ): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [...lines].sort(bySku) };
-  return { order, transaction, placedAt: '2026-01-01T00:00:00.000Z' };
+  const request = { order, transaction, placedAt: '2026-01-01T00:00:00.000Z' };
+  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
 }
 
 export function rollbackOf(request: ParticipantRequest): RollbackRequest {

@@ -1,220 +1,247 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OrderProgress } from '../../domain/place-order.ts';
+import { strategies } from '../../domain/strategies.ts';
 import { cancelUpdate, statusQuery } from '../../workflows/messages.ts';
 import type { placeOrder } from '../../workflows/orders.ts';
 import { checkedStock, stocked } from '../support/inventory.ts';
 import { startTimeSkipping, type TimeSkipping } from '../support/time-skipping.ts';
 
-// Services fail for hours and days here; Temporal's test server skips them.
-
-let time: TimeSkipping;
-
-// One server each: what one test leaves scheduled would keep the next one's clock from skipping.
-beforeEach(async () => {
-  time = await startTimeSkipping();
-});
-
-afterEach(() => time[Symbol.asyncDispose]());
-
-type Handle = WorkflowHandle<typeof placeOrder>;
-
-/** Ten units of a SKU of the same name, and an order for two of them. */
-async function place(orderId: string, { prepareBudget }: { prepareBudget?: number } = {}): Promise<Handle> {
-  await stocked(time.workers.inventory, { [orderId]: 10 });
-  const order = { orderId, customerId: 'customer', lines: [{ sku: orderId, quantity: 2 }] };
-  return time.environment.client.workflow.start<typeof placeOrder>('placeOrder', {
-    taskQueue: 'orders',
-    workflowId: `order/${orderId}`,
-    args: [prepareBudget === undefined ? { order } : { order, prepareBudget }],
-  });
-}
-
-async function until(handle: Handle, expected: Partial<OrderProgress>): Promise<void> {
-  await expect.poll(() => handle.query(statusQuery), { timeout: 20_000 }).toMatchObject(expected);
-}
-
-/** What both databases hold of an order of two units, in the end. */
-async function recorded(orderId: string) {
-  const stock = (await checkedStock(time.workers.inventory)).find(({ _id }) => _id === orderId);
-  const order = await time.workers.orders.findOne({ _id: orderId });
-  return { status: order?.status, available: stock?.available, reserved: stock?.reserved, sold: stock?.sold };
-}
-
 const CONFIRMED = { status: 'confirmed', available: 8, reserved: 0, sold: 2 };
 const RELEASED = { available: 10, reserved: 0, sold: 0 };
 const HOUR = 3_600_000;
 
-describe('a service that is down', () => {
-  test('inventory for 3 hours, within the prepare budget: confirmed when it is back', async () => {
-    const { environment, workers } = time;
-    await startBoth();
-    workers.breakDown('inventory');
-    const handle = await place('back-in-time', { prepareBudget: 4 * HOUR });
-    await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    await environment.sleep('3 hours');
-    await until(handle, { phase: 'preparing' });
-    workers.repair('inventory');
-    expect(await handle.result()).toMatchObject({ status: 'confirmed' });
-    expect(await recorded('back-in-time')).toEqual(CONFIRMED);
+type Handle = WorkflowHandle<typeof placeOrder>;
+
+// Services fail for hours and days here; Temporal's test server skips them.
+
+describe.each(strategies)('%s', (strategy) => {
+  let time: TimeSkipping;
+
+  // One server each: what one test leaves scheduled would keep the next one's clock from skipping.
+  beforeEach(async () => {
+    time = await startTimeSkipping();
   });
 
-  test('inventory past the prepare budget: rejected, and everything is released when it is back', async () => {
-    const { environment, workers } = time;
-    await startBoth();
-    workers.breakDown('inventory');
-    const handle = await place('too-late');
-    await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    await environment.sleep('9 minutes');
-    await until(handle, { phase: 'preparing' });
-    await environment.sleep('2 minutes');
-    await until(handle, { phase: 'rolling-back' });
-    await environment.sleep('3 hours');
-    await until(handle, { phase: 'rolling-back' });
-    workers.repair('inventory');
-    const reason = {
-      code: 'PrepareTimedOut',
-      details: { participant: 'inventory', lastError: 'the database is down' },
+  afterEach(() => time[Symbol.asyncDispose]());
+
+  /** Ten units of a SKU of the same name, and an order for two of them. */
+  async function place(orderId: string, { prepareBudget }: { prepareBudget?: number } = {}): Promise<Handle> {
+    await stocked(time.workers.inventory, { [orderId]: 10 });
+    const order = { orderId, customerId: 'customer', lines: [{ sku: orderId, quantity: 2 }] };
+    return time.environment.client.workflow.start<typeof placeOrder>('placeOrder', {
+      taskQueue: 'orders',
+      workflowId: `order/${orderId}`,
+      args: [{ order, strategy, ...(prepareBudget === undefined ? {} : { prepareBudget }) }],
+    });
+  }
+
+  async function until(handle: Handle, expected: Partial<OrderProgress>): Promise<void> {
+    await expect.poll(() => handle.query(statusQuery), { timeout: 20_000 }).toMatchObject(expected);
+  }
+
+  /** What both databases hold of an order of two units, in the end. */
+  async function recorded(orderId: string) {
+    const stock = (await checkedStock(time.workers.inventory)).find(({ _id }) => _id === orderId);
+    const order = await time.workers.orders.findOne({ _id: orderId });
+    return {
+      status: order?.status,
+      available: stock?.available,
+      reserved: stock?.reserved,
+      sold: stock?.sold,
     };
-    expect(await handle.result()).toMatchObject({ status: 'rejected', reason });
-    expect(await recorded('too-late')).toEqual({ status: 'rejected', ...RELEASED });
-  });
+  }
 
-  test('order service past the prepare budget: the stock that was held is released', async () => {
-    const { environment, workers } = time;
-    await startBoth();
-    workers.breakDown('orders');
-    const handle = await place('order-service-late');
-    await until(handle, { participants: { orders: 'preparing', inventory: 'prepared' } });
-    expect(await recorded('order-service-late')).toMatchObject({ reserved: 2 });
-    await environment.sleep('11 minutes');
-    await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
-    expect(await recorded('order-service-late')).toMatchObject(RELEASED);
-    workers.repair('orders');
-    expect(await handle.result()).toMatchObject({ status: 'rejected' });
-    expect(await recorded('order-service-late')).toEqual({ status: 'rejected', ...RELEASED });
-  });
-
-  test('order service for 2 days during commit: confirmed at the end', async () => {
-    const { environment, workers } = time;
-    await startBoth();
-    workers.breakDown('inventory');
-    const handle = await place('two-days');
-    await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    workers.breakDown('orders');
-    workers.repair('inventory');
-    await environment.sleep('1 minute');
-    await until(handle, {
-      phase: 'committing',
-      participants: { orders: 'committing', inventory: 'committed' },
+  describe('a service that is down', () => {
+    test('inventory for 3 hours, within the prepare budget: confirmed when it is back', async () => {
+      const { environment, workers } = time;
+      await startBoth();
+      workers.breakDown('inventory');
+      const handle = await place('back-in-time', { prepareBudget: 4 * HOUR });
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      await environment.sleep('3 hours');
+      await until(handle, { phase: 'preparing' });
+      workers.repair('inventory');
+      expect(await handle.result()).toMatchObject({ status: 'confirmed' });
+      expect(await recorded('back-in-time')).toEqual(CONFIRMED);
     });
-    await environment.sleep('2 days');
-    await until(handle, { phase: 'committing' });
-    expect(await recorded('two-days')).toMatchObject({ status: 'pending', sold: 2 });
-    workers.repair('orders');
-    expect(await handle.result()).toMatchObject({ status: 'confirmed' });
-    expect(await recorded('two-days')).toEqual(CONFIRMED);
+
+    test('inventory past the prepare budget: rejected, and everything is released when it is back', async () => {
+      const { environment, workers } = time;
+      await startBoth();
+      workers.breakDown('inventory');
+      const handle = await place('too-late');
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      await environment.sleep('9 minutes');
+      await until(handle, { phase: 'preparing' });
+      await environment.sleep('2 minutes');
+      await until(handle, { phase: 'rolling-back' });
+      await environment.sleep('3 hours');
+      await until(handle, { phase: 'rolling-back' });
+      workers.repair('inventory');
+      const reason = {
+        code: 'PrepareTimedOut',
+        details: {
+          participant: 'inventory',
+          // Only who calls the inventory itself sees why.
+          lastError: strategy === 'two-phase' ? 'the database is down' : 'no answer came',
+        },
+      };
+      expect(await handle.result()).toMatchObject({ status: 'rejected', reason });
+      expect(await recorded('too-late')).toEqual({ status: 'rejected', ...RELEASED });
+    });
+
+    test('order service past the prepare budget: no stock stays held', async () => {
+      const { environment, workers } = time;
+      await startBoth();
+      workers.breakDown('orders');
+      const handle = await place('order-service-late');
+      // Only a coordinator asks all at once; otherwise the inventory hears of nothing that is not on record.
+      const inventory = strategy === 'two-phase' ? 'prepared' : 'preparing';
+      await until(handle, { participants: { orders: 'preparing', inventory } });
+      expect(await recorded('order-service-late')).toMatchObject({
+        reserved: strategy === 'two-phase' ? 2 : 0,
+      });
+      await environment.sleep('11 minutes');
+      // Where the order's document decides, nothing is decided before it can be written.
+      await until(handle, { phase: strategy === 'event-driven' ? 'preparing' : 'rolling-back' });
+      if (strategy === 'two-phase')
+        await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
+      expect(await recorded('order-service-late')).toMatchObject(RELEASED);
+      workers.repair('orders');
+      expect(await handle.result()).toMatchObject({ status: 'rejected' });
+      expect(await recorded('order-service-late')).toEqual({ status: 'rejected', ...RELEASED });
+    });
+
+    test('order service for 2 days during commit: confirmed at the end', async () => {
+      const { environment, workers } = time;
+      await startBoth();
+      workers.breakDown('inventory');
+      const handle = await place('two-days', { prepareBudget: 72 * HOUR });
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      workers.breakDown('orders');
+      workers.repair('inventory');
+      await environment.sleep('3 minutes');
+      const phase = strategy === 'event-driven' ? 'preparing' : 'committing';
+      await until(handle, { phase });
+      await environment.sleep('2 days');
+      await until(handle, { phase });
+      // A coordinator has had it sold; otherwise the inventory waits to be told.
+      const stock = strategy === 'two-phase' ? { reserved: 0, sold: 2 } : { reserved: 2, sold: 0 };
+      expect(await recorded('two-days')).toMatchObject({ status: 'pending', ...stock });
+      workers.repair('orders');
+      expect(await handle.result()).toMatchObject({ status: 'confirmed' });
+      expect(await recorded('two-days')).toEqual(CONFIRMED);
+    });
   });
-});
 
-async function startBoth(): Promise<void> {
-  await time.workers.start('orders');
-  await time.workers.start('inventory');
-}
+  async function startBoth(): Promise<void> {
+    await time.workers.start('orders');
+    await time.workers.start('inventory');
+  }
 
-describe('a cancel', () => {
-  test('before anything is prepared: nothing is ever held', async () => {
+  describe('a cancel', () => {
+    test('before anything is prepared: nothing is ever held', async () => {
+      const { workers } = time;
+      await workers.start('orders', 'workflows');
+      const handle = await place('cancel-first');
+      await until(handle, { participants: { orders: 'preparing', inventory: 'preparing' } });
+      const cancelled = cancel(handle);
+      // Where the order's document decides, the answer needs the order service.
+      if (strategy !== 'event-driven') await cancelled;
+      await workers.start('orders', 'activities');
+      expect(await cancelled).toMatchObject({
+        status: 'cancelled',
+        reason: { message: 'changed their mind' },
+      });
+      await workers.start('inventory');
+      expect(await handle.result()).toMatchObject({ status: 'cancelled' });
+      expect(await recorded('cancel-first')).toEqual({ status: 'cancelled', ...RELEASED });
+    });
+
+    test('while the inventory is down', async () => {
+      const { workers } = time;
+      await workers.start('orders');
+      const handle = await place('cancel-inventory-down');
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      expect(await cancel(handle)).toMatchObject({ status: 'cancelled' });
+      await workers.start('inventory');
+      expect(await handle.result()).toMatchObject({ status: 'cancelled' });
+      expect(await recorded('cancel-inventory-down')).toEqual({ status: 'cancelled', ...RELEASED });
+    });
+
+    test.runIf(strategy === 'two-phase')(
+      'while the order service is down, after the stock is held',
+      async () => {
+        const { workers } = time;
+        await workers.start('orders', 'workflows');
+        await workers.start('inventory');
+        const handle = await place('cancel-held');
+        await until(handle, { participants: { orders: 'preparing', inventory: 'prepared' } });
+        expect(await cancel(handle)).toMatchObject({ status: 'cancelled' });
+        await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
+        await workers.start('orders', 'activities');
+        expect(await handle.result()).toMatchObject({ status: 'cancelled' });
+        expect(await recorded('cancel-held')).toEqual({ status: 'cancelled', ...RELEASED });
+      },
+    );
+
+    test("of the workflow itself, from Temporal's Web UI or CLI, counts as a cancel", async () => {
+      const { workers } = time;
+      await workers.start('orders');
+      const handle = await place('cancel-by-temporal');
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      await handle.cancel();
+      await until(handle, { phase: 'rolling-back' });
+      await workers.start('inventory');
+      expect(await handle.result()).toMatchObject({ status: 'cancelled', reason: { code: 'Cancelled' } });
+      expect(await recorded('cancel-by-temporal')).toEqual({ status: 'cancelled', ...RELEASED });
+    });
+
+    // In event-driven the decision and its record are one.
+    test.skipIf(strategy === 'event-driven')(
+      'after the decision is refused, and the order is confirmed all the same',
+      async () => {
+        const { workers } = time;
+        const handle = await orderServiceDownDuringCommit('cancel-committing');
+        await expect(cancel(handle)).rejects.toMatchObject({ cause: { type: 'TooLate' } });
+        await handle.cancel(); // Temporal's own can't be refused, but must change nothing
+        await workers.start('orders', 'activities');
+        expect(await handle.result()).toMatchObject({ status: 'confirmed' });
+        expect(await recorded('cancel-committing')).toEqual(CONFIRMED);
+      },
+    );
+
+    test('while it rolls back is refused, and the rollback goes on', async () => {
+      const { environment, workers } = time;
+      await startBoth();
+      workers.breakDown('inventory');
+      const handle = await place('cancel-rolling-back');
+      await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      await environment.sleep('11 minutes');
+      await until(handle, { phase: 'rolling-back' });
+      await expect(cancel(handle)).rejects.toMatchObject({ cause: { type: 'TooLate' } });
+      await handle.cancel();
+      workers.repair('inventory');
+      expect(await handle.result()).toMatchObject({ status: 'rejected' });
+      expect(await recorded('cancel-rolling-back')).toEqual({ status: 'rejected', ...RELEASED });
+    });
+  });
+
+  /** An order that is decided, while the order service can't record it. */
+  async function orderServiceDownDuringCommit(orderId: string): Promise<Handle> {
     const { workers } = time;
     await workers.start('orders', 'workflows');
-    const handle = await place('cancel-first');
-    await until(handle, { participants: { orders: 'preparing', inventory: 'preparing' } });
-    expect(await cancel(handle)).toMatchObject({
-      status: 'cancelled',
-      reason: { message: 'changed their mind' },
-    });
     await workers.start('orders', 'activities');
-    await workers.start('inventory');
-    expect(await handle.result()).toMatchObject({ status: 'cancelled' });
-    expect(await recorded('cancel-first')).toEqual({ status: 'cancelled', ...RELEASED });
-  });
-
-  test('while the inventory is down', async () => {
-    const { workers } = time;
-    await workers.start('orders');
-    const handle = await place('cancel-inventory-down');
+    const handle = await place(orderId);
     await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    expect(await cancel(handle)).toMatchObject({ status: 'cancelled' });
+    await workers.stop('orders', 'activities');
     await workers.start('inventory');
-    expect(await handle.result()).toMatchObject({ status: 'cancelled' });
-    expect(await recorded('cancel-inventory-down')).toEqual({ status: 'cancelled', ...RELEASED });
-  });
-
-  test('while the order service is down, after the stock is held', async () => {
-    const { workers } = time;
-    await workers.start('orders', 'workflows');
-    await workers.start('inventory');
-    const handle = await place('cancel-held');
-    await until(handle, { participants: { orders: 'preparing', inventory: 'prepared' } });
-    expect(await cancel(handle)).toMatchObject({ status: 'cancelled' });
-    await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
-    await workers.start('orders', 'activities');
-    expect(await handle.result()).toMatchObject({ status: 'cancelled' });
-    expect(await recorded('cancel-held')).toEqual({ status: 'cancelled', ...RELEASED });
-  });
-
-  test("of the workflow itself, from Temporal's Web UI or CLI, counts as a cancel", async () => {
-    const { workers } = time;
-    await workers.start('orders');
-    const handle = await place('cancel-by-temporal');
-    await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    await handle.cancel();
-    await until(handle, { phase: 'rolling-back' });
-    await workers.start('inventory');
-    expect(await handle.result()).toMatchObject({ status: 'cancelled', reason: { code: 'Cancelled' } });
-    expect(await recorded('cancel-by-temporal')).toEqual({ status: 'cancelled', ...RELEASED });
-  });
-
-  test('after the decision is refused, and the order is confirmed all the same', async () => {
-    const { workers } = time;
-    const handle = await orderServiceDownDuringCommit('cancel-committing');
-    await expect(cancel(handle)).rejects.toMatchObject({ cause: { type: 'TooLate' } });
-    await handle.cancel(); // Temporal's own can't be refused, but must change nothing
-    await workers.start('orders', 'activities');
-    expect(await handle.result()).toMatchObject({ status: 'confirmed' });
-    expect(await recorded('cancel-committing')).toEqual(CONFIRMED);
-  });
-
-  test('while it rolls back is refused, and the rollback goes on', async () => {
-    const { environment, workers } = time;
-    await startBoth();
-    workers.breakDown('inventory');
-    const handle = await place('cancel-rolling-back');
-    await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    await environment.sleep('11 minutes');
-    await until(handle, { phase: 'rolling-back' });
-    await expect(cancel(handle)).rejects.toMatchObject({ cause: { type: 'TooLate' } });
-    await handle.cancel();
-    workers.repair('inventory');
-    expect(await handle.result()).toMatchObject({ status: 'rejected' });
-    expect(await recorded('cancel-rolling-back')).toEqual({ status: 'rejected', ...RELEASED });
-  });
+    const inventory = strategy === 'two-phase' ? 'committed' : 'prepared';
+    await until(handle, { phase: 'committing', participants: { orders: 'committing', inventory } });
+    return handle;
+  }
 });
-
-/** An order that is decided, and whose stock is sold, while the order service can't record it. */
-async function orderServiceDownDuringCommit(orderId: string): Promise<Handle> {
-  const { workers } = time;
-  await workers.start('orders', 'workflows');
-  await workers.start('orders', 'activities');
-  const handle = await place(orderId);
-  await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-  await workers.stop('orders', 'activities');
-  await workers.start('inventory');
-  await until(handle, {
-    phase: 'committing',
-    participants: { orders: 'committing', inventory: 'committed' },
-  });
-  return handle;
-}
 
 function cancel(handle: Handle) {
   return handle.executeUpdate(cancelUpdate, { args: [{ reason: 'changed their mind' }] });

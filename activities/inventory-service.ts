@@ -1,0 +1,124 @@
+import pMap from 'p-map';
+import {
+  type Announcement,
+  announcementOfInventory,
+  type Occurrence,
+  parseAnnouncement,
+} from '../domain/announcements.ts';
+import { ConcordError } from '../domain/errors.ts';
+import type { Participant, RollbackRequest } from '../domain/participant.ts';
+import type { Outboxes } from './outbox.ts';
+import type { Post } from './post.ts';
+
+/** A message that could not be handled now, and why. */
+export interface Unhandled {
+  readonly id: string;
+  readonly error: string;
+}
+
+export interface InventoryService {
+  /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */
+  handleMessages(messages: readonly Announcement[]): Promise<Unhandled[]>;
+  /** Reacts to an event of the order service. */
+  handleEvent(event: Announcement): Promise<void>;
+}
+
+/** The inventory where nobody calls it: it is told of orders, takes its part in them, and tells what came of it. */
+export function createInventoryService(
+  inventory: Participant,
+  { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
+): InventoryService {
+  return {
+    async handleMessages(messages) {
+      const unhandled = await pMap(messages, attempt, { concurrency: MESSAGES_AT_ONCE });
+      return unhandled.filter((failure) => failure !== undefined);
+    },
+    handleEvent: handle,
+  };
+
+  /** One message that can't be handled must not keep the rest of its batch. */
+  async function attempt(message: Announcement): Promise<Unhandled | undefined> {
+    try {
+      await within(MESSAGE_TIMEOUT, handle(message));
+      return undefined;
+    } catch (error) {
+      return { id: message.id, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async function handle(input: Announcement): Promise<void> {
+    const { type, data } = parseAnnouncement(input);
+    const done = await react(stepOf(type), data);
+    const answer = done && announcementOfInventory(done, data);
+    // Where there is no record that it could be part of, nothing was written that it could get lost from.
+    if (answer !== undefined && !(await outboxes.add(answer))) await tellDirectly(answer);
+    await outboxes.dispatch(data);
+  }
+
+  /** Returns what is to be told, or nothing where the vote itself has put that into the outbox. */
+  async function react(step: keyof Participant, data: Announcement['data']): Promise<Occurrence | undefined> {
+    if (step !== 'prepare') {
+      await inventory[step](data as RollbackRequest);
+      return step;
+    }
+    try {
+      await inventory.prepare(data);
+    } catch (error) {
+      if (!(error instanceof ConcordError) || error.retryable) throw error;
+      if (!RECORDED_NOWHERE.includes(error.code)) return undefined;
+      const { code, message, details } = error;
+      await tellDirectly(
+        announcementOfInventory('refuse', {
+          ...data,
+          status: 'rejected',
+          reason: { code, message, details: { ...details } },
+        }),
+      );
+    }
+    return undefined;
+  }
+
+  async function tellDirectly(answer: Announcement | undefined): Promise<void> {
+    if (answer?.data.strategy === 'message-queue') await post.send(answer);
+    else if (answer !== undefined) await post.publish(answer);
+  }
+}
+
+/** Refusals that concern another order's record, so that there is none of this order's own. */
+const RECORDED_NOWHERE = ['OrderIdTaken', 'LeftUndecided', 'AlreadyDecided', 'InvalidInput'];
+
+// A whole batch: one slow message must not make another one wait.
+const MESSAGES_AT_ONCE = 25;
+// Half of what an attempt has, so that a batch with one that hangs still answers the others. Milliseconds.
+const MESSAGE_TIMEOUT = 5_000;
+
+function stepOf(type: Announcement['type']): keyof Participant {
+  const step = STEPS[type];
+  if (step !== undefined) return step;
+  throw new ConcordError('InvalidInput', {
+    problems: [{ field: 'type', fix: 'the inventory takes no such message' }],
+  });
+}
+
+const STEPS: Partial<Record<Announcement['type'], keyof Participant>> = {
+  ReserveStock: 'prepare',
+  SellStock: 'commit',
+  ReleaseStock: 'rollback',
+  OrderPlaced: 'prepare',
+  OrderConfirmed: 'commit',
+  OrderRejected: 'rollback',
+  OrderCancelled: 'rollback',
+};
+
+async function within(milliseconds: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => {}); // when it fails later, it is being tried again already
+  }
+}

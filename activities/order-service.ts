@@ -1,0 +1,78 @@
+import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { ConcordError, type FailureCode } from '../domain/errors.ts';
+import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '../domain/order.ts';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
+import type { OrderReads } from './orders.ts';
+import type { Outboxes } from './outbox.ts';
+import type { Post } from './post.ts';
+
+/** How an order shall end, unless it has ended already. */
+export interface DecideRequest extends ParticipantRequest {
+  readonly status: FinalStatus;
+  readonly reason?: Reason;
+}
+
+export interface OrderService extends Participant {
+  /** Settles an order that is pending, and returns what is on record then: this, or what was faster. */
+  decide(request: DecideRequest): Promise<OrderOutcome>;
+  /** Says again what may have been lost. */
+  announce(announcement: Announcement): Promise<void>;
+  /** Reacts to an event of the inventory. */
+  handleEvent(event: Announcement): Promise<void>;
+}
+
+/** The order service as it tells others what it does, by the outbox that each of its writes fills. */
+export function createOrderService(
+  orders: Participant & OrderReads,
+  { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
+): OrderService {
+  const telling = <Request extends ParticipantRequest>(step: (request: Request) => Promise<void>) => {
+    return async (request: Request) => {
+      await step(request);
+      await outboxes.dispatch(request);
+    };
+  };
+  const participant = {
+    prepare: telling(orders.prepare),
+    commit: telling(orders.commit),
+    rollback: telling(orders.rollback),
+  };
+
+  return {
+    ...participant,
+    decide,
+
+    async announce(input) {
+      const announcement = parseAnnouncement(input);
+      if (announcement.data.strategy === 'message-queue') await post.send(announcement);
+      else await post.publish(announcement);
+    },
+
+    async handleEvent(input) {
+      const event = parseAnnouncement(input);
+      const { type, data } = event;
+      if (type === 'StockReserved') await post.tell(await decide({ ...data, status: 'confirmed' }));
+      else if (type === 'StockRejected') await post.tell(await decide({ ...data, status: 'rejected' }));
+      else await post.send(event); // settled: the order's own workflow waits for it
+    },
+  };
+
+  async function decide(request: DecideRequest): Promise<OrderOutcome> {
+    try {
+      if (request.status === 'confirmed') await participant.commit(request);
+      else await participant.rollback(request as RollbackRequest);
+    } catch (error) {
+      // Somebody else was faster: a cancel, a reply or the time-out.
+      if (!(error instanceof ConcordError) || !OVERTAKEN.includes(error.code)) throw error;
+    }
+    const { order } = request;
+    const record = await orders.findOrder(order.orderId);
+    if (record === null || record.status === 'pending' || !sameContent(order, record)) {
+      throw new ConcordError('AttemptExpired', { participant: 'orders', orderId: order.orderId });
+    }
+    const { orderId, status, reason } = record;
+    return { orderId, status, ...(reason === undefined ? {} : { reason }) };
+  }
+}
+
+const OVERTAKEN: readonly FailureCode[] = ['ProtocolViolation', 'AlreadyDecided', 'LeftUndecided'];

@@ -1,0 +1,73 @@
+import type { Collection } from 'mongodb';
+import type { Announcement } from '../domain/announcements.ts';
+import { type Order, sameContent } from '../domain/order.ts';
+import { READ_COMMITTED } from './mongodb.ts';
+import type { Post } from './post.ts';
+
+/** A document per order, with what is still to be told of it, oldest first. */
+interface OutboxDocument {
+  _id: string;
+  customerId: string;
+  lines: Order['lines'];
+  outbox?: Announcement[];
+}
+
+/**
+ * The outboxes of one service. An announcement is written together with the state that it tells of, and removed once it
+ * is handed over: at least once, in order for each order.
+ *
+ * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
+ */
+export interface Outboxes {
+  /** Hands over what is in an order's outbox, in order, and then removes it. */
+  empty(orderId: string, handOver: (announcement: Announcement) => Promise<void>): Promise<void>;
+  /** Puts an announcement in, unless it is there; false where this service has no record of just this order. */
+  add(announcement: Announcement): Promise<boolean>;
+  /** Orders whose outbox is not empty, at most so many. */
+  findFull(limit: number): Promise<string[]>;
+  /** Sees that what is in an order's outbox goes out, now or soon, by its strategy's way. */
+  dispatch(data: Announcement['data']): Promise<void>;
+}
+
+/** @param service Whose relay publishes these outboxes. */
+export function createOutboxes(service: string, collection: Collection, post: Post): Outboxes {
+  const documents = collection as unknown as Collection<OutboxDocument>;
+
+  const outboxes: Outboxes = {
+    async empty(orderId, handOver) {
+      const found = await documents.findOne(
+        { _id: orderId },
+        { ...READ_COMMITTED, projection: { outbox: 1 } },
+      );
+      const waiting = found?.outbox ?? [];
+      for (const announcement of waiting) await handOver(announcement);
+      if (waiting.length === 0) return;
+      const ids = waiting.map(({ id }) => id);
+      await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });
+    },
+
+    async add(announcement) {
+      const { order } = announcement.data;
+      const { matchedCount } = await documents.updateOne(
+        { _id: order.orderId, 'outbox.id': { $ne: announcement.id }, lines: order.lines },
+        { $push: { outbox: announcement } },
+      );
+      if (matchedCount === 1) return true;
+      const found = await documents.findOne({ _id: order.orderId }, READ_COMMITTED);
+      return found !== null && sameContent(order, { ...found, orderId: order.orderId });
+    },
+
+    async findFull(limit) {
+      const found = documents
+        .find({ 'outbox.0': { $exists: true } }, { ...READ_COMMITTED, projection: { _id: 1 } })
+        .limit(limit);
+      return (await found.toArray()).map(({ _id }) => _id);
+    },
+
+    async dispatch({ order, strategy }) {
+      if (strategy === 'message-queue') await outboxes.empty(order.orderId, post.send);
+      if (strategy === 'event-driven') await post.wake(service, order.orderId);
+    },
+  };
+  return outboxes;
+}

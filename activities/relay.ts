@@ -1,0 +1,34 @@
+import pMap from 'p-map';
+import type { Unhandled } from './inventory-service.ts';
+import type { Outboxes } from './outbox.ts';
+import type { Post } from './post.ts';
+
+/** Publishes what services have put into their outboxes. */
+export interface Relay {
+  /** Publishes the events of these orders, each order's in order; returns the orders that must be tried again. */
+  publish(orderIds: readonly string[]): Promise<Unhandled[]>;
+  /** Orders with something to publish that nobody may have told of. */
+  findUnpublished(): Promise<string[]>;
+}
+
+export function createRelay(outboxes: Outboxes, post: Post): Relay {
+  return {
+    async publish(orderIds) {
+      const unhandled = await pMap(orderIds, attempt, { concurrency: ORDERS_AT_ONCE });
+      return unhandled.filter((failure) => failure !== undefined);
+    },
+    findUnpublished: () => outboxes.findFull(MAXIMUM_UNPUBLISHED),
+  };
+
+  async function attempt(orderId: string): Promise<Unhandled | undefined> {
+    try {
+      await outboxes.empty(orderId, post.publish);
+      return undefined;
+    } catch (error) {
+      return { id: orderId, error: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+const ORDERS_AT_ONCE = 10;
+const MAXIMUM_UNPUBLISHED = 1_000;

@@ -1,0 +1,98 @@
+import type { Client } from '@temporalio/client';
+import pMap from 'p-map';
+import type { Delivery } from '../workflows/deliver-event.ts';
+import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
+import { firstInput } from './history.ts';
+
+/** Something that waits in a mailbox or a relay. */
+export interface WaitingItem extends WaitingView {
+  /** The mailbox's or relay's. */
+  readonly workflowId: string;
+}
+
+/** A delivery of an event that has ended without having been made. */
+export interface StoppedDelivery {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly orderId: string;
+  /** As it ended, such as `terminated`. */
+  readonly status: string;
+  readonly stoppedAt: string;
+}
+
+const AT_ONCE = { concurrency: 16 };
+// A query needs a worker; where there is none, what waits can't be seen.
+const QUERY_TIMEOUT = 3_000;
+
+/** What waits in every mailbox and relay whose worker answers. */
+export async function listWaiting(client: Client): Promise<WaitingItem[]> {
+  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
+  const found = await pMap(
+    client.workflow.list({ query }),
+    ({ workflowId }) => waitingIn(client, workflowId),
+    AT_ONCE,
+  );
+  return found.flat();
+}
+
+/** Deliveries that were ended, and not started again since: of one order, or of all. */
+export async function listStoppedDeliveries(client: Client, orderId?: string): Promise<StoppedDelivery[]> {
+  const ofOrder = orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')${ofOrder}`;
+  const found = await pMap(
+    client.workflow.list({ query }),
+    async ({ workflowId, runId, status, closeTime, startTime }) => {
+      const latest = await client.workflow.getHandle(workflowId).describe();
+      if (latest.runId !== runId) return [];
+      const stoppedAt = (closeTime ?? startTime).toISOString();
+      return [
+        { workflowId, runId, orderId: orderOf(workflowId), status: status.name.toLowerCase(), stoppedAt },
+      ];
+    },
+    AT_ONCE,
+  );
+  return found.flat();
+}
+
+/** Makes the deliveries of an order that were ended, after all. Returns what they deliver. */
+export async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
+  const stopped = await listStoppedDeliveries(client, orderId);
+  return pMap(stopped, async ({ workflowId }) => {
+    const delivery = (await firstInput(client, workflowId)) as Delivery;
+    const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
+    await client.workflow.start('deliverEvent', {
+      ...{ workflowId, taskQueue, args: [delivery], memo: { event: delivery.event } },
+    });
+    return stepOf(workflowId);
+  });
+}
+
+/** Has everything that waits for this order in mailboxes and relays tried now. Returns what that is. */
+export async function tryWaitingNow(client: Client, orderId: string): Promise<string[]> {
+  const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
+  return pMap(waiting, async ({ workflowId, type }) => {
+    await client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId);
+    return `${workflowId} ${type}`;
+  });
+}
+
+/** The activity that a delivery runs, such as `inventory.onOrderPlaced`. */
+export function stepOf(deliveryId: string): string {
+  const [, , type = '', subscriber = ''] = deliveryId.split('/');
+  return `${subscriber}.on${type}`;
+}
+
+/** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
+export function orderOf(workflowId: string): string {
+  return workflowId.split('/')[1] ?? workflowId;
+}
+
+async function waitingIn(client: Client, workflowId: string): Promise<WaitingItem[]> {
+  const handle = client.workflow.getHandle(workflowId);
+  try {
+    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery));
+    return waiting.map((item) => ({ ...item, workflowId }));
+  } catch {
+    return []; // it has ended meanwhile, or its worker does not answer
+  }
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import type { ParticipantRequest, RollbackRequest } from './participant.ts';
+import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
+import type { Strategy } from './strategies.ts';
+import { parse } from './validation.ts';
+
+/**
+ * What one service tells another about an order: the messages of `message-queue` and the events of `event-driven`. The
+ * inventory says the same in both; the order service asks in the one, and tells what has happened in the other.
+ */
+export const announcementTypes = {
+  '/concord/orders': [
+    'ReserveStock',
+    'SellStock',
+    'ReleaseStock',
+    'OrderPlaced',
+    'OrderConfirmed',
+    'OrderRejected',
+    'OrderCancelled',
+  ],
+  '/concord/inventory': ['StockReserved', 'StockRejected', 'StockSold', 'StockReleased'],
+} as const;
+
+type Source = keyof typeof announcementTypes;
+export type AnnouncementType = (typeof announcementTypes)[Source][number];
+
+/** A CloudEvent 1.0. Each type comes at most once for an order, so `id` is `<order id>/<type>`. */
+export interface Announcement {
+  readonly specversion: '1.0';
+  readonly id: string;
+  readonly source: Source;
+  readonly type: AnnouncementType;
+  /** The order id. */
+  readonly subject: string;
+  /** When it was written, in ISO 8601, by the writer's clock. */
+  readonly time: string;
+  readonly datacontenttype: 'application/json';
+  /** The order, and whose transaction it is; where it is refused, also its status and why. */
+  readonly data: AnnouncementData;
+}
+
+export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
+
+/** What a participant has done, and so has to tell. */
+export type Occurrence = 'prepare' | 'commit' | 'rollback' | 'refuse';
+
+/** The announcement of what the order service has done; nothing in a strategy that has none. */
+export function announcementOfOrders(
+  occurrence: Exclude<Occurrence, 'refuse'>,
+  data: AnnouncementData,
+): Announcement | undefined {
+  const type = orderTypes(data)[data.strategy ?? 'two-phase']?.[occurrence];
+  return type && announce('/concord/orders', type, data);
+}
+
+/** The announcement of what the inventory has done; nothing in a strategy that has none. */
+export function announcementOfInventory(
+  occurrence: Occurrence,
+  data: AnnouncementData,
+): Announcement | undefined {
+  if (data.strategy === undefined || data.strategy === 'two-phase') return undefined;
+  return announce('/concord/inventory', inventoryTypes[occurrence], data);
+}
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseAnnouncement(input: unknown): Announcement {
+  const announcement = parse(announcementSchema, input);
+  const { order } = parseParticipantRequest(announcement.data);
+  return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
+}
+
+type OrderTypes = Partial<Record<Strategy, Record<'prepare' | 'commit' | 'rollback', AnnouncementType>>>;
+
+function orderTypes({ status }: AnnouncementData): OrderTypes {
+  return {
+    'message-queue': { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' },
+    'event-driven': {
+      prepare: 'OrderPlaced',
+      commit: 'OrderConfirmed',
+      rollback: status === 'cancelled' ? 'OrderCancelled' : 'OrderRejected',
+    },
+  };
+}
+
+const inventoryTypes: Record<Occurrence, AnnouncementType> = {
+  prepare: 'StockReserved',
+  refuse: 'StockRejected',
+  commit: 'StockSold',
+  rollback: 'StockReleased',
+};
+
+function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement {
+  const { orderId } = data.order;
+  return {
+    specversion: '1.0',
+    id: `${orderId}/${type}`,
+    source,
+    type,
+    subject: orderId,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    data,
+  };
+}
+
+const TYPE_FIX = 'use a type that a service announces';
+const types = Object.values(announcementTypes).flat();
+
+const announcementSchema = z.strictObject({
+  specversion: z.literal('1.0'),
+  id: z.string().max(200),
+  source: z.enum(Object.keys(announcementTypes) as [Source]),
+  type: z.enum(types as [AnnouncementType], TYPE_FIX),
+  subject: z.string().max(100),
+  time: z.string().max(40),
+  datacontenttype: z.literal('application/json'),
+  data: z.strictObject({ ...participantRequestFields, ...z.object(refusalFields).partial().shape }),
+});

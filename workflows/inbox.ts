@@ -1,0 +1,101 @@
+import { condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { policies } from '../domain/policies.ts';
+import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
+
+/** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
+export interface Waiting<Item> {
+  readonly orderId: string;
+  readonly item: Item;
+  readonly type: string;
+  readonly since: number;
+  readonly failures: number;
+  readonly lastError: string;
+  readonly retryAt: number;
+}
+
+/**
+ * What has arrived at a workflow that handles whatever waits in one batch, as long as it lives. At most one item of an
+ * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
+ * keeps nobody else waiting.
+ */
+export class Inbox<Item> {
+  private readonly waiting: Map<string, Waiting<Item>>;
+
+  /** @param carried What the run before this one left. */
+  constructor(carried: readonly Waiting<Item>[] = []) {
+    this.waiting = new Map(carried.map((entry) => [entry.orderId, entry]));
+    setHandler(waitingQuery, () => [...this.waiting.values()].map(viewOf));
+    setHandler(tryNowSignal, (orderId) => {
+      const found = this.waiting.get(orderId);
+      if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
+    });
+  }
+
+  /** Takes an item in. What waits for the same order gives way, unless it `outranks` the new one. */
+  add(orderId: string, type: string, item: Item, outranks: (waiting: Item) => boolean = () => false): void {
+    const found = this.waiting.get(orderId);
+    if (found !== undefined && outranks(found.item)) return;
+    this.waiting.set(orderId, {
+      ...{ orderId, type, item, since: Date.now() },
+      ...{ failures: 0, lastError: '', retryAt: 0 },
+    });
+  }
+
+  /**
+   * Handles what arrives until the history is long, and then goes on in a new run.
+   *
+   * @param first The arguments of the new run, before what is left.
+   * @param handle Handles a batch, and returns why items of it failed, by order id. It must not throw.
+   */
+  async handleAll(
+    first: readonly unknown[],
+    handle: (batch: readonly Item[]) => Promise<ReadonlyMap<string, string>>,
+  ): Promise<never> {
+    while (!isLong()) {
+      await this.untilReady();
+      const batch = this.ready().slice(0, BATCH);
+      for (const { orderId } of batch) this.waiting.delete(orderId);
+      const failed = await handle(batch.map(({ item }) => item));
+      for (const entry of batch) this.putBack(entry, failed.get(entry.orderId));
+    }
+    return continueAsNew(...first, [...this.waiting.values()]);
+  }
+
+  private async untilReady(): Promise<void> {
+    while (this.ready().length === 0) {
+      const next = Math.min(...[...this.waiting.values()].map(({ retryAt }) => retryAt));
+      const isReady = () => this.ready().length > 0;
+      if (next === Number.POSITIVE_INFINITY) await condition(isReady);
+      else await condition(isReady, Math.max(1, next - Date.now()));
+    }
+  }
+
+  private ready(): Waiting<Item>[] {
+    const now = Date.now();
+    return [...this.waiting.values()].filter(({ retryAt }) => retryAt <= now);
+  }
+
+  /** A newer item of the same order has taken its place. */
+  private putBack(entry: Waiting<Item>, lastError: string | undefined): void {
+    if (lastError === undefined || this.waiting.has(entry.orderId)) return;
+    const { firstRetry, longestRetry } = policies.settle;
+    const wait = Math.min(longestRetry, firstRetry * 2 ** entry.failures);
+    const failures = entry.failures + 1;
+    this.waiting.set(entry.orderId, { ...entry, failures, lastError, retryAt: Date.now() + wait });
+  }
+}
+
+function isLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > LONG_HISTORY;
+}
+
+// As many as are handled at the same time, so that the whole batch takes no longer than its slowest.
+const BATCH = 25;
+// Short enough that a worker that has to replay it is back at once.
+const LONG_HISTORY = 2_000;
+
+function viewOf<Item>({ orderId, type, failures, lastError, since, retryAt }: Waiting<Item>): WaitingView {
+  const nextAttemptAt = retryAt === 0 ? {} : { nextAttemptAt: new Date(retryAt).toISOString() };
+  return { orderId, type, failures, lastError, since: new Date(since).toISOString(), ...nextAttemptAt };
+}
