@@ -63,19 +63,24 @@ export function createInventoryService(
     }
     try {
       await inventory.prepare(data);
+      // Asked again: the answer may have been lost with the workflow that it was given to.
+      return (await outboxes.isEmpty(data.order.orderId)) ? 'prepare' : undefined;
     } catch (error) {
       if (!(error instanceof ConcordError) || error.retryable) throw error;
-      if (!RECORDED_NOWHERE.includes(error.code)) return undefined;
+      if (await isToldByRecord(error, data)) return undefined;
       const { code, message, details } = error;
-      await tellDirectly(
-        announcementOfInventory('refuse', {
-          ...data,
-          status: 'rejected',
-          reason: { code, message, details: { ...details } },
-        }),
-      );
+      const reason = { code, message, details: { ...details } };
+      await tellDirectly(announcementOfInventory('refuse', { ...data, status: 'rejected', reason }));
+      return undefined;
     }
-    return undefined;
+  }
+
+  /** A no that is on record with its announcement, or that nobody waits for any more because the order was decided. */
+  async function isToldByRecord(refusal: ConcordError, { order }: Announcement['data']): Promise<boolean> {
+    if (RECORDED_NOWHERE.includes(refusal.code)) return false;
+    const isAskedAgain = refusal.code === 'LateArrival' && 'status' in refusal.details;
+    const wasRefused = isAskedAgain && refusal.details.status === 'rolled back';
+    return !wasRefused || !(await outboxes.isEmpty(order.orderId));
   }
 
   async function tellDirectly(answer: Announcement | undefined): Promise<void> {

@@ -23,6 +23,8 @@ export interface Outboxes {
   empty(orderId: string, handOver: (announcement: Announcement) => Promise<void>): Promise<void>;
   /** Puts an announcement in, unless it is there; false where this service has no record of just this order. */
   add(announcement: Announcement): Promise<boolean>;
+  /** True where an order's outbox has nothing in it. */
+  isEmpty(orderId: string): Promise<boolean>;
   /** Orders whose outbox is not empty, at most so many. */
   findFull(limit: number): Promise<string[]>;
   /** Sees that what is in an order's outbox goes out, now or soon, by its strategy's way. */
@@ -55,6 +57,11 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       if (matchedCount === 1) return true;
       const found = await documents.findOne({ _id: order.orderId }, READ_COMMITTED);
       return found !== null && sameContent(order, { ...found, orderId: order.orderId });
+    },
+
+    async isEmpty(orderId) {
+      const full = { _id: orderId, 'outbox.0': { $exists: true } };
+      return (await documents.findOne(full, { ...READ_COMMITTED, projection: { _id: 1 } })) === null;
     },
 
     async findFull(limit) {

@@ -31,4 +31,5 @@ export function createRelay(outboxes: Outboxes, post: Post): Relay {
 }
 
 const ORDERS_AT_ONCE = 10;
-const MAXIMUM_UNPUBLISHED = 1_000;
+// Their ids fit into one payload; the relay that found more would find the rest when it begins anew.
+const MAXIMUM_UNPUBLISHED = 10_000;

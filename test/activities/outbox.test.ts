@@ -185,6 +185,22 @@ describe.each(announcing)('the outbox of the inventory: %s', (strategy) => {
     expect(await checkedStock(inventory), "the other order's hold").toMatchObject([{ reserved: 5 }]);
   });
 
+  test.each([
+    ['StockReserved', 10],
+    ['StockRejected', 1],
+  ])('who asks again after %s was handed over is answered again', async (answer, units) => {
+    const { post, handed } = recordingPost();
+    const outboxes = createOutboxes('inventory', testDatabase.database.collection('reservations'), post);
+    const service = createInventoryService(await stocked(inventory, { SKU: units }), { outboxes, post });
+    const message = announcementOfOrders('prepare', requestFor('order'));
+    for (const time of [1, 2, 3]) {
+      expect(message && (await service.handleMessages([message]))).toEqual([]);
+      if (strategy === 'event-driven') await outboxes.empty('order', post.publish); // as the relay does
+      expect(handed.map(({ type }) => type)).toEqual(Array.from({ length: time }, () => answer));
+    }
+    expect(await checkedStock(inventory)).toMatchObject([{ reserved: answer === 'StockReserved' ? 2 : 0 }]);
+  });
+
   test('one message that can not be handled keeps none of its batch', async () => {
     const { post } = recordingPost();
     const outboxes = createOutboxes('inventory', testDatabase.database.collection('reservations'), post);
