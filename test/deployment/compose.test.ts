@@ -104,7 +104,7 @@ describe('a worker', () => {
   });
 
   test.each(workers)('%s runs its own program', (name, service) => {
-    expect(commandOf(service)).toBe(`node --import tsx workers/${name}.ts`);
+    expect(commandOf(service)).toBe(`node --max-old-space-size=512 --import tsx workers/${name}.ts`);
     expect(exists(`workers/${name}.ts`)).toBe(true);
   });
 
