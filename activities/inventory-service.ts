@@ -30,19 +30,19 @@ export function createInventoryService(
 ): InventoryService {
   return {
     async handleMessages(messages) {
-      const unhandled = await pMap(messages, attempt, { concurrency: MESSAGES_AT_ONCE });
-      return unhandled.filter((failure) => failure !== undefined);
+      const failures = await pMap(messages, attempt, { concurrency: MESSAGES_AT_ONCE });
+      return failuresToTell(messages, failures);
     },
     handleEvent: handle,
   };
 
   /** One message that can't be handled must not keep the rest of its batch. */
-  async function attempt(message: Announcement): Promise<Unhandled | undefined> {
+  async function attempt(message: Announcement): Promise<unknown> {
     try {
       await within(MESSAGE_TIMEOUT, handle(message));
       return undefined;
     } catch (error) {
-      return { id: message.id, error: error instanceof Error ? error.message : String(error) };
+      return error;
     }
   }
 
@@ -87,6 +87,26 @@ export function createInventoryService(
     if (answer?.data.strategy === 'message-queue') await post.send(answer);
     else if (answer !== undefined) await post.publish(answer);
   }
+}
+
+/**
+ * Which items of a batch must be tried again, and why.
+ *
+ * @throws The first failure, where everything has failed and not because of what it is about: the batch is then tried
+ *   again as a whole.
+ */
+export function failuresToTell(
+  items: readonly { readonly id: string }[],
+  failures: readonly unknown[],
+): Unhandled[] {
+  const found = failures.filter((failure) => failure !== undefined);
+  const isDown = found.length === items.length && !found.some((failure) => failure instanceof ConcordError);
+  if (isDown && found.length > 0) throw found[0];
+  return items.flatMap(({ id }, index) => {
+    const failure = failures[index];
+    if (failure === undefined) return [];
+    return [{ id, error: failure instanceof Error ? failure.message : String(failure) }];
+  });
 }
 
 /** Refusals that concern another order's record, so that there is none of this order's own. */

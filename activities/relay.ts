@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import type { Unhandled } from './inventory-service.ts';
+import { failuresToTell, type Unhandled } from './inventory-service.ts';
 import type { Outboxes } from './outbox.ts';
 import type { Post } from './post.ts';
 
@@ -14,18 +14,21 @@ export interface Relay {
 export function createRelay(outboxes: Outboxes, post: Post): Relay {
   return {
     async publish(orderIds) {
-      const unhandled = await pMap(orderIds, attempt, { concurrency: ORDERS_AT_ONCE });
-      return unhandled.filter((failure) => failure !== undefined);
+      const failures = await pMap(orderIds, attempt, { concurrency: ORDERS_AT_ONCE });
+      return failuresToTell(
+        orderIds.map((id) => ({ id })),
+        failures,
+      );
     },
     findUnpublished: () => outboxes.findFull(MAXIMUM_UNPUBLISHED),
   };
 
-  async function attempt(orderId: string): Promise<Unhandled | undefined> {
+  async function attempt(orderId: string): Promise<unknown> {
     try {
       await outboxes.empty(orderId, post.publish);
       return undefined;
     } catch (error) {
-      return { id: orderId, error: error instanceof Error ? error.message : String(error) };
+      return error;
     }
   }
 }

@@ -92,6 +92,11 @@ function detailsOf({ details }: ApplicationFailure): Readonly<Record<string, unk
   return typeof first === 'object' && first !== null ? { ...first } : {};
 }
 
+/** What an activity has failed of, in its own words. */
+export function causeOf(error: unknown): string {
+  return error instanceof ActivityFailure ? lastErrorOf(error.cause) : String(error);
+}
+
 function lastErrorOf(cause: Error | undefined): string {
   const innermost = cause instanceof TimeoutFailure ? (cause.cause ?? cause) : cause;
   return innermost?.message ?? 'no attempt was made';

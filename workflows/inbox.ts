@@ -1,6 +1,13 @@
-import { condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  type ActivityOptions,
+  condition,
+  continueAsNew,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { policies } from '../domain/policies.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
+import { optionsOf } from './participants.ts';
 
 /** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
 export interface Waiting<Item> {
@@ -13,6 +20,8 @@ export interface Waiting<Item> {
   readonly retryAt: number;
 }
 
+type Handle<Item> = (batch: readonly Item[]) => Promise<ReadonlyMap<string, string>>;
+
 /**
  * What has arrived at a workflow that handles whatever waits in one batch, as long as it lives. At most one item of an
  * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
@@ -20,11 +29,12 @@ export interface Waiting<Item> {
  */
 export class Inbox<Item> {
   private readonly waiting: Map<string, Waiting<Item>>;
+  private handling: readonly Waiting<Item>[] = [];
 
   /** @param carried What the run before this one left. */
   constructor(carried: readonly Waiting<Item>[] = []) {
     this.waiting = new Map(carried.map((entry) => [entry.orderId, entry]));
-    setHandler(waitingQuery, () => [...this.waiting.values()].map(viewOf));
+    setHandler(waitingQuery, () => [...this.handling, ...this.waiting.values()].map(viewOf));
     setHandler(tryNowSignal, (orderId) => {
       const found = this.waiting.get(orderId);
       if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
@@ -47,27 +57,32 @@ export class Inbox<Item> {
    * @param first The arguments of the new run, before what is left.
    * @param handle Handles a batch, and returns why items of it failed, by order id. It must not throw.
    */
-  async handleAll(
-    first: readonly unknown[],
-    handle: (batch: readonly Item[]) => Promise<ReadonlyMap<string, string>>,
-  ): Promise<never> {
-    while (!isLong()) {
-      await this.untilReady();
-      const batch = this.ready().slice(0, BATCH);
-      for (const { orderId } of batch) this.waiting.delete(orderId);
-      const failed = await handle(batch.map(({ item }) => item));
-      for (const entry of batch) this.putBack(entry, failed.get(entry.orderId));
+  async handleAll(first: readonly unknown[], handle: Handle<Item>): Promise<never> {
+    while (!this.shouldContinueAsNew()) {
+      this.handling = this.ready().slice(0, BATCH);
+      for (const { orderId } of this.handling) this.waiting.delete(orderId);
+      if (this.handling.length === 0) await this.untilReady();
+      else await this.handleBatch(handle);
     }
     return continueAsNew(...first, [...this.waiting.values()]);
   }
 
+  private async handleBatch(handle: Handle<Item>): Promise<void> {
+    const failed = await handle(this.handling.map(({ item }) => item));
+    for (const entry of this.handling) this.putBack(entry, failed.get(entry.orderId));
+  }
+
+  /** What is carried along must fit into one payload; while there is more, the history has to grow. */
+  private shouldContinueAsNew(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    return (continueAsNewSuggested || historyLength > LONG_HISTORY) && this.waiting.size <= MAXIMUM_CARRIED;
+  }
+
   private async untilReady(): Promise<void> {
-    while (this.ready().length === 0) {
-      const next = Math.min(...[...this.waiting.values()].map(({ retryAt }) => retryAt));
-      const isReady = () => this.ready().length > 0;
-      if (next === Number.POSITIVE_INFINITY) await condition(isReady);
-      else await condition(isReady, Math.max(1, next - Date.now()));
-    }
+    const next = Math.min(...[...this.waiting.values()].map(({ retryAt }) => retryAt));
+    const isReady = () => this.ready().length > 0 || this.shouldContinueAsNew();
+    if (next === Number.POSITIVE_INFINITY) await condition(isReady);
+    else await condition(isReady, Math.max(1, next - Date.now()));
   }
 
   private ready(): Waiting<Item>[] {
@@ -85,17 +100,23 @@ export class Inbox<Item> {
   }
 }
 
-function isLong(): boolean {
-  const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return continueAsNewSuggested || historyLength > LONG_HISTORY;
-}
-
 // As many as are handled at the same time, so that the whole batch takes no longer than its slowest.
 const BATCH = 25;
 // Short enough that a worker that has to replay it is back at once.
 const LONG_HISTORY = 2_000;
+// Messages of a hundred lines have 5 KB each, and Temporal takes 2 MB.
+const MAXIMUM_CARRIED = 200;
 
 function viewOf<Item>({ orderId, type, failures, lastError, since, retryAt }: Waiting<Item>): WaitingView {
   const nextAttemptAt = retryAt === 0 ? {} : { nextAttemptAt: new Date(retryAt).toISOString() };
   return { orderId, type, failures, lastError, since: new Date(since).toISOString(), ...nextAttemptAt };
+}
+
+/**
+ * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
+ * that the history doesn't grow, however long a database is down.
+ */
+export function batchOptions(): ActivityOptions {
+  const { retry, ...options } = optionsOf('settle');
+  return { ...options, retry: { ...retry, maximumAttempts: 5 } };
 }

@@ -1,15 +1,15 @@
 import { log, proxyActivities, setHandler } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { Inbox, type Waiting } from './inbox.ts';
+import { causeOf } from './failures.ts';
+import { batchOptions, Inbox, type Waiting } from './inbox.ts';
 import { messageSignal } from './messages.ts';
-import { optionsOf } from './participants.ts';
 
 type Inventory = {
   'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;
 };
 
-const inventory = proxyActivities<Inventory>({ taskQueue: 'inventory', ...optionsOf('settle') });
+const inventory = proxyActivities<Inventory>({ taskQueue: 'inventory', ...batchOptions() });
 
 /**
  * A durable mailbox of the inventory service: messages that arrive are kept until they are handled and answered, also
@@ -43,7 +43,7 @@ async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyM
     return new Map(messages.flatMap(({ id, subject }) => entryOf(subject, errors.get(id))));
   } catch (error) {
     // A mailbox that fails would lose what it keeps.
-    return new Map(messages.map(({ subject }) => [subject, String(error)]));
+    return new Map(messages.map(({ subject }) => [subject, causeOf(error)]));
   }
 }
 

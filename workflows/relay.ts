@@ -1,11 +1,11 @@
-import { proxyActivities, setHandler } from '@temporalio/workflow';
+import { proxyActivities, scheduleActivity, setHandler } from '@temporalio/workflow';
 import { identifier } from '../domain/order.ts';
-import { Inbox, type Waiting } from './inbox.ts';
+import { causeOf } from './failures.ts';
+import { batchOptions, Inbox, type Waiting } from './inbox.ts';
 import { wakeSignal } from './messages.ts';
 import { optionsOf } from './participants.ts';
 
-type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>> &
-  Record<`${string}.findUnpublished`, () => Promise<string[]>>;
+type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;
 
 type Unpublished = { readonly id: string; readonly error: string };
 
@@ -18,22 +18,23 @@ type Unpublished = { readonly id: string; readonly error: string };
  */
 export async function relay(service: string, carried?: Waiting<string>[]): Promise<never> {
   const inbox = new Inbox<string>(carried);
-  const activities = proxyActivities<Relay>({ ...optionsOf('settle') });
+  const activities = proxyActivities<Relay>(batchOptions());
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
   setHandler(wakeSignal, (orderId) => {
     if (identifier.safeParse(orderId).success) add(orderId);
   });
-  if (carried === undefined) {
-    const unpublished = activities[`${service}.findUnpublished`];
-    for (const orderId of (await unpublished?.()) ?? []) add(orderId);
-  }
+  if (carried === undefined) for (const orderId of await findUnpublished(service)) add(orderId);
   return inbox.handleAll([service], async (orderIds) => {
     try {
       const failed = (await activities[`${service}.publish`]?.(orderIds)) ?? [];
       return new Map(failed.map(({ id, error }) => [id, error]));
     } catch (error) {
       // A relay that fails would lose what it was told.
-      return new Map(orderIds.map((orderId) => [orderId, String(error)]));
+      return new Map(orderIds.map((orderId) => [orderId, causeOf(error)]));
     }
   });
+}
+
+function findUnpublished(service: string): Promise<string[]> {
+  return scheduleActivity<string[]>(`${service}.findUnpublished`, [], optionsOf('settle'));
 }
