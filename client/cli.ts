@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { describeCompare } from './cli/compare.ts';
 import { describeDoctor } from './cli/doctor.ts';
 import { exitCodeOf, printError } from './cli/errors.ts';
+import { describeEvents } from './cli/events.ts';
 import { describeCancel, describeList, describeStatus, describeWatch } from './cli/orders.ts';
 import { Output } from './cli/output.ts';
 import { describePlace } from './cli/place.ts';
@@ -50,12 +52,14 @@ function createProgram(session: Session): Command {
   describeWatch(program, session);
   describeCancel(program, session);
   describeList(program, session);
+  describeEvents(program, session);
   describeStock(program, session);
   describeRestock(program, session);
   describeStuck(program, session);
   describeRetry(program, session);
   describeResolve(program, session);
   describeDoctor(program, session);
+  describeCompare(program, session);
   return program;
 }
 

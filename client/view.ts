@@ -2,15 +2,19 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Line, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
+import type { Strategy } from '../domain/strategies.ts';
 import { statusQuery } from '../workflows/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
+import { type RetryingStep, retryingElsewhere, retryingSteps } from './retrying.ts';
 
 /** Where an order stands, from everything that is known about it. Times are ISO 8601. */
 export interface OrderView {
   readonly orderId: string;
   readonly customerId: string;
   readonly lines: readonly Line[];
+  /** How the services are kept consistent. */
+  readonly strategy: Strategy;
   /** What is durably decided: `pending` until then. */
   readonly status: OrderStatus;
   readonly reason?: Reason;
@@ -23,17 +27,10 @@ export interface OrderView {
   readonly closedAt?: string;
 }
 
-export interface RetryingStep {
-  /** The activity, such as `inventory.prepare`. */
-  readonly step: string;
-  /** The attempt that runs or comes next, from 2. */
-  readonly attempt: number;
-  readonly lastError: string;
-  readonly nextAttemptAt?: string;
-}
-
 // A query needs a worker; without one, the rest is still worth showing.
 const QUERY_TIMEOUT = 3_000;
+// What has been under way for no longer has hardly failed, and is not worth looking for elsewhere. Milliseconds.
+const YOUNG = 1_000;
 
 /** @throws WorkflowNotFoundError where Temporal knows no such order. */
 export async function viewOf(
@@ -42,28 +39,36 @@ export async function viewOf(
   orderId: string,
 ): Promise<OrderView> {
   const description = await handle.describe();
-  const { order } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
+  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
   const known = {
     ...order,
+    strategy,
     participants: {},
     placedAt: description.startTime.toISOString(),
     ...(description.closeTime === undefined ? {} : { closedAt: description.closeTime.toISOString() }),
-    retrying: retryingSteps(description.raw.pendingActivities ?? []),
+    retrying: retryingSteps(description),
   };
   if (description.status.name === 'COMPLETED') {
     const { status, reason } = await handle.result();
     return { ...known, status, phase: 'final', ...(reason === undefined ? {} : { reason }) };
   }
   if (description.status.name !== 'RUNNING') {
-    const message = `its workflow ended as ${description.status.name.toLowerCase()}; see its history in the Web UI`;
+    const how = description.status.name.toLowerCase().replace('_', ' ');
+    const message = `its workflow ended as ${how}; see its history in the Web UI, and settle it with \`concord resolve\``;
     return { ...known, status: 'pending', phase: 'failed', reason: { code: 'OrderFailed', message } };
   }
-  const progress = await queryProgress(client, handle);
-  if (progress === undefined) return { ...known, status: 'pending', phase: 'unknown' };
+  const isYoung = Date.now() - description.startTime.getTime() < YOUNG;
+  const [progress, elsewhere] = await Promise.all([
+    queryProgress(client, handle),
+    isYoung ? [] : retryingElsewhere(client, order, strategy),
+  ]);
+  const retrying = [...known.retrying, ...elsewhere];
+  if (progress === undefined) return { ...known, retrying, status: 'pending', phase: 'unknown' };
   const { phase, participants, decision } = progress;
   const reason = decision?.reason;
   return {
     ...known,
+    retrying,
     orderId,
     phase,
     participants,
@@ -95,20 +100,4 @@ async function queryProgress(
     // Nobody polls, or the workflow code fails: either way the worker does not answer.
     return undefined;
   }
-}
-
-type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
-type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
-
-function retryingSteps(pending: readonly PendingActivity[]): RetryingStep[] {
-  return pending
-    .filter(({ lastFailure }) => lastFailure !== undefined && lastFailure !== null)
-    .map(({ activityType, attempt, lastFailure, nextAttemptScheduleTime }) => ({
-      step: activityType?.name ?? 'unknown',
-      attempt: attempt ?? 1,
-      lastError: lastFailure?.message ?? '',
-      ...(nextAttemptScheduleTime?.seconds
-        ? { nextAttemptAt: new Date(Number(nextAttemptScheduleTime.seconds) * 1000).toISOString() }
-        : {}),
-    }));
 }

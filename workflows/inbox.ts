@@ -5,6 +5,8 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import { z } from 'zod';
+import { identifier } from '../domain/order.ts';
 import { policies } from '../domain/policies.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
 import { optionsOf } from './participants.ts';
@@ -18,6 +20,34 @@ export interface Waiting<Item> {
   readonly failures: number;
   readonly lastError: string;
   readonly retryAt: number;
+}
+
+const waitingSchema = z.object({
+  orderId: identifier,
+  item: z.unknown(),
+  type: z.string(),
+  since: z.number(),
+  failures: z.int().min(0),
+  lastError: z.string(),
+  retryAt: z.number(),
+});
+
+/**
+ * What the run before this one left. Anyone may start a workflow, and one that fails on what it is given would keep its
+ * id from the one that is needed: so what makes no sense is dropped.
+ *
+ * @param validItem Returns the item, or nothing where it is none.
+ */
+export function carriedOver<Item>(
+  carried: unknown,
+  validItem: (item: unknown) => Item | undefined,
+): Waiting<Item>[] {
+  if (!Array.isArray(carried)) return [];
+  return carried.flatMap((entry) => {
+    const waiting = waitingSchema.safeParse(entry).data;
+    const item = validItem(waiting?.item);
+    return waiting === undefined || item === undefined ? [] : [{ ...waiting, item }];
+  });
 }
 
 type Handle<Item> = (batch: readonly Item[]) => Promise<ReadonlyMap<string, string>>;

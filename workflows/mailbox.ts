@@ -1,8 +1,8 @@
 import { log, proxyActivities, setHandler } from '@temporalio/workflow';
-import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { type Announcement, type AnnouncementType, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { causeOf } from './failures.ts';
-import { batchOptions, Inbox, type Waiting } from './inbox.ts';
+import { batchOptions, carriedOver, Inbox } from './inbox.ts';
 import { messageSignal } from './messages.ts';
 
 type Inventory = {
@@ -17,24 +17,34 @@ const inventory = proxyActivities<Inventory>({ taskQueue: 'inventory', ...batchO
  *
  * @param carried What the run before this one left.
  */
-export async function mailbox(carried: Waiting<Announcement>[] = []): Promise<never> {
-  const inbox = new Inbox<Announcement>(carried);
+export async function mailbox(carried?: unknown): Promise<never> {
+  const inbox = new Inbox<Announcement>(carriedOver(carried, validMessage));
   setHandler(messageSignal, (message) => takeIn(inbox, message));
   return inbox.handleAll([], handleBatch);
 }
 
-/** Anyone may send a signal, and there is nobody to refuse it to. */
 function takeIn(inbox: Inbox<Announcement>, input: unknown): void {
+  const message = validMessage(input);
+  if (message === undefined) return;
+  // Stock is asked for first: such a message that comes after another one of its order is a late copy.
+  const isRequest = message.type === 'ReserveStock';
+  inbox.add(message.subject, message.type, message, ({ type }) => isRequest && type !== 'ReserveStock');
+}
+
+/** Nothing where it is no message for the inventory: anyone may send a signal, and there is nobody to refuse it to. */
+function validMessage(input: unknown): Announcement | undefined {
   try {
     const message = parseAnnouncement(input);
-    // Stock is asked for first: such a message that comes after another one of its order is a late copy.
-    const isRequest = message.type === 'ReserveStock';
-    inbox.add(message.subject, message.type, message, ({ type }) => isRequest && type !== 'ReserveStock');
+    if (MESSAGES.includes(message.type)) return message;
+    log.warn('a message was dropped, because the inventory takes none of its type', { type: message.type });
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
     log.warn('a message was dropped, because it is none', { reason: error.message });
   }
+  return undefined;
 }
+
+const MESSAGES: readonly AnnouncementType[] = ['ReserveStock', 'SellStock', 'ReleaseStock'];
 
 async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
   try {

@@ -1,7 +1,9 @@
-import { proxyActivities, scheduleActivity, setHandler } from '@temporalio/workflow';
+import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
+import { relayIdOf } from '../domain/addresses.ts';
+import { ConcordError } from '../domain/errors.ts';
 import { identifier } from '../domain/order.ts';
-import { causeOf } from './failures.ts';
-import { batchOptions, Inbox, type Waiting } from './inbox.ts';
+import { asWorkflowFailure, causeOf } from './failures.ts';
+import { batchOptions, carriedOver, Inbox } from './inbox.ts';
 import { wakeSignal } from './messages.ts';
 import { optionsOf } from './participants.ts';
 
@@ -16,14 +18,17 @@ type Unpublished = { readonly id: string; readonly error: string };
  * @param service Whose outboxes; also its task queue.
  * @param carried What the run before this one left.
  */
-export async function relay(service: string, carried?: Waiting<string>[]): Promise<never> {
-  const inbox = new Inbox<string>(carried);
+export async function relay(service: string, carried?: unknown): Promise<never> {
+  asWorkflowFailure(() => refuseOtherService(service));
+  const inbox = new Inbox<string>(carriedOver(carried, validOrderId));
   const activities = proxyActivities<Relay>(batchOptions());
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
-  setHandler(wakeSignal, (orderId) => {
-    if (identifier.safeParse(orderId).success) add(orderId);
+  setHandler(wakeSignal, (input) => {
+    const orderId = validOrderId(input);
+    if (orderId !== undefined) add(orderId);
   });
-  if (carried === undefined) for (const orderId of await findUnpublished(service)) add(orderId);
+  const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
+  if (isNew) for (const orderId of await findUnpublished(service)) add(orderId);
   return inbox.handleAll([service], async (orderIds) => {
     try {
       const failed = (await activities[`${service}.publish`]?.(orderIds)) ?? [];
@@ -37,4 +42,17 @@ export async function relay(service: string, carried?: Waiting<string>[]): Promi
 
 function findUnpublished(service: string): Promise<string[]> {
   return scheduleActivity<string[]>(`${service}.findUnpublished`, [], optionsOf('settle'));
+}
+
+/** Anyone may start a workflow: one for another service than its id says would keep the id from the right one. */
+function refuseOtherService(service: unknown): void {
+  const { workflowId, taskQueue } = workflowInfo();
+  if (service === taskQueue && workflowId === relayIdOf(taskQueue)) return;
+  throw new ConcordError('InvalidInput', {
+    problems: [{ field: 'service', fix: `start it as ${relayIdOf(taskQueue)}, for ${taskQueue}` }],
+  });
+}
+
+function validOrderId(input: unknown): string | undefined {
+  return identifier.safeParse(input).data;
 }

@@ -49,6 +49,7 @@ export function viewText(view: OrderView, url: string | undefined, colors: Color
       ...(view.phase === 'final' ? [] : [['phase', phaseText(view.phase)] as const]),
       ...(view.reason === undefined ? [] : [['reason', safe(view.reason.message)] as const]),
       ['customer', safe(view.customerId)],
+      ['strategy', view.strategy],
       ['lines', firstLine ?? ''],
       ...otherLines.map((line) => ['', line] as const),
       ...(participants === '' ? [] : [['services', participants] as const]),
@@ -79,6 +80,7 @@ export function viewRows(view: OrderView, url: string | undefined): string[][] {
     ['phase', view.phase],
     ...(view.reason === undefined ? [] : [['reason', ...reasonCells(view.reason)]]),
     ['customer', view.customerId],
+    ['strategy', view.strategy],
     ...view.lines.map(({ sku, quantity }) => ['line', sku, String(quantity)]),
     ...Object.entries(view.participants).map(([name, state]) => ['participant', name, state]),
     ...view.retrying.map(({ step, attempt, lastError }) => ['retrying', step, String(attempt), lastError]),
@@ -99,6 +101,7 @@ export function changeRow(view: OrderView): string[] {
     new Date().toISOString(),
     view.status,
     view.phase,
+    view.strategy,
     ...[services, ...because, ...retrying].filter((cell) => cell !== ''),
   ];
 }

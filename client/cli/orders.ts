@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { identifier, type OrderStatus, orderStatuses } from '../../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../../domain/order-record.ts';
 import { parseCancelRequest } from '../../domain/place-order.ts';
+import { type Strategy, strategies } from '../../domain/strategies.ts';
 import { parse } from '../../domain/validation.ts';
 import type { OrderView } from '../view.ts';
 import { exitCodes } from './errors.ts';
@@ -53,7 +54,7 @@ export function describeWatch(program: Command, session: Session): void {
       'after',
       `
 Exits 0 if the order is confirmed and 1 if it ended otherwise. Ctrl-C stops watching (130), and the order goes on.
-On a pipe, a line for each change: time, status, phase, what each service has done, reason or what is being retried.
+On a pipe, a line for each change: time, status, phase, strategy, what each service has done, reason or what is retried.
 
 Example:
   $ concord watch 4711
@@ -113,6 +114,13 @@ Example:
     });
 }
 
+interface ListFlags {
+  readonly status?: OrderStatus;
+  readonly customer?: string;
+  readonly strategy?: Strategy;
+  readonly limit?: number;
+}
+
 /** `list` */
 export function describeList(program: Command, session: Session): void {
   program
@@ -120,21 +128,23 @@ export function describeList(program: Command, session: Session): void {
     .description('list orders, the newest first')
     .addOption(new Option('--status <status>', 'only orders of this status').choices(orderStatuses))
     .option('--customer <id>', 'only orders of this customer')
+    .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies))
     .option('--limit <number>', 'at most so many, from 1 to 1000 (default: 20)', wholeNumber)
     .addHelpText(
       'after',
       `
-On a pipe, a line for each order: id, status, customer, lines, when it was placed, reason.
+On a pipe, a line for each order: id, status, customer, lines, when it was placed, strategy, reason.
 
 Example:
   $ concord list --status rejected --customer alice --limit 5
 `,
     )
-    .action(async (flags: { status?: OrderStatus; customer?: string; limit?: number }) => {
+    .action(async (flags: ListFlags) => {
       const { output } = session;
       const filter: OrderFilter = {
         ...(flags.status === undefined ? {} : { status: flags.status }),
         ...(flags.customer === undefined ? {} : { customerId: flags.customer }),
+        ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
         ...(flags.limit === undefined ? {} : { limit: flags.limit }),
       };
       parseOrderFilter(filter);
@@ -148,6 +158,7 @@ Example:
           order.customerId,
           linesText(order.lines),
           order.createdAt,
+          order.strategy,
           ...reasonCells(order.reason),
         ]),
         terminal: () => (orders.length === 0 ? 'no orders' : ordersTable(orders, output)),
@@ -196,9 +207,10 @@ function ordersTable(orders: readonly OrderRecord[], { colors }: Output): Promis
     safe(order.customerId),
     shortened(safe(linesText(order.lines)), LINES_WIDTH),
     localTime(order.createdAt),
+    order.strategy,
     safe(order.reason?.message ?? ''),
   ]);
-  return table(['order', 'status', 'customer', 'lines', 'placed', 'reason'], rows, colors);
+  return table(['order', 'status', 'customer', 'lines', 'placed', 'strategy', 'reason'], rows, colors);
 }
 
 /** A commander parser for a whole number. */

@@ -48,6 +48,11 @@ export class Output {
     this.write(JSON.stringify(document));
   }
 
+  /** Prints a line for a terminal. Whoever builds it makes foreign text {@link safe}. */
+  printText(text: string): void {
+    this.write(text);
+  }
+
   /** Prints a line for a pipe. Made safe here. */
   printRow(row: Result['rows'][number]): void {
     this.write(row.map((cell) => safe(String(cell))).join('\t'));

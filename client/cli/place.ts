@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Line, Order } from '../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../domain/policies.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import type { Placed, PlaceOptions, WaitFor } from '../concord.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
@@ -16,6 +17,7 @@ interface PlaceFlags extends OrderFlags {
   readonly wait: WaitFor;
   /** Milliseconds. */
   readonly prepareBudget?: number;
+  readonly strategy: Strategy;
 }
 
 /** `place` */
@@ -39,6 +41,11 @@ export function describePlace(program: Command, session: Session): void {
         .default('final'),
     )
     .option('--prepare-budget <seconds>', 'how long the services may take to agree (default: 600)', budget)
+    .addOption(
+      new Option('--strategy <name>', 'how the services are kept consistent')
+        .choices(strategies)
+        .default(DEFAULT_STRATEGY),
+    )
     .addHelpText('after', PLACE_HELP)
     .action(async (flags: PlaceFlags) => {
       const { orders, isArray } =
@@ -47,6 +54,7 @@ export function describePlace(program: Command, session: Session): void {
           : await ordersFromFile(flags.file);
       const options: PlaceOptions = {
         wait: flags.wait,
+        strategy: flags.strategy,
         ...(flags.prepareBudget === undefined ? {} : { prepareBudget: flags.prepareBudget }),
       };
       const [only] = orders;
@@ -57,7 +65,7 @@ export function describePlace(program: Command, session: Session): void {
 
 const PLACE_HELP = `
 An order without an id gets one, which is printed: after a lost answer, place it again with that id, and it is placed
-only once. A script does best to choose the ids itself.
+only once. A script does best to choose the ids itself. An order that had been placed before keeps its strategy.
 
 All orders of a file are checked before any is sent. On a pipe, a line for each order: id, status, code, reason.
 
@@ -66,6 +74,7 @@ A file holds one order, or an array of them:
 
 Examples:
   $ concord place --sku A:2 --sku B:1 --customer alice
+  $ concord place --sku A:2 --customer alice --strategy event-driven
   $ concord place --file orders.json --wait accepted
   $ generate-orders | concord place --file - --json
 `;

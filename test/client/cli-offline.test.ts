@@ -122,8 +122,8 @@ describe('the program', () => {
   });
 
   const commands = [
-    ...['place', 'status', 'watch', 'cancel', 'list', 'stock', 'restock'],
-    ...['stuck', 'retry', 'resolve', 'doctor'],
+    ...['place', 'status', 'watch', 'cancel', 'list', 'events', 'stock', 'restock'],
+    ...['stuck', 'retry', 'resolve', 'doctor', 'compare'],
   ];
 
   test('--help lists every command', async () => {

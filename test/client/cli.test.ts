@@ -169,7 +169,7 @@ describe.concurrent('looking at orders and stock', () => {
     });
     expect(listed).toMatchObject({ exitCode: 0, stderr: '' });
     expect(listed.stdout).toMatch(
-      new RegExp(`^${orderId}\tconfirmed\t${customerId}\t${sku}:2\t\\d{4}-[^\t]*$`),
+      new RegExp(`^${orderId}\tconfirmed\t${customerId}\t${sku}:2\t\\d{4}-[^\t]*\ttwo-phase$`),
     );
   });
 
@@ -179,7 +179,7 @@ describe.concurrent('looking at orders and stock', () => {
     const [status, watched] = await Promise.all([json(['status', orderId]), concord(['watch', orderId])]);
     expect(status).toMatchObject({ exitCode: 0, document: { status: 'rejected' } });
     expect(watched.exitCode).toBe(1);
-    expect(watched.stdout).toMatch(/\trejected\tfinal\tUnknownSku\t/);
+    expect(watched.stdout).toMatch(/\trejected\tfinal\ttwo-phase\tUnknownSku\t/);
   });
 
   test('an order, a SKU and a namespace that nobody knows', async () => {

@@ -1,0 +1,181 @@
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Comparison, faults, type Part, parts } from '../../bench/compare/result.ts';
+import type { UserTemporal } from '../../bench/compare/stage.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { exitCodes } from './errors.ts';
+import { interruptible } from './interrupt.ts';
+import { type Output, safe, table } from './output.ts';
+import type { Session } from './session.ts';
+import { findTarget, type GlobalOptions, isRefused } from './target.ts';
+
+interface Flags {
+  readonly orders: number;
+  readonly rounds: number;
+  readonly faultSeconds: number;
+  readonly only?: readonly Part[];
+  readonly html?: string;
+}
+
+/** `compare` */
+export function describeCompare(program: Command, session: Session): void {
+  program
+    .command('compare')
+    .description('measure the three strategies side by side, also under faults')
+    .option(
+      '--orders <number>',
+      'how many orders each measurement at saturation places',
+      wholeNumber(10),
+      200,
+    )
+    .option('--rounds <number>', 'how often each measurement is repeated', wholeNumber(1), 3)
+    .option('--fault-seconds <number>', 'how long a service stays down', wholeNumber(1), 30)
+    .option('--only <parts>', PARTS_HELP, partsIn)
+    .option('--html <file>', 'write a report with plots there, too')
+    .addHelpText(
+      'after',
+      `
+Takes about twelve minutes. It starts its own servers; TEMPORAL_ADDRESS (or --address) and MONGODB_URI name yours instead.
+There it uses a Temporal namespace and databases of its own, which it removes at the end; it must be allowed to register
+that namespace, and leaves out the fault that would restart your Temporal.
+
+Exits 1 where an order was not kept consistent. On a pipe, a line for each figure: its table, its name, and its value for
+two-phase, message-queue and event-driven. With --json, all figures and samples.
+
+Examples:
+  $ concord compare --html report.html
+  $ concord compare --only performance --orders 50 --rounds 1
+  $ concord compare --only faults --fault-seconds 10 --json > faults.json
+`,
+    )
+    .action((flags: Flags) => runCompare(flags, session));
+}
+
+const PARTS_HELP = `performance, faults, or single ones: ${faults.join(', ')} (default: all)`;
+
+async function runCompare({ html, only = parts, ...numbers }: Flags, session: Session): Promise<void> {
+  const { output } = session;
+  refuseNamespace(session.options);
+  // Better now than after ten minutes.
+  if (html !== undefined) await checkWritable(html);
+  const temporal = await userTemporal(session.options);
+
+  // Loads servers, workers and all: not for `--help`, nor for bad input.
+  const { compareStrategies } = await import('../../bench/compare/compare.ts');
+  const progress = await output.progress('comparing the strategies');
+  const ends: (() => Promise<void>)[] = [];
+  const work = compareStrategies({
+    ...{ ...numbers, parts: only },
+    ...(temporal === undefined ? {} : { temporal }),
+    tell: progress.report,
+    cleanUp: (end) => void ends.push(end),
+  });
+  // What ends a process in good order ends a comparison like Ctrl-C.
+  const asInterrupt = () => process.emit('SIGINT', 'SIGINT');
+  process.once('SIGTERM', asInterrupt);
+  try {
+    const comparison = await interruptible(work, () => 'stopped; what it had started is ended');
+    progress.stop();
+    await printComparison(comparison, output);
+    if (html !== undefined) await writeReport(html, comparison, output);
+    if (comparison.violations.length > 0) session.exitCode = exitCodes.refused;
+  } catch (error) {
+    throw await asUnreachable(error);
+  } finally {
+    process.off('SIGTERM', asInterrupt);
+    progress.report('ending the servers');
+    for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+    progress.stop();
+  }
+}
+
+async function printComparison(comparison: Comparison, output: Output): Promise<void> {
+  const { columns, sectionsOf, verdictOf } = await import('../../bench/compare/sections.ts');
+  const sections = sectionsOf(comparison);
+  const { bold, green, red } = output.colors;
+  const isClean = comparison.violations.length === 0;
+  await output.print({
+    document: comparison,
+    rows: [
+      ...sections.flatMap(({ title, rows }) =>
+        rows.length > 0 ? rows.map((row) => [title, ...row]) : [[title]],
+      ),
+      [verdictOf(comparison)],
+    ],
+    terminal: async () => {
+      const tables = sections.map(async ({ title, rows }) => {
+        const heading = bold(safe(title));
+        return rows.length === 0
+          ? heading
+          : `${heading}\n${await table(['', ...columns], rows, output.colors)}`;
+      });
+      const verdict = (isClean ? green : red)(safe(verdictOf(comparison)));
+      const { machine, servers } = comparison;
+      const where = safe(`${machine}; Temporal ${servers.temporal}; MongoDB ${servers.mongodb}`);
+      return [...(await Promise.all(tables)), where, verdict].join('\n\n');
+    },
+  });
+}
+
+async function writeReport(file: string, comparison: Comparison, output: Output): Promise<void> {
+  const { renderPage } = await import('../../bench/compare/page.ts');
+  await writeFile(file, await renderPage(comparison));
+  output.note(`the report with plots is in ${file}`);
+}
+
+function refuseNamespace({ namespace }: GlobalOptions): void {
+  if (namespace === undefined) return;
+  const fix = 'leave it out: a comparison uses a namespace of its own';
+  throw new ConcordError('InvalidInput', { problems: [{ field: '--namespace', fix }] });
+}
+
+/** The server that the user names for this; none where it is only what other commands would use. */
+async function userTemporal(options: GlobalOptions): Promise<UserTemporal | undefined> {
+  const profile = options.profile ?? process.env.TEMPORAL_PROFILE;
+  if (!options.address && !process.env.TEMPORAL_ADDRESS && !profile) return undefined;
+  const { address, connection, source, fix } = await findTarget(options);
+  if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+  const environment: Record<string, string> = profile ? { TEMPORAL_PROFILE: profile } : {};
+  return { address, connection, source, environment };
+}
+
+/** What can't be started can't be reached either; the message says what to do. */
+async function asUnreachable(error: unknown): Promise<unknown> {
+  const { ServersError } = await import('../../dev/attempts.ts');
+  if (!(error instanceof ServersError)) return error;
+  const details = { server: 'a server', address: 'this machine', fix: error.message };
+  return new ConcordError('Unreachable', details, { cause: error });
+}
+
+async function checkWritable(file: string): Promise<void> {
+  const refuse = (fix: string) => new ConcordError('InvalidInput', { problems: [{ field: '--html', fix }] });
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory()) throw refuse(`${file} is a directory; name a file`);
+  const toWrite = found === undefined ? path.dirname(file) : file;
+  await access(toWrite, constants.W_OK).catch(() => {
+    throw refuse(
+      `${file} can't be written; name a file in a directory that exists and that you may write to`,
+    );
+  });
+}
+
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= MOST) return value;
+    throw new InvalidArgumentError(`Use a whole number from ${least} to ${MOST}.`);
+  };
+}
+
+const MOST = 100_000;
+
+function partsIn(text: string): Part[] {
+  return text.split(',').flatMap((name) => {
+    const found = name === 'faults' ? faults : parts.filter((part) => part === name);
+    if (found.length > 0) return [...found];
+    throw new InvalidArgumentError(
+      `Use performance, faults, or one of ${faults.join(', ')}; more with commas between.`,
+    );
+  });
+}

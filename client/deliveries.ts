@@ -1,0 +1,118 @@
+import { type Client, WorkflowFailedError } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import { deliveryIdOf } from '../domain/addresses.ts';
+import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+
+/** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
+export interface Delivery {
+  readonly event: Announcement;
+  readonly subscriber: string;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly status: 'running' | 'done' | 'stopped';
+  readonly startedAt: number;
+  readonly endedAt?: number;
+}
+
+/** How far a delivery has come. */
+export interface DeliveryView {
+  readonly subscriber: string;
+  /** `stopped`: it has ended without having been made, and takes an operator. */
+  readonly state: 'delivered' | 'delivering' | 'retrying' | 'stopped';
+  /** The attempt that runs or comes next, where one has failed: from 2. */
+  readonly attempt?: number;
+  readonly lastError?: string;
+  /** ISO 8601. */
+  readonly nextAttemptAt?: string;
+}
+
+/**
+ * Deliveries, those that run first, and then the last ended first.
+ *
+ * @param condition Further conditions, as Temporal's list filters have them.
+ */
+export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
+  const query = `WorkflowType = 'deliverEvent'${condition}`;
+  const { namespace } = client.options;
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    // Not the SDK's own `list`: it fails as a whole on one memo that it can't read, and anyone can start such a workflow.
+    const page = await client.workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
+    for (const execution of page.executions) {
+      const delivery = await deliveryOf(client, execution);
+      if (delivery !== undefined) yield delivery;
+    }
+    nextPageToken = page.nextPageToken;
+  } while (nextPageToken.length > 0);
+}
+
+export async function viewOfDelivery(client: Client, delivery: Delivery): Promise<DeliveryView> {
+  const { subscriber, status } = delivery;
+  if (status === 'done') return { subscriber, state: 'delivered' };
+  if (status === 'stopped')
+    return { subscriber, state: 'stopped', lastError: await failureOf(client, delivery) };
+  const { namespace } = client.options;
+  const { workflowId, runId } = delivery;
+  const execution = { workflowId, runId };
+  const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
+    namespace,
+    execution,
+  });
+  const [handler] = pendingActivities;
+  if (!handler?.lastFailure) return { subscriber, state: 'delivering' };
+  const nextAttemptAt = optionalTsToDate(handler.nextAttemptScheduleTime);
+  return {
+    ...{ subscriber, state: 'retrying', attempt: handler.attempt ?? 1 },
+    lastError: handler.lastFailure.message ?? '',
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt: nextAttemptAt.toISOString() }),
+  };
+}
+
+type Page = Awaited<ReturnType<Client['workflowService']['listWorkflowExecutions']>>;
+type Execution = Page['executions'][number];
+
+// `temporal.api.enums.v1.WorkflowExecutionStatus`
+const STATUSES: Readonly<Record<number, Delivery['status']>> = { 1: 'running', 2: 'done' };
+
+/** Nothing where it delivers nothing under this id that a service has announced: anyone may start a workflow. */
+async function deliveryOf(client: Client, execution: Execution): Promise<Delivery | undefined> {
+  const { workflowId, runId } = execution.execution ?? {};
+  const startedAt = optionalTsToDate(execution.startTime);
+  const endedAt = optionalTsToDate(execution.closeTime);
+  const event = await eventIn(client, execution);
+  if (!workflowId || !runId || startedAt === undefined || event === undefined) return undefined;
+  const subscriber = workflowId.slice(deliveryIdOf(event, '').length);
+  if (deliveryIdOf(event, subscriber) !== workflowId) return undefined;
+  return {
+    ...{ event, subscriber, workflowId, runId, startedAt: startedAt.getTime() },
+    status: STATUSES[execution.status ?? 0] ?? 'stopped',
+    ...(endedAt === undefined ? {} : { endedAt: endedAt.getTime() }),
+  };
+}
+
+async function eventIn(client: Client, { memo }: Execution): Promise<Announcement | undefined> {
+  const payload = memo?.fields?.event;
+  if (!payload) return undefined;
+  try {
+    const [input] = await decodeArrayFromPayloads(client.options.loadedDataConverter, [payload]);
+    const event = parseAnnouncement(input);
+    return event.id === `${event.subject}/${event.type}` ? event : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function failureOf(client: Client, { workflowId, runId }: Delivery): Promise<string> {
+  try {
+    await client.workflow.getHandle(workflowId, runId).result();
+    return '';
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    return innermost(error).message;
+  }
+}
+
+function innermost(error: Error): Error {
+  return error.cause instanceof Error ? innermost(error.cause) : error;
+}
