@@ -1,9 +1,9 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { bindOrderService, placeAndWait, stepOf } from './order-service.ts';
+import { bindOrderService, placeAndWait, untilSettled } from './order-service.ts';
 import type { Progress } from './progress.ts';
-import { awaitAnswer, Replies } from './replies.ts';
+import { Replies } from './replies.ts';
 
 /**
  * Nobody coordinates: the order service publishes that the order is placed, and the services react to each other's
@@ -28,16 +28,7 @@ export async function placeByEvents(
     const outcome = replies.outcome ?? (await orders.decide(progress.proposal(answer.refusal)));
     progress.adopt(outcome);
     progress.show(orders, outcome.status === 'confirmed' ? 'committed' : 'rolled-back');
-    await progress.track(INVENTORY, stepOf(outcome), settlementOf(outcome));
+    await untilSettled(orders, replies, { outcome, progress });
     return progress.finish(outcome);
   });
-
-  async function settlementOf(outcome: OrderOutcome): Promise<void> {
-    await awaitAnswer(
-      () => replies.isSettled,
-      () => orders.announceAgain(outcome),
-    );
-  }
 }
-
-const INVENTORY = { name: 'inventory' };

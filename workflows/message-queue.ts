@@ -1,9 +1,10 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { bindOrderService, placeAndWait, stepOf } from './order-service.ts';
+import { noAnswer } from './failures.ts';
+import { bindOrderService, INVENTORY, placeAndWait, stepOf, untilSettled } from './order-service.ts';
 import type { Progress } from './progress.ts';
-import { awaitAnswer, Replies } from './replies.ts';
+import { Replies } from './replies.ts';
 
 /**
  * The order service and the inventory exchange messages. Each message is written together with the state that it tells
@@ -26,22 +27,14 @@ export async function placeByMessages(
   // A decision is final: from here on nothing can be cancelled, and every message is sent until it is answered.
   return CancellationScope.nonCancellable(async () => {
     await progress.track(orders, stepOf(decision), orders.settle(decision));
-    await progress.track(INVENTORY, stepOf(decision), confirmationOf(decision));
+    await untilSettled(orders, replies, { outcome: decision, progress });
     return progress.finish(decision);
   });
-
-  async function confirmationOf(outcome: OrderOutcome): Promise<void> {
-    await awaitAnswer(
-      () => replies.isSettled,
-      () => orders.announceAgain(outcome),
-    );
-  }
 }
-
-const INVENTORY = { name: 'inventory' };
 
 function refusalIn({ vote }: Replies, progress: Progress): Reason | undefined {
   const isYes = vote?.type === 'StockReserved';
   progress.show(INVENTORY, isYes ? 'prepared' : 'refused');
-  return isYes ? undefined : vote?.data.reason;
+  // Only a yes may ever count as one.
+  return isYes ? undefined : (vote?.data.reason ?? noAnswer(INVENTORY.name));
 }

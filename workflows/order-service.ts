@@ -5,7 +5,7 @@ import type { ParticipantRequest } from '../domain/participant.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
 import type { Progress } from './progress.ts';
-import { awaitAnswer } from './replies.ts';
+import { awaitAnswer, type Replies } from './replies.ts';
 
 /** The order service, bound to one order, where it tells the inventory by itself what it does. */
 export interface OrderService {
@@ -70,6 +70,20 @@ export async function placeAndWait(
     return elsewhere === undefined ? { refusal: reasonOf(error) } : { elsewhere };
   }
 }
+
+/** Waits until the inventory has carried out the outcome, and shows it. */
+export function untilSettled(
+  orders: OrderService,
+  replies: Replies,
+  { outcome, progress }: { outcome: OrderOutcome; progress: Progress },
+): Promise<void> {
+  const isSettled = () => replies.isSettled;
+  const settled = awaitAnswer(isSettled, () => orders.announceAgain(outcome)).then(() => {});
+  return progress.track(INVENTORY, stepOf(outcome), settled);
+}
+
+/** Who is told, and does its part. */
+export const INVENTORY = { name: 'inventory' } as const;
 
 export function stepOf({ status }: Pick<OrderOutcome, 'status'>): 'commit' | 'rollback' {
   return status === 'confirmed' ? 'commit' : 'rollback';
