@@ -50,9 +50,10 @@ export function createInventoryService(
     const { type, data } = parseAnnouncement(input);
     const done = await react(stepOf(type), data);
     const answer = done && announcementOfInventory(done, data);
-    // Where there is no record that it could be part of, nothing was written that it could get lost from.
-    if (answer !== undefined && !(await outboxes.add(answer))) await tellDirectly(answer);
-    await outboxes.dispatch(data);
+    if (answer === undefined) return outboxes.dispatch(data);
+    // Who asks repeats it until this has succeeded, so the answer can't get lost; but what was told before goes first.
+    await outboxes.empty(data.order.orderId, tellDirectly);
+    await tellDirectly(answer);
   }
 
   /** Returns what is to be told, or nothing where the vote itself has put that into the outbox. */
@@ -70,7 +71,8 @@ export function createInventoryService(
       if (await isToldByRecord(error, data)) return undefined;
       const { code, message, details } = error;
       const reason = { code, message, details: { ...details } };
-      await tellDirectly(announcementOfInventory('refuse', { ...data, status: 'rejected', reason }));
+      const refusal = announcementOfInventory('refuse', { ...data, status: 'rejected', reason });
+      if (refusal !== undefined) await tellDirectly(refusal);
       return undefined;
     }
   }
@@ -83,9 +85,9 @@ export function createInventoryService(
     return !wasRefused || !(await outboxes.isEmpty(order.orderId));
   }
 
-  async function tellDirectly(answer: Announcement | undefined): Promise<void> {
-    if (answer?.data.strategy === 'message-queue') await post.send(answer);
-    else if (answer !== undefined) await post.publish(answer);
+  async function tellDirectly(answer: Announcement): Promise<void> {
+    if (answer.data.strategy === 'message-queue') await post.send(answer);
+    else await post.publish(answer);
   }
 }
 

@@ -1,14 +1,11 @@
 import type { Collection } from 'mongodb';
 import type { Announcement } from '../domain/announcements.ts';
-import { type Order, sameContent } from '../domain/order.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 import type { Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
   _id: string;
-  customerId: string;
-  lines: Order['lines'];
   outbox?: Announcement[];
 }
 
@@ -21,8 +18,6 @@ interface OutboxDocument {
 export interface Outboxes {
   /** Hands over what is in an order's outbox, in order, and then removes it. */
   empty(orderId: string, handOver: (announcement: Announcement) => Promise<void>): Promise<void>;
-  /** Puts an announcement in, unless it is there; false where this service has no record of just this order. */
-  add(announcement: Announcement): Promise<boolean>;
   /** True where an order's outbox has nothing in it. */
   isEmpty(orderId: string): Promise<boolean>;
   /** Orders whose outbox is not empty, at most so many. */
@@ -46,17 +41,6 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       if (waiting.length === 0) return;
       const ids = waiting.map(({ id }) => id);
       await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });
-    },
-
-    async add(announcement) {
-      const { order } = announcement.data;
-      const { matchedCount } = await documents.updateOne(
-        { _id: order.orderId, 'outbox.id': { $ne: announcement.id }, lines: order.lines },
-        { $push: { outbox: announcement } },
-      );
-      if (matchedCount === 1) return true;
-      const found = await documents.findOne({ _id: order.orderId }, READ_COMMITTED);
-      return found !== null && sameContent(order, { ...found, orderId: order.orderId });
     },
 
     async isEmpty(orderId) {

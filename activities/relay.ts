@@ -33,6 +33,6 @@ export function createRelay(outboxes: Outboxes, post: Post): Relay {
   }
 }
 
-const ORDERS_AT_ONCE = 10;
+const ORDERS_AT_ONCE = 25;
 // Their ids fit into one payload; the relay that found more would find the rest when it begins anew.
 const MAXIMUM_UNPUBLISHED = 10_000;

@@ -1,9 +1,13 @@
 import type { ReceiptDocument, ReservationDocument, StockDocument } from '../activities/inventory.ts';
 import type { OrderDocument } from '../activities/orders.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../domain/order.ts';
+import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
 
-/** What must hold. The first four in every state that a reader can see; all of them when nothing is in flight. */
+/**
+ * What must hold. The first four in every state that a reader can see; all of them when nothing is in flight, and those
+ * of announcements when nothing is under way that was announced.
+ */
 export const invariants = {
   'stock-adds-up': 'available + reserved + sold = received',
   'stock-not-negative': 'no count is below zero',
@@ -14,7 +18,7 @@ export const invariants = {
   'stock-sold-is-confirmed': 'sold = what confirmed orders ask for',
   'delivery-applied': 'every delivery is applied, as it was reported, and nothing else is',
   'order-final': 'every order has ended, in its workflow and in its document',
-  'order-agrees': "the document's content and status are the workflow's",
+  'order-agrees': "the document's content, strategy and status are the workflow's",
   'order-once': 'one order id, one workflow, one document',
   'reservation-decided': 'no reservation is undecided',
   'reservation-agrees':
@@ -23,6 +27,9 @@ export const invariants = {
   'hold-not-left': 'no order that has ended holds anything that the reaper must find',
   'answer-kept': 'what a customer was told is what came of the order',
   'confirmation-kept': 'no customer was told "confirmed" of an order that is not',
+  'outbox-empty': 'nothing is left in an outbox',
+  'announcement-delivered': 'every message and every event has reached whom it is for',
+  'events-agree': 'the events of an order tell just what is on record of it',
 } as const;
 
 export type Invariant = keyof typeof invariants;
@@ -139,7 +146,9 @@ function checkOrder(
   }
   const result = execution.outcome?.status ?? execution.status;
   const isFinal = execution.outcome !== undefined && document.status !== 'pending';
-  const agrees = document.status === result && sameContent(execution.order, orderOf(document));
+  const { strategy = DEFAULT_STRATEGY } = document;
+  const isSame = sameContent(execution.order, orderOf(document)) && execution.strategy === strategy;
+  const agrees = document.status === result && isSame;
   return [
     ...violated(runs.length > 1, 'order-once', orderId, `${runs.length} workflows`),
     ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
@@ -147,7 +156,7 @@ function checkOrder(
       isFinal && !agrees,
       'order-agrees',
       orderId,
-      `document ${document.status} of ${describeLines(document.lines)}, workflow ${result} of ${describeLines(execution.order.lines)}`,
+      `document ${document.status} of ${describeLines(document.lines)} (${strategy}), workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`,
     ),
   ];
 }

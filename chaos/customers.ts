@@ -114,10 +114,14 @@ function parties(planned: PlannedOrder, customers: Customers): Promise<void>[] {
       : placeAndVanish(planned, planned.disconnectAfter, customers),
     ...(duplicateAfter === undefined
       ? []
-      : [delay(duplicateAfter).then(() => placeAndHear(planned, customers))]),
+      : [delay(duplicateAfter).then(() => placeAndHear(withOtherStrategy(planned), customers))]),
     ...(cancelAfter === undefined ? [] : [delay(cancelAfter).then(() => cancel(planned, customers))]),
     ...(impostorAfter === undefined ? [] : [delay(impostorAfter).then(() => placeOther(planned, customers))]),
   ];
+}
+
+function withOtherStrategy(planned: PlannedOrder): PlannedOrder {
+  return { ...planned, strategy: planned.duplicateStrategy };
 }
 
 async function reportDelivery(receipt: Receipt, { concord, insist }: Customers): Promise<void> {
@@ -128,13 +132,13 @@ async function reportDelivery(receipt: Receipt, { concord, insist }: Customers):
 // Each look is three calls; hundreds of orders may wait on a machine of few cores. Milliseconds.
 const WATCH_INTERVAL = 3_000;
 
-async function placeAndHear({ order, wait }: PlannedOrder, customers: Customers): Promise<void> {
+async function placeAndHear({ order, strategy, wait }: PlannedOrder, customers: Customers): Promise<void> {
   const { concord, insist, hear } = customers;
-  const { status } = await insist(() => concord.place(order, { wait }));
+  const { status } = await insist(() => concord.place(order, { wait, strategy }));
   hear(order, status);
   // Who was told early also learns how it ended.
   if (wait === 'accepted') await watch(order, customers);
-  if (wait === 'decided') hear(order, (await insist(() => concord.place(order))).status);
+  if (wait === 'decided') hear(order, (await insist(() => concord.place(order, { strategy }))).status);
 }
 
 async function watch(order: Order, { concord, insist, hear }: Customers): Promise<void> {
@@ -151,12 +155,12 @@ async function placeAndVanish(
   disconnectAfter: number,
   customers: Customers,
 ): Promise<void> {
-  const { order, wait, comesBack } = planned;
+  const { order, strategy, wait, comesBack } = planned;
   const { address, insist, hear } = customers;
   const own = await insist(() => Concord.connect({ connection: { address } }));
   const vanishing = AbortSignal.timeout(disconnectAfter);
   await own.client
-    .withAbortSignal(vanishing, () => own.place(order, { wait }))
+    .withAbortSignal(vanishing, () => own.place(order, { wait, strategy }))
     .then(
       ({ status }) => hear(order, status),
       () => {}, // nobody is there to hear why
@@ -178,13 +182,13 @@ async function cancel({ order }: PlannedOrder, { concord, insist, hear }: Custom
 }
 
 /** Asks for other things under an id that is taken; where it gets them, the checker finds two orders in one. */
-async function placeOther({ order }: PlannedOrder, customers: Customers): Promise<void> {
+async function placeOther({ order, strategy }: PlannedOrder, customers: Customers): Promise<void> {
   const { concord, insist, hear } = customers;
   const other = { ...order, customerId: 'impostor' };
   try {
     // The id must be taken first, or this would be the first order of that id.
-    await insist(() => concord.place(order, { wait: 'accepted' }));
-    const { status } = await insist(() => concord.place(other));
+    await insist(() => concord.place(order, { wait: 'accepted', strategy }));
+    const { status } = await insist(() => concord.place(other, { strategy }));
     hear(other, status);
   } catch (error) {
     if (!isRefusal(error, 'OrderIdTaken')) throw error;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { realTime } from './clock.ts';
 
 const entrySchema = z.object({
-  kind: z.enum(['answer-lost', 'late-try']),
+  kind: z.enum(['answer-lost', 'late-try', 'late-copy', 'held-up']),
   /** The activity's type, such as `inventory.prepare`. */
   target: z.string(),
   workflowId: z.string(),

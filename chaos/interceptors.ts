@@ -1,37 +1,60 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import { logActivityFault } from './fault-log.ts';
+import { type ActivityFault, logActivityFault } from './fault-log.ts';
 import { fractionOf } from './random.ts';
 import type { ChaosWorkerSettings } from './worker-settings.ts';
 
 /** Long enough after an attempt's time is up that its successor runs. Milliseconds. */
 const LATE_BY = { least: 800, most: 4_000 } as const;
+/** Some copies of an announcement come at once, and some after newer ones of their order. Milliseconds. */
+const COPY_AFTER = { least: 0, most: 8_000 } as const;
+/** Long enough that a newer event of the same order may come first. Milliseconds. */
+const HELD_FOR = { least: 1_000, most: 6_000 } as const;
 
 /**
- * Loses answers of activities that write, and makes some attempts write when nobody waits for them any more. Which ones
- * depends on the seed, the activity and the attempt alone.
+ * Loses answers of activities that write or hand over, and makes some attempts write when nobody waits for them any more;
+ * lets some announcements come twice, and some events late. Which ones depends on the seed, the activity and the attempt
+ * alone.
  */
 export function activityFaults(settings: ChaosWorkerSettings): ActivityInterceptorsFactory {
-  const { seed, answerLost, lateTry, faultLog } = settings;
+  const { seed, rates, faultLog } = settings;
   return ({ info }) => {
     const { activityType, activityId, attempt, startToCloseTimeoutMs } = info;
     const workflowId = info.workflowExecution?.workflowId ?? '';
     const fractionFor = (purpose: string) =>
       fractionOf(seed, purpose, workflowId, activityType, activityId, attempt);
-    const log = (kind: 'late-try' | 'answer-lost') =>
+    const within = (purpose: string, { least, most }: { least: number; most: number }) =>
+      least + fractionFor(purpose) * (most - least);
+    const log = (kind: ActivityFault['kind']) =>
       logActivityFault(faultLog, { kind, target: activityType, workflowId, attempt });
+
+    /** Nobody waits for the copy, and nobody hears how it ended. */
+    async function repeat(again: () => Promise<unknown>): Promise<void> {
+      const ended = log('late-copy');
+      await delay(within('copy-after', COPY_AFTER));
+      await Promise.allSettled([again()]);
+      ended();
+    }
+
     return {
       inbound: {
         async execute(input, next) {
           if (!writes(activityType)) return next(input);
-          if (fractionFor('late-try') < lateTry) {
+          if (fractionFor('late-try') < rates.lateTry) {
             const ended = log('late-try');
-            const lateBy = LATE_BY.least + fractionFor('late-by') * (LATE_BY.most - LATE_BY.least);
-            await delay(startToCloseTimeoutMs + lateBy);
+            await delay(startToCloseTimeoutMs + within('late-by', LATE_BY));
             return next(input).finally(ended);
           }
+          if (takesEvent(activityType) && fractionFor('held-up') < rates.heldUp) {
+            const ended = log('held-up');
+            await delay(within('held-for', HELD_FOR));
+            ended();
+          }
           const answer = next(input);
-          if (fractionFor('answer-lost') >= answerLost) return answer;
+          if (takesAnnouncement(activityType) && fractionFor('late-copy') < rates.lateCopy) {
+            void repeat(() => next(input));
+          }
+          if (fractionFor('answer-lost') >= rates.answerLost) return answer;
           await Promise.allSettled([answer]);
           log('answer-lost')();
           throw new Error('the answer was lost');
@@ -42,5 +65,14 @@ export function activityFaults(settings: ChaosWorkerSettings): ActivityIntercept
 }
 
 function writes(activityType: string): boolean {
-  return /\.(prepare|commit|rollback|receive)$/.test(activityType);
+  const isStep = /\.(prepare|commit|rollback|receive|decide|announce|publish)$/.test(activityType);
+  return isStep || takesAnnouncement(activityType);
+}
+
+function takesAnnouncement(activityType: string): boolean {
+  return activityType.endsWith('.handleMessages') || takesEvent(activityType);
+}
+
+function takesEvent(activityType: string): boolean {
+  return /\.on[A-Z]\w*$/.test(activityType);
 }

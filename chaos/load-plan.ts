@@ -1,17 +1,24 @@
 import type { WaitFor } from '../client/concord.ts';
 import { type Line, type Order, parseOrder } from '../domain/order.ts';
 import type { Receipt } from '../domain/stock.ts';
+import { type Strategy, strategies } from '../domain/strategies.ts';
 import { createRandom, type Random } from './random.ts';
+
+export const MIXED = 'mixed';
+export type StrategyChoice = Strategy | typeof MIXED;
 
 /** One order and everything that its customers do to it. Times are milliseconds; `at` counts from the start. */
 export interface PlannedOrder {
   readonly at: number;
   readonly order: Order;
+  readonly strategy: Strategy;
   readonly wait: WaitFor;
   /** How long after placing it somebody cancels it. */
   readonly cancelAfter?: number;
   /** How long after placing it a second customer places the same order. */
   readonly duplicateAfter?: number;
+  /** The strategy that the second customer asks for: whoever comes first decides. */
+  readonly duplicateStrategy: Strategy;
   /** How long after it is accepted somebody places other lines under its id. */
   readonly impostorAfter?: number;
   /** How long after placing it the customer's connection is gone. */
@@ -42,16 +49,27 @@ const SKUS = ['CHAOS-HOT', 'CHAOS-WARM', 'CHAOS-MILD', 'CHAOS-COLD'] as const;
 /** How much of what is wanted there is: a third of the orders must go away empty-handed. */
 const SCARCITY = 0.65;
 
-/** The same seed, number and duration (milliseconds) make the same plan. */
-export function planLoad(options: { seed: string; orders: number; duration: number }): LoadPlan {
-  const { seed, duration } = options;
+/** The same seed, number, duration (milliseconds) and strategy make the same plan. */
+export function planLoad(options: {
+  seed: string;
+  orders: number;
+  duration: number;
+  strategy: StrategyChoice;
+}): LoadPlan {
+  const { seed, duration, strategy } = options;
   const random = createRandom(seed, 'load');
   const sizes = burstSizes(options.orders, random);
   const bursts = sizes.map((_, index) =>
     Math.floor(((index + random.fraction() * 0.8) / sizes.length) * duration),
   );
+  // Drawn apart, so that a seed makes the same orders whatever the strategy.
+  const lots = createRandom(seed, 'strategies');
   const orders = sizes.flatMap((size, burst) =>
-    Array.from({ length: size }, (_, index) => planOrder(`${burst}-${index}`, bursts[burst] ?? 0, random)),
+    Array.from({ length: size }, (_, index) => ({
+      ...planOrder(`${burst}-${index}`, bursts[burst] ?? 0, random),
+      strategy: strategy === MIXED ? lots.pick(strategies) : strategy,
+      duplicateStrategy: strategy === MIXED ? lots.pick(strategies) : strategy,
+    })),
   );
   return { ...planSupply(orders, duration, random), orders, bursts };
 }
@@ -63,7 +81,11 @@ function burstSizes(orders: number, random: Random): number[] {
   return sizes;
 }
 
-function planOrder(name: string, burst: number, random: Random): PlannedOrder {
+function planOrder(
+  name: string,
+  burst: number,
+  random: Random,
+): Omit<PlannedOrder, 'strategy' | 'duplicateStrategy'> {
   const order = parseOrder({
     orderId: `chaos-${name}`,
     customerId: `customer-${random.whole(1, 20)}`,

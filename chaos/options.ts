@@ -1,10 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { strategies } from '../domain/strategies.ts';
+import { MIXED, type StrategyChoice } from './load-plan.ts';
 
 /** What a run is asked to do. */
 export interface Options {
   readonly orders: number;
   readonly seed: string;
+  /** How orders are kept consistent; `mixed`: by lot, each of them. */
+  readonly strategy: StrategyChoice;
   /** How long orders come in and faults hit. */
   readonly minutes: number;
   /** Where the report goes as JSON. */
@@ -31,6 +35,11 @@ export function readOptions(): Options {
       '--minutes <number>',
       `how long they come in and faults hit (default: one for each ${ORDERS_A_MINUTE} orders)`,
       positive,
+    )
+    .addOption(
+      new Option('--strategy <name>', 'how orders are kept consistent; mixed: by lot, each of them')
+        .choices([...strategies, MIXED])
+        .default(MIXED),
     )
     .option('--report <file>', 'write the report there as JSON, too')
     .allowExcessArguments(false)

@@ -1,6 +1,7 @@
 import { createMongoClient } from '../activities/mongodb.ts';
 import { Concord } from '../client/concord.ts';
 import type { Report } from '../dev/report.ts';
+import { checkAnnouncements } from './announcement-checker.ts';
 import { checkAtRest, type Violation } from './checker.ts';
 import type { Answers } from './customers.ts';
 import { planFaults } from './fault-plan.ts';
@@ -13,8 +14,7 @@ import { readState, type Sources } from './state.ts';
 import { QUIET_LIMIT, weatherStorm } from './storm.ts';
 import { writeStories } from './story.ts';
 
-/** How often an activity's answer is lost, and how often it comes too late. */
-const RATES = { answerLost: 0.06, lateTry: 0.03 } as const;
+const RATES = { answerLost: 0.06, lateTry: 0.03, lateCopy: 0.06, heldUp: 0.06 } as const;
 
 /**
  * Sets the stage, lets customers and faults loose on it, and judges what is left.
@@ -27,11 +27,13 @@ export async function performRun(
   report: Report,
   cleanUp: (end: () => Promise<void>) => void,
 ): Promise<RunReport> {
-  const { seed, minutes } = options;
+  const { seed, minutes, strategy } = options;
   const duration = minutes * 60_000;
-  const load = planLoad({ seed, orders: options.orders, duration });
+  const load = planLoad({ seed, orders: options.orders, duration, strategy });
   const faults = planFaults({ seed, duration, bursts: load.bursts });
-  report.note(`Seed ${seed}: ${load.orders.length} orders and ${faults.length} faults in ${minutes} minutes`);
+  report.note(
+    `Seed ${seed}: ${load.orders.length} orders (${strategy}) and ${faults.length} faults in ${minutes} minutes`,
+  );
 
   const stage = await setStage({ seed, rates: RATES, report, cleanUp });
   const sources = await openSources(stage);
@@ -52,6 +54,7 @@ export async function performRun(
   const violations = eachOnce([
     ...seen.violations,
     ...checkAtRest(state, seen.answers.told),
+    ...checkAnnouncements(state),
     ...wrongAnswers(seen.answers),
   ]);
   const evidence = { client: sources.client, state, seen, logs: logsOf(stage) };

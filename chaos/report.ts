@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
+import { type Strategy, strategies } from '../domain/strategies.ts';
 import { invariants, type Violation } from './checker.ts';
 import type { Fault } from './faults.ts';
-import type { LoadPlan } from './load-plan.ts';
+import type { LoadPlan, StrategyChoice } from './load-plan.ts';
 import type { Options } from './options.ts';
 import { REAPER } from './stage.ts';
 import type { State } from './state.ts';
@@ -11,11 +12,17 @@ import type { Story } from './story.ts';
 /** What came of a run, as `--report` writes it. */
 export interface RunReport {
   readonly seed: string;
-  readonly planned: { readonly orders: number; readonly minutes: number };
+  readonly planned: {
+    readonly orders: number;
+    readonly minutes: number;
+    readonly strategy: StrategyChoice;
+  };
   /** From the first order until nothing was in flight any more. */
   readonly seconds: number;
   /** Orders by outcome; a rejected one by its reason, too. */
   readonly outcomes: Readonly<Record<string, number>>;
+  /** The same for each strategy. */
+  readonly outcomesBy: Readonly<Record<Strategy, Readonly<Record<string, number>>>>;
   readonly faults: readonly FaultSummary[];
   /** Each fault with its time, in ISO 8601, and how many orders were in flight. */
   readonly log: readonly LoggedFault[];
@@ -71,9 +78,12 @@ export function composeReport(run: {
   const proved = faults.some(({ inFlight }) => inFlight > 0);
   return {
     seed: options.seed,
-    planned: { orders: load.orders.length, minutes: options.minutes },
+    planned: { orders: load.orders.length, minutes: options.minutes, strategy: options.strategy },
     seconds: seen.seconds,
-    outcomes: outcomesOf(state, load),
+    outcomes: outcomesOf(state, load, strategies),
+    outcomesBy: Object.fromEntries(
+      strategies.map((strategy) => [strategy, outcomesOf(state, load, [strategy])]),
+    ) as RunReport['outcomesBy'],
     faults: summarise(faults),
     log: logOf(faults),
     stockReads: seen.stockReads,
@@ -91,9 +101,9 @@ export function renderReport(report: RunReport): string {
   const { seed, planned, seconds, stockReads, reaper, answers } = report;
   return [
     '',
-    `${planned.orders} orders over ${planned.minutes} minutes, seed ${seed}; quiet after ${seconds} s`,
+    `${planned.orders} orders (${planned.strategy}) over ${planned.minutes} minutes, seed ${seed}; quiet after ${seconds} s`,
     '',
-    table([], Object.entries(report.outcomes)),
+    outcomesTable(report),
     '',
     table(
       ['fault', 'times', 'met orders', 'orders met', 'at most at once'],
@@ -136,14 +146,31 @@ function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
   }
 }
 
-function outcomesOf({ executions }: State, plan: LoadPlan): Record<string, number> {
+function outcomesTable({ planned, outcomes, outcomesBy }: RunReport): string {
+  const shown = planned.strategy === 'mixed' ? strategies : [];
+  return table(
+    shown.length === 0 ? [] : ['outcome', 'orders', ...shown],
+    Object.entries(outcomes).map(([name, count]) => [
+      name,
+      count,
+      ...shown.map((strategy) => outcomesBy[strategy][name] ?? 0),
+    ]),
+  );
+}
+
+function outcomesOf(
+  { executions }: State,
+  plan: LoadPlan,
+  among: readonly Strategy[],
+): Record<string, number> {
   const counts: Record<string, number> = { confirmed: 0, rejected: 0, cancelled: 0 };
-  for (const { status, outcome } of executions) {
+  for (const { status, outcome } of executions.filter(({ strategy }) => among.includes(strategy))) {
     add(counts, outcome?.status ?? status.toLowerCase());
     if (outcome?.status === 'rejected') add(counts, `rejected: ${outcome.reason?.code}`);
   }
   const arrived = new Set(executions.map(({ orderId }) => orderId));
-  const lost = plan.orders.filter(({ order }) => !arrived.has(order.orderId)).length;
+  const planned = plan.orders.filter(({ strategy }) => among.includes(strategy));
+  const lost = planned.filter(({ order }) => !arrived.has(order.orderId)).length;
   return { ...counts, 'never arrived, the customer was cut off': lost };
 }
 
@@ -152,14 +179,21 @@ function add(counts: Record<string, number>, name: string): void {
 }
 
 /** Orders that were neither before their start nor after their end while the fault lasted. */
-function inFlightDuring({ at, until, workflowId }: Fault, { executions }: State): number {
-  // What hits one activity concerns its own order alone.
-  if (workflowId !== undefined) return workflowId.startsWith('order/') ? 1 : 0;
+function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: State): number {
+  // What hits one activity concerns its own order alone, or those whose announcements its workflow carries.
+  const [kind, orderId] = workflowId.split('/');
+  if (kind === 'order') return 1;
   return executions.filter(
-    ({ startedAt, closedAt }) =>
-      startedAt.getTime() <= until && (closedAt === undefined || closedAt.getTime() >= at),
+    ({ startedAt, closedAt, strategy, ...execution }) =>
+      startedAt.getTime() <= until &&
+      (closedAt === undefined || closedAt.getTime() >= at) &&
+      (kind === '' ||
+        (kind === 'event' && execution.orderId === orderId) ||
+        carriedBy[kind ?? ''] === strategy),
   ).length;
 }
+
+const carriedBy: Readonly<Record<string, Strategy>> = { mailbox: 'message-queue', relay: 'event-driven' };
 
 function reaperOf({ sweeps, executions, resolutions }: State): ReaperSummary {
   const met = sweeps.filter((sweep) =>

@@ -11,7 +11,7 @@ import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
 import type { LinkName } from './fault-plan.ts';
 import { type Link, openLink } from './link.ts';
 import { withDescendants } from './pause.ts';
-import { chaosEnvironment } from './worker-settings.ts';
+import { type ActivityFaultRates, chaosEnvironment } from './worker-settings.ts';
 
 /** Everything that a run is about: servers, workers, and the ways between them. */
 export interface Stage {
@@ -21,12 +21,6 @@ export interface Stage {
   readonly links: Readonly<Record<LinkName, Link>>;
   /** What the workers' activities met. */
   readonly faultLog: string;
-}
-
-/** How often an activity's answer is lost, and how often it comes late: 0 to 1. */
-export interface ActivityFaultRates {
-  readonly answerLost: number;
-  readonly lateTry: number;
 }
 
 /** So short that the reaper meets living orders, which it must leave alone. Seconds. */
@@ -65,7 +59,7 @@ export async function setStage(options: {
     const workflowBundle = await bundle(name, directory);
     const environment = {
       ...workerEnvironment(name, links),
-      ...chaosEnvironment({ seed, ...rates, clockFile, faultLog, workflowBundle }),
+      ...chaosEnvironment({ seed, rates, clockFile, faultLog, workflowBundle }),
     };
     const { signal } = stopping;
     return startChaosWorker({ name, supervisor, directory, environment, clockFile, stopping: signal });

@@ -7,6 +7,8 @@ import { firstInput } from '../client/history.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
 import { parsePlaceOrderInput } from '../domain/place-order.ts';
 import { parseReceipt, type Receipt } from '../domain/stock.ts';
+import type { Strategy } from '../domain/strategies.ts';
+import { type Carrier, type EventDelivery, readCarriers, readEventDeliveries } from './exchange.ts';
 
 /** One run of a workflow that places or resolves an order. */
 export interface OrderExecution {
@@ -18,6 +20,7 @@ export interface OrderExecution {
   readonly closedAt?: Date;
   /** What it was started with. */
   readonly order: Order;
+  readonly strategy: Strategy;
   /** What it returned; nothing where it has not, or has failed. */
   readonly outcome?: OrderOutcome;
 }
@@ -47,6 +50,9 @@ export interface State {
   readonly resolutions: readonly OrderExecution[];
   readonly sweeps: readonly Sweep[];
   readonly deliveries: readonly DeliveryExecution[];
+  /** Of events to their subscribers. */
+  readonly eventDeliveries: readonly EventDelivery[];
+  readonly carriers: readonly Carrier[];
 }
 
 /** Where the state is. */
@@ -76,6 +82,8 @@ export async function readState({ client, databases }: Sources): Promise<State> 
         : [],
     ),
     deliveries: await pMap(deliveries, (info) => readDeliveryExecution(client, info), CONCURRENCY),
+    eventDeliveries: await readEventDeliveries(client),
+    carriers: await readCarriers(client),
   };
 }
 
@@ -99,7 +107,7 @@ async function readOrderExecution(
 ): Promise<OrderExecution> {
   const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
   const { status, startTime, closeTime } = await handle.describe();
-  const { order } = parsePlaceOrderInput(await firstInput(client, workflowId));
+  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
   return {
     orderId: order.orderId,
     workflowId,
@@ -107,6 +115,7 @@ async function readOrderExecution(
     status: status.name,
     startedAt: startTime,
     order,
+    strategy,
     ...(closeTime === undefined ? {} : { closedAt: closeTime }),
     ...(status.name === 'COMPLETED' ? { outcome: (await handle.result()) as OrderOutcome } : {}),
   };

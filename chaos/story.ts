@@ -54,12 +54,15 @@ async function storyOf(
   const resolutions = state.resolutions.filter(isNamed);
   const began = Math.min(...executions.map(({ startedAt }) => startedAt.getTime()));
   const ended = Math.max(...executions.map(({ closedAt }) => closedAt?.getTime() ?? Number.MAX_SAFE_INTEGER));
+  const events = state.eventDeliveries.filter(({ event }) => named.has(event.subject));
   const skus = new Set([subject, ...executions.flatMap(({ order }) => order.lines.map(({ sku }) => sku))]);
   const asks = ({ lines }: { readonly lines: readonly { readonly sku: string }[] }) =>
     lines.some(({ sku }) => sku === subject);
   return {
     executions,
     resolutions,
+    events,
+    carriers: state.carriers,
     told: answers.told.filter(({ order }) => named.has(order.orderId)),
     orders: state.orders.filter((order) => order._id === subject || asks(order)),
     reservations: state.reservations.filter(
@@ -72,7 +75,7 @@ async function storyOf(
       .map((fault) => ({ ...fault, at: isoTime(fault.at), until: isoTime(fault.until) })),
     workerLogs: await linesAbout(subject, logs),
     histories: await Promise.all(
-      [...executions, ...resolutions].map(async ({ workflowId, runId }) => {
+      [...executions, ...resolutions, ...events].map(async ({ workflowId, runId }) => {
         const handle = client.workflow.getHandle(workflowId, runId);
         return JSON.parse(historyToJSON(await handle.fetchHistory()));
       }),

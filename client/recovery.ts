@@ -30,31 +30,35 @@ export interface Retried {
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const living = await livingWorkflow(client, orderId);
+  const { living, states } = await ownWorkflows(client, orderId);
   const steps: string[] = [];
-  for (const { workflowId, pending } of [living, ...(await livingDeliveries(client, orderId))]) {
+  for (const { workflowId, pending } of [...living, ...(await livingDeliveries(client, orderId))]) {
     for (const { activityId, activityType } of pending) {
       await resetStep(client, { orderId, workflowId, activityId: activityId ?? '' });
       steps.push(activityType?.name ?? 'unknown');
     }
   }
+  // Subscribers may be told of an order that has ended, so its workflow need not live.
   steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
   if (steps.length > 0) return { orderId, steps };
-  throw new ConcordError('NothingToRetry', { orderId, because: 'no step of it waits; see `concord status`' });
+  const [state] = living.length > 0 ? [] : states;
+  const because =
+    state === undefined ? 'no step of it waits; see `concord status`' : `its workflow is ${state}`;
+  throw new ConcordError('NothingToRetry', { orderId, because });
 }
 
-/** The order's own workflow, or else the one that resolves it. */
-async function livingWorkflow(client: Client, orderId: string) {
+/** The order's own workflow, and the one that resolves it: where they live, and how they ended, the last first. */
+async function ownWorkflows(client: Client, orderId: string) {
   const states: string[] = [];
+  const living: { workflowId: string; pending: PendingActivities }[] = [];
   for (const workflowId of [workflowIdOf(orderId), resolutionIdOf(orderId)]) {
     const description = await describe(client.workflow.getHandle(workflowId));
-    if (description !== undefined && description.closeTime === undefined) {
-      return { workflowId, pending: description.raw.pendingActivities ?? [] };
-    }
-    if (description !== undefined) states.push(description.status.name.toLowerCase());
+    if (description === undefined) continue;
+    if (description.closeTime !== undefined) states.unshift(description.status.name.toLowerCase());
+    else living.push({ workflowId, pending: description.raw.pendingActivities ?? [] });
   }
-  if (states.length === 0) throw new ConcordError('UnknownOrder', { orderId });
-  throw new ConcordError('NothingToRetry', { orderId, because: `its workflow is ${states.at(-1)}` });
+  if (living.length + states.length === 0) throw new ConcordError('UnknownOrder', { orderId });
+  return { living, states };
 }
 
 /** Deliveries of events of an order that are not made yet. */

@@ -9,6 +9,7 @@ import type { Post } from '../activities/post.ts';
 import { createReaper } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
 import {
+  type EventHandler,
   handlersOf,
   inventoryOf,
   inventoryServiceOf,
@@ -41,7 +42,7 @@ export const services = {
     workflowsPath: pathOf('../workflows/orders.ts'),
     createActivities: (database, post, table = subscriptions) => ({
       ...withPrefix('orders', createOrders(database.collection('orders'))),
-      ...withPrefix('orders', orderServiceOf(database, post)),
+      ...withPrefix('orders', operationsOf(orderServiceOf(database, post))),
       ...withPrefix(
         'orders',
         createRelay(createOutboxes('orders', database.collection('orders'), post), post),
@@ -50,7 +51,7 @@ export const services = {
     }),
     createRecovery: (database, coordinators) => ({
       ...withPrefix('orders', createOrderInspection(database.collection('orders'))),
-      ...withPrefix('orders', coordinators),
+      'orders.findCoordinator': coordinators.findCoordinator,
     }),
     async prepareDatabase(database) {
       const orders = database.collection('orders');
@@ -65,7 +66,7 @@ export const services = {
       const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
       return {
         ...withPrefix('inventory', inventoryOf(database)),
-        ...withPrefix('inventory', inventoryServiceOf(database, post)),
+        ...withPrefix('inventory', operationsOf(inventoryServiceOf(database, post))),
         ...withPrefix('inventory', createRelay(outboxes, post)),
         ...handlersOf('inventory', table, database, post),
       };
@@ -84,6 +85,14 @@ export const services = {
 } as const satisfies Record<string, Service>;
 
 export type ServiceName = keyof typeof services;
+
+/** Events have activities of their own, which `handlersOf` names. */
+function operationsOf<Service extends { handleEvent: EventHandler }>({
+  handleEvent,
+  ...operations
+}: Service): Omit<Service, 'handleEvent'> {
+  return operations;
+}
 
 function withPrefix(prefix: string, methods: object): Activities {
   return Object.fromEntries(Object.entries(methods).map(([name, method]) => [`${prefix}.${name}`, method]));

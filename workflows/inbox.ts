@@ -59,10 +59,15 @@ type Handle<Item> = (batch: readonly Item[]) => Promise<ReadonlyMap<string, stri
  */
 export class Inbox<Item> {
   private readonly waiting: Map<string, Waiting<Item>>;
+  private readonly batch: number;
   private handling: readonly Waiting<Item>[] = [];
 
-  /** @param carried What the run before this one left. */
-  constructor(carried: readonly Waiting<Item>[] = []) {
+  /**
+   * @param batch How many are handled at once, at most.
+   * @param carried What the run before this one left.
+   */
+  constructor(batch: number, carried: readonly Waiting<Item>[]) {
+    this.batch = batch;
     this.waiting = new Map(carried.map((entry) => [entry.orderId, entry]));
     setHandler(waitingQuery, () => [...this.handling, ...this.waiting.values()].map(viewOf));
     setHandler(tryNowSignal, (orderId) => {
@@ -89,7 +94,7 @@ export class Inbox<Item> {
    */
   async handleAll(first: readonly unknown[], handle: Handle<Item>): Promise<never> {
     while (!this.shouldContinueAsNew()) {
-      this.handling = this.ready().slice(0, BATCH);
+      this.handling = this.ready().slice(0, this.batch);
       for (const { orderId } of this.handling) this.waiting.delete(orderId);
       if (this.handling.length === 0) await this.untilReady();
       else await this.handleBatch(handle);
@@ -130,8 +135,6 @@ export class Inbox<Item> {
   }
 }
 
-// As many as are handled at the same time, so that the whole batch takes no longer than its slowest.
-const BATCH = 25;
 // Short enough that a worker that has to replay it is back at once.
 const LONG_HISTORY = 2_000;
 // Messages of a hundred lines have 5 KB each, and Temporal takes 2 MB.

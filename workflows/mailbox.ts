@@ -18,7 +18,7 @@ const inventory = proxyActivities<Inventory>({ taskQueue: 'inventory', ...batchO
  * @param carried What the run before this one left.
  */
 export async function mailbox(carried?: unknown): Promise<never> {
-  const inbox = new Inbox<Announcement>(carriedOver(carried, validMessage));
+  const inbox = new Inbox<Announcement>(BATCH, carriedOver(carried, validMessage));
   setHandler(messageSignal, (message) => takeIn(inbox, message));
   return inbox.handleAll([], handleBatch);
 }
@@ -45,6 +45,9 @@ function validMessage(input: unknown): Announcement | undefined {
 }
 
 const MESSAGES: readonly AnnouncementType[] = ['ReserveStock', 'SellStock', 'ReleaseStock'];
+
+// As many as the activity handles at the same time, so that the whole batch takes no longer than its slowest.
+const BATCH = 25;
 
 async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
   try {

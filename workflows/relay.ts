@@ -20,7 +20,7 @@ type Unpublished = { readonly id: string; readonly error: string };
  */
 export async function relay(service: string, carried?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
-  const inbox = new Inbox<string>(carriedOver(carried, validOrderId));
+  const inbox = new Inbox<string>(BATCH, carriedOver(carried, validOrderId));
   const activities = proxyActivities<Relay>(batchOptions());
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
   setHandler(wakeSignal, (input) => {
@@ -39,6 +39,9 @@ export async function relay(service: string, carried?: unknown): Promise<never> 
     }
   });
 }
+
+// Each is published in some milliseconds, several at a time.
+const BATCH = 100;
 
 function findUnpublished(service: string): Promise<string[]> {
   return scheduleActivity<string[]>(`${service}.findUnpublished`, [], optionsOf('settle'));

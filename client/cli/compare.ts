@@ -27,7 +27,7 @@ export function describeCompare(program: Command, session: Session): void {
       '--orders <number>',
       'how many orders each measurement at saturation places',
       wholeNumber(10),
-      200,
+      100,
     )
     .option('--rounds <number>', 'how often each measurement is repeated', wholeNumber(1), 3)
     .option('--fault-seconds <number>', 'how long a service stays down', wholeNumber(1), 30)

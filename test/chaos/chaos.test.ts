@@ -6,6 +6,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunReport } from '../../chaos/report.ts';
+import { strategies } from '../../domain/strategies.ts';
 
 // `npm run chaos` as a user runs it: a process of its own, and everything that it starts.
 
@@ -24,7 +25,11 @@ test('orders survive what hits them in a short run, which leaves nothing', { tim
   expect({ exitCode, output }).toMatchObject({ exitCode: 0 });
 
   const report = JSON.parse(await readFile(file, 'utf8')) as RunReport;
-  expect(report).toMatchObject({ verdict: 'passed', violations: [], planned: { orders: 60 } });
+  expect(report).toMatchObject({
+    verdict: 'passed',
+    violations: [],
+    planned: { orders: 60, strategy: 'mixed' },
+  });
   const met = report.faults.filter(({ hits }) => hits > 0).map(({ kind }) => kind);
   expect(met.length, `kinds of faults that met orders in flight: ${met}`).toBeGreaterThanOrEqual(8);
   expect(report.outcomes).toMatchObject({
@@ -32,6 +37,8 @@ test('orders survive what hits them in a short run, which leaves nothing', { tim
     rejected: expect.toSatisfy(isPositive),
     cancelled: expect.toSatisfy(isPositive),
   });
+  for (const strategy of strategies)
+    expect(report.outcomesBy[strategy].confirmed, strategy).toBeGreaterThan(0);
   expect(report.answers).toBeGreaterThan(60);
   expect(report.stockReads).toBeGreaterThan(10);
   expect(report.reaper.sweeps).toBeGreaterThan(2);
@@ -54,6 +61,9 @@ test('a wrong option is bad input: exit code 2, and nothing is started', async (
   const { exitCode, output } = await start(['--orders', 'many']).ended;
   expect(exitCode).toBe(2);
   expect(output).toContain('use a whole number from 1');
+  const other = await start(['--strategy', 'hope']).ended;
+  expect(other.exitCode).toBe(2);
+  expect(other.output).toContain('two-phase, message-queue, event-driven, mixed');
   await expectNothingLeft();
 });
 

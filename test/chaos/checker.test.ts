@@ -1,7 +1,10 @@
 import type { Db } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { checkAnnouncements } from '../../chaos/announcement-checker.ts';
 import { checkAtRest, type Invariant, invariants, type Told } from '../../chaos/checker.ts';
+import type { EventDelivery } from '../../chaos/exchange.ts';
 import { type OrderExecution, readState, type State } from '../../chaos/state.ts';
+import type { AnnouncementType } from '../../domain/announcements.ts';
 import { type Order, parseOrder } from '../../domain/order.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
@@ -9,6 +12,17 @@ import { type Platform, startPlatform } from '../support/platform.ts';
 
 const confirmed = order('confirmed', { 'SKU-A': 2, 'SKU-B': 1 });
 const rejected = order('rejected', { 'SKU-A': 100 });
+// Of other SKUs, so that what is broken of the others is theirs alone.
+const byEvents = order('by-events', { 'SKU-C': 2 });
+const byMessages = order('by-messages', { 'SKU-C': 1 });
+const refusedByEvents = order('refused-by-events', { 'SKU-C': 100 });
+const placed = [
+  { order: confirmed, strategy: 'two-phase' },
+  { order: rejected, strategy: 'two-phase' },
+  { order: byEvents, strategy: 'event-driven' },
+  { order: byMessages, strategy: 'message-queue' },
+  { order: refusedByEvents, strategy: 'event-driven' },
+] as const;
 
 let platform: Platform;
 let told: Told[];
@@ -19,16 +33,18 @@ beforeAll(async () => {
   const { concord } = platform;
   await concord.restock('SKU-A', 10, { receiptId: 'delivery-a' });
   await concord.restock('SKU-B', 5, { receiptId: 'delivery-b' });
+  await concord.restock('SKU-C', 10, { receiptId: 'delivery-c' });
   told = [];
-  for (const placed of [confirmed, rejected]) {
-    const { status } = await concord.place(placed);
-    if (status !== 'pending') told.push({ order: placed, status });
+  for (const { order, strategy } of placed) {
+    const { status } = await concord.place(order, { strategy });
+    if (status !== 'pending') told.push({ order, status });
   }
-  // What lists workflows lags a little behind.
+  // What lists workflows lags a little behind, and an order is final before all that tell of it have ended.
   await vi.waitFor(
     async () => {
-      const { executions, deliveries } = await state();
-      expect([executions.length, deliveries.length]).toEqual([2, 2]);
+      const { executions, deliveries, eventDeliveries, ...rest } = await state();
+      expect([executions.length, deliveries.length, eventDeliveries.length]).toEqual([5, 3, 8]);
+      expect(checkAnnouncements({ executions, deliveries, eventDeliveries, ...rest })).toEqual([]);
     },
     { timeout: 20_000 },
   );
@@ -38,8 +54,10 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]());
 
 test('nothing is wrong with what Concord has left', () => {
-  expect(checkAtRest(clean, told)).toEqual([]);
-  expect(told.map(({ status }) => status)).toEqual(['confirmed', 'rejected']);
+  expect([...checkAtRest(clean, told), ...checkAnnouncements(clean)]).toEqual([]);
+  expect(told.map(({ status }) => status)).toEqual([
+    ...['confirmed', 'rejected', 'confirmed', 'confirmed', 'rejected'],
+  ]);
 });
 
 interface Corruption {
@@ -163,6 +181,32 @@ const corruptions: Corruption[] = [
     found: ['reservation-agrees confirmed'],
   },
   {
+    what: 'an order that is on record as of another strategy',
+    how: ({ orders }) => change(orders, 'orders', 'by-messages', { strategy: 'two-phase' }),
+    found: ['order-agrees by-messages'],
+  },
+  {
+    what: 'an event that stays in the outbox of an order',
+    how: ({ orders }) => change(orders, 'orders', 'by-events', { outbox: [eventOf('by-events')] }),
+    found: ['outbox-empty by-events'],
+  },
+  {
+    what: 'a message that stays in the outbox of a reservation',
+    how: ({ inventory }) =>
+      change(inventory, 'reservations', 'by-messages', { outbox: [eventOf('by-events')] }),
+    found: ['outbox-empty by-messages'],
+  },
+  {
+    what: 'an event-driven order that ended otherwise than it was told',
+    how: ({ orders }) => change(orders, 'orders', 'refused-by-events', { status: 'cancelled' }),
+    found: ['order-agrees refused-by-events', 'events-agree refused-by-events'],
+  },
+  {
+    what: 'an event-driven order of another transaction than its events',
+    how: ({ orders }) => change(orders, 'orders', 'by-events', { transaction: 'another' }),
+    found: ['events-agree by-events'],
+  },
+  {
     what: 'a rejected order whose reservation is committed',
     how: ({ inventory }) => change(inventory, 'reservations', 'rejected', { decision: 'commit' }),
     found: ['reservation-agrees rejected'],
@@ -244,6 +288,73 @@ describe('what Temporal knows is compared', () => {
   });
 });
 
+describe('what was announced is compared', () => {
+  const orderId = 'by-events';
+  const withDelivery = (wrong: Partial<EventDelivery>, type: AnnouncementType = 'OrderConfirmed') =>
+    clean.eventDeliveries.map((delivery) =>
+      delivery.event.id === `${orderId}/${type}` ? { ...delivery, ...wrong } : delivery,
+    );
+  const waiting = { orderId, type: 'SellStock', failures: 3, lastError: 'it is down', since: '' };
+
+  test.each([
+    ['a delivery that has not ended', () => ({ eventDeliveries: withDelivery({ status: 'running' }) })],
+    ['a delivery that was ended', () => ({ eventDeliveries: withDelivery({ status: 'stopped' }) })],
+    [
+      'a message that waits in a mailbox',
+      () => ({ carriers: [{ workflowId: 'mailbox/0', isBusy: false, waiting: [waiting] }] }),
+    ],
+  ])('%s', (_, wrong) => {
+    expect(foundIn({ ...clean, ...wrong() }, told)).toEqual([`announcement-delivered ${orderId}`]);
+  });
+
+  test.each([
+    ['a mailbox that handles something', { isBusy: true, waiting: [] }],
+    ['a mailbox that does not answer', { isBusy: false }],
+  ])('%s', (_, carrier) => {
+    const carriers = [{ workflowId: 'mailbox/0', ...carrier }];
+    expect(foundIn({ ...clean, carriers }, told)).toEqual(['announcement-delivered mailbox/0']);
+  });
+
+  test('a delivery that was ended, and made after all, is no violation', () => {
+    const stopped = withDelivery({ status: 'stopped', runId: 'earlier' });
+    expect(foundIn({ ...clean, eventDeliveries: [...stopped, ...clean.eventDeliveries] }, told)).toEqual([]);
+  });
+
+  test.each(['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'] as const)(
+    'a confirmed order without %s',
+    (type) => {
+      const eventDeliveries = clean.eventDeliveries.filter(({ event }) => event.id !== `${orderId}/${type}`);
+      expect(foundIn({ ...clean, eventDeliveries }, told)).toEqual([`events-agree ${orderId}`]);
+    },
+  );
+
+  test.each(['OrderRejected', 'OrderCancelled', 'StockReleased'] as const)(
+    'a confirmed order with %s as well',
+    (type) => {
+      const event = { ...eventOf(orderId), id: `${orderId}/${type}`, type };
+      const subscriber = type === 'StockReleased' ? 'orders' : 'inventory';
+      const workflowId = `event/${event.id}/${subscriber}`;
+      const eventDeliveries = [
+        ...clean.eventDeliveries,
+        { event, subscriber, workflowId, runId: 'r', status: 'done' as const },
+      ];
+      expect(foundIn({ ...clean, eventDeliveries }, told)).toEqual([`events-agree ${orderId}`]);
+    },
+  );
+
+  test('an event that one of its subscribers never gets', () => {
+    const eventDeliveries = withDelivery({ subscriber: 'somebody-else' });
+    expect(foundIn({ ...clean, eventDeliveries }, told)).toEqual([`events-agree ${orderId}`]);
+  });
+
+  test('events of an order that has none', () => {
+    const [delivery] = clean.eventDeliveries;
+    const event = { ...eventOf(orderId), subject: 'by-messages' };
+    const eventDeliveries = [...clean.eventDeliveries, { ...delivery, event } as EventDelivery];
+    expect(foundIn({ ...clean, eventDeliveries }, told)).toEqual(['events-agree by-messages']);
+  });
+});
+
 describe('what the reaper has settled is compared', () => {
   test('an order that had ended, settled as it had decided, is no violation', async () => {
     const { client } = platform.concord;
@@ -283,7 +394,14 @@ test('a hold that only the reaper has found is a lost one; but an order may end 
 
 test('no invariant goes without something that breaks it', () => {
   const broken = corruptions.flatMap(({ found }) => found.map((each) => each.split(' ')[0]));
-  const all = [...broken, 'resolution-agrees', 'hold-not-left', 'answer-kept', 'confirmation-kept'];
+  const all = [
+    ...broken,
+    'resolution-agrees',
+    'hold-not-left',
+    'answer-kept',
+    'confirmation-kept',
+    'announcement-delivered',
+  ];
   expect(Object.keys(invariants).filter((invariant) => !all.includes(invariant))).toEqual([]);
 });
 
@@ -297,9 +415,16 @@ function state(): Promise<State> {
 }
 
 function foundIn(checked: State, answers: readonly Told[]): string[] {
-  return checkAtRest(checked, answers)
+  return [...checkAtRest(checked, answers), ...checkAnnouncements(checked)]
     .map(({ invariant, subject }) => `${invariant} ${subject}`)
     .sort();
+}
+
+/** The order's last event. */
+function eventOf(orderId: string): EventDelivery['event'] {
+  const delivery = clean.eventDeliveries.findLast(({ event }) => event.subject === orderId);
+  if (delivery === undefined) throw new Error(`${orderId} has no events`);
+  return delivery.event;
 }
 
 interface Named {

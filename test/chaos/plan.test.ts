@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { faultKinds, planFaults } from '../../chaos/fault-plan.ts';
-import { planLoad } from '../../chaos/load-plan.ts';
+import { planLoad, type StrategyChoice } from '../../chaos/load-plan.ts';
+import { strategies } from '../../domain/strategies.ts';
 
 const MINUTE = 60_000;
 
@@ -44,9 +45,23 @@ test('as many orders as asked for, of different ids, for more than there is', ()
   }
 });
 
-function planOf(seed: string) {
+describe('the strategy of an order', () => {
+  test('is drawn by lot, and a duplicate may ask for another', () => {
+    const { orders } = planOf('lots').load;
+    expect(new Set(orders.map(({ strategy }) => strategy))).toEqual(new Set(strategies));
+    expect(orders.some(({ strategy, duplicateStrategy }) => strategy !== duplicateStrategy)).toBe(true);
+  });
+
+  test.each(strategies)('is %s where that is asked for, and nothing else is changed', (strategy) => {
+    const { orders } = planOf('lots', strategy).load;
+    const mixed = planOf('lots').load.orders;
+    expect(orders).toEqual(mixed.map((order) => ({ ...order, strategy, duplicateStrategy: strategy })));
+  });
+});
+
+function planOf(seed: string, strategy: StrategyChoice = 'mixed') {
   const duration = 3 * MINUTE;
-  const load = planLoad({ seed, orders: 300, duration });
+  const load = planLoad({ seed, orders: 300, duration, strategy });
   return { load, faults: planFaults({ seed, duration, bursts: load.bursts }) };
 }
 

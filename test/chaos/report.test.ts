@@ -38,6 +38,26 @@ test('a fault of one activity concerns its own order alone, and a delivery is no
   expect(faults).toMatchObject([{ count: 2, hits: 1, inFlight: 1 }]);
 });
 
+test('a fault of what carries messages or events concerns the orders of that strategy, or the order of the event', () => {
+  const hit = (workflowId: string) =>
+    reportOf([{ ...fault('late-copy', 15, 15), workflowId }]).faults[0]?.hits;
+  expect(['mailbox/1', 'relay/orders', 'event/o/OrderPlaced/inventory'].map(hit)).toEqual([1, 0, 1]);
+  expect(['event/other/OrderPlaced/inventory', 'resolve/o'].map(hit)).toEqual([0, 0]);
+});
+
+test('outcomes are told by strategy, where they are mixed', () => {
+  const report = reportOf([]);
+  expect(report.outcomesBy['message-queue']).toMatchObject({ confirmed: 1 });
+  expect(report.outcomesBy['two-phase']).toMatchObject({ confirmed: 0 });
+  const lines = renderReport(report).split('\n');
+  expect(
+    lines.filter((line) => /outcome|confirmed/.test(line)).map((line) => line.trim().split(/ +/)),
+  ).toEqual([
+    ['outcome', 'orders', 'two-phase', 'message-queue', 'event-driven'],
+    ['confirmed', '1', '0', '1', '0'],
+  ]);
+});
+
 test('a violation fails the run, and is shown with the file that tells its story', () => {
   const violation: Violation = { invariant: 'stock-at-rest', subject: 'SKU', details: 'reserved 1' };
   const report = reportOf([fault('worker-kill', 15, 15)], [violation]);
@@ -65,10 +85,12 @@ function reportOf(faults: readonly Fault[], violations: readonly Violation[] = [
   const order = { orderId: 'o', customerId: 'c', lines: [{ sku: 'SKU', quantity: 1 }] };
   const state: State = {
     ...{ stock: [], reservations: [], receipts: [], orders: [], deliveries: [], resolutions: [] },
+    ...{ eventDeliveries: [], carriers: [] },
     sweeps: [sweep(11), sweep(13), sweep(21)],
     executions: [
       {
         ...{ orderId: 'o', workflowId: 'order/o', runId: 'r', status: 'COMPLETED', order },
+        strategy: 'message-queue',
         startedAt: new Date(at(10)),
         closedAt: new Date(at(20)),
         outcome: { orderId: 'o', status: 'confirmed' },
@@ -77,8 +99,8 @@ function reportOf(faults: readonly Fault[], violations: readonly Violation[] = [
   };
   const answers = { told: [], wrong: [], surprises: new Map<string, number>() };
   return composeReport({
-    options: { orders: 1, seed: 's', minutes: 1 },
-    load: planLoad({ seed: 's', orders: 1, duration: 1000 }),
+    options: { orders: 1, seed: 's', minutes: 1, strategy: 'mixed' },
+    load: planLoad({ seed: 's', orders: 1, duration: 1000, strategy: 'mixed' }),
     state,
     seen: { answers, faults, violations: [], stockReads: 1, seconds: 60 },
     violations,

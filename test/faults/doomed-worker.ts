@@ -1,6 +1,7 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { createMongoClient } from '../../activities/mongodb.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
+import { DEFAULT_LIMITS } from '../../workers/limits.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { FaultInjector, type Plan } from './fault-injection.ts';
 
@@ -20,7 +21,7 @@ export interface Doom {
 
 process.once('message', async (message) => {
   const { address, namespace, mongodbUri, databases, workflowBundles, plans } = message as Doom;
-  const faults = new FaultInjector(plans, (subject) => process.send?.(subject));
+  const faults = new FaultInjector(plans, (subject) => process.send?.(subject), { isRelentless: true });
   const connection = await NativeConnection.connect({ address });
   const mongo = createMongoClient(mongodbUri, 'concord-doomed');
   const workers = (['orders', 'inventory'] as const).map((name) =>
@@ -30,6 +31,8 @@ process.once('message', async (message) => {
       database: faults.wrap(mongo.db(databases[name])),
       workflowBundle: { codePath: workflowBundles[name] },
       interceptors: [faults.interceptor],
+      // What hangs keeps its slot, also when Temporal has given it up long ago.
+      limits: { ...DEFAULT_LIMITS, activities: 1_000 },
     }),
   );
   for (const worker of await Promise.all(workers)) void worker.run();

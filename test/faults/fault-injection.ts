@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { activityInfo } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Collection, Db } from 'mongodb';
+import type { Announcement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { createGate, type Gate } from '../support/gate.ts';
 
@@ -10,72 +11,119 @@ export type Place =
   | { readonly at: 'start' | 'answer' }
   | { readonly at: 'before' | 'after'; readonly write: number };
 
-/** What befalls the first attempt of an activity: it fails there, or it hangs there until it is released. */
+/** What befalls the first attempt of an activity that comes there: it fails, or it hangs until it is released. */
 export interface Fault {
   readonly place: Place;
   readonly effect: 'fail' | 'hang';
+  /** Befalls every attempt that comes there, until it is released. */
+  readonly isRelentless?: true;
 }
 
 /** What befalls the first attempts of one subject: an order, a delivery or a question, known by its id. */
 export interface Plan {
   readonly subject: string;
   readonly faults: Readonly<Record<string, Fault>>;
-  /** Activities that begin only when another one has ended. */
+  /** Activities whose first attempt begins only when another one's has ended. */
   readonly order?: Readonly<Record<string, string>>;
 }
 
 /** How an attempt ended, as the activity itself saw it: with its answer, or with this failure. */
 export type Ending = 'ok' | string;
 
+/** What an activity does for one subject: all that most of them do; one message or one outbox of a batch. */
 interface Attempt {
-  readonly fault: Fault | undefined;
-  readonly hang: () => Promise<void>;
+  readonly subject: string;
+  readonly activity: string;
+  readonly number: number;
+  readonly plan: Plan | undefined;
   writes: number;
+  /** Calls of the database that have not answered, and when the last one did. */
+  pending: number;
+  lastCall: number;
 }
 
-/** Makes chosen first attempts fail or hang at chosen places, and remembers what all attempts did. */
+/** Makes chosen attempts fail or hang at chosen places, once each, and remembers what all attempts did. */
 export class FaultInjector {
   private readonly plans: ReadonlyMap<string, Plan>;
   private readonly onHang: (subject: string) => void;
-  private readonly running = new AsyncLocalStorage<Attempt>();
+  private readonly isRelentless: boolean;
+  private readonly running = new AsyncLocalStorage<readonly Attempt[]>();
   private readonly gates = new Map<string, Gate>();
-  private readonly endings = new Map<string, { ending: Ending; writes: number }>();
+  private readonly askers = new Map<string, string>();
+  private readonly counts = new Map<string, number>();
+  private readonly struck = new Map<string, Attempt>();
+  private readonly endings = new Map<string, { ending: Ending; attempt: Attempt }>();
 
-  constructor(plans: readonly Plan[], onHang: (subject: string) => void = () => {}) {
+  /** @param isRelentless As if every fault were: for workers that are to be killed there. */
+  constructor(
+    plans: readonly Plan[],
+    onHang: (subject: string) => void = () => {},
+    { isRelentless = false } = {},
+  ) {
     this.plans = new Map(plans.map((plan) => [plan.subject, plan]));
     this.onHang = onHang;
+    this.isRelentless = isRelentless;
+  }
+
+  /** From now on, what this workflow asks for without saying for whom counts as asked for this subject. */
+  askFor(subject: string, workflowId: string): void {
+    this.askers.set(workflowId, subject);
   }
 
   /** Goes inside Concord's own interceptor, as near to the activity as possible. */
   readonly interceptor: ActivityInterceptorsFactory = () => ({
     inbound: {
       execute: async (input, next) => {
-        const { activityType, attempt: number } = activityInfo();
-        const subject = subjectOf(input.args[0]);
-        const plan = number === 1 ? this.plans.get(subject) : undefined;
-        const predecessor = plan?.order?.[activityType];
-        if (predecessor !== undefined) await this.ended(subject, predecessor);
-        const fault = plan?.faults[activityType];
-        const hang = async () => {
-          this.gate('hanging', subject, activityType).open();
-          this.onHang(subject);
-          await this.gate('released', subject, activityType).opened;
-        };
-        const attempt: Attempt = { fault, hang, writes: 0 };
-        await strike(attempt, { at: 'start' });
-        const [result] = await Promise.allSettled([this.running.run(attempt, () => next(input))]);
-        const ending = endingOf(result);
-        this.endings.set(`${subject} ${activityType} ${number}`, { ending, writes: attempt.writes });
+        const attempts = partsOf(input.args[0]).map((part) => this.begin(part));
+        const isFirst = activityInfo().attempt === 1;
+        for (const { subject, activity, plan } of attempts) {
+          const predecessor = isFirst ? plan?.order?.[activity] : undefined;
+          if (predecessor !== undefined) await this.ended(subject, predecessor);
+        }
+        await this.strikeAll(attempts, { at: 'start' });
+        const [result] = await Promise.allSettled([this.running.run(attempts, () => next(input))]);
+        for (const attempt of attempts) {
+          const { subject, activity, number } = attempt;
+          this.endings.set(`${subject} ${activity} ${number}`, { ending: endingOf(result), attempt });
+        }
         try {
-          await strike(attempt, { at: 'answer' });
+          await this.strikeAll(attempts, { at: 'answer' });
         } finally {
-          this.gate('ended', subject, activityType, number).open();
+          for (const { subject, activity, number } of attempts) {
+            this.gate('ended', subject, activity, number).open();
+          }
         }
         if (result.status === 'rejected') throw result.reason;
         return result.value;
       },
     },
   });
+
+  private begin({ subject: named, activity }: Part): Attempt {
+    const subject = this.askers.get(named) ?? named;
+    const key = `${subject} ${activity}`;
+    const number = this.attempts(subject, activity) + 1;
+    this.counts.set(key, number);
+    const plan = this.plans.get(subject);
+    return { subject, activity, number, plan, writes: 0, pending: 0, lastCall: 0 };
+  }
+
+  private async strikeAll(attempts: readonly Attempt[], here: Place): Promise<void> {
+    await Promise.all(attempts.map((attempt) => this.strike(attempt, here)));
+  }
+
+  private async strike(attempt: Attempt, here: Place): Promise<void> {
+    const { subject, activity, plan } = attempt;
+    const fault = plan?.faults[activity];
+    if (fault === undefined || JSON.stringify(fault.place) !== JSON.stringify(here)) return;
+    const key = `${subject} ${activity}`;
+    if (this.struck.has(key) && !(this.isRelentless || fault.isRelentless)) return;
+    this.struck.set(key, attempt);
+    if (fault.effect === 'fail') throw new Error(`the connection broke: ${JSON.stringify(here)}`);
+    this.gate('hanging', subject, activity).open();
+    this.onHang(subject);
+    await this.gate('released', subject, activity).opened;
+  }
 
   /** The database as the activities see it: each write of an attempt is counted, and may be struck. */
   wrap(database: Db): Db {
@@ -87,23 +135,36 @@ export class FaultInjector {
 
   private wrapCollection(collection: Collection): Collection {
     return replacing(collection, (name, value) => {
-      if (!WRITES.has(name)) return undefined;
+      const isWrite = WRITES.has(name);
+      if (!isWrite && name !== 'findOne') return undefined;
       return async (...args: unknown[]) => {
-        const attempt = this.running.getStore();
+        const attempts = this.running.getStore();
+        const attempt = attempts?.find(({ subject }) => subject === ownerOf(args[0])) ?? attempts?.[0];
         if (attempt === undefined) throw new Error(`${name} outside an activity`);
-        attempt.writes += 1;
-        const { writes: write } = attempt;
-        await strike(attempt, { at: 'before', write });
-        // A write that finds its `_id` taken has reached the database as well.
-        const [result] = await Promise.allSettled([Reflect.apply(value, collection, args) as unknown]);
-        await strike(attempt, { at: 'after', write });
-        if (result.status === 'rejected') throw result.reason;
-        return result.value;
+        attempt.pending += 1;
+        try {
+          return await this.call(attempt, isWrite, () => Reflect.apply(value, collection, args) as unknown);
+        } finally {
+          attempt.pending -= 1;
+          attempt.lastCall = Date.now();
+        }
       };
     });
   }
 
-  /** Resolves when the first attempt hangs where its plan says. */
+  private async call(attempt: Attempt, isWrite: boolean, call: () => unknown): Promise<unknown> {
+    if (!isWrite) return call();
+    attempt.writes += 1;
+    const { writes: write } = attempt;
+    await this.strike(attempt, { at: 'before', write });
+    // A write that finds its `_id` taken has reached the database as well.
+    const [result] = await Promise.allSettled([call()]);
+    await this.strike(attempt, { at: 'after', write });
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  }
+
+  /** Resolves when an attempt hangs where its plan says. */
   hanging(subject: string, activity: string): Promise<void> {
     return this.gate('hanging', subject, activity).opened;
   }
@@ -117,9 +178,26 @@ export class FaultInjector {
     return this.gate('ended', subject, activity, attempt).opened;
   }
 
+  /** How many attempts these workers have made, or begun. */
+  attempts(subject: string, activity: string): number {
+    return this.counts.get(`${subject} ${activity}`) ?? 0;
+  }
+
+  /** Which attempt was struck; undefined where none came to its place. */
+  struckAttempt(subject: string, activity: string): number | undefined {
+    return this.struck.get(`${subject} ${activity}`)?.number;
+  }
+
+  /** True when what was struck calls the database no more: also where its activity has not waited for it. */
+  isQuiet(subject: string, activity: string): boolean {
+    const attempt = this.struck.get(`${subject} ${activity}`);
+    return attempt === undefined || (attempt.pending === 0 && Date.now() - attempt.lastCall > QUIET);
+  }
+
   /** What an attempt did; undefined where it was never begun, or was struck before it could do anything. */
   attempt(subject: string, activity: string, number: number) {
-    return this.endings.get(`${subject} ${activity} ${number}`);
+    const found = this.endings.get(`${subject} ${activity} ${number}`);
+    return found && { ending: found.ending, writes: found.attempt.writes };
   }
 
   private gate(...name: (string | number)[]): Gate {
@@ -135,15 +213,31 @@ const WRITES = new Set([
   ...['findOneAndUpdate', 'findOneAndReplace', 'findOneAndDelete', 'bulkWrite'],
 ]);
 
-async function strike({ fault, hang }: Attempt, here: Place): Promise<void> {
-  if (fault === undefined || JSON.stringify(fault.place) !== JSON.stringify(here)) return;
-  if (fault.effect === 'hang') await hang();
-  else throw new Error(`the connection broke: ${JSON.stringify(here)}`);
-}
+// Between two calls of the database there is at most one of Temporal. Milliseconds.
+const QUIET = 1_000;
 
 function endingOf(result: PromiseSettledResult<unknown>): Ending {
   if (result.status === 'fulfilled') return 'ok';
   return result.reason instanceof ConcordError ? result.reason.code : String(result.reason);
+}
+
+interface Part {
+  readonly subject: string;
+  readonly activity: string;
+}
+
+/** What the activity that runs is to do, message by message and outbox by outbox where it takes a batch of them. */
+function partsOf(argument: unknown): Part[] {
+  const { activityType: activity, workflowExecution } = activityInfo();
+  if (argument === undefined) return [{ subject: workflowExecution?.workflowId ?? '', activity }];
+  if (activity.endsWith('.publish')) {
+    return (argument as string[]).map((subject) => ({ subject, activity }));
+  }
+  if (!activity.endsWith('.handleMessages')) return [{ subject: subjectOf(argument), activity }];
+  return (argument as Announcement[]).map(({ subject, type }) => ({
+    subject,
+    activity: `${activity}:${type}`,
+  }));
 }
 
 /** The id of what an activity is about, whatever its argument looks like. */
@@ -152,13 +246,17 @@ function subjectOf(argument: unknown): string {
   if (Array.isArray(argument)) return subjectOf(argument[0]);
   if (typeof argument !== 'object' || argument === null) return '';
   const fields = {
-    order: undefined,
-    orderId: undefined,
-    receiptId: undefined,
-    customerId: undefined,
-    ...argument,
+    ...{ order: undefined, orderId: undefined, receiptId: undefined, customerId: undefined },
+    ...{ subject: undefined, ...argument },
   };
-  return subjectOf(fields.order ?? fields.orderId ?? fields.receiptId ?? fields.customerId);
+  const { order, orderId, receiptId, customerId, subject } = fields;
+  return subjectOf(subject ?? order ?? orderId ?? receiptId ?? customerId);
+}
+
+/** The order whose document, or one of whose SKUs, a call of the database is about. */
+function ownerOf(filter: unknown): string {
+  const { _id } = filter as { _id?: unknown };
+  return String(_id).replace(/:[ABC]$/, '');
 }
 
 type Method = (...args: unknown[]) => unknown;

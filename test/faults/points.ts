@@ -1,3 +1,4 @@
+import type { Strategy } from '../../domain/strategies.ts';
 import type { IdentifiedOrder } from '../support/consistency.ts';
 import type { Ending, Fault, Place } from './fault-injection.ts';
 
@@ -28,6 +29,10 @@ export interface Case<Story extends string> {
   readonly late: readonly Ending[];
   /** False where the worker of this story can't be killed in one place at a time. */
   readonly killable?: false;
+  /** Where the worker is killed; by default, wherever the activity may hang. */
+  readonly kills?: readonly Place[];
+  /** Absent where the order is placed by default. */
+  readonly strategy?: Strategy;
 }
 
 export const always = (outcome: string): Record<Boundary, string> => ({
@@ -59,7 +64,7 @@ export function pointsOf<Story extends string>({ outcomes, ...row }: Case<Story>
     'after the write': { effect: 'fail', at: eachWrite('after') },
     'answer lost': { effect: 'fail', at: [{ at: 'answer' }] },
     'late try': { effect: 'hang', at: hangs },
-    'worker killed': { effect: 'hang', at: row.killable === false ? [] : hangs },
+    'worker killed': { effect: 'hang', at: row.killable === false ? [] : (row.kills ?? hangs) },
   };
   const struck = boundaries.flatMap((boundary) => {
     const { effect, at } = places[boundary];
@@ -78,12 +83,13 @@ export function pointsOf<Story extends string>({ outcomes, ...row }: Case<Story>
 
 /** Names a point, so that each has an order and SKUs of its own. */
 export function subjectOf(
-  { activity, story }: Pick<Case<string>, 'activity' | 'story'>,
+  { activity, story, strategy }: Pick<Case<string>, 'activity' | 'story' | 'strategy'>,
   what: string,
   place?: Place,
 ): string {
   const where = place === undefined ? [] : [place.at, ...('write' in place ? [place.write] : [])];
-  return [activity, story, what, ...where].join(':').replaceAll(' ', '-');
+  const how = strategy === undefined ? [] : [strategy];
+  return [activity, ...how, story, what, ...where].join(':').replaceAll(' ', '-');
 }
 
 export const isRead = ({ writes }: Pick<Point<string>, 'writes'>) => writes === 0;

@@ -19,9 +19,9 @@ export async function expectStock(
 export async function recorded({ inventory, orders }: Platform, subject: string): Promise<unknown> {
   const skus = [subject, ...Object.keys(QUANTITIES).map((name) => `${subject}:${name}`)];
   const { stock, reservations, receipts } = inventory;
-  const { prepared, decision } = (await reservations.findOne({ _id: subject })) ?? {};
+  const { prepared, decision, outbox } = (await reservations.findOne({ _id: subject })) ?? {};
   return [
-    { prepared, decision },
+    { prepared, decision, outbox },
     await orders.findOne({ _id: subject }),
     await receipts.findOne({ _id: subject }),
     await stock

@@ -101,9 +101,6 @@ const table: readonly Case<Story>[] = [
   },
 ];
 
-// Registered with the others, but no workflow asks for it: the reaper calls the same function by itself.
-const UNASKED = ['orders.isBeingResolved'];
-
 const isAlone = ({ story }: Point<Story>) => story === 'reaped alone';
 const isReaped = ({ story }: Point<Story>) => story === 'reaped' || story === 'reaped alone';
 
@@ -154,8 +151,8 @@ afterAll(async () => {
   await platform[Symbol.asyncDispose]();
 });
 
-test('the table has a row for every activity of recovery that a workflow asks for', () => {
-  const recovery = registered('createRecovery').filter((name) => !UNASKED.includes(name));
+test('the table has a row for every activity of recovery that a worker registers', () => {
+  const recovery = registered('createRecovery');
   expect(recovery.length).toBeGreaterThan(0);
   expect([...new Set(table.map(({ activity }) => activity))]).toEqual(expect.arrayContaining(recovery));
 });
@@ -169,8 +166,10 @@ test.each(points.map((point) => [point.subject, point.outcome, point] as const))
     expect(result.value.outcome).toBe(outcome);
     const first = faults.attempt(keyOf(point), activity, 1);
     if (fault === undefined) return expect(first?.writes, 'the table counts every write').toBe(writes);
-    const second = faults.attempt(keyOf(point), activity, 2);
-    expect(second, 'the fault came about, and a successor was needed').toBeDefined();
+    const attempts = faults.attempts(keyOf(point), activity);
+    // Those of the worker that was killed are not counted.
+    const own = isKilled(point) ? 0 : 1;
+    expect(attempts, 'the fault came about, and a successor was needed').toBeGreaterThan(own);
     if (result.value.late === undefined) return;
     const { ending, before, after } = result.value.late;
     expect(after, 'a late try changes nothing').toEqual(before);

@@ -7,6 +7,7 @@ import type { Db } from 'mongodb';
 import { inject, vi } from 'vitest';
 import { createCoordinators } from '../../activities/coordinator.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
+import { DEFAULT_LIMITS, type WorkerLimits } from '../../workers/limits.ts';
 import { services } from '../../workers/services.ts';
 import type { Platform } from '../support/platform.ts';
 import type { Doom } from './doomed-worker.ts';
@@ -26,6 +27,7 @@ export async function startStruckWorkers(
         database: faults.wrap(databases[name]),
         workflowBundle: { codePath: inject('workflowBundles')[name] },
         interceptors: [faults.interceptor],
+        limits: ROOM_TO_HANG,
       }),
     ),
   );
@@ -38,6 +40,9 @@ export async function startStruckWorkers(
     },
   };
 }
+
+/** What hangs keeps its slot, also when Temporal has given it up long ago. */
+const ROOM_TO_HANG: WorkerLimits = { ...DEFAULT_LIMITS, activities: 1_000 };
 
 /** The same in a process that is made to be killed. */
 export interface DoomedWorkers {
@@ -70,7 +75,10 @@ export function startDoomedWorkers(
     process: doomed,
     async untilHanging(subjects, isOver) {
       const isStruck = (subject: string) => hanging.has(subject) || isOver(subject);
-      await vi.waitUntil(() => subjects.every(isStruck) || doomed.exitCode !== null, { timeout: 60_000 });
+      const missing = () => subjects.filter((subject) => !isStruck(subject));
+      await vi
+        .waitUntil(() => missing().length === 0 || doomed.exitCode !== null, { timeout: 120_000 })
+        .catch(() => Promise.reject(new Error(`never came to where they hang: ${missing().join(', ')}`)));
       if (doomed.exitCode !== null)
         throw new Error(`the doomed worker ended by itself with ${doomed.exitCode}`);
     },

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { DEFAULT_STRATEGY, strategies } from '../../domain/strategies.ts';
 import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { orderOf, placeAndWait, prepareByHand, recorded, terminate } from './support.ts';
+import { orderOf, placeAndWait, prepareByHand, recorded, terminate, untilQuiet } from './support.ts';
 
 let platform: Platform;
 
@@ -49,38 +50,46 @@ describe('an orphan is settled', () => {
     expect(await sweep()).toEqual([]);
   });
 
-  test('that has no workflow at all, whatever else is damaged', async () => {
-    await platform.concord.restock('nobody', 10);
-    await prepareByHand(platform, 'nobody', { only: 'inventory' });
+  test.each(strategies)('that has no workflow at all, whatever else is damaged: %s', async (strategy) => {
+    const nobody = `nobody-${strategy}`;
+    await platform.concord.restock(nobody, 10);
+    await prepareByHand(platform, nobody, { only: 'inventory', strategy });
     const damaged = { available: 1, reserved: 0, sold: 0, received: 1, holds: { '0': 'none' }, settled: [] };
     await platform.databases.inventory.collection('stock').insertOne({ ...damaged, sku: 'damaged' });
-    expect(await sweep()).toEqual(['nobody']);
+    expect(await sweep()).toEqual([nobody]);
     await platform.databases.inventory.collection('stock').deleteOne({ sku: 'damaged' });
-    await settled('nobody').toEqual({ ...GIVEN_UP, phase: 'final' });
-    expect(await platform.concord.place(orderOf('nobody', 2))).toMatchObject({
+    await settled(nobody).toEqual({ ...GIVEN_UP, phase: 'final' });
+    expect(await platform.concord.place(orderOf(nobody, 2))).toMatchObject({
       status: 'rejected',
       joined: true,
     });
+    await untilQuiet(platform, nobody);
+    expect(await platform.orders.findOne({ _id: nobody })).toMatchObject(
+      strategy === DEFAULT_STRATEGY ? {} : { strategy },
+    );
   });
 
-  test.each(['confirmed', 'cancelled'] as const)(
-    'whose decision, %s, its worker did not carry out',
-    async (status) => {
-      const { concord, orders, inventory } = platform;
-      const orderId = `undone-${status}`;
-      await concord.restock(orderId, 10);
-      await prepareByHand(platform, orderId);
-      const decision = status === 'confirmed' ? 'commit' : 'rollback';
-      const decided = { $set: { decision }, $currentDate: { decidedAt: true } } as const;
-      await inventory.reservations.updateOne({ _id: orderId }, decided);
-      await orders.updateOne({ _id: orderId }, { $set: { status } });
-      expect(await sweep()).toEqual([orderId]);
-      const released = { status, available: 10, reserved: 0, sold: 0 };
-      await expect
-        .poll(() => recorded(platform, orderId))
-        .toEqual(status === 'confirmed' ? CONFIRMED : released);
-    },
-  );
+  test.each(
+    strategies.flatMap((strategy) => [
+      ['confirmed' as const, strategy],
+      ['cancelled' as const, strategy],
+    ]),
+  )('whose decision, %s, its worker did not carry out: %s', async (status, strategy) => {
+    const { concord, orders, inventory } = platform;
+    const orderId = `undone-${status}-${strategy}`;
+    await concord.restock(orderId, 10);
+    await prepareByHand(platform, orderId, { strategy });
+    const decision = status === 'confirmed' ? 'commit' : 'rollback';
+    const decided = { $set: { decision }, $currentDate: { decidedAt: true } } as const;
+    await inventory.reservations.updateOne({ _id: orderId }, decided);
+    const reason = { code: 'Cancelled', message: 'changed their mind' };
+    await orders.updateOne({ _id: orderId }, { $set: { status, ...(status === 'cancelled' && { reason }) } });
+    expect(await sweep()).toEqual([orderId]);
+    const released = { status, available: 10, reserved: 0, sold: 0 };
+    await expect
+      .poll(() => recorded(platform, orderId))
+      .toEqual(status === 'confirmed' ? CONFIRMED : released);
+  });
 
   test('as its workflow had decided, even where nobody has recorded that', async () => {
     const { concord, inventory } = platform;

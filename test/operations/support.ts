@@ -3,6 +3,8 @@ import { expect } from 'vitest';
 import { createInventory } from '../../activities/inventory.ts';
 import { createOrders } from '../../activities/orders.ts';
 import type { Placed } from '../../client/concord.ts';
+import { listWaiting } from '../../client/exchange.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { checkedStock } from '../support/inventory.ts';
 import type { Platform } from '../support/platform.ts';
@@ -17,7 +19,7 @@ export async function placeAndWait(
   { concord }: Platform,
   orderId: string,
   until: { readonly orders?: string; readonly inventory?: string },
-  options: { readonly prepareBudget?: number } = {},
+  options: { readonly prepareBudget?: number; readonly strategy?: Strategy } = {},
 ): Promise<void> {
   await concord.place(orderOf(orderId, 2), { ...options, wait: 'accepted' });
   await expect
@@ -34,11 +36,34 @@ export async function terminate({ concord }: Platform, orderId: string): Promise
 export async function prepareByHand(
   { orders, inventory }: Platform,
   orderId: string,
-  { transaction = 'forgotten', only }: { transaction?: string; only?: ServiceName } = {},
+  { transaction, only, strategy }: { transaction?: string; only?: ServiceName; strategy?: Strategy } = {},
 ): Promise<void> {
-  const request = { order: orderOf(orderId, 2), transaction, placedAt: new Date().toISOString() };
+  const request = requestByHand(orderId, transaction, strategy);
   if (only !== 'inventory') await createOrders(orders).prepare(request);
   if (only !== 'orders') await createInventory(inventory).prepare(request);
+}
+
+/** What a workflow asks of participants for an order of 2 units. */
+export function requestByHand(
+  orderId: string,
+  transaction = 'forgotten',
+  strategy: Strategy = DEFAULT_STRATEGY,
+) {
+  const request = { order: orderOf(orderId, 2), transaction, placedAt: new Date().toISOString() };
+  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
+}
+
+/** Waits until nobody is left to be told anything of an order, and what was told is handled. */
+export async function untilQuiet(platform: Platform, orderId: string): Promise<void> {
+  const { concord, orders, inventory } = platform;
+  const outboxes = async () => [
+    ...((await orders.findOne({ _id: orderId }))?.outbox ?? []),
+    ...((await inventory.reservations.findOne({ _id: orderId }))?.outbox ?? []),
+    ...(await listWaiting(concord.client)).filter((item) => item.orderId === orderId),
+  ];
+  await expect.poll(outboxes).toEqual([]);
+  const query = `WorkflowId STARTS_WITH 'event/${orderId}/' AND ExecutionStatus = 'Running'`;
+  await expect.poll(async () => (await concord.client.workflow.count(query)).count).toBe(0);
 }
 
 /** What both databases hold of an order and its SKU. */

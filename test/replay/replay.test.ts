@@ -3,7 +3,10 @@ import { hostname } from 'node:os';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
+import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 import type { ServiceName } from '../../workers/services.ts';
+import { waitingQuery } from '../../workflows/messages.ts';
 import { orderOf, prepareByHand, terminate } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
@@ -33,26 +36,30 @@ describe('recorded histories', () => {
   });
 });
 
-test.runIf(process.env.RECORD_HISTORIES)('record the histories that are missing', async () => {
-  await mkdir(directory, { recursive: true });
-  const platform = await startPlatform();
-  await platform.concord.restock('SKU', 100);
-  for (const [name, { service, run }] of Object.entries(outcomes)) {
-    const number = recordings.length + 1;
-    if (recordings.some((file) => file.endsWith(`-${name}.json`))) continue;
-    const workflowId = await run(platform, name);
-    const handle = platform.concord.client.workflow.getHandle(workflowId);
-    await handle.result().catch(() => {}); // one of the outcomes is a failure
-    const history = historyToJSON(await handle.fetchHistory());
-    const file = `${String(number).padStart(2, '0')}-${name}.json`;
-    await writeFile(
-      new URL(file, directory),
-      `${JSON.stringify({ service, workflowId, history: JSON.parse(anonymous(history)) }, null, 1)}\n`,
-    );
-    recordings.push(file);
-  }
-  await platform[Symbol.asyncDispose]();
-});
+test.runIf(process.env.RECORD_HISTORIES)(
+  'record the histories that are missing',
+  { timeout: 300_000 },
+  async () => {
+    await mkdir(directory, { recursive: true });
+    const platform = await startPlatform();
+    await platform.concord.restock('SKU', 100);
+    for (const [name, { service, isEndless, run }] of Object.entries(outcomes)) {
+      const number = recordings.length + 1;
+      if (recordings.some((file) => file.endsWith(`-${name}.json`))) continue;
+      const workflowId = await run(platform, name);
+      const handle = platform.concord.client.workflow.getHandle(workflowId);
+      if (!isEndless) await handle.result().catch(() => {}); // one of the outcomes is a failure
+      const history = historyToJSON(await handle.fetchHistory());
+      const file = `${String(number).padStart(2, '0')}-${name}.json`;
+      await writeFile(
+        new URL(file, directory),
+        `${JSON.stringify({ service, workflowId, history: JSON.parse(anonymous(history)) }, null, 1)}\n`,
+      );
+      recordings.push(file);
+    }
+    await platform[Symbol.asyncDispose]();
+  },
+);
 
 /** Leaves out on which machine, and where on it, a history was recorded. */
 function anonymous(history: string): string {
@@ -64,15 +71,17 @@ function anonymous(history: string): string {
 
 interface Recorded {
   readonly service: ServiceName;
+  /** What never ends is recorded as far as it has come. */
+  readonly isEndless?: true;
   /** Brings the outcome about, and returns the workflow's id. */
   run(platform: Platform, name: string): Promise<string>;
 }
 
-function place(lines: { sku: string; quantity: number }[]): Recorded {
+function place(lines: { sku: string; quantity: number }[], strategy: Strategy = DEFAULT_STRATEGY): Recorded {
   return {
     service: 'orders',
     async run({ concord }, orderId) {
-      await concord.place({ orderId, customerId: 'customer', lines });
+      await concord.place({ orderId, customerId: 'customer', lines }, { strategy });
       return `order/${orderId}`;
     },
   };
@@ -81,7 +90,7 @@ function place(lines: { sku: string; quantity: number }[]): Recorded {
 /** Does something to an order that waits for the inventory, then lets the inventory come back. */
 function whileInventoryIsDown(
   act: (platform: Platform, orderId: string) => Promise<unknown>,
-  options: { prepareBudget?: number } = {},
+  options: { prepareBudget?: number; strategy?: Strategy } = {},
 ): Recorded {
   return {
     service: 'orders',
@@ -102,6 +111,70 @@ function sweep({ concord }: Platform, workflowId: string): Promise<unknown> {
   return concord.client.workflow.execute('reapHolds', { taskQueue: 'inventory', workflowId, args: [0] });
 }
 
+function isRollingBack({ concord }: Platform, orderId: string): Promise<void> {
+  return expect
+    .poll(async () => (await concord.status(orderId)).phase, { timeout: 20_000 })
+    .toBe('rolling-back');
+}
+
+/** The outcomes of an order in a strategy whose workflow exchanges messages or events with the inventory. */
+function exchanged(strategy: Strategy): Record<string, Recorded> {
+  const cancel = ({ concord }: Platform, orderId: string) => concord.cancel(orderId, { reason: 'recorded' });
+  return {
+    [`${strategy}-confirmed`]: place([{ sku: 'SKU', quantity: 1 }], strategy),
+    [`${strategy}-out-of-stock`]: place([{ sku: 'SKU', quantity: 1_000 }], strategy),
+    [`${strategy}-cancelled`]: whileInventoryIsDown(cancel, { strategy }),
+    [`${strategy}-timed-out`]: whileInventoryIsDown(isRollingBack, { strategy, prepareBudget: 2_000 }),
+  };
+}
+
+/** Three orders at once for one mailbox, of which the first fails at first. */
+const mailbox: Recorded = {
+  service: 'inventory',
+  isEndless: true,
+  async run(platform, name) {
+    const { concord, databases } = platform;
+    const workflowId = mailboxIdOf(orderOf(name));
+    const ids = Array.from({ length: 50 }, (_, index) => `${name}-${index}`);
+    const neighbours = ids.filter((id) => mailboxIdOf(orderOf(id)) === workflowId).slice(0, 2);
+    for (const sku of [name, ...neighbours]) await concord.restock(sku, 1);
+    const stock = databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
+    await stock.updateOne({ _id: name }, { $set: { holds: 'none' } });
+    await platform.stop('inventory');
+    for (const orderId of [name, ...neighbours]) {
+      await concord.place(orderOf(orderId), { strategy: 'message-queue', wait: 'accepted' });
+      await expect.poll(async () => (await concord.status(orderId)).participants.orders).toBe('prepared');
+    }
+    await platform.start('inventory');
+    for (const orderId of neighbours) await concord.place(orderOf(orderId));
+    const waiting = () => concord.client.workflow.getHandle(workflowId).query(waitingQuery);
+    await expect
+      .poll(async () => (await waiting()).find(({ orderId }) => orderId === name)?.failures)
+      .toBeGreaterThan(1);
+    await stock.updateOne({ _id: name }, { $set: { holds: [] } });
+    await concord.retry(name);
+    expect(await concord.place(orderOf(name))).toMatchObject({ status: 'confirmed' });
+    return workflowId;
+  },
+};
+
+/** An event-driven order that has ended, to record what carried its events. */
+function carrier(
+  service: ServiceName,
+  workflowIdOf: (orderId: string) => string,
+  more: Pick<Recorded, 'isEndless'> = {},
+): Recorded {
+  return {
+    service,
+    ...more,
+    async run({ concord }, orderId) {
+      const order = { orderId, customerId: 'customer', lines: [{ sku: 'SKU', quantity: 1 }] };
+      await concord.place(order, { strategy: 'event-driven' });
+      return workflowIdOf(orderId);
+    },
+  };
+}
+
 const outcomes: Record<string, Recorded> = {
   confirmed: place([{ sku: 'SKU', quantity: 1 }]),
   'out-of-stock': place([{ sku: 'SKU', quantity: 1_000 }]),
@@ -113,19 +186,11 @@ const outcomes: Record<string, Recorded> = {
   'cancelled-by-temporal': whileInventoryIsDown(({ concord }, orderId) =>
     concord.client.workflow.getHandle(`order/${orderId}`).cancel(),
   ),
-  'prepare-timed-out': whileInventoryIsDown(
-    ({ concord }, orderId) =>
-      expect
-        .poll(async () => (await concord.status(orderId)).phase, { timeout: 20_000 })
-        .toBe('rolling-back'),
-    { prepareBudget: 2_000 },
-  ),
+  'prepare-timed-out': whileInventoryIsDown(isRollingBack, { prepareBudget: 2_000 }),
   'cancel-refused': whileInventoryIsDown(
-    async ({ concord }, orderId) => {
-      await expect
-        .poll(async () => (await concord.status(orderId)).phase, { timeout: 20_000 })
-        .toBe('rolling-back');
-      await expect(concord.cancel(orderId)).rejects.toMatchObject({ code: 'TooLate' });
+    async (platform, orderId) => {
+      await isRollingBack(platform, orderId);
+      await expect(platform.concord.cancel(orderId)).rejects.toMatchObject({ code: 'TooLate' });
     },
     { prepareBudget: 2_000 },
   ),
@@ -211,4 +276,11 @@ const outcomes: Record<string, Recorded> = {
       return workflowId;
     },
   },
+  ...exchanged('message-queue'),
+  ...exchanged('event-driven'),
+  mailbox,
+  relay: carrier('orders', () => relayIdOf('orders'), { isEndless: true }),
+  'deliver-event': carrier('inventory', (orderId) =>
+    deliveryIdOf({ id: `${orderId}/OrderPlaced` }, 'inventory'),
+  ),
 };

@@ -40,6 +40,12 @@ describe.each(strategies)('%s', (strategy) => {
     await expect.poll(() => handle.query(statusQuery), { timeout: 20_000 }).toMatchObject(expected);
   }
 
+  /** Until what the order service has to tell of an order is on its way; a coordinator's has nothing to tell. */
+  async function untilHandedOver(orderId: string): Promise<void> {
+    const outbox = async () => (await time.workers.orders.findOne({ _id: orderId }))?.outbox ?? [];
+    await expect.poll(outbox, { timeout: 20_000 }).toEqual([]);
+  }
+
   /** What both databases hold of an order of two units, in the end. */
   async function recorded(orderId: string) {
     const stock = (await checkedStock(time.workers.inventory)).find(({ _id }) => _id === orderId);
@@ -119,6 +125,7 @@ describe.each(strategies)('%s', (strategy) => {
       workers.breakDown('inventory');
       const handle = await place('two-days', { prepareBudget: 72 * HOUR });
       await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
+      await untilHandedOver('two-days');
       workers.breakDown('orders');
       workers.repair('inventory');
       await environment.sleep('3 minutes');

@@ -1,0 +1,32 @@
+import type { MongoClient } from 'mongodb';
+import { z } from 'zod';
+
+/** How many commands a worker has sent to its database. */
+export interface CommandCounts {
+  readonly writes: number;
+  readonly reads: number;
+}
+
+export const commandCountsSchema = z.object({ writes: z.number(), reads: z.number() });
+
+/** Every write of the services is a command of its own, for one document. */
+const WRITES = ['insert', 'update', 'delete', 'findAndModify'];
+const READS = ['find', 'aggregate', 'count', 'distinct'];
+
+/** The driver tells of its commands only where the connection string asks for it. */
+export function withCommandMonitoring(uri: string): string {
+  const [base = '', query] = uri.split('?');
+  const separator = query === undefined && !/\/\/[^/]*\//.test(base) ? '/?' : '?';
+  return `${base}${separator}${query ? `${query}&` : ''}monitorCommands=true`;
+}
+
+/** Counts what a client sends from now on. What is sent again after a lost connection counts again. */
+export function countCommands(client: MongoClient): () => CommandCounts {
+  let writes = 0;
+  let reads = 0;
+  client.on('commandStarted', ({ commandName }) => {
+    if (WRITES.includes(commandName)) writes += 1;
+    else if (READS.includes(commandName)) reads += 1;
+  });
+  return () => ({ writes, reads });
+}

@@ -1,0 +1,140 @@
+import { type Client, isGrpcServiceError } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import pMap from 'p-map';
+import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import { subscriptions } from '../../workers/subscriptions.ts';
+import { groupsOf, type Run } from './performance.ts';
+import type { CostFigures } from './result.ts';
+import { mean } from './statistics.ts';
+
+type HistoryEvent = NonNullable<History['events']>[number];
+
+/** The events of a run of a workflow, of its last one where none is named; none where there is no such workflow. */
+type ReadHistory = (workflowId: string, runId?: string) => Promise<HistoryEvent[]>;
+
+/** What histories say that something has cost. */
+export interface Tally {
+  readonly events: number;
+  readonly actions: number;
+}
+
+/** Reading the histories of all orders would take longer than placing them. */
+const SAMPLE = 10;
+const CONCURRENCY = { concurrency: 8 };
+
+/** What an order costs in each measurement. Call it when nothing is under way any more. */
+export async function measureCost(client: Client, runs: readonly Run[]): Promise<CostFigures[]> {
+  const readHistory = historyReader(client);
+  const costs: CostFigures[] = [];
+  for (const rounds of groupsOf(runs)) {
+    const [{ strategy, load, demand }] = rounds;
+    const tallies = await pMap(rounds, (run) => tallyOfRun(readHistory, run), { concurrency: 1 });
+    const perOrder = (count: (run: Run) => number) =>
+      mean(rounds.map((run) => count(run) / run.orders.length));
+    costs.push({
+      ...{ strategy, load, demand },
+      historyEvents: mean(tallies.map(({ events }) => events)),
+      actions: mean(tallies.map(({ actions }) => actions)),
+      writes: perOrder(({ commands }) => commands.writes),
+      reads: perOrder(({ commands }) => commands.reads),
+    });
+  }
+  return costs;
+}
+
+/**
+ * Counts the events of a history, and the actions that Temporal bills for: workflows that start, signals and updates that
+ * arrive, attempts of activities, timers that start, and runs that continue as new. What leaves no trace in a history is
+ * not counted: queries, and starts that are refused because the workflow runs already.
+ */
+export function tallyOf(history: readonly HistoryEvent[]): Tally {
+  return { events: history.length, actions: history.reduce((sum, event) => sum + actionsIn(event), 0) };
+}
+
+function actionsIn(event: HistoryEvent): number {
+  // Only the last attempt is an event; it says how many there were.
+  if (event.activityTaskStartedEventAttributes) return event.activityTaskStartedEventAttributes.attempt ?? 1;
+  const started = event.workflowExecutionStartedEventAttributes;
+  // The run before it has counted it already.
+  if (started) return started.continuedExecutionRunId ? 0 : 1;
+  const isAction =
+    event.workflowExecutionSignaledEventAttributes ||
+    event.workflowExecutionUpdateAcceptedEventAttributes ||
+    event.timerStartedEventAttributes ||
+    event.workflowExecutionContinuedAsNewEventAttributes;
+  return isAction ? 1 : 0;
+}
+
+/** Per order: its own workflow and the deliveries of its events, and its share of mailboxes and relays. */
+async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
+  const sample = run.orders.slice(0, SAMPLE);
+  const own = await pMap(sample, ({ order }) => tallyOfOrder(readHistory, order.orderId), CONCURRENCY);
+  const shared = await pMap(sharedBy(run), (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
+  const share = tallyOf(shared.flat());
+  const count = run.orders.length;
+  return {
+    events: mean(own.map(({ events }) => events)) + share.events / count,
+    actions: mean(own.map(({ actions }) => actions)) + share.actions / count,
+  };
+}
+
+async function tallyOfOrder(readHistory: ReadHistory, orderId: string): Promise<Tally> {
+  const deliveries = subscriptions.flatMap(({ subscriber, events }) =>
+    events.map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
+  );
+  const histories = await pMap([workflowIdOf(orderId), ...deliveries], (id) => readHistory(id), CONCURRENCY);
+  return tallyOf(histories.flat());
+}
+
+/** The workflows that serve many orders. Those of other strategies rest during this run. */
+function sharedBy({ orders }: Run): string[] {
+  const mailboxes = new Set(orders.map(({ order }) => mailboxIdOf(order)));
+  return [...mailboxes, relayIdOf('orders'), relayIdOf('inventory')];
+}
+
+/** All runs of a workflow are looked at, the last one first. */
+async function eventsDuring(
+  readHistory: ReadHistory,
+  workflowId: string,
+  { began, ended }: Run,
+): Promise<HistoryEvent[]> {
+  const found: HistoryEvent[] = [];
+  for (let runId: string | undefined = ''; runId !== undefined; ) {
+    const history: HistoryEvent[] = await readHistory(workflowId, runId);
+    found.unshift(...history.filter((event) => timeOf(event) >= began && timeOf(event) <= ended));
+    const [first] = history;
+    if (first === undefined || timeOf(first) < began) return found;
+    runId = first.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
+  }
+  return found;
+}
+
+/** Remembers what it has read: the long histories of mailboxes and relays are looked at for each run. */
+function historyReader({ workflow }: Client): ReadHistory {
+  const known = new Map<string, Promise<HistoryEvent[]>>();
+  return (workflowId, runId = '') => {
+    const key = `${workflowId} ${runId}`;
+    const history = known.get(key) ?? read(workflowId, runId);
+    known.set(key, history);
+    return history;
+  };
+
+  async function read(workflowId: string, runId: string): Promise<HistoryEvent[]> {
+    try {
+      const { events } = await workflow.getHandle(workflowId, runId || undefined).fetchHistory();
+      return events ?? [];
+    } catch (error) {
+      if (isGrpcServiceError(error) && error.code === NOT_FOUND) return [];
+      throw error;
+    }
+  }
+}
+
+/** Of gRPC. */
+const NOT_FOUND = 5;
+
+/** Milliseconds since 1970, by Temporal's clock. */
+function timeOf({ eventTime }: HistoryEvent): number {
+  return Number(eventTime?.seconds ?? 0) * 1_000 + Math.floor((eventTime?.nanos ?? 0) / 1e6);
+}

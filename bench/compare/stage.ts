@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import type { ConnectionOptions } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { createMongoClient } from '../../activities/mongodb.ts';
+import { startChaosMongoDB, startChaosTemporal } from '../../chaos/chaos-server.ts';
+import type { Sources } from '../../chaos/state.ts';
+import { Concord } from '../../client/concord.ts';
+import { mongodbFromEnvironment } from '../../dev/mongodb.ts';
+import type { Report } from '../../dev/report.ts';
+import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
+import { startTemporal } from '../../dev/temporal.ts';
+import { type ServiceName, services } from '../../workers/services.ts';
+import { openNamespace } from './namespace.ts';
+import { type CompareWorker, createCompareWorker } from './worker-process.ts';
+
+/** Servers, a worker process for each service, and ways to look at all of it. */
+export interface Stage extends Sources {
+  /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
+  end(): Promise<void>;
+  readonly concord: Concord;
+  readonly workers: Readonly<Record<ServiceName, CompareWorker>>;
+  /** Restarts Temporal, whose data survives it; absent where that was not asked for, or the server is the user's own. */
+  readonly restartTemporal?: () => Promise<void>;
+  /** What the figures were measured on, in one line each. */
+  readonly machine: string;
+  readonly servers: { readonly temporal: string; readonly mongodb: string };
+}
+
+/** A Temporal server of the user's. */
+export interface UserTemporal {
+  readonly address: string;
+  readonly connection: ConnectionOptions;
+  /** What named it, such as `TEMPORAL_ADDRESS`. */
+  readonly source: string;
+  /** What else a worker needs to reach it, by the names of Temporal's environment configuration. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+interface Options {
+  readonly report: Report;
+  /** Gets what ends the stage, before there is any of it. */
+  readonly cleanUp: (end: () => Promise<void>) => void;
+  /** Whether Temporal keeps its data in a file, which makes it restartable, and slow. */
+  readonly restartable: boolean;
+  /** Default: one that is started for the comparison. */
+  readonly temporal?: UserTemporal;
+}
+
+/**
+ * Sets the stage, on databases and, on a server of the user's, in a namespace of its own.
+ *
+ * @throws {ServersError} where a server or a worker can't be started
+ */
+export async function setStage({ temporal: given, ...options }: Options): Promise<Stage> {
+  const { report, restartable } = options;
+  const ends: (() => Promise<void>)[] = [];
+  const cleanUp = (end: () => Promise<void>) => void ends.push(end);
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= endInTurn(ends);
+    return ending;
+  };
+  options.cleanUp(end);
+
+  const supervisor = await createSupervisor();
+  cleanUp(supervisor.stop);
+  const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-compare-'));
+  supervisor.removeAtEnd(directory);
+  const run = randomUUID().slice(0, 8);
+  const part = { supervisor, report, cleanUp, restartable, directory };
+  const temporal = given ? await useTemporal(given, run, part) : await embedTemporal(part);
+  const mongodb = await findMongoDB(part);
+
+  const mongo = createMongoClient(mongodb.uri, 'concord-compare');
+  const databases = {
+    orders: mongo.db(`concord_compare_${run}_orders`),
+    inventory: mongo.db(`concord_compare_${run}_inventory`),
+  };
+  cleanUp(async () => {
+    for (const database of Object.values(databases)) await database.dropDatabase();
+    await mongo.close();
+  });
+
+  const environment = {
+    ...temporal.environment,
+    ORDERS_MONGODB_URI: mongodb.uri,
+    INVENTORY_MONGODB_URI: mongodb.uri,
+    ORDERS_DATABASE: databases.orders.databaseName,
+    INVENTORY_DATABASE: databases.inventory.databaseName,
+    LOG_LEVEL: 'warn',
+    HEALTH_PORT: '',
+  };
+  const step = report.step('Starting the workers');
+  const start = async (name: ServiceName) => {
+    const workflowBundle = await bundle(name, directory);
+    const worker = createCompareWorker({ name, environment, workflowBundle, directory });
+    cleanUp(worker.kill);
+    await worker.start();
+    return worker;
+  };
+  const workers = { orders: await start('orders'), inventory: await start('inventory') };
+  step.done();
+
+  const { connection, namespace, restart } = temporal;
+  // Never closed: the SDK (1.24) throws where a call waits to be repeated on a connection that is closed.
+  const concord = await Concord.connect({ connection, namespace });
+  return {
+    ...{ concord, client: concord.client, databases, workers, end },
+    ...(restart === undefined ? {} : { restartTemporal: restart }),
+    machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    servers: { temporal: temporal.origin, mongodb: mongodb.origin },
+  };
+}
+
+/** Last begun, first ended. */
+async function endInTurn(ends: (() => Promise<void>)[]): Promise<void> {
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+}
+
+interface Part extends Pick<Options, 'report' | 'cleanUp' | 'restartable'> {
+  readonly supervisor: Supervisor;
+  readonly directory: string;
+}
+
+interface Temporal {
+  readonly connection: ConnectionOptions;
+  readonly namespace: string;
+  readonly origin: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly restart?: () => Promise<void>;
+}
+
+async function embedTemporal({ supervisor, report, restartable, directory }: Part): Promise<Temporal> {
+  const options = { supervisor, report, directory: path.join(directory, 'temporal') };
+  const server = restartable
+    ? await startChaosTemporal(options)
+    : await startTemporal({ ...options, keepData: false });
+  const namespace = 'default';
+  return {
+    connection: { address: server.address },
+    namespace,
+    origin: restartable ? 'its data in a file for its restart' : 'started for this run, in memory',
+    environment: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace },
+    ...('restart' in server ? { restart: server.restart } : {}),
+  };
+}
+
+async function useTemporal(given: UserTemporal, run: string, { report, cleanUp }: Part): Promise<Temporal> {
+  const { address, connection, source, environment } = given;
+  const step = report.step(`Registering a namespace at ${address}`);
+  const { name, remove } = await openNamespace(`concord-compare-${run}`, connection);
+  cleanUp(remove);
+  step.done();
+  return {
+    connection,
+    namespace: name,
+    origin: `${address}, from ${source}`,
+    environment: { ...environment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: name },
+  };
+}
+
+async function findMongoDB({
+  supervisor,
+  directory,
+  report,
+}: Part): Promise<{ uri: string; origin: string }> {
+  const named = await mongodbFromEnvironment();
+  if (named !== undefined) return named;
+  const server = await startChaosMongoDB({
+    ...{ supervisor, report },
+    directory: path.join(directory, 'mongodb'),
+  });
+  return {
+    uri: `mongodb://${server.address}/?directConnection=true`,
+    origin: `${server.processes().at(-1)?.name ?? 'a server'}, started for this run`,
+  };
+}
+
+async function bundle(name: ServiceName, directory: string): Promise<string> {
+  const { workflowsPath } = services[name];
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const file = path.join(directory, `${name}-workflows.js`);
+  await writeFile(file, code);
+  return file;
+}

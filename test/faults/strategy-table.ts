@@ -1,0 +1,91 @@
+import type { Strategy } from '../../domain/strategies.ts';
+import type { Place } from './fault-injection.ts';
+import { always, type Case } from './points.ts';
+
+/**
+ * What leads to an activity: an order that is placed, refused, or cancelled while its stock is held; one whose first
+ * announcement was lost, or was left in an outbox when nobody was told of it.
+ */
+export type StrategyStory = 'placed' | 'refused' | 'cancelled' | 'unheard' | 'left';
+
+type Row = Case<StrategyStory> & { readonly strategy: Strategy };
+
+const OUTCOMES = {
+  placed: 'confirmed',
+  refused: 'rejected',
+  cancelled: 'cancelled',
+  unheard: 'confirmed',
+  left: 'confirmed',
+} as const;
+
+const before = (...writes: number[]): Place[] => writes.map((write) => ({ at: 'before', write }));
+
+/**
+ * @param late How a late try may end; by default it finds everything done.
+ */
+function row(
+  strategy: Strategy,
+  activity: string,
+  story: StrategyStory,
+  writes: number,
+  more: Partial<Pick<Row, 'late' | 'kills' | 'killable'>> = {},
+): Row {
+  // It is cancelled while something else hangs, and a worker is killed in one place at a time.
+  const killable = story === 'cancelled' ? ({ killable: false } as const) : {};
+  return {
+    ...{ strategy, activity, story, writes, outcomes: always(OUTCOMES[story]), late: ['ok'] },
+    ...killable,
+    ...more,
+  };
+}
+
+// What lies between is struck in the same participants where a coordinator calls them. A kill while a whole batch hangs
+// would keep the others from where they are to be killed.
+const message = (type: string, story: StrategyStory, writes: number) =>
+  row('message-queue', `inventory.handleMessages:${type}`, story, writes, {
+    ...(story === 'cancelled' ? {} : { kills: before(1, writes - 1) }),
+  });
+const reaction = (event: string, story: StrategyStory, writes: number) =>
+  row('event-driven', `inventory.on${event}`, story, writes, {
+    ...(story === 'cancelled' ? {} : { kills: [...before(1, writes), { at: 'answer' }] }),
+  });
+const publishing = { kills: before(1) };
+// An order that waits for an answer says so again after a minute: too long for a worker that waits to be killed.
+const unhurried = { killable: false } as const;
+
+// A service has one relay, which asks this when it begins: once for each point, one after the other.
+const soleRelay = { killable: false } as const;
+
+/** Activity × boundary → outcome, in the strategies that have no coordinator. A write is one of a document of its own. */
+export const strategyTable: readonly Row[] = [
+  row('message-queue', 'orders.prepare', 'placed', 2, { late: ['ok', 'LateArrival'] }),
+  row('message-queue', 'orders.commit', 'placed', 2),
+  row('message-queue', 'orders.rollback', 'refused', 2),
+  row('message-queue', 'orders.rollback', 'cancelled', 2),
+  row('message-queue', 'orders.announce', 'unheard', 0, unhurried),
+  message('ReserveStock', 'placed', 6),
+  message('ReserveStock', 'refused', 9),
+  message('SellStock', 'placed', 6),
+  message('ReleaseStock', 'refused', 7),
+  message('ReleaseStock', 'cancelled', 6),
+
+  row('event-driven', 'orders.prepare', 'placed', 1, { late: ['LateArrival'] }),
+  row('event-driven', 'orders.announce', 'unheard', 0, unhurried),
+  row('event-driven', 'orders.decide', 'cancelled', 1),
+  row('event-driven', 'orders.onStockReserved', 'placed', 1),
+  row('event-driven', 'orders.onStockRejected', 'refused', 1),
+  row('event-driven', 'orders.onStockSold', 'placed', 0),
+  row('event-driven', 'orders.onStockReleased', 'refused', 0),
+  row('event-driven', 'orders.publish', 'placed', 1, publishing),
+  row('event-driven', 'orders.findUnpublished', 'left', 0, soleRelay),
+  reaction('OrderPlaced', 'placed', 5),
+  reaction('OrderPlaced', 'refused', 8),
+  reaction('OrderConfirmed', 'placed', 5),
+  reaction('OrderRejected', 'refused', 6),
+  reaction('OrderCancelled', 'cancelled', 5),
+  row('event-driven', 'inventory.publish', 'placed', 1, publishing),
+  row('event-driven', 'inventory.findUnpublished', 'left', 0, soleRelay),
+];
+
+/** The activity that a row strikes, without the kind of message. */
+export const activityOf = ({ activity }: Pick<Row, 'activity'>): string => activity.split(':')[0] ?? activity;
