@@ -14,6 +14,7 @@ import { countCommands, withCommandMonitoring } from './commands.ts';
 const name = z.enum(['orders', 'inventory']).parse(process.argv[2]);
 const codePath = z.string().parse(process.argv[3]);
 process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit(); // who started it was gone before it could listen
 
 const { temporal, databases, limits, logLevel } = readSettings(process.env);
 Runtime.install({ logger: temporalLogger(createLogger(logLevel, name)) });

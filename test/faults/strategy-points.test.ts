@@ -33,10 +33,10 @@ beforeAll(async () => {
   await platform.stop('orders');
   await platform.stop('inventory');
   await Promise.all(points.map(supply));
-  await Promise.all(points.filter(({ story }) => story === 'unheard').map(loseTheFirst));
   faults = new FaultInjector(points.filter((point) => !isKilled(point)).map(planOf));
 
   const killed = await driveIntoDoom(points.filter(isKilled));
+  await Promise.all(points.filter(({ story }) => story === 'unheard').map(loseTheFirst));
   workers = await startStruckWorkers(platform, faults);
   const others = points.filter((point) => !isKilled(point) && !isLeft(point));
   await Promise.all([...killed, ...others.map(drive)]);

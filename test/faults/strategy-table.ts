@@ -40,14 +40,15 @@ function row(
 }
 
 // What lies between is struck in the same participants where a coordinator calls them. A kill while a whole batch hangs
-// would keep the others from where they are to be killed.
+// would keep the others from where they are to be killed; and from the fifth write on, which decides, others can go on.
+const DECIDING = 5;
 const message = (type: string, story: StrategyStory, writes: number) =>
   row('message-queue', `inventory.handleMessages:${type}`, story, writes, {
-    ...(story === 'cancelled' ? {} : { kills: before(1, writes - 1) }),
+    ...(story === 'cancelled' ? {} : { kills: before(1, Math.min(DECIDING, writes - 1)) }),
   });
 const reaction = (event: string, story: StrategyStory, writes: number) =>
   row('event-driven', `inventory.on${event}`, story, writes, {
-    ...(story === 'cancelled' ? {} : { kills: [...before(1, writes), { at: 'answer' }] }),
+    ...(story === 'cancelled' ? {} : { kills: [...before(1, Math.min(DECIDING, writes)), { at: 'answer' }] }),
   });
 const publishing = { kills: before(1) };
 // An order that waits for an answer says so again after a minute: too long for a worker that waits to be killed.
@@ -58,7 +59,7 @@ const soleRelay = { killable: false } as const;
 
 /** Activity × boundary → outcome, in the strategies that have no coordinator. A write is one of a document of its own. */
 export const strategyTable: readonly Row[] = [
-  row('message-queue', 'orders.prepare', 'placed', 2, { late: ['ok', 'LateArrival'] }),
+  row('message-queue', 'orders.prepare', 'placed', 2, { late: ['ok', 'LateArrival'], kills: before(1) }),
   row('message-queue', 'orders.commit', 'placed', 2),
   row('message-queue', 'orders.rollback', 'refused', 2),
   row('message-queue', 'orders.rollback', 'cancelled', 2),
