@@ -3,6 +3,7 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { type Execution, listExecutions } from './listing.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
 export interface Delivery {
@@ -33,18 +34,10 @@ export interface DeliveryView {
  * @param condition Further conditions, as Temporal's list filters have them.
  */
 export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
-  const query = `WorkflowType = 'deliverEvent'${condition}`;
-  const { namespace } = client.options;
-  let nextPageToken: Uint8Array = new Uint8Array();
-  do {
-    // Not the SDK's own `list`: it fails as a whole on one memo that it can't read, and anyone can start such a workflow.
-    const page = await client.workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
-    for (const execution of page.executions) {
-      const delivery = await deliveryOf(client, execution);
-      if (delivery !== undefined) yield delivery;
-    }
-    nextPageToken = page.nextPageToken;
-  } while (nextPageToken.length > 0);
+  for await (const execution of listExecutions(client, `WorkflowType = 'deliverEvent'${condition}`)) {
+    const delivery = await deliveryOf(client, execution);
+    if (delivery !== undefined) yield delivery;
+  }
 }
 
 export async function viewOfDelivery(client: Client, delivery: Delivery): Promise<DeliveryView> {
@@ -68,9 +61,6 @@ export async function viewOfDelivery(client: Client, delivery: Delivery): Promis
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt: nextAttemptAt.toISOString() }),
   };
 }
-
-type Page = Awaited<ReturnType<Client['workflowService']['listWorkflowExecutions']>>;
-type Execution = Page['executions'][number];
 
 // `temporal.api.enums.v1.WorkflowExecutionStatus`
 const STATUSES: Readonly<Record<number, Delivery['status']>> = { 1: 'running', 2: 'done' };

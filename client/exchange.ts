@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
+import { ValueError } from '@temporalio/common';
 import pMap from 'p-map';
 import type { Delivery } from '../workflows/deliver-event.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
 import { firstInput } from './history.ts';
+import { listWorkflows } from './listing.ts';
 
 /** Something that waits in a mailbox or a relay. */
 export interface WaitingItem extends WaitingView {
@@ -28,7 +30,7 @@ const QUERY_TIMEOUT = 3_000;
 export async function listWaiting(client: Client): Promise<WaitingItem[]> {
   const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
   const found = await pMap(
-    client.workflow.list({ query }),
+    listWorkflows(client, query),
     ({ workflowId }) => waitingIn(client, workflowId),
     AT_ONCE,
   );
@@ -40,14 +42,12 @@ export async function listStoppedDeliveries(client: Client, orderId?: string): P
   const ofOrder = orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
   const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')${ofOrder}`;
   const found = await pMap(
-    client.workflow.list({ query }),
-    async ({ workflowId, runId, status, closeTime, startTime }) => {
-      const latest = await client.workflow.getHandle(workflowId).describe();
-      if (latest.runId !== runId) return [];
-      const stoppedAt = (closeTime ?? startTime).toISOString();
-      return [
-        { workflowId, runId, orderId: orderOf(workflowId), status: status.name.toLowerCase(), stoppedAt },
-      ];
+    listWorkflows(client, query),
+    async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+      const latest = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereUnreadable);
+      if (latest?.runId !== runId) return [];
+      const status = latest.status.name.toLowerCase();
+      return [{ workflowId, runId, orderId: orderOf(workflowId), status, stoppedAt: endedAt.toISOString() }];
     },
     AT_ONCE,
   );
@@ -95,4 +95,9 @@ async function waitingIn(client: Client, workflowId: string): Promise<WaitingIte
   } catch {
     return []; // it has ended meanwhile, or its worker does not answer
   }
+}
+
+/** Anyone can start a workflow under such an id, with a memo that nobody can read. */
+function undefinedWhereUnreadable(error: unknown): undefined {
+  if (!(error instanceof ValueError)) throw error;
 }

@@ -16,6 +16,7 @@ import type { Strategy } from '../domain/strategies.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
+import { listWorkflows } from './listing.ts';
 
 /** What `retry` has hastened. */
 export interface Retried {
@@ -65,7 +66,7 @@ async function ownWorkflows(client: Client, orderId: string) {
 async function livingDeliveries(client: Client, orderId: string) {
   const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
   const found: { workflowId: string; pending: PendingActivities }[] = [];
-  for await (const { workflowId } of client.workflow.list({ query })) {
+  for await (const { workflowId } of listWorkflows(client, query)) {
     const description = await describe(client.workflow.getHandle(workflowId));
     found.push({ workflowId, pending: description?.raw.pendingActivities ?? [] });
   }

@@ -4,7 +4,7 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, ValueError } from '@temporalio/common';
 import pMap from 'p-map';
 import { z } from 'zod';
 import { workflowIdOf } from '../domain/place-order.ts';
@@ -18,6 +18,7 @@ import {
   stepOf,
   type WaitingItem,
 } from './exchange.ts';
+import { listWorkflows } from './listing.ts';
 
 /** From when on an order counts as stuck. */
 export interface StuckOptions {
@@ -61,7 +62,7 @@ export function parseStuckOptions(input: unknown): Limits {
 /** Every order that doesn't get on, the oldest first, as far as Temporal shows. */
 export async function findStuck(client: Client, limits: Limits): Promise<StuckStep[]> {
   const [running, stopped, undelivered, waiting] = await Promise.all([
-    pMap(client.workflow.list({ query: RUNNING }), (found) => stuckStepsOf(client, found, limits), AT_ONCE),
+    pMap(listWorkflows(client, RUNNING), (found) => stuckStepsOf(client, found, limits), AT_ONCE),
     stoppedOrders(client).then((orderIds) =>
       pMap(orderIds, (orderId) => stoppedStepsOf(client, orderId), AT_ONCE),
     ),
@@ -146,8 +147,7 @@ function workflowSteps({ raw }: Description, events: Events, { longerThan }: Lim
 /** Each order of which some workflow has ended without an outcome. */
 async function stoppedOrders(client: Client): Promise<string[]> {
   const orderIds = new Set<string>();
-  for await (const { workflowId } of client.workflow.list({ query: STOPPED }))
-    orderIds.add(orderOf(workflowId));
+  for await (const { workflowId } of listWorkflows(client, STOPPED)) orderIds.add(orderOf(workflowId));
   return [...orderIds];
 }
 
@@ -201,15 +201,15 @@ async function unanswered(
   const startedBefore = new Date(Date.now() - limits.longerThan).toISOString();
   const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND StartTime < '${startedBefore}'`;
   const found = await pMap(
-    client.workflow.list({ query }),
-    async ({ workflowId, startTime }): Promise<StuckStep[]> => {
+    listWorkflows(client, query),
+    async ({ workflowId, startedAt }): Promise<StuckStep[]> => {
       const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
       const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
       if (description?.status.name !== 'RUNNING' || isBusy || explained.has(orderOf(workflowId))) return [];
       return [
         {
           ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
-          ...{ lastError: 'it has not answered', since: startTime.toISOString() },
+          ...{ lastError: 'it has not answered', since: startedAt.toISOString() },
         },
       ];
     },
@@ -245,9 +245,9 @@ function timeOf(timestamp: Timestamp): string | undefined {
   return new Date(Number(timestamp.seconds) * 1_000 + (timestamp.nanos ?? 0) / 1e6).toISOString();
 }
 
-/** It may end between two questions. */
+/** It may end between two questions, or be a stranger's that can't be read. */
 function undefinedWhereGone(error: unknown): undefined {
-  if (!(error instanceof WorkflowNotFoundError)) throw error;
+  if (!(error instanceof WorkflowNotFoundError || error instanceof ValueError)) throw error;
 }
 
 const NOT_TAKEN = 'no worker has taken it';

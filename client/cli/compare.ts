@@ -36,7 +36,7 @@ export function describeCompare(program: Command, session: Session): void {
     .addHelpText(
       'after',
       `
-Takes about twelve minutes. It starts its own servers; TEMPORAL_ADDRESS (or --address) and MONGODB_URI name yours instead.
+Takes about a quarter of an hour. It starts its own servers; TEMPORAL_ADDRESS (or --address) and MONGODB_URI name yours instead.
 There it uses a Temporal namespace and databases of its own, which it removes at the end; it must be allowed to register
 that namespace, and leaves out the fault that would restart your Temporal.
 

@@ -289,6 +289,11 @@ describe('a workflow that is started with the bare API', () => {
     const after = await shownIds();
     expect(after.slice(0, before.length)).toEqual(before);
     expect(after.slice(before.length).filter((id) => !id.startsWith('honest-'))).toEqual([]);
+    const stuck = await platform.concord.stuck({ failures: 0, longerThan: 0 });
+    expect(
+      stuck.map(({ orderId }) => orderId),
+      'those that can be read',
+    ).toContain('another');
     // One whose memo the worker can't read never gets as far as being refused.
     await Promise.allSettled(workflowIds.map((workflowId) => handleOf(workflowId).terminate()));
   });
