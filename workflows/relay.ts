@@ -5,7 +5,7 @@ import { identifier } from '../domain/order.ts';
 import { asWorkflowFailure, causeOf } from './failures.ts';
 import { batchOptions, carriedOver, Inbox } from './inbox.ts';
 import { wakeSignal } from './messages.ts';
-import { optionsOf } from './participants.ts';
+import { optionsOf, participantNames } from './participants.ts';
 
 type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;
 
@@ -21,7 +21,7 @@ type Unpublished = { readonly id: string; readonly error: string };
 export async function relay(service: string, carried?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
   const inbox = new Inbox<string>(BATCH, carriedOver(carried, validOrderId));
-  const activities = proxyActivities<Relay>(batchOptions());
+  const activities = proxyActivities<Relay>({ taskQueue: service, ...batchOptions() });
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
   setHandler(wakeSignal, (input) => {
     const orderId = validOrderId(input);
@@ -44,15 +44,21 @@ export async function relay(service: string, carried?: unknown): Promise<never> 
 const BATCH = 100;
 
 function findUnpublished(service: string): Promise<string[]> {
-  return scheduleActivity<string[]>(`${service}.findUnpublished`, [], optionsOf('settle'));
+  return scheduleActivity<string[]>(`${service}.findUnpublished`, [], {
+    taskQueue: service,
+    ...optionsOf('settle'),
+  });
 }
 
-/** Anyone may start a workflow: one for another service than its id says would keep the id from the right one. */
+/**
+ * Anyone may start a workflow: one for another service than its id says would keep the id from the right one. Its task
+ * queue doesn't count, because a history is replayed on another one.
+ */
 function refuseOtherService(service: unknown): void {
-  const { workflowId, taskQueue } = workflowInfo();
-  if (service === taskQueue && workflowId === relayIdOf(taskQueue)) return;
+  const { workflowId } = workflowInfo();
+  if (participantNames.some((name) => name === service && workflowId === relayIdOf(name))) return;
   throw new ConcordError('InvalidInput', {
-    problems: [{ field: 'service', fix: `start it as ${relayIdOf(taskQueue)}, for ${taskQueue}` }],
+    problems: [{ field: 'service', fix: 'name the service of this id, such as orders for relay/orders' }],
   });
 }
 
