@@ -99,6 +99,8 @@ function send(
 
 describe.each(strategies)('what the inventory promises: %s', (strategy) => {
   const refusesForGood = strategy !== 'two-phase';
+  // The strategies differ in a refusal alone.
+  const numRuns = strategy === DEFAULT_STRATEGY ? 30 : 8;
 
   test('every row of the promise table, in every order of arrival', async () => {
     const units = { SKU: 1_000 };
@@ -155,7 +157,7 @@ describe.each(strategies)('what the inventory promises: %s', (strategy) => {
           });
         }
       }),
-      { numRuns: 30 },
+      { numRuns },
     );
   });
 
@@ -195,7 +197,7 @@ describe.each(strategies)('what the inventory promises: %s', (strategy) => {
           }
         },
       ),
-      { numRuns: 30 },
+      { numRuns },
     );
 
     async function settleTheRest(
