@@ -174,7 +174,7 @@ describe('events', () => {
       .poll(() => ofOrder().at(-1))
       .toMatchObject({ type: 'OrderPlaced', deliveries: [{ ...retrying, attempt: expect.any(Number) }] });
     platform.repair('inventory');
-    await expect.poll(() => ofOrder().at(-1)).toMatchObject({ type: 'StockRejected' });
+    await expect.poll(() => ofOrder().map(({ type }) => type)).toContain('StockRejected');
 
     following.kill('SIGINT');
     const [exitCode] = await once(following, 'exit');

