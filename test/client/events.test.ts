@@ -179,7 +179,14 @@ describe('events', () => {
     following.kill('SIGINT');
     const [exitCode] = await once(following, 'exit');
     expect(exitCode).toBe(0);
-    expect(new Set(lines).size, 'no line comes twice').toBe(lines.length);
+    // A delivery may be repeated, so an event may come back to a state; but each line tells of a change.
+    const repeated = events().filter((event, index) => {
+      const before = events()
+        .slice(0, index)
+        .findLast(({ id }) => id === event.id);
+      return JSON.stringify(before) === JSON.stringify(event);
+    });
+    expect(repeated, 'no line says what the one before it said').toEqual([]);
     const types = new Set(ofOrder().map(({ type }) => type));
     expect([...types].slice(0, 2)).toEqual(['OrderPlaced', 'StockRejected']);
   });
