@@ -1,4 +1,3 @@
-import pMap from 'p-map';
 import {
   type Announcement,
   announcementOfInventory,
@@ -7,14 +6,9 @@ import {
 } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Participant, RollbackRequest } from '../domain/participant.ts';
+import { handleEach, type Unhandled } from './batch.ts';
 import type { Outboxes } from './outbox.ts';
-import type { Post } from './post.ts';
-
-/** A message that could not be handled now, and why. */
-export interface Unhandled {
-  readonly id: string;
-  readonly error: string;
-}
+import { handOver, type Post } from './post.ts';
 
 export interface InventoryService {
   /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */
@@ -29,22 +23,12 @@ export function createInventoryService(
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ): InventoryService {
   return {
-    async handleMessages(messages) {
-      const failures = await pMap(messages, attempt, { concurrency: MESSAGES_AT_ONCE });
-      return failuresToTell(messages, failures);
-    },
+    handleMessages: (messages) =>
+      handleEach(messages, (message) => within(MESSAGE_TIMEOUT, handle(message)), {
+        concurrency: MESSAGES_AT_ONCE,
+      }),
     handleEvent: handle,
   };
-
-  /** One message that can't be handled must not keep the rest of its batch. */
-  async function attempt(message: Announcement): Promise<unknown> {
-    try {
-      await within(MESSAGE_TIMEOUT, handle(message));
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  }
 
   async function handle(input: Announcement): Promise<void> {
     const { type, data } = parseAnnouncement(input);
@@ -52,8 +36,8 @@ export function createInventoryService(
     const answer = done && announcementOfInventory(done, data);
     if (answer === undefined) return outboxes.dispatch(data);
     // Who asks repeats it until this has succeeded, so the answer can't get lost; but what was told before goes first.
-    await outboxes.empty(data.order.orderId, tellDirectly);
-    await tellDirectly(answer);
+    await outboxes.empty(data.order.orderId, (announcement) => handOver(post, announcement));
+    await handOver(post, answer);
   }
 
   /** Returns what is to be told, or nothing where the vote itself has put that into the outbox. */
@@ -72,7 +56,7 @@ export function createInventoryService(
       const { code, message, details } = error;
       const reason = { code, message, details: { ...details } };
       const refusal = announcementOfInventory('refuse', { ...data, status: 'rejected', reason });
-      if (refusal !== undefined) await tellDirectly(refusal);
+      if (refusal !== undefined) await handOver(post, refusal);
       return undefined;
     }
   }
@@ -84,31 +68,6 @@ export function createInventoryService(
     const wasRefused = isAskedAgain && refusal.details.status === 'rolled back';
     return !wasRefused || !(await outboxes.isEmpty(order.orderId));
   }
-
-  async function tellDirectly(answer: Announcement): Promise<void> {
-    if (answer.data.strategy === 'message-queue') await post.send(answer);
-    else await post.publish(answer);
-  }
-}
-
-/**
- * Which items of a batch must be tried again, and why.
- *
- * @throws The first failure, where everything has failed and not because of what it is about: the batch is then tried
- *   again as a whole.
- */
-export function failuresToTell(
-  items: readonly { readonly id: string }[],
-  failures: readonly unknown[],
-): Unhandled[] {
-  const found = failures.filter((failure) => failure !== undefined);
-  const isDown = found.length === items.length && !found.some((failure) => failure instanceof ConcordError);
-  if (isDown && found.length > 0) throw found[0];
-  return items.flatMap(({ id }, index) => {
-    const failure = failures[index];
-    if (failure === undefined) return [];
-    return [{ id, error: failure instanceof Error ? failure.message : String(failure) }];
-  });
 }
 
 /** Refusals that concern another order's record, so that there is none of this order's own. */

@@ -4,7 +4,7 @@ import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '.
 import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
 import type { OrderReads } from './orders.ts';
 import type { Outboxes } from './outbox.ts';
-import type { Post } from './post.ts';
+import { handOver, type Post } from './post.ts';
 
 /** How an order shall end, unless it has ended already. */
 export interface DecideRequest extends ParticipantRequest {
@@ -42,11 +42,7 @@ export function createOrderService(
     ...participant,
     decide,
 
-    async announce(input) {
-      const announcement = parseAnnouncement(input);
-      if (announcement.data.strategy === 'message-queue') await post.send(announcement);
-      else await post.publish(announcement);
-    },
+    announce: async (input) => handOver(post, parseAnnouncement(input)),
 
     async handleEvent(input) {
       const event = parseAnnouncement(input);

@@ -19,6 +19,13 @@ export interface Post {
   tell(outcome: OrderOutcome): Promise<void>;
 }
 
+/** Hands an announcement over by the way of its strategy: as a message, or as an event. */
+export function handOver(post: Post, announcement: Announcement): Promise<void> {
+  return announcement.data.strategy === 'message-queue'
+    ? post.send(announcement)
+    : post.publish(announcement);
+}
+
 /** Who takes an event: a name, and the task queue of the worker that hosts its handler. */
 export interface Subscriber {
   readonly subscriber: string;

@@ -1,5 +1,4 @@
-import pMap from 'p-map';
-import { failuresToTell, type Unhandled } from './inventory-service.ts';
+import { handleEach, type Unhandled } from './batch.ts';
 import type { Outboxes } from './outbox.ts';
 import type { Post } from './post.ts';
 
@@ -13,24 +12,14 @@ export interface Relay {
 
 export function createRelay(outboxes: Outboxes, post: Post): Relay {
   return {
-    async publish(orderIds) {
-      const failures = await pMap(orderIds, attempt, { concurrency: ORDERS_AT_ONCE });
-      return failuresToTell(
+    publish: (orderIds) =>
+      handleEach(
         orderIds.map((id) => ({ id })),
-        failures,
-      );
-    },
+        ({ id }) => outboxes.empty(id, post.publish),
+        { concurrency: ORDERS_AT_ONCE },
+      ),
     findUnpublished: () => outboxes.findFull(MAXIMUM_UNPUBLISHED),
   };
-
-  async function attempt(orderId: string): Promise<unknown> {
-    try {
-      await outboxes.empty(orderId, post.publish);
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  }
 }
 
 const ORDERS_AT_ONCE = 25;
