@@ -5,6 +5,7 @@ import type { AnnouncementType } from '../domain/announcements.ts';
 import { identifier } from '../domain/order.ts';
 import { parse } from '../domain/validation.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
+import { ofOrder } from './listing.ts';
 
 /** What a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
 export interface OrderEvent {
@@ -150,11 +151,6 @@ function timesOf(deliveries: ReadonlyMap<string, Delivery>): number[] {
 /** True where a delivery is under way, or was until lately. */
 function isOpen(deliveries: ReadonlyMap<string, Delivery>, since: number): boolean {
   return [...deliveries.values()].some(({ endedAt = Number.POSITIVE_INFINITY }) => endedAt > since);
-}
-
-/** An order id is plain ASCII without quotes. */
-function ofOrder(orderId: string | undefined): string {
-  return orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
 }
 
 const AT_ONCE = { concurrency: 16 };

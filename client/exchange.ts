@@ -4,7 +4,7 @@ import pMap from 'p-map';
 import type { Delivery } from '../workflows/deliver-event.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
 import { firstInput } from './history.ts';
-import { listWorkflows } from './listing.ts';
+import { listWorkflows, ofOrder } from './listing.ts';
 
 /** Something that waits in a mailbox or a relay. */
 export interface WaitingItem extends WaitingView {
@@ -39,8 +39,7 @@ export async function listWaiting(client: Client): Promise<WaitingItem[]> {
 
 /** Deliveries that were ended, and not started again since: of one order, or of all. */
 export async function listStoppedDeliveries(client: Client, orderId?: string): Promise<StoppedDelivery[]> {
-  const ofOrder = orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
-  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')${ofOrder}`;
+  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')${ofOrder(orderId)}`;
   const found = await pMap(
     listWorkflows(client, query),
     async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
@@ -87,13 +86,14 @@ export function orderOf(workflowId: string): string {
   return workflowId.split('/')[1] ?? workflowId;
 }
 
-async function waitingIn(client: Client, workflowId: string): Promise<WaitingItem[]> {
+/** What waits in a mailbox or relay; nothing where it has ended, or its worker does not answer. */
+export async function waitingIn(client: Client, workflowId: string): Promise<WaitingItem[]> {
   const handle = client.workflow.getHandle(workflowId);
   try {
     const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery));
     return waiting.map((item) => ({ ...item, workflowId }));
   } catch {
-    return []; // it has ended meanwhile, or its worker does not answer
+    return [];
   }
 }
 

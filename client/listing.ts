@@ -39,3 +39,8 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
     yield { workflowId, runId, startedAt, ...(endedAt === undefined ? {} : { endedAt }) };
   }
 }
+
+/** The condition of a query that only an order's deliveries meet; none without an order. An order id has no quotes. */
+export function ofOrder(orderId: string | undefined): string {
+  return orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+}

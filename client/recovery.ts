@@ -16,7 +16,7 @@ import type { Strategy } from '../domain/strategies.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
-import { listWorkflows } from './listing.ts';
+import { listWorkflows, ofOrder } from './listing.ts';
 
 /** What `retry` has hastened. */
 export interface Retried {
@@ -64,7 +64,7 @@ async function ownWorkflows(client: Client, orderId: string) {
 
 /** Deliveries of events of an order that are not made yet. */
 async function livingDeliveries(client: Client, orderId: string) {
-  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
   const found: { workflowId: string; pending: PendingActivities }[] = [];
   for await (const { workflowId } of listWorkflows(client, query)) {
     const description = await describe(client.workflow.getHandle(workflowId));

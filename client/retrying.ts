@@ -3,9 +3,10 @@ import pMap from 'p-map';
 import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
 import type { Order } from '../domain/order.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { waitingQuery } from '../workflows/messages.ts';
 import { participantNames } from '../workflows/participants.ts';
 import { listDeliveries, viewOfDelivery } from './deliveries.ts';
+import { stepOf, waitingIn } from './exchange.ts';
+import { ofOrder } from './listing.ts';
 
 /** A step of an order that has failed at least once and is tried again. */
 export interface RetryingStep {
@@ -41,32 +42,31 @@ export async function retryingElsewhere(
   strategy: Strategy,
 ): Promise<RetryingStep[]> {
   if (strategy === 'two-phase') return [];
-  if (strategy === 'message-queue') return waitingIn(client, mailboxIdOf(order), order);
+  if (strategy === 'message-queue') return failingIn(client, mailboxIdOf(order), order);
   const relays = participantNames.map(relayIdOf);
   const [deliveries, ...waiting] = await Promise.all([
     failingDeliveries(client, order),
-    ...relays.map((workflowId) => waitingIn(client, workflowId, order)),
+    ...relays.map((workflowId) => failingIn(client, workflowId, order)),
   ]);
   return [...deliveries, ...waiting.flat()];
 }
 
 async function failingDeliveries(client: Client, { orderId }: Order): Promise<RetryingStep[]> {
-  const condition = ` AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+  const condition = ` AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
   const found = await pMap(listDeliveries(client, condition), async (delivery) => {
     const { attempt, lastError, nextAttemptAt } = await viewOfDelivery(client, delivery);
     if (attempt === undefined || lastError === undefined) return [];
-    const step = `${delivery.subscriber}.on${delivery.event.type}`;
+    const step = stepOf(delivery.workflowId);
     return [{ step, attempt, lastError, ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }) }];
   });
   return found.flat();
 }
 
 /** What has failed in a mailbox or a relay that an order waits for: on its own, or a batch that keeps the others waiting. */
-async function waitingIn(client: Client, workflowId: string, { orderId }: Order): Promise<RetryingStep[]> {
+async function failingIn(client: Client, workflowId: string, { orderId }: Order): Promise<RetryingStep[]> {
   const handle = client.workflow.getHandle(workflowId);
-  const ask = () => client.withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery));
   const [waiting, batch] = await Promise.all([
-    ask().catch(() => []),
+    waitingIn(client, workflowId),
     handle
       .describe()
       .then(retryingSteps)
@@ -81,6 +81,3 @@ async function waitingIn(client: Client, workflowId: string, { orderId }: Order)
     })),
   ];
 }
-
-// A query needs a worker; where there is none, nothing fails either.
-const QUERY_TIMEOUT = 3_000;
