@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { optionsOrExit } from '../dev/command-line.ts';
 
 /** What a measurement is asked to do. */
 export interface Options {
@@ -15,8 +16,6 @@ export interface Tool {
   readonly orders: { readonly usual: number; readonly least: number };
 }
 
-const BAD_INPUT = 2;
-
 const SERVERS = `Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some: then take a Temporal namespace
 that no other worker and no other order uses. Its databases are its own, and dropped at the end.
 The workers' own settings (MAXIMUM_ACTIVITIES …) hold here, too.`;
@@ -26,15 +25,8 @@ export function readOptions({ name, description, orders }: Tool): Options {
   const command = new Command(`npm run ${name} --`)
     .description(`${description}\n${SERVERS}`)
     .option('--orders <number>', 'how many orders', wholeNumberFrom(orders.least), orders.usual)
-    .option('--json <file>', 'write the result there as JSON, too')
-    .allowExcessArguments(false)
-    .exitOverride();
-  try {
-    return command.parse().opts<Options>();
-  } catch (error) {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_INPUT);
-    throw error;
-  }
+    .option('--json <file>', 'write the result there as JSON, too');
+  return optionsOrExit<Options>(command);
 }
 
 function wholeNumberFrom(least: number): (text: string) => number {

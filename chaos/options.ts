@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { optionsOrExit } from '../dev/command-line.ts';
 import { strategies } from '../domain/strategies.ts';
 import { MIXED, type StrategyChoice } from './load-plan.ts';
 
@@ -15,7 +16,6 @@ export interface Options {
   readonly report?: string;
 }
 
-const BAD_INPUT = 2;
 /** So that a fault meets a few orders in flight, and most of the time is not spent waiting for one. */
 const ORDERS_A_MINUTE = 100;
 
@@ -41,16 +41,9 @@ export function readOptions(): Options {
         .choices([...strategies, MIXED])
         .default(MIXED),
     )
-    .option('--report <file>', 'write the report there as JSON, too')
-    .allowExcessArguments(false)
-    .exitOverride();
-  try {
-    const { minutes, ...options } = command.parse().opts<Omit<Options, 'minutes'> & { minutes?: number }>();
-    return { ...options, minutes: minutes ?? Math.max(0.5, options.orders / ORDERS_A_MINUTE) };
-  } catch (error) {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_INPUT);
-    throw error;
-  }
+    .option('--report <file>', 'write the report there as JSON, too');
+  const { minutes, ...options } = optionsOrExit<Omit<Options, 'minutes'> & { minutes?: number }>(command);
+  return { ...options, minutes: minutes ?? Math.max(0.5, options.orders / ORDERS_A_MINUTE) };
 }
 
 function wholeNumber(text: string): number {

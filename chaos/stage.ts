@@ -1,11 +1,11 @@
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { end, identify } from '../dev/processes.ts';
 import type { Report } from '../dev/report.ts';
 import { createSupervisor, type Supervisor } from '../dev/supervisor.ts';
-import { type ServiceName, services } from '../workers/services.ts';
+import { bundleWorkflows } from '../workers/bundle.ts';
+import type { ServiceName } from '../workers/services.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from './chaos-server.ts';
 import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
 import type { LinkName } from './fault-plan.ts';
@@ -56,7 +56,7 @@ export async function setStage(options: {
   const faultLog = path.join(directory, 'activity-faults.jsonl');
   const start = async (name: ServiceName) => {
     const clockFile = path.join(directory, `${name}-clock`);
-    const workflowBundle = await bundle(name, directory);
+    const workflowBundle = await bundleWorkflows(name, directory);
     const environment = {
       ...workerEnvironment(name, links),
       ...chaosEnvironment({ seed, rates, clockFile, faultLog, workflowBundle }),
@@ -121,12 +121,4 @@ function workerEnvironment(name: ServiceName, links: Record<LinkName, Link>): Re
     LOG_LEVEL: 'info',
     HEALTH_PORT: '',
   };
-}
-
-async function bundle(name: ServiceName, directory: string): Promise<string> {
-  const { workflowsPath } = services[name];
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  const file = path.join(directory, `${name}-workflows.js`);
-  await writeFile(file, code);
-  return file;
 }

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { Concord } from '../client/concord.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { DataDirectoryError, ServersError } from './attempts.ts';
+import { optionsOrExit } from './command-line.ts';
 import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
 import { placeSamples, type SampleResults } from './samples.ts';
@@ -86,15 +87,8 @@ function readOptions(): Options {
     .option(
       '--data <directory>',
       'keep the data of both servers there across runs (default: thrown away at the end)',
-    )
-    .allowExcessArguments(false)
-    .exitOverride();
-  try {
-    return command.parse().opts<Options>();
-  } catch (error) {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_INPUT);
-    throw error;
-  }
+    );
+  return optionsOrExit<Options>(command);
 }
 
 function upAndRunning({ webUi }: SampleResults): string {

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, realpath, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import type { ConnectionOptions } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { createMongoClient } from '../../activities/mongodb.ts';
 import { startChaosMongoDB, startChaosTemporal } from '../../chaos/chaos-server.ts';
 import type { Sources } from '../../chaos/state.ts';
@@ -12,7 +11,8 @@ import { mongodbFromEnvironment } from '../../dev/mongodb.ts';
 import type { Report } from '../../dev/report.ts';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
-import { type ServiceName, services } from '../../workers/services.ts';
+import { bundleWorkflows } from '../../workers/bundle.ts';
+import type { ServiceName } from '../../workers/services.ts';
 import { openNamespace } from './namespace.ts';
 import { type CompareWorker, createCompareWorker } from './worker-process.ts';
 
@@ -95,7 +95,7 @@ export async function setStage({ temporal: given, ...options }: Options): Promis
   };
   const step = report.step('Starting the workers');
   const start = async (name: ServiceName) => {
-    const workflowBundle = await bundle(name, directory);
+    const workflowBundle = await bundleWorkflows(name, directory);
     const worker = createCompareWorker({ name, environment, workflowBundle, directory });
     cleanUp(worker.kill);
     await worker.start();
@@ -177,12 +177,4 @@ async function findMongoDB({
     uri: `mongodb://${server.address}/?directConnection=true`,
     origin: `${server.processes().at(-1)?.name ?? 'a server'}, started for this run`,
   };
-}
-
-async function bundle(name: ServiceName, directory: string): Promise<string> {
-  const { workflowsPath } = services[name];
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  const file = path.join(directory, `${name}-workflows.js`);
-  await writeFile(file, code);
-  return file;
 }

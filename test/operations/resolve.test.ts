@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInventory } from '../../activities/inventory.ts';
 import { runCliAsJson } from '../client/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { orderOf, placeAndWait, prepareByHand, recorded, terminate } from './support.ts';
+import {
+  orderOf,
+  placeAndWait,
+  prepareByHand,
+  preparedAndTerminated,
+  recorded,
+  terminate,
+} from './support.ts';
 
 let platform: Platform;
 
@@ -11,18 +18,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => platform[Symbol.asyncDispose]());
-
-/** An order that every participant has prepared, and whose workflow ended before it could decide. */
-async function preparedAndTerminated(orderId: string): Promise<void> {
-  const { concord } = platform;
-  await concord.restock(orderId, 10);
-  await platform.stop('orders');
-  await concord.place(orderOf(orderId, 2), { wait: 'accepted' });
-  const { runId } = await concord.client.workflow.getHandle(`order/${orderId}`).describe();
-  await prepareByHand(platform, orderId, { transaction: runId });
-  await terminate(platform, orderId);
-  await platform.start('orders');
-}
 
 /** An order whose stock is sold, and whose workflow ended before the order service had recorded that. */
 async function committedAndTerminated(orderId: string): Promise<void> {
@@ -51,7 +46,7 @@ const RELEASED = { available: 10, reserved: 0, sold: 0 };
 describe('an order whose workflow was terminated', () => {
   test('when all had prepared can be confirmed; then status and place say so, and nothing is left to resolve', async () => {
     const { concord } = platform;
-    await preparedAndTerminated('confirm');
+    await preparedAndTerminated(platform, 'confirm');
     expect(await concord.status('confirm')).toMatchObject({ phase: 'failed' });
     expect(await concord.resolve('confirm', { as: 'confirmed' })).toEqual({
       orderId: 'confirm',
@@ -66,7 +61,7 @@ describe('an order whose workflow was terminated', () => {
   });
 
   test('when all had prepared can be cancelled as well', async () => {
-    await preparedAndTerminated('cancel');
+    await preparedAndTerminated(platform, 'cancel');
     const { exitCode, document } = await runCliAsJson(
       ['resolve', 'cancel', '--as', 'cancelled', '--reason', 'called'],
       { env: { TEMPORAL_ADDRESS: platform.address, TEMPORAL_NAMESPACE: platform.namespace } },
@@ -141,7 +136,7 @@ test('an order that was placed again in vain ends as its first workflow had begu
 
 test('a resolution that waits for a service is accepted; what it has decided outlives even its end', async () => {
   const { concord, databases } = platform;
-  await preparedAndTerminated('waits');
+  await preparedAndTerminated(platform, 'waits');
   const stock = databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
   const sound = await stock.findOneAndUpdate({ _id: 'waits' }, { $set: { holds: 'damaged' } });
   await expect(concord.resolve('waits', { as: 'cancelled' })).rejects.toMatchObject({ code: 'NoAnswer' });

@@ -43,6 +43,18 @@ export async function prepareByHand(
   if (only !== 'orders') await createInventory(inventory).prepare(request);
 }
 
+/** An order that every participant has prepared, and whose workflow ended before it could decide. */
+export async function preparedAndTerminated(platform: Platform, orderId: string): Promise<void> {
+  const { concord } = platform;
+  await concord.restock(orderId, 10);
+  await platform.stop('orders');
+  await concord.place(orderOf(orderId, 2), { wait: 'accepted' });
+  const { runId } = await concord.client.workflow.getHandle(`order/${orderId}`).describe();
+  await prepareByHand(platform, orderId, { transaction: runId });
+  await terminate(platform, orderId);
+  await platform.start('orders');
+}
+
 /** What a workflow asks of participants for an order of 2 units. */
 export function requestByHand(
   orderId: string,

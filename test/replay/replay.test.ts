@@ -7,7 +7,7 @@ import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts'
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { waitingQuery } from '../../workflows/messages.ts';
-import { orderOf, prepareByHand, terminate } from '../operations/support.ts';
+import { orderOf, prepareByHand, preparedAndTerminated } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
 // Orders outlive deployments: today's workflow code must replay what yesterday's has recorded. A change that fails here
@@ -238,15 +238,10 @@ const outcomes: Record<string, Recorded> = {
   resolved: {
     service: 'orders',
     async run(platform, orderId) {
-      const { concord } = platform;
-      await concord.restock(orderId, 10);
-      await platform.stop('orders');
-      await concord.place(orderOf(orderId, 2), { wait: 'accepted' });
-      const { runId } = await concord.client.workflow.getHandle(`order/${orderId}`).describe();
-      await prepareByHand(platform, orderId, { transaction: runId });
-      await terminate(platform, orderId);
-      await platform.start('orders');
-      expect(await concord.resolve(orderId, { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
+      await preparedAndTerminated(platform, orderId);
+      expect(await platform.concord.resolve(orderId, { as: 'confirmed' })).toMatchObject({
+        status: 'confirmed',
+      });
       return `resolve/${orderId}`;
     },
   },

@@ -1,12 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import type { TestProject } from 'vitest/node';
 import { createReport } from '../../dev/report.ts';
 import { startServers } from '../../dev/servers.ts';
 import { timeSkippingServer } from '../../dev/time-skipping.ts';
-import { type ServiceName, services } from '../../workers/services.ts';
+import { bundleWorkflows } from '../../workers/bundle.ts';
+import type { ServiceName } from '../../workers/services.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -23,8 +23,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const report = createReport();
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   project.provide('workflowBundles', {
-    orders: await bundle('orders', directory),
-    inventory: await bundle('inventory', directory),
+    orders: await bundleWorkflows('orders', directory),
+    inventory: await bundleWorkflows('inventory', directory),
   });
   project.provide('timeSkippingServer', await timeSkippingServer(report));
   // Its Temporal goes unused, but proves that one is installed before the test files start theirs.
@@ -34,12 +34,4 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await servers.stop();
     await rm(directory, { recursive: true });
   };
-}
-
-async function bundle(name: ServiceName, directory: string): Promise<string> {
-  const { workflowsPath } = services[name];
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  const file = path.join(directory, `${name}.js`);
-  await writeFile(file, code);
-  return file;
 }
