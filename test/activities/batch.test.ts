@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { handleEach } from '../../activities/batch.ts';
+import { ConcordError } from '../../domain/errors.ts';
+
+const items = Array.from({ length: 60 }, (_, index) => ({ id: `item-${index}` }));
+const options = { concurrency: 25 };
+
+test('what fails of a batch is named, with its reason, and the rest is handled', async () => {
+  const handled: string[] = [];
+  const unhandled = await handleEach(
+    items,
+    async ({ id }) => {
+      if (id.endsWith('7')) throw new Error(`${id} hangs`);
+      handled.push(id);
+    },
+    options,
+  );
+  expect(unhandled).toEqual(
+    [7, 17, 27, 37, 47, 57].map((n) => ({ id: `item-${n}`, error: `item-${n} hangs` })),
+  );
+  expect(handled).toHaveLength(54);
+});
+
+test('where nothing at all can be handled, the batch as a whole has failed', async () => {
+  const down = handleEach(items, () => Promise.reject(new Error('the database is down')), options);
+  await expect(down).rejects.toThrow('the database is down');
+});
+
+test('what each item is refused for does not fail the batch', async () => {
+  const damaged = new ConcordError('DamagedStock', { sku: 'SKU', problem: 'holds is no list' });
+  const unhandled = await handleEach(items, () => Promise.reject(damaged), options);
+  expect(unhandled).toHaveLength(items.length);
+});
+
+test('an empty batch is done', async () => {
+  expect(await handleEach([], () => Promise.reject(new Error('never called')), options)).toEqual([]);
+});
