@@ -72,7 +72,7 @@ async function endingOf(
     .then(() => undefined, refusalIn);
 }
 
-const LIMIT = '15 seconds';
+const LIMIT = '1 minute';
 
 function refusalIn(error: unknown): string {
   if (!(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)) throw error;
