@@ -7,20 +7,28 @@ export interface Unhandled {
   readonly error: string;
 }
 
+export interface BatchOptions {
+  /** How many are handled at the same time. */
+  readonly concurrency: number;
+  /** How long the batch may take, in milliseconds; half of what an attempt has, where nothing else is said. */
+  readonly timeLimit?: number;
+}
+
 /**
- * Handles a batch so that one item which can't be handled doesn't keep the rest of it.
+ * Handles a batch so that one item which can't be handled, or hangs, doesn't keep the rest of it.
  *
- * @param options `concurrency`: how many are handled at the same time.
- * @returns What must be tried again.
+ * @returns What must be tried again. An item that hung may still be at work.
  * @throws The first failure, where everything has failed and not because of what it is about: the batch is then tried
  *   again as a whole.
  */
 export async function handleEach<Item extends { readonly id: string }>(
   items: readonly Item[],
   handle: (item: Item) => Promise<void>,
-  options: { readonly concurrency: number },
+  { concurrency, timeLimit = TIME_LIMIT }: BatchOptions,
 ): Promise<Unhandled[]> {
-  const failures = await pMap(items, (item) => failureOf(handle(item)), options);
+  const failures = await withLimit(timeLimit, (untilTimeIsUp) =>
+    pMap(items, (item) => failureOf(() => untilTimeIsUp(() => handle(item))), { concurrency }),
+  );
   const found = failures.filter((failure) => failure !== undefined);
   const isDown = found.length === items.length && !found.some((failure) => failure instanceof ConcordError);
   if (isDown && found.length > 0) throw found[0];
@@ -31,9 +39,32 @@ export async function handleEach<Item extends { readonly id: string }>(
   });
 }
 
-async function failureOf(work: Promise<void>): Promise<unknown> {
+// Half of what an attempt has, so that a batch with one that hangs still answers the others. Milliseconds.
+const TIME_LIMIT = 5_000;
+
+type UntilTimeIsUp = (work: () => Promise<void>) => Promise<void>;
+
+/** Runs a batch whose works all fail when the time is up; those that have not begun then never do. */
+async function withLimit<Result>(
+  milliseconds: number,
+  run: (untilTimeIsUp: UntilTimeIsUp) => Promise<Result>,
+): Promise<Result> {
+  const signal = AbortSignal.timeout(milliseconds);
+  const timeUp = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(`no answer in ${milliseconds} ms`)));
+  });
+  timeUp.catch(() => {}); // nobody waits for it where all is done before
+  return run(async (work) => {
+    if (signal.aborted) return timeUp;
+    const done = work();
+    done.catch(() => {}); // when it fails later, it is being tried again already
+    await Promise.race([done, timeUp]);
+  });
+}
+
+async function failureOf(work: () => Promise<void>): Promise<unknown> {
   try {
-    await work;
+    await work();
     return undefined;
   } catch (error) {
     return error;

@@ -23,10 +23,7 @@ export function createInventoryService(
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ): InventoryService {
   return {
-    handleMessages: (messages) =>
-      handleEach(messages, (message) => within(MESSAGE_TIMEOUT, handle(message)), {
-        concurrency: MESSAGES_AT_ONCE,
-      }),
+    handleMessages: (messages) => handleEach(messages, handle, { concurrency: MESSAGES_AT_ONCE }),
     handleEvent: handle,
   };
 
@@ -75,8 +72,6 @@ const RECORDED_NOWHERE = ['OrderIdTaken', 'LeftUndecided', 'AlreadyDecided', 'In
 
 // A whole batch: one slow message must not make another one wait.
 const MESSAGES_AT_ONCE = 25;
-// Half of what an attempt has, so that a batch with one that hangs still answers the others. Milliseconds.
-const MESSAGE_TIMEOUT = 5_000;
 
 function stepOf(type: Announcement['type']): keyof Participant {
   const step = STEPS[type];
@@ -95,16 +90,3 @@ const STEPS: Partial<Record<Announcement['type'], keyof Participant>> = {
   OrderRejected: 'rollback',
   OrderCancelled: 'rollback',
 };
-
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => {}); // when it fails later, it is being tried again already
-  }
-}

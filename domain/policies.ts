@@ -33,6 +33,12 @@ export const policies = {
   },
 } as const;
 
+/**
+ * How often the worker that handles a batch must say that it lives: whatever waits behind the batch of a worker that was
+ * killed would otherwise wait a whole attempt. Milliseconds.
+ */
+export const BATCH_HEARTBEAT = 4_000;
+
 /** How long participants may take to prepare, retries included, before their vote counts as no. Milliseconds. */
 export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;
 

@@ -5,18 +5,21 @@ import { ConcordError } from '../domain/errors.ts';
 
 /**
  * What every activity has in common: a failure says by its class whether it is retried, and each log line says which
- * order it is about. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
+ * order it is about, and Temporal hears that its worker lives, where it asks. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
  */
-export function activityInterceptors(_context: Context): ActivityInterceptors {
+export function activityInterceptors(context: Context): ActivityInterceptors {
   let orderId: string | undefined;
   return {
     inbound: {
       async execute(input, next) {
         orderId = orderIdOf(input.args[0]);
+        const heartbeats = startHeartbeats(context);
         try {
           return await next(input);
         } catch (error) {
           throw classified(error);
+        } finally {
+          clearInterval(heartbeats);
         }
       },
     },
@@ -24,6 +27,12 @@ export function activityInterceptors(_context: Context): ActivityInterceptors {
       getLogAttributes: (input, next) => next(orderId === undefined ? input : { ...input, orderId }),
     },
   };
+}
+
+function startHeartbeats(context: Context): NodeJS.Timeout | undefined {
+  const { heartbeatTimeoutMs } = context.info;
+  if (!heartbeatTimeoutMs) return undefined;
+  return setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
 }
 
 function classified(error: unknown): unknown {

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import { z } from 'zod';
 import { identifier } from '../domain/order.ts';
-import { policies } from '../domain/policies.ts';
+import { BATCH_HEARTBEAT, policies } from '../domain/policies.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
 import { optionsOf } from './participants.ts';
 
@@ -151,5 +151,5 @@ function viewOf<Item>({ orderId, type, failures, lastError, since, retryAt }: Wa
  */
 export function batchOptions(): ActivityOptions {
   const { retry, ...options } = optionsOf('settle');
-  return { ...options, retry: { ...retry, maximumAttempts: 5 } };
+  return { ...options, heartbeatTimeout: BATCH_HEARTBEAT, retry: { ...retry, maximumAttempts: 5 } };
 }

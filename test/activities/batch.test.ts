@@ -35,3 +35,33 @@ test('what each item is refused for does not fail the batch', async () => {
 test('an empty batch is done', async () => {
   expect(await handleEach([], () => Promise.reject(new Error('never called')), options)).toEqual([]);
 });
+
+test('what hangs is named when the time is up, and keeps nobody else', async () => {
+  const handled: string[] = [];
+  const unhandled = await handleEach(
+    items,
+    async ({ id }) => {
+      if (id.endsWith('7')) await new Promise(() => {});
+      handled.push(id);
+    },
+    { ...options, timeLimit: 200 },
+  );
+  expect(unhandled).toEqual(
+    [7, 17, 27, 37, 47, 57].map((n) => ({ id: `item-${n}`, error: 'no answer in 200 ms' })),
+  );
+  expect(handled).toHaveLength(54);
+});
+
+test('what has not begun when the time is up never does', async () => {
+  const begun: string[] = [];
+  const hanging = handleEach(
+    items,
+    ({ id }) => {
+      begun.push(id);
+      return new Promise(() => {});
+    },
+    { ...options, timeLimit: 200 },
+  );
+  await expect(hanging).rejects.toThrow('no answer in 200 ms');
+  expect(begun).toHaveLength(25);
+});
