@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import { parseOrder, sameContent } from '../domain/order.ts';
 import type { Inspectable } from '../domain/resolution.ts';
-import type { ReservationDocument } from './inventory.ts';
+import type { ReservationDocument } from './inventory-documents.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 import type { OrderDocument } from './orders.ts';
 

@@ -1,4 +1,3 @@
-import type { Collection } from 'mongodb';
 import { type Announcement, announcementOfInventory } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order } from '../domain/order.ts';
@@ -9,95 +8,26 @@ import {
   parseParticipantRequest,
   parseRollbackRequest,
 } from '../domain/participant.ts';
-import { policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
-import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../domain/stock.ts';
-import type { Strategy } from '../domain/strategies.ts';
+import {
+  after,
+  attemptExpired,
+  DEFAULT_INVENTORY_LIMITS,
+  type InventoryCollections,
+  type InventoryLimits,
+  prune,
+  type ReservationDocument,
+  type StockDocument,
+} from './inventory-documents.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
-
-/**
- * One SKU, one document. Invariants, in every state that a reader can see: `available + reserved + sold = received`,
- * no count below zero, `reserved = Σ holds.quantity`.
- */
-export interface StockDocument {
-  _id: string;
-  available: number;
-  reserved: number;
-  sold: number;
-  received: number;
-  /** The orders that hold units now. */
-  holds: { orderId: string; quantity: number }[];
-  /**
-   * Tombstones and receipts: effects that an attempt which is still running must not repeat. Dropped once `until` is
-   * past on the database's clock, so the document doesn't grow with the orders that it ever saw.
-   */
-  settled: { id: string; until: Date | null }[];
-}
-
-/** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
-export interface ReservationDocument {
-  _id: string;
-  transaction: string;
-  customerId: string;
-  lines: Line[];
-  /** Prepare attempts that were ever let in, and those known to have ended: the others may still be running. */
-  attempts: number;
-  ended: number;
-  /** True once every line is held: the durable vote yes. */
-  prepared: boolean;
-  decision: 'commit' | 'rollback' | null;
-  /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
-  openedAt?: Date;
-  decidedAt?: Date;
-  strategy?: Strategy;
-  /** What the order service is still to be told, written with the vote that it tells of. */
-  outbox?: Announcement[];
-}
-
-/** A delivery to the warehouse: makes restocking idempotent. */
-export interface ReceiptDocument {
-  _id: string;
-  sku: string;
-  quantity: number;
-  state: 'open' | 'applied';
-  changedAt?: Date;
-}
-
-export interface InventoryCollections {
-  stock: Collection<StockDocument>;
-  reservations: Collection<ReservationDocument>;
-  receipts: Collection<ReceiptDocument>;
-}
-
-export interface InventoryLimits {
-  readonly attemptLifetime: number;
-  readonly tombstoneMargin: number;
-}
-
-const DEFAULT_LIMITS: InventoryLimits = {
-  attemptLifetime: policies.prepare.attempt,
-  tombstoneMargin: TOMBSTONE_MARGIN,
-};
-
-/** What the inventory does beside taking part in orders. */
-export interface InventoryDesk {
-  /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
-  receive(receipt: Receipt): Promise<StockLevel>;
-  /** The levels of these SKUs, or of all where the list is empty, sorted by SKU. @throws ConcordError `UnknownSku` */
-  readStock(skus: readonly string[]): Promise<StockLevel[]>;
-}
 
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition; the order's
  * reservation says how far it is, and every stock document says by itself whether it holds for the order.
- *
- * @param limits `attemptLifetime`: how long a prepare attempt may write; one that was given up but still runs can
- *   change nothing after it. `tombstoneMargin`: how much longer a tombstone lives. Both in milliseconds, measured on the
- *   database's clock alone.
  */
 export function createInventory(
-  { stock, reservations, receipts }: InventoryCollections,
-  { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_LIMITS,
-): Participant & InventoryDesk {
+  { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
+  { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
+): Participant {
   return {
     async prepare(input) {
       const request = parseParticipantRequest(input);
@@ -126,27 +56,6 @@ export function createInventory(
       const { order } = request;
       const reservation = await decideRollback(request, order);
       if (reservation !== null) await releaseAll(reservation);
-    },
-
-    async receive(input) {
-      const receipt = parseReceipt(input);
-      const openedAt = await openReceipt(receipt);
-      if (openedAt !== null) {
-        await prune(receipt.sku, openedAt);
-        await addUnits(receipt, after(openedAt, attemptLifetime));
-      }
-      await closeReceipt(receipt);
-      const [level] = await readLevels([receipt.sku]);
-      if (level === undefined) throw new ConcordError('UnknownSku', { sku: receipt.sku });
-      return level;
-    },
-
-    async readStock(input) {
-      const skus = parseSkus(input);
-      const levels = await readLevels(skus);
-      const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
-      if (unknown !== undefined) throw new ConcordError('UnknownSku', { sku: unknown });
-      return levels;
     },
   };
 
@@ -361,98 +270,17 @@ export function createInventory(
 
   async function leaveTombstone(reservation: ReservationDocument, { sku }: Line): Promise<void> {
     // Nobody may ever hold a sold-out SKU again, so this is the other write that prunes.
-    if (reservation.decidedAt !== undefined) await prune(sku, reservation.decidedAt);
+    if (reservation.decidedAt !== undefined) await prune(stock, sku, reservation.decidedAt);
     await stock.updateOne(
       { _id: sku, 'settled.id': { $ne: reservation._id } },
       { $push: { settled: tombstone(reservation) } },
     );
   }
 
-  async function prune(sku: string, now: Date): Promise<void> {
-    const past = { $ne: null, $lt: now };
-    await stock.updateOne({ _id: sku, 'settled.until': past }, { $pull: { settled: { until: past } } });
-  }
-
   /** Lives longer than any attempt that was let in before the decision. */
   function tombstone({ _id, decidedAt }: ReservationDocument): { id: string; until: Date | null } {
     const until = decidedAt === undefined ? null : after(decidedAt, attemptLifetime + tombstoneMargin);
     return { id: _id, until };
-  }
-
-  // --- the desk ------------------------------------------------------------------------------------------------
-
-  /** Lets a delivery in, and returns the database's time; null where it was applied before. */
-  async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<Date | null> {
-    try {
-      const opened = await receipts.findOneAndUpdate(
-        { _id: receiptId, sku, quantity, state: 'open' },
-        { $currentDate: { changedAt: true } },
-        { upsert: true, returnDocument: 'after' },
-      );
-      if (opened?.changedAt === undefined) throw attemptExpired(receiptId);
-      return opened.changedAt;
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
-      if (found === null) throw attemptExpired(receiptId);
-      if (found.sku !== sku || found.quantity !== quantity) throw receiptIdTaken();
-      if (found.state === 'open') throw attemptExpired(receiptId);
-      return null;
-    }
-  }
-
-  async function addUnits({ receiptId, sku, quantity }: Receipt, deadline: Date): Promise<void> {
-    const marker = { id: receiptMarker(receiptId), until: null };
-    const add = () =>
-      stock.updateOne(
-        {
-          _id: sku,
-          received: { $lte: STOCK_LIMIT - quantity },
-          'settled.id': { $ne: marker.id },
-          $expr: { $lt: ['$$NOW', deadline] },
-        },
-        { $inc: { available: quantity, received: quantity }, $push: { settled: marker } },
-      );
-    if ((await add()).matchedCount === 1) return;
-    if (await insertUnlessPresent(stock, emptyStock(sku))) {
-      if ((await add()).matchedCount === 1) return;
-    }
-    const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
-    if (found?.settled.some(({ id }) => id === marker.id)) return;
-    if (found !== null && found.received > STOCK_LIMIT - quantity) {
-      throw new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT });
-    }
-    throw attemptExpired(receiptId);
-  }
-
-  /** From here on the receipt itself remembers; the marker in the stock document need only outlive running attempts. */
-  async function closeReceipt({ receiptId, sku }: Receipt): Promise<void> {
-    await receipts.updateOne(
-      { _id: receiptId, state: 'open' },
-      { $set: { state: 'applied' }, $currentDate: { changedAt: true } },
-    );
-    const found = await receipts.findOne({ _id: receiptId, state: 'applied' }, READ_COMMITTED);
-    if (found?.changedAt === undefined) throw attemptExpired(receiptId);
-    await stock.updateOne(
-      { _id: sku, 'settled.id': receiptMarker(receiptId) },
-      { $set: { 'settled.$.until': after(found.changedAt, attemptLifetime + tombstoneMargin) } },
-    );
-  }
-
-  async function readLevels(skus: readonly string[]): Promise<StockLevel[]> {
-    const filter = skus.length === 0 ? {} : { _id: { $in: [...skus] } };
-    const fields = { available: 1, reserved: 1, sold: 1, received: 1 } as const;
-    const found = await stock
-      .find(filter, { ...READ_COMMITTED, projection: fields })
-      .sort({ _id: 1 })
-      .toArray();
-    return found.map(({ _id: sku, available, reserved, sold, received }) => ({
-      sku,
-      available,
-      reserved,
-      sold,
-      received,
-    }));
   }
 }
 
@@ -496,32 +324,9 @@ function contentOf({ orderId, customerId, lines }: Order): {
   return { _id: orderId, customerId, lines: [...lines] };
 }
 
-function emptyStock(sku: string): StockDocument {
-  return { _id: sku, available: 0, reserved: 0, sold: 0, received: 0, holds: [], settled: [] };
-}
-
-// A slash is in no identifier, so a receipt is never taken for an order.
-function receiptMarker(receiptId: string): string {
-  return `receipt/${receiptId}`;
-}
-
-function receiptIdTaken(): ConcordError {
-  return new ConcordError('InvalidInput', {
-    problems: [{ field: 'receiptId', fix: 'this id is taken by another delivery; use a new one' }],
-  });
-}
-
-function after(start: Date, milliseconds: number): Date {
-  return new Date(start.getTime() + milliseconds);
-}
-
 function lateArrival(orderId: string, decision: ReservationDocument['decision']): ConcordError {
   const status = decision === null ? {} : { status: settledAs[decision] };
   return new ConcordError('LateArrival', { participant: 'inventory', orderId, ...status });
-}
-
-function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'inventory', orderId });
 }
 
 function violation(orderId: string, asked: string, found: string): ConcordError {

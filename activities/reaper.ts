@@ -3,7 +3,7 @@ import pMap from 'p-map';
 import { type Orphan, parseHoldLimit } from '../domain/resolution.ts';
 import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import type { Coordinators } from './coordinator.ts';
-import type { ReservationDocument, StockDocument } from './inventory.ts';
+import type { ReservationDocument, StockDocument } from './inventory-documents.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 
 export interface Reaper {

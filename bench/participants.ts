@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import {
-  createInventory,
-  type ReceiptDocument,
-  type ReservationDocument,
-  type StockDocument,
-} from '../activities/inventory.ts';
+import { createInventory } from '../activities/inventory.ts';
+import { createInventoryDesk } from '../activities/inventory-desk.ts';
+import type {
+  ReceiptDocument,
+  ReservationDocument,
+  StockDocument,
+} from '../activities/inventory-documents.ts';
 import { createOrders, type OrderDocument } from '../activities/orders.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
@@ -30,7 +31,8 @@ const CONCURRENCY = 16;
 export function createParticipants({ databases }: Pick<Stage, 'databases'>): Participants {
   const collections = collectionsOf(databases);
   const { stock, reservations, receipts } = collections;
-  const inventory = createInventory({ stock, reservations, receipts });
+  const inventory = createInventory({ stock, reservations });
+  const desk = createInventoryDesk({ stock, receipts });
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {
@@ -68,7 +70,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>): Par
       await inventory.commit(request);
     },
     async receive(sku, quantity) {
-      await inventory.receive({ receiptId: randomUUID(), sku, quantity });
+      await desk.receive({ receiptId: randomUUID(), sku, quantity });
     },
   };
 }

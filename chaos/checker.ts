@@ -1,4 +1,8 @@
-import type { ReceiptDocument, ReservationDocument, StockDocument } from '../activities/inventory.ts';
+import type {
+  ReceiptDocument,
+  ReservationDocument,
+  StockDocument,
+} from '../activities/inventory-documents.ts';
 import type { OrderDocument } from '../activities/orders.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../domain/strategies.ts';

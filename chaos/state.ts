@@ -1,7 +1,11 @@
 import type { Client, WorkflowExecutionInfo, WorkflowExecutionStatusName } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import pMap from 'p-map';
-import type { ReceiptDocument, ReservationDocument, StockDocument } from '../activities/inventory.ts';
+import type {
+  ReceiptDocument,
+  ReservationDocument,
+  StockDocument,
+} from '../activities/inventory-documents.ts';
 import type { OrderDocument } from '../activities/orders.ts';
 import { firstInput } from '../client/history.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';

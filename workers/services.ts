@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import type { Db } from 'mongodb';
 import type { Coordinators } from '../activities/coordinator.ts';
 import { createInventoryInspection, createOrderInspection } from '../activities/inspection.ts';
-import type { ReservationDocument, StockDocument } from '../activities/inventory.ts';
+import { createInventoryDesk, type InventoryDesk } from '../activities/inventory-desk.ts';
+import type { ReservationDocument, StockDocument } from '../activities/inventory-documents.ts';
 import { createOrders } from '../activities/orders.ts';
 import { createOutboxes } from '../activities/outbox.ts';
 import type { Post } from '../activities/post.ts';
@@ -66,6 +67,7 @@ export const services = {
       const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
       return {
         ...withPrefix('inventory', inventoryOf(database)),
+        ...withPrefix('inventory', deskOf(database)),
         ...withPrefix('inventory', operationsOf(inventoryServiceOf(database, post))),
         ...withPrefix('inventory', createRelay(outboxes, post)),
         ...handlersOf('inventory', table, database, post),
@@ -85,6 +87,13 @@ export const services = {
 } as const satisfies Record<string, Service>;
 
 export type ServiceName = keyof typeof services;
+
+function deskOf(database: Db): InventoryDesk {
+  return createInventoryDesk({
+    stock: database.collection('stock'),
+    receipts: database.collection('receipts'),
+  });
+}
 
 /** Events have activities of their own, which `handlersOf` names. */
 function operationsOf<Service extends { handleEvent: EventHandler }>({

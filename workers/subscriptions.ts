@@ -77,6 +77,5 @@ export function inventoryOf(database: Db) {
   return createInventory({
     stock: database.collection('stock'),
     reservations: database.collection('reservations'),
-    receipts: database.collection('receipts'),
   });
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import type { Collection } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createInventory, type InventoryCollections } from '../../activities/inventory.ts';
+import type { InventoryCollections } from '../../activities/inventory-documents.ts';
 import type { FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
-import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';
+import { checkedStock, collectionsOf, stocked, wholeInventory } from '../support/inventory.ts';
 import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
 import { sequencesOf } from '../support/sequences.ts';
 
@@ -87,7 +87,7 @@ class Model {
 }
 
 function send(
-  inventory: ReturnType<typeof createInventory>,
+  inventory: ReturnType<typeof wholeInventory>,
   step: Step,
   orderId: string,
   lines: readonly Line[],
@@ -201,7 +201,7 @@ describe.each(strategies)('what the inventory promises: %s', (strategy) => {
     );
 
     async function settleTheRest(
-      inventory: ReturnType<typeof createInventory>,
+      inventory: ReturnType<typeof wholeInventory>,
       committed: ReadonlySet<string>,
     ) {
       for (const orderId of Object.keys(orders)) {
@@ -281,7 +281,7 @@ describe('attempts that were given up but still run', () => {
   }
 
   /** An inventory whose writes to stock wait at a gate: an attempt that hangs after it was let in. */
-  function paused(limits?: Parameters<typeof createInventory>[1], reservations = collections.reservations) {
+  function paused(limits?: Parameters<typeof wholeInventory>[1], reservations = collections.reservations) {
     const gate = createGate();
     const reached = createGate();
     const stock = intercepted(collections.stock, async (write) => {
@@ -289,7 +289,7 @@ describe('attempts that were given up but still run', () => {
       await gate.opened;
       return write();
     });
-    const inventory = createInventory({ ...collections, stock, reservations }, limits);
+    const inventory = wholeInventory({ ...collections, stock, reservations }, limits);
     return { inventory, reached: reached.opened, resume: gate.open };
   }
 
@@ -368,7 +368,7 @@ describe('attempts that were given up but still run', () => {
       }
       return result;
     });
-    const inventory = createInventory({ ...collections, stock });
+    const inventory = wholeInventory({ ...collections, stock });
     expect(await send(inventory, 'rollback', 'order', lines)).toBe('ok');
     expect(await checkedStock(collections)).toMatchObject([{ available: 10, reserved: 0, holds: [] }]);
   });
@@ -488,7 +488,7 @@ describe('the stock document', () => {
   });
 
   test('forgets what is past, deliveries too', async () => {
-    const inventory = createInventory(collections, { attemptLifetime: 5_000, tombstoneMargin: 0 });
+    const inventory = wholeInventory(collections, { attemptLifetime: 5_000, tombstoneMargin: 0 });
     for (let index = 0; index < 20; index += 1) {
       await inventory.receive({ receiptId: `r-${index}`, sku: 'SKU', quantity: 1 });
     }
@@ -505,7 +505,7 @@ describe('the stock document', () => {
   });
 
   test('counts a delivery once, however often and however concurrently it is reported', async () => {
-    const inventory = createInventory(collections);
+    const inventory = wholeInventory(collections);
     const receipts = Array.from({ length: 20 }, (_, index) => ({
       receiptId: `r-${index % 4}`,
       sku: 'SKU',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory.ts';
+import type { InventoryCollections } from '../../activities/inventory-documents.ts';
 import { createInventoryService } from '../../activities/inventory-service.ts';
 import { createOrderService } from '../../activities/order-service.ts';
 import { createOrders, type OrderDocument } from '../../activities/orders.ts';

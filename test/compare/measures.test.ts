@@ -1,6 +1,6 @@
 import { MongoClient } from 'mongodb';
 import { expect, inject, test, vi } from 'vitest';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory.ts';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory-documents.ts';
 import { createMongoClient } from '../../activities/mongodb.ts';
 import type { OrderDocument } from '../../activities/orders.ts';
 import { countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';

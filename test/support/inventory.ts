@@ -1,11 +1,13 @@
 import type { Db } from 'mongodb';
 import { expect } from 'vitest';
-import {
-  createInventory,
-  type InventoryCollections,
-  type InventoryLimits,
-  type StockDocument,
-} from '../../activities/inventory.ts';
+import { createInventory } from '../../activities/inventory.ts';
+import { createInventoryDesk, type InventoryDesk } from '../../activities/inventory-desk.ts';
+import type {
+  InventoryCollections,
+  InventoryLimits,
+  StockDocument,
+} from '../../activities/inventory-documents.ts';
+import type { Participant } from '../../domain/participant.ts';
 
 export function collectionsOf(database: Db): InventoryCollections {
   return {
@@ -15,13 +17,21 @@ export function collectionsOf(database: Db): InventoryCollections {
   };
 }
 
+/** All that the inventory does. */
+export function wholeInventory(
+  collections: InventoryCollections,
+  limits?: InventoryLimits,
+): Participant & InventoryDesk {
+  return { ...createInventory(collections, limits), ...createInventoryDesk(collections, limits) };
+}
+
 /** An inventory with these units on the shelves. */
 export async function stocked(
   collections: InventoryCollections,
   units: Readonly<Record<string, number>>,
   limits?: InventoryLimits,
-): Promise<ReturnType<typeof createInventory>> {
-  const inventory = createInventory(collections, limits);
+): Promise<Participant & InventoryDesk> {
+  const inventory = wholeInventory(collections, limits);
   for (const [sku, quantity] of Object.entries(units)) {
     await inventory.receive({ receiptId: `initial-${sku}`, sku, quantity });
   }

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { inject } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory.ts';
+import type { InventoryCollections } from '../../activities/inventory-documents.ts';
 import type { OrderDocument } from '../../activities/orders.ts';
 import { Concord } from '../../client/concord.ts';
 import { silentReport } from '../../dev/report.ts';
