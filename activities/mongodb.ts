@@ -21,7 +21,8 @@ export interface PoolLimits {
 
 /**
  * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
- * Once it has connected, it reconnects by itself; one whose first connection failed must be replaced (mongodb 7.9.0).
+ * Once it has connected, it reconnects by itself, but for what `reviveWhenDeaf` is there for; one whose first connection
+ * failed must be replaced (mongodb 7.9.0).
  *
  * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
  */

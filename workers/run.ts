@@ -4,6 +4,7 @@ import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb.ts';
+import { reviveWhenDeaf } from '../activities/mongodb-revival.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
@@ -65,6 +66,12 @@ async function hostWorkers(
   const databases = await Promise.all(
     names.map((name) => untilItAnswers(`MongoDB of ${name}`, () => connectDatabase(name, settings))),
   );
+  const ended = new AbortController();
+  for (const { name, mongo } of databases) {
+    reviveWhenDeaf(mongo, ended.signal, (reason) =>
+      logger.warn({ reason }, `MongoDB of ${name} is connected anew`),
+    );
+  }
   const { namespace } = settings.temporal;
   const hosted = await Promise.all(
     databases.map(async ({ name, mongo, database }) => {
@@ -72,7 +79,6 @@ async function hostWorkers(
       return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );
-  const ended = new AbortController();
   if (names.includes('inventory')) {
     const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
     const client = new Client({ connection, namespace });

@@ -1,0 +1,58 @@
+import type { MongoClient, ServerHeartbeatStartedEvent } from 'mongodb';
+import pRetry from 'p-retry';
+
+/**
+ * Connects a client anew that has gone deaf. The driver (7.9.0) waits for ever for the answer to a heartbeat whose
+ * connection closed in the wrong moment, as happens behind a proxy when a server restarts: it looks for its server no
+ * more, and every operation fails until the process ends.
+ *
+ * @param client One that has connected. Its databases and collections go on working.
+ * @param signal Aborted before the client is closed.
+ * @param onDeaf Told why, each time.
+ */
+export function reviveWhenDeaf(
+  client: MongoClient,
+  signal: AbortSignal,
+  onDeaf: (reason: string) => void,
+): void {
+  const waiting = new Map<string, NodeJS.Timeout>();
+  let isReviving = false;
+
+  const heard = (address: string) => {
+    clearTimeout(waiting.get(address));
+    waiting.delete(address);
+  };
+  const asked = ({ connectionId: address, awaited }: ServerHeartbeatStartedEvent) => {
+    heard(address);
+    const { connectTimeoutMS, heartbeatFrequencyMS } = client.options;
+    const limit = connectTimeoutMS + (awaited ? heartbeatFrequencyMS : 0) + MARGIN;
+    waiting.set(address, setTimeout(() => void revive(address, limit), limit).unref());
+  };
+  const revive = async (address: string, limit: number) => {
+    if (isReviving || signal.aborted) return;
+    isReviving = true;
+    onDeaf(`no heartbeat of ${address} has ended in ${limit} ms`);
+    for (const known of waiting.keys()) heard(known);
+    try {
+      await client.close();
+      await pRetry(() => client.connect(), {
+        ...{ retries: Number.POSITIVE_INFINITY, minTimeout: 500, maxTimeout: 5_000 },
+        signal,
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      isReviving = false;
+    }
+  };
+
+  client.on('serverHeartbeatStarted', asked);
+  client.on('serverHeartbeatSucceeded', ({ connectionId }) => heard(connectionId));
+  client.on('serverHeartbeatFailed', ({ connectionId }) => heard(connectionId));
+  signal.addEventListener('abort', () => {
+    for (const known of waiting.keys()) heard(known);
+  });
+}
+
+/** How much longer than the driver's own limit a heartbeat may take, on a machine that is busy. Milliseconds. */
+const MARGIN = 5_000;
