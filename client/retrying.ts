@@ -1,9 +1,8 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import pMap from 'p-map';
-import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
+import { mailboxIdOf, publishers, relayIdOf } from '../domain/addresses.ts';
 import type { Order } from '../domain/order.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { participantNames } from '../workflows/participants.ts';
 import { listDeliveries, viewOfDelivery } from './deliveries.ts';
 import { stepOf, waitingIn } from './exchange.ts';
 import { ofOrder } from './listing.ts';
@@ -43,7 +42,7 @@ export async function retryingElsewhere(
 ): Promise<RetryingStep[]> {
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue') return failingIn(client, mailboxIdOf(order), order);
-  const relays = participantNames.map(relayIdOf);
+  const relays = publishers.map(relayIdOf);
   const [deliveries, ...waiting] = await Promise.all([
     failingDeliveries(client, order),
     ...relays.map((workflowId) => failingIn(client, workflowId, order)),

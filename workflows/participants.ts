@@ -1,13 +1,7 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
 import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
 import { policies } from '../domain/policies.ts';
-
-/**
- * Who takes part in an order: each name is a task queue, and the prefix of the activities that its worker hosts
- * (`inventory.prepare`, `inventory.commit`, `inventory.rollback`). A new participant is one more name.
- * They prepare and commit at once, and roll back last to first, so the order's own record closes last.
- */
-export const participantNames = ['orders', 'inventory'] as const;
+import { participantNames } from './participant-names.ts';
 
 /** A participant, bound to one order. */
 export interface BoundParticipant {
@@ -17,7 +11,12 @@ export interface BoundParticipant {
   rollback(outcome: Pick<RollbackRequest, 'status' | 'reason'>): Promise<void>;
 }
 
-/** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
+/**
+ * Who takes part in an order: they prepare and commit at once, and roll back last to first, so the order's own record
+ * closes last.
+ *
+ * @param prepareBudget How long all attempts to prepare may take together, in milliseconds.
+ */
 export function bindParticipants(request: ParticipantRequest, prepareBudget: number): BoundParticipant[] {
   return participantNames.map((name) => {
     const call = (phase: keyof Participant, argument: ParticipantRequest, options: ActivityOptions) =>

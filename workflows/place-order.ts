@@ -1,4 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { publishers } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
@@ -7,6 +8,7 @@ import type { Strategy } from '../domain/strategies.ts';
 import { placeByEvents } from './event-driven.ts';
 import { asWorkflowFailure } from './failures.ts';
 import { placeByMessages } from './message-queue.ts';
+import { participantNames } from './participant-names.ts';
 import { Progress } from './progress.ts';
 import { placeInTwoPhases } from './two-phase.ts';
 
@@ -46,11 +48,21 @@ const placeBy: Readonly<Record<Strategy, Place>> = {
 function validate(input: unknown): Required<PlaceOrderInput> {
   return asWorkflowFailure(() => {
     const valid = parsePlaceOrderInput(input);
+    refuseToPassBy(valid.strategy);
     const workflowId = workflowIdOf(valid.order.orderId);
     if (workflowInfo().workflowId === workflowId) return valid;
     // Two workflows for one order id would be two coordinators.
     throw new ConcordError('InvalidInput', {
       problems: [{ field: 'workflowId', fix: `start this order as ${workflowId}` }],
     });
+  });
+}
+
+/** Only `two-phase` asks every participant: by another strategy, an order would be confirmed without some. */
+function refuseToPassBy(strategy: Strategy): void {
+  const passedBy = participantNames.find((name) => !publishers.some((publisher) => publisher === name));
+  if (strategy === 'two-phase' || passedBy === undefined) return;
+  throw new ConcordError('InvalidInput', {
+    problems: [{ field: 'strategy', fix: `use two-phase: no other one asks ${passedBy}, which takes part` }],
   });
 }

@@ -11,7 +11,7 @@ import {
 } from '../domain/place-order.ts';
 import { asWorkflowFailure, settledBefore } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
-import { participantNames } from './participants.ts';
+import { participantNames } from './participant-names.ts';
 
 /** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
 export class Progress {

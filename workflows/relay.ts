@@ -1,11 +1,11 @@
 import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
-import { relayIdOf } from '../domain/addresses.ts';
+import { publishers, relayIdOf } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier } from '../domain/order.ts';
 import { asWorkflowFailure, causeOf } from './failures.ts';
 import { batchOptions, carriedOver, Inbox } from './inbox.ts';
 import { wakeSignal } from './messages.ts';
-import { optionsOf, participantNames } from './participants.ts';
+import { optionsOf } from './participants.ts';
 
 type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;
 
@@ -56,7 +56,7 @@ function findUnpublished(service: string): Promise<string[]> {
  */
 function refuseOtherService(service: unknown): void {
   const { workflowId } = workflowInfo();
-  if (participantNames.some((name) => name === service && workflowId === relayIdOf(name))) return;
+  if (publishers.some((name) => name === service && workflowId === relayIdOf(name))) return;
   throw new ConcordError('InvalidInput', {
     problems: [{ field: 'service', fix: 'name the service of this id, such as orders for relay/orders' }],
   });

@@ -27,7 +27,8 @@ import { Compensations } from './compensations.ts';
 import { asWorkflowFailure, recordedOutcome } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { bindOrderService } from './order-service.ts';
-import { type BoundParticipant, bindParticipants, optionsOf, participantNames } from './participants.ts';
+import { participantNames } from './participant-names.ts';
+import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
 
