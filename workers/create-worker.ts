@@ -12,6 +12,7 @@ import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { type Activities, type ServiceName, services } from './services.ts';
 import { type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
+import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -26,6 +27,8 @@ export interface ServiceWorkerOptions {
   readonly subscriptions?: readonly Subscription[];
   /** Further interceptors around each activity, inside Concord's own. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
+  /** Which version of which deployment it is; by default it takes part in no versioning. */
+  readonly version?: DeploymentVersion | undefined;
 }
 
 /** The worker of one service: its workflows and its activities, on its own task queue. */
@@ -40,6 +43,7 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
     ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
     interceptors: { activity: [activityInterceptors, ...interceptors] },
     ...slotsOf(limits),
+    ...versioningOf(options.version),
     // What runs at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });

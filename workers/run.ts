@@ -75,7 +75,8 @@ async function hostWorkers(
   const { namespace } = settings.temporal;
   const hosted = await Promise.all(
     databases.map(async ({ name, mongo, database }) => {
-      const options = { connection, namespace, database, limits: settings.limits, ...extras };
+      const { limits, version } = settings;
+      const options = { connection, namespace, database, limits, version, ...extras };
       return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );

@@ -8,6 +8,7 @@ import { parse } from '../domain/validation.ts';
 import { DEFAULT_LIMITS, type WorkerLimits } from './limits.ts';
 import type { ReaperSettings } from './reaper-schedule.ts';
 import type { ServiceName } from './services.ts';
+import type { DeploymentVersion } from './versioning.ts';
 
 export interface WorkerSettings {
   readonly temporal: { readonly connection: NativeConnectionOptions; readonly namespace: string };
@@ -19,6 +20,8 @@ export interface WorkerSettings {
   readonly reaper: ReaperSettings;
   /** How much the worker of each service does at once. */
   readonly limits: WorkerLimits;
+  /** Which version of which deployment this worker is; without it, it takes part in no versioning. */
+  readonly version: DeploymentVersion | undefined;
 }
 
 const uri = z.string().refine(isConnectionString, 'use a MongoDB connection string, mongodb://…');
@@ -32,6 +35,9 @@ const limit = (least: number, most: number) => {
   const fix = `use a whole number from ${least} to ${most}`;
   return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix);
 };
+
+const VERSION_FIX = 'use 1 to 100 letters, digits and . _ / -, starting with a letter or a digit';
+const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, VERSION_FIX);
 
 const environment = z.object({
   MONGODB_URI: uri.default('mongodb://127.0.0.1:27017'),
@@ -53,13 +59,21 @@ const environment = z.object({
   MAXIMUM_WORKFLOW_TASKS: limit(2, 1_000).default(DEFAULT_LIMITS.workflowTasks),
   CACHED_WORKFLOWS: limit(2, 100_000).default(DEFAULT_LIMITS.cachedWorkflows),
   MAXIMUM_POLLERS: limit(2, 100).default(DEFAULT_LIMITS.pollers),
+  // The names that Temporal's own controller for Kubernetes sets.
+  TEMPORAL_DEPLOYMENT_NAME: versionPart.optional(),
+  TEMPORAL_WORKER_BUILD_ID: versionPart.optional(),
 });
 
 // Temporal's SDK would lower the tasks in silence.
-const consistent = environment.refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
-  path: ['CACHED_WORKFLOWS'],
-  message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
-});
+const consistent = environment
+  .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
+    path: ['CACHED_WORKFLOWS'],
+    message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
+  })
+  .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
+    path: ['TEMPORAL_DEPLOYMENT_NAME'],
+    message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
+  });
 
 /** Every variable that is read here. */
 export const settingNames: readonly string[] = Object.keys(environment.shape);
@@ -92,7 +106,13 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
       cachedWorkflows: read.CACHED_WORKFLOWS,
       pollers: read.MAXIMUM_POLLERS,
     },
+    version: versionOf(read),
   };
+}
+
+function versionOf(read: z.output<typeof environment>): DeploymentVersion | undefined {
+  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
+  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
 }
 
 function temporalSettings(variables: Record<string, string>): ReturnType<typeof loadClientConnectConfig> {

@@ -1,4 +1,4 @@
-import { log, scheduleActivity } from '@temporalio/workflow';
+import { log, scheduleActivity, setWorkflowOptions } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { identifier } from '../domain/order.ts';
 import { parse } from '../domain/validation.ts';
@@ -21,3 +21,6 @@ export async function deliverEvent(delivery: Delivery): Promise<void> {
   await scheduleActivity(`${subscriber}.on${event.type}`, [event], optionsOf('settle'));
   log.info('event delivered', { orderId: event.subject, event: event.type, subscriber });
 }
+
+// A handler that fails is mended by a new version, so what waits for it goes along.
+setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, deliverEvent);

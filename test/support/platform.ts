@@ -60,15 +60,18 @@ export interface Platform extends Workers {
  *
  * @param databases Those of another platform, to meet its data with a Temporal server that knows nothing of it.
  * @param subscriptions Who reacts to which events; by default, whom the workers' own table names.
+ * @param limits Settings of the Temporal server's own, as `startTemporal` takes them.
  */
 export async function startPlatform(
   databases?: Workers['databases'],
   subscriptions?: readonly Subscription[],
+  limits: Readonly<Record<string, number>> = {},
 ): Promise<Platform> {
   const supervisor = await createSupervisor();
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   supervisor.removeAtEnd(directory);
-  const temporal = await startTemporal({ supervisor, directory, keepData: false, report: silentReport });
+  const usual = { supervisor, directory, keepData: false, report: silentReport };
+  const temporal = await startTemporal({ ...usual, limits });
   const { address, namespace, uiUrl } = temporal;
   const connection = await NativeConnection.connect({ address });
   const concord = await Concord.connect({ connection: { address }, namespace });

@@ -45,6 +45,8 @@ test.each([
   ['MAXIMUM_WORKFLOW_TASKS', '1'],
   ['CACHED_WORKFLOWS', '2.5'],
   ['MAXIMUM_POLLERS', '1'],
+  ['TEMPORAL_DEPLOYMENT_NAME', 'two words'],
+  ['TEMPORAL_WORKER_BUILD_ID', '-1'],
 ])('a wrong %s is named', (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: `));
 });
@@ -56,6 +58,18 @@ test('a cache that holds fewer workflows than run at once is refused: the SDK wo
     cachedWorkflows: 11,
     workflowTasks: 11,
   });
+});
+
+test('a worker is of no version, or of a whole one', () => {
+  const name = { TEMPORAL_DEPLOYMENT_NAME: 'concord-orders' };
+  const build = { TEMPORAL_WORKER_BUILD_ID: 'v1.2-rc.3' };
+  expect(readSettings({}).version).toBeUndefined();
+  expect(readSettings({ ...name, ...build }).version).toEqual({
+    ...{ deploymentName: 'concord-orders', buildId: 'v1.2-rc.3' },
+  });
+  for (const half of [name, build]) {
+    expect(() => readSettings(half)).toThrow(/TEMPORAL_DEPLOYMENT_NAME: .*TEMPORAL_WORKER_BUILD_ID/);
+  }
 });
 
 test("a profile of Temporal's configuration that is not there is named", () => {
