@@ -1,11 +1,10 @@
 import type { Collection } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createOrders, type OrderDocument } from '../../activities/orders.ts';
-import type { FailureCode } from '../../domain/errors.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { expectEveryRow, expectOneSettlement, type State, type Step, steps } from '../support/promises.ts';
 import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
-import { sequencesOf } from '../support/sequences.ts';
 
 const lines = [{ sku: 'SKU', quantity: 2 }];
 const otherLines = [{ sku: 'SKU', quantity: 3 }];
@@ -24,33 +23,6 @@ afterAll(() => testDatabase[Symbol.asyncDispose]());
 
 beforeEach(() => collection.deleteMany({}));
 
-const steps = ['prepare', 'commit', 'rollback'] as const;
-type Step = (typeof steps)[number];
-
-/** The promise table for one order, as a table: what each step answers, and where it leads. */
-const promised: Record<string, Record<Step, { answer: 'ok' | FailureCode; next: string }>> = {
-  none: {
-    prepare: { answer: 'ok', next: 'pending' },
-    commit: { answer: 'ProtocolViolation', next: 'none' },
-    rollback: { answer: 'ok', next: 'cancelled' },
-  },
-  pending: {
-    prepare: { answer: 'ok', next: 'pending' },
-    commit: { answer: 'ok', next: 'confirmed' },
-    rollback: { answer: 'ok', next: 'cancelled' },
-  },
-  confirmed: {
-    prepare: { answer: 'LateArrival', next: 'confirmed' },
-    commit: { answer: 'ok', next: 'confirmed' },
-    rollback: { answer: 'ProtocolViolation', next: 'confirmed' },
-  },
-  cancelled: {
-    prepare: { answer: 'LateArrival', next: 'cancelled' },
-    commit: { answer: 'ProtocolViolation', next: 'cancelled' },
-    rollback: { answer: 'ok', next: 'cancelled' },
-  },
-};
-
 let strategy: Strategy = DEFAULT_STRATEGY;
 
 function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
@@ -62,6 +34,13 @@ async function statusOf(orderId: string): Promise<string> {
   return (await collection.findOne({ _id: orderId }))?.status ?? 'none';
 }
 
+async function stateOf(orderId: string): Promise<State> {
+  const states: Readonly<Record<string, State>> = {
+    ...{ pending: 'prepared', confirmed: 'committed', cancelled: 'rolled back' },
+  };
+  return states[await statusOf(orderId)] ?? 'none';
+}
+
 describe.each(strategies)('what the order service promises: %s', (promisedIn) => {
   beforeEach(() => {
     strategy = promisedIn;
@@ -71,37 +50,10 @@ describe.each(strategies)('what the order service promises: %s', (promisedIn) =>
     strategy = DEFAULT_STRATEGY;
   });
 
-  test('every row of the promise table, in every order of arrival', async () => {
-    for (const sequence of sequencesOf(steps, 4)) {
-      const orderId = sequence.join('.');
-      let state = 'none';
-      for (const step of sequence) {
-        const row = promised[state]?.[step];
-        expect(await send(step, orderId), `${step} when ${state}, in ${orderId}`).toBe(row?.answer);
-        state = row?.next ?? 'none';
-        expect(await statusOf(orderId)).toBe(state);
-      }
-    }
-  });
+  test('every row of the promise table, in every order of arrival', () => expectEveryRow({ send, stateOf }));
 
-  test('calls that run at once settle an order once, and tell nobody otherwise', async () => {
-    const orderIds = Array.from({ length: 100 }, (_, index) => `order-${index}`);
-    await Promise.all(
-      orderIds.map(async (orderId) => {
-        const calls = (['prepare', 'commit', 'rollback', 'prepare', 'commit', 'rollback'] as const).map(
-          async (step) => [step, await send(step, orderId)] as const,
-        );
-        const answers = (await Promise.all(calls))
-          .filter(([, answer]) => answer === 'ok')
-          .map(([step]) => step);
-        const settledAs = new Set(answers.filter((step) => step !== 'prepare'));
-        expect(settledAs.size, `${orderId} was told ${answers}`).toBeLessThanOrEqual(1);
-        const status = await statusOf(orderId);
-        if (settledAs.has('commit')) expect(status).toBe('confirmed');
-        if (settledAs.has('rollback')) expect(status).toBe('cancelled');
-      }),
-    );
-  });
+  test('calls that run at once settle an order once, and tell nobody otherwise', () =>
+    expectOneSettlement({ send, stateOf }));
 
   test('an order that is rolled back says how it ended, and why', async () => {
     const request = requestOf('order', lines);

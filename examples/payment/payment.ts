@@ -1,0 +1,187 @@
+import type { Collection } from 'mongodb';
+import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { type Line, type Order, parseOrder, sameContent } from '../../domain/order.ts';
+import {
+  type Participant,
+  type ParticipantRequest,
+  parseParticipantRequest,
+  parseRollbackRequest,
+} from '../../domain/participant.ts';
+import type { Inspectable, Standing } from '../../domain/resolution.ts';
+import type { PaymentGateway } from './gateway.ts';
+
+/** One order, one document: how far its payment is. It is its own tombstone. */
+export interface PaymentDocument {
+  _id: string;
+  transaction: string;
+  customerId: string;
+  lines: Line[];
+  /** What the order costs, as the first attempt found it, so that every attempt asks for the same; 0 where none came. */
+  amount: number;
+  /** `captured` and `voided` are decisions: they are on record before the provider is told, which is then told until it knows. */
+  status: 'open' | 'authorized' | 'captured' | 'voided';
+}
+
+/** What a unit costs now, in the smallest unit of the currency. An order names no prices, so the service has its own. */
+export interface PriceDocument {
+  _id: string;
+  price: number;
+}
+
+export interface PaymentCollections {
+  readonly payments: Collection<PaymentDocument>;
+  readonly prices: Collection<PriceDocument>;
+}
+
+/**
+ * A participant that has an effect outside its own database: prepare authorizes the order's amount with a payment
+ * provider, commit captures it, rollback voids it. Each write carries its own precondition, and the order id is the
+ * provider's idempotency key, so nobody pays twice, whatever is repeated, late, or cut off in between.
+ */
+export function createPayment(
+  { payments, prices }: PaymentCollections,
+  gateway: PaymentGateway,
+): Participant & Inspectable {
+  return {
+    async prepare(input) {
+      const request = parseParticipantRequest(input);
+      const { orderId, customerId } = request.order;
+      const amount = await open(request);
+      const answer = await gateway.authorize({ id: orderId, customerId, amount });
+      if (answer === 'declined') throw refusal('the card was declined');
+      // Decided meanwhile: this attempt has come too late, and what it blocked is given back or taken already.
+      if (answer === 'voided' || !(await recordVote(request))) throw lateArrival(await read(orderId));
+    },
+
+    async commit(input) {
+      const { order, transaction, takesOver = false } = parseParticipantRequest(input);
+      const { matchedCount } = await payments.updateOne(
+        { ...contentOf(order), status: 'authorized', ...(takesOver ? {} : { transaction }) },
+        { $set: { status: 'captured', transaction } },
+      );
+      if (matchedCount === 0) await refuseUnlessCaptured(order, transaction);
+      await gateway.capture(order.orderId);
+    },
+
+    async rollback(input) {
+      const request = parseRollbackRequest(input);
+      const { order, transaction, takesOver = false } = request;
+      const { matchedCount } = await payments.updateOne(
+        { ...contentOf(order), status: UNDECIDED, ...(takesOver ? {} : { transaction }) },
+        { $set: { status: 'voided', transaction } },
+      );
+      if (matchedCount === 0 && !(await isVoided(request))) return;
+      await gateway.void(order.orderId);
+    },
+
+    async inspect(input) {
+      const order = parseOrder(input);
+      const found = await payments.findOne(contentOf(order), READ_COMMITTED);
+      return found === null ? 'unknown' : STANDINGS[found.status];
+    },
+  };
+
+  /** Lets an attempt in, unless the order is decided, and returns what it costs. */
+  async function open({ order, transaction }: ParticipantRequest): Promise<number> {
+    const { orderId } = order;
+    const price = await priceOf(order);
+    const opened = { ...contentOf(order), transaction, amount: price, status: 'open' as const };
+    if (await insertUnlessPresent(payments, opened)) return price;
+    const found = await read(orderId);
+    const { status, amount } = found;
+    if (!sameContent(order, { orderId, ...found })) throw new ConcordError('OrderIdTaken', { orderId });
+    const isDecided = status === 'captured' || status === 'voided';
+    if (found.transaction !== transaction) {
+      if (!isDecided) throw new ConcordError('LeftUndecided', { orderId });
+      throw new ConcordError('AlreadyDecided', { orderId, status: settledAs(found) });
+    }
+    if (isDecided) throw lateArrival(found);
+    return amount;
+  }
+
+  async function priceOf({ lines }: Order): Promise<number> {
+    const skus = lines.map(({ sku }) => sku);
+    const found = await prices.find({ _id: { $in: skus } }, READ_COMMITTED).toArray();
+    const priceBySku = new Map(found.map(({ _id, price }) => [_id, price]));
+    const unpriced = skus.find((sku) => !priceBySku.has(sku));
+    if (unpriced !== undefined) throw refusal(`${unpriced} has no price`);
+    const amount = lines.reduce((sum, { sku, quantity }) => sum + quantity * (priceBySku.get(sku) ?? 0), 0);
+    if (!Number.isSafeInteger(amount)) throw refusal('no card can pay so much');
+    return amount;
+  }
+
+  /** Returns false where the order was decided meanwhile. */
+  async function recordVote({ order, transaction }: ParticipantRequest): Promise<boolean> {
+    const { matchedCount } = await payments.updateOne(
+      { _id: order.orderId, transaction, status: UNDECIDED },
+      { $set: { status: 'authorized' } },
+    );
+    return matchedCount === 1;
+  }
+
+  async function refuseUnlessCaptured(order: Order, transaction: string): Promise<void> {
+    const { orderId } = order;
+    const found = await payments.findOne(contentOf(order), READ_COMMITTED);
+    if (found?.status === 'captured') return;
+    const isUndecided = found !== null && found.status !== 'voided';
+    if (isUndecided && found.transaction !== transaction)
+      throw new ConcordError('LeftUndecided', { orderId });
+    throw violation(orderId, 'commit', found?.status ?? 'not authorized');
+  }
+
+  /** False where nothing was ever this transaction's; from then on a late prepare is kept out. */
+  async function isVoided({ order, transaction, takesOver = false }: ParticipantRequest): Promise<boolean> {
+    const { orderId } = order;
+    const nothing = { ...contentOf(order), transaction, amount: 0, status: 'voided' as const };
+    if (await insertUnlessPresent(payments, nothing)) return false;
+    const found = await read(orderId);
+    if (!sameContent(order, { orderId, ...found })) return false;
+    if (found.status === 'voided') return true;
+    if (found.transaction !== transaction && !takesOver) return false;
+    if (found.status === 'captured') throw violation(orderId, 'rollback', 'captured');
+    throw attemptExpired(orderId); // a prepare came in between: the next attempt voids it
+  }
+
+  async function read(orderId: string): Promise<PaymentDocument> {
+    const found = await payments.findOne({ _id: orderId }, READ_COMMITTED);
+    if (found === null) throw attemptExpired(orderId); // not durable yet
+    return found;
+  }
+}
+
+const UNDECIDED: { $in: PaymentDocument['status'][] } = { $in: ['open', 'authorized'] };
+
+const STANDINGS: Readonly<Record<PaymentDocument['status'], Standing>> = {
+  open: 'preparing',
+  authorized: 'prepared',
+  captured: 'confirmed',
+  voided: 'rolled-back',
+};
+
+/** The order as a payment stores it; in a filter, it finds the payment of just this content. */
+function contentOf({ orderId, customerId, lines }: Order) {
+  return { _id: orderId, customerId, lines: [...lines] };
+}
+
+/** A vote no, in words for the customer. A code of its own would be a row in `domain/errors.ts`. */
+function refusal(lastError: string): ConcordError {
+  return new ConcordError('ParticipantFailed', { participant: 'payment', lastError });
+}
+
+function settledAs({ status }: PaymentDocument): string {
+  return status === 'captured' ? 'confirmed' : 'rolled back';
+}
+
+function lateArrival(found: PaymentDocument): ConcordError {
+  const { _id: orderId } = found;
+  return new ConcordError('LateArrival', { participant: 'payment', orderId, status: settledAs(found) });
+}
+
+function attemptExpired(orderId: string): ConcordError {
+  return new ConcordError('AttemptExpired', { participant: 'payment', orderId });
+}
+
+function violation(orderId: string, asked: string, found: string): ConcordError {
+  return new ConcordError('ProtocolViolation', { participant: 'payment', orderId, asked, found });
+}
