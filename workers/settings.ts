@@ -36,8 +36,19 @@ const limit = (least: number, most: number) => {
   return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix);
 };
 
-const VERSION_FIX = 'use 1 to 100 letters, digits and . _ / -, starting with a letter or a digit';
-const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, VERSION_FIX);
+// Temporal itself takes no dot in the name of a deployment.
+const deployment = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_/-]{0,99}$/,
+    'use 1 to 100 letters, digits and _ / -, starting with a letter or a digit',
+  );
+const build = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/,
+    'use 1 to 100 letters, digits and . _ / -, starting with a letter or a digit',
+  );
 
 const environment = z.object({
   MONGODB_URI: uri.default('mongodb://127.0.0.1:27017'),
@@ -60,8 +71,8 @@ const environment = z.object({
   CACHED_WORKFLOWS: limit(2, 100_000).default(DEFAULT_LIMITS.cachedWorkflows),
   MAXIMUM_POLLERS: limit(2, 100).default(DEFAULT_LIMITS.pollers),
   // The names that Temporal's own controller for Kubernetes sets.
-  TEMPORAL_DEPLOYMENT_NAME: versionPart.optional(),
-  TEMPORAL_WORKER_BUILD_ID: versionPart.optional(),
+  TEMPORAL_DEPLOYMENT_NAME: deployment.optional(),
+  TEMPORAL_WORKER_BUILD_ID: build.optional(),
 });
 
 // Temporal's SDK would lower the tasks in silence.

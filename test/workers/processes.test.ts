@@ -88,6 +88,20 @@ test('SIGTERM lets a worker finish, and ends it with 0; its log is JSON with ord
   expect(lines.at(-1)).toMatchObject({ msg: 'worker stopped' });
 });
 
+test('a worker is of the version that its environment names', async () => {
+  const deploymentVersion = { deploymentName: 'concord-orders', buildId: '1' };
+  const worker = await run('orders', {
+    TEMPORAL_DEPLOYMENT_NAME: deploymentVersion.deploymentName,
+    TEMPORAL_WORKER_BUILD_ID: deploymentVersion.buildId,
+  });
+  const { namespace, concord } = platform;
+  const { workflowService } = concord.client;
+  await expect
+    .poll(() => workflowService.describeWorkerDeploymentVersion({ namespace, deploymentVersion }))
+    .toMatchObject({ workerDeploymentVersionInfo: { deploymentVersion } });
+  await worker.stop();
+});
+
 test('a wrong setting is named, with the fix, and ends the worker with 2', async () => {
   const { exitCode, output } = await outcomeOf('orders', {
     MONGODB_URI: 'localhost:27017',

@@ -46,6 +46,7 @@ test.each([
   ['CACHED_WORKFLOWS', '2.5'],
   ['MAXIMUM_POLLERS', '1'],
   ['TEMPORAL_DEPLOYMENT_NAME', 'two words'],
+  ['TEMPORAL_DEPLOYMENT_NAME', 'concord.orders'],
   ['TEMPORAL_WORKER_BUILD_ID', '-1'],
 ])('a wrong %s is named', (name, value) => {
   expect(() => readSettings({ [name]: value })).toThrow(new RegExp(`^${name}: `));
