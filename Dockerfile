@@ -20,6 +20,8 @@ COPY package.json ./
 COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows
+# What looks for orders that don't get on asks Temporal as a client does.
+COPY client ./client
 COPY workers ./workers
 USER node
 # Bundling the workflows takes a few seconds at start; waiting for Temporal or MongoDB may take longer.

@@ -1,6 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { deliveryIdOf, mailboxIdOf, relayIdOf, signals } from '../domain/addresses.ts';
 import type { Announcement } from '../domain/announcements.ts';
+import { literal } from '../domain/markdown.ts';
 import type { OrderOutcome } from '../domain/order.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 
@@ -48,6 +49,7 @@ export function createPost(
       await workflow.signalWithStart('mailbox', {
         workflowId: mailboxIdOf(message.data.order),
         taskQueue: 'inventory',
+        staticSummary: 'Keeps messages for the inventory until they are handled',
         signal: signals.message,
         signalArgs: [message],
       });
@@ -62,6 +64,7 @@ export function createPost(
         workflowId: relayIdOf(service),
         taskQueue: service,
         args: [service],
+        staticSummary: `Publishes the events in the outboxes of ${service}`,
         signal: signals.wake,
         signalArgs: [orderId],
       });
@@ -79,6 +82,7 @@ export function createPost(
         taskQueue: host,
         args: [{ event, subscriber }],
         memo: { event },
+        staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

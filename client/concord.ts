@@ -20,6 +20,7 @@ import {
   sameContent,
 } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import { restockSummary } from '../domain/order-text.ts';
 import {
   type PlaceOrderInput,
   parseCancelRequest,
@@ -29,7 +30,7 @@ import {
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
-import type { Strategy } from '../domain/strategies.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parse } from '../domain/validation.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
@@ -37,7 +38,13 @@ import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { type EventFilter, EventFollower, findEvents, type OrderEvent, parseEventFilter } from './events.ts';
 import { translated } from './failures.ts';
 import { firstInput } from './history.ts';
+import { OrderIndex, type Shown } from './order-display.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import {
+  findSearchAttributes,
+  registerSearchAttributes,
+  type SearchAttributeState,
+} from './search-attributes.ts';
 import { findStuck, parseStuckOptions, type StuckOptions, type StuckStep } from './stuck.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
@@ -91,10 +98,13 @@ export interface ConcordOptions {
  */
 export class Concord {
   readonly client: Client;
+  private readonly connection: Connection;
   private readonly address: string;
+  private readonly index = new OrderIndex();
 
-  private constructor(client: Client, address: string) {
-    this.client = client;
+  private constructor(connection: Connection, namespace: string, address: string) {
+    this.client = new Client({ connection, namespace });
+    this.connection = connection;
     this.address = address;
   }
 
@@ -103,12 +113,22 @@ export class Concord {
     const address = connection.address ?? 'localhost:7233';
     return translated(address, async () => {
       const connected = await Connection.connect({ connectTimeout: CONNECT_TIMEOUT, ...connection });
-      return new Concord(new Client({ connection: connected, namespace }), address);
+      return new Concord(connected, namespace, address);
     });
   }
 
   async close(): Promise<void> {
-    await this.client.connection.close();
+    await this.connection.close();
+  }
+
+  /** What the namespace lacks so that lists can ask for orders; see {@link register}. */
+  async searchAttributes(): Promise<SearchAttributeState> {
+    return findSearchAttributes(this.connection, this.client.options.namespace);
+  }
+
+  /** Registers the search attributes that the namespace lacks, and returns them once the server takes them. */
+  async register(): Promise<readonly string[]> {
+    return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
 
   /**
@@ -118,12 +138,12 @@ export class Concord {
    * @throws ConcordError `OrderIdTaken` where the id belongs to an order with other content; `OrderFailed`.
    */
   async place(newOrder: NewOrder, options: PlaceOptions = {}): Promise<Placed> {
-    const { wait = 'final', prepareBudget, strategy } = options;
+    const { wait = 'final', prepareBudget, strategy = DEFAULT_STRATEGY } = options;
     const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
     const input: PlaceOrderInput = {
       order,
       ...(prepareBudget === undefined ? {} : { prepareBudget }),
-      ...(strategy === undefined ? {} : { strategy }),
+      ...(options.strategy === undefined ? {} : { strategy }),
     };
     parsePlaceOrderInput(input);
     const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
@@ -131,7 +151,9 @@ export class Concord {
       this.address,
       async () => {
         try {
-          return { ...refuseTakenId(await this.start(order, input, wait)), joined: false };
+          const start = (shown: Shown) => this.start(input, wait, shown);
+          const placed = await this.index.start(order, strategy, start);
+          return { ...refuseTakenId(placed), joined: false };
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
           return { ...refuseTakenId(await this.join(order, wait)), joined: true };
@@ -311,9 +333,11 @@ export class Concord {
     );
   }
 
-  private async start(order: Order, input: PlaceOrderInput, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
+  private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Omit<Placed, 'joined'>> {
+    const { order } = input;
     const { orderId } = order;
     const options = {
+      ...shown,
       taskQueue: 'orders',
       workflowId: workflowIdOf(orderId),
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
@@ -387,6 +411,7 @@ export class Concord {
         taskQueue: 'inventory',
         workflowId,
         workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        staticSummary: restockSummary(receipt),
         args: [receipt],
       });
     } catch (error) {

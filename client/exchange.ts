@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ValueError } from '@temporalio/common';
 import pMap from 'p-map';
+import { literal } from '../domain/markdown.ts';
 import type { Delivery } from '../workflows/deliver-event.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
 import { firstInput } from './history.ts';
@@ -61,6 +62,7 @@ export async function restartDeliveries(client: Client, orderId: string): Promis
     const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
     await client.workflow.start('deliverEvent', {
       ...{ workflowId, taskQueue, args: [delivery], memo: { event: delivery.event } },
+      staticSummary: `Started again: ${literal(stepOf(workflowId))}`,
     });
     return stepOf(workflowId);
   });

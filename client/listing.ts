@@ -31,13 +31,18 @@ export async function* listExecutions(client: Client, query: string): AsyncGener
 
 /** What is needed of them to ask further. */
 export async function* listWorkflows(client: Client, query: string): AsyncGenerator<Listed, void, void> {
-  for await (const { execution, startTime, closeTime } of listExecutions(client, query)) {
-    const { workflowId, runId } = execution ?? {};
-    const startedAt = optionalTsToDate(startTime);
-    const endedAt = optionalTsToDate(closeTime);
-    if (!workflowId || !runId || startedAt === undefined) continue;
-    yield { workflowId, runId, startedAt, ...(endedAt === undefined ? {} : { endedAt }) };
+  for await (const execution of listExecutions(client, query)) {
+    const listed = listedOf(execution);
+    if (listed !== undefined) yield listed;
   }
+}
+
+export function listedOf({ execution, startTime, closeTime }: Execution): Listed | undefined {
+  const { workflowId, runId } = execution ?? {};
+  const startedAt = optionalTsToDate(startTime);
+  const endedAt = optionalTsToDate(closeTime);
+  if (!workflowId || !runId || startedAt === undefined) return undefined;
+  return { workflowId, runId, startedAt, ...(endedAt === undefined ? {} : { endedAt }) };
 }
 
 /** The condition of a query that only an order's deliveries meet; none without an order. An order id has no quotes. */

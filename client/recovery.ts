@@ -10,6 +10,7 @@ import {
 import { ConcordError } from '../domain/errors.ts';
 import type { FinalStatus, Order, OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
+import { orderDetails, resolutionSummary } from '../domain/order-text.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
 import type { Strategy } from '../domain/strategies.ts';
@@ -159,6 +160,8 @@ export async function startResolution(
       workflowIdReusePolicy: takesPlace
         ? WorkflowIdReusePolicy.REJECT_DUPLICATE
         : WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+      staticSummary: resolutionSummary(order),
+      staticDetails: orderDetails(order, strategy),
       args: [{ order, strategy }, request],
     });
   } catch (error) {

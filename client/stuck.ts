@@ -6,10 +6,9 @@ import {
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, ValueError } from '@temporalio/common';
 import pMap from 'p-map';
-import { z } from 'zod';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
-import { parse } from '../domain/validation.ts';
+import { type StuckLimits as Limits, parseStuckOptions } from '../domain/trouble.ts';
 import {
   listStoppedDeliveries,
   listWaiting,
@@ -18,7 +17,7 @@ import {
   stepOf,
   type WaitingItem,
 } from './exchange.ts';
-import { listWorkflows } from './listing.ts';
+import { type Listed, listWorkflows } from './listing.ts';
 
 /** From when on an order counts as stuck. */
 export interface StuckOptions {
@@ -47,17 +46,7 @@ export interface StuckStep {
   readonly nextAttemptAt?: string;
 }
 
-const optionsSchema = z.strictObject({
-  failures: z.int('use a whole number').min(0, 'use 0 or more').default(5),
-  longerThan: z.int('use whole milliseconds').min(0, 'use 0 or more').default(60_000),
-});
-
-type Limits = z.output<typeof optionsSchema>;
-
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseStuckOptions(input: unknown): Limits {
-  return parse(optionsSchema, input);
-}
+export { parseStuckOptions };
 
 /** Every order that doesn't get on, the oldest first, as far as Temporal shows. */
 export async function findStuck(client: Client, limits: Limits): Promise<StuckStep[]> {
@@ -67,7 +56,7 @@ export async function findStuck(client: Client, limits: Limits): Promise<StuckSt
       pMap(orderIds, (orderId) => stoppedStepsOf(client, orderId), AT_ONCE),
     ),
     listStoppedDeliveries(client).then((deliveries) => deliveries.map(stoppedDeliveryStep)),
-    listWaiting(client).then((items) => items.map(waitingStep).filter((step) => isStuck(step, limits))),
+    stuckWaiting(client, limits),
   ]);
   const explained = [...running.flat(), ...stopped.flat(), ...undelivered, ...waiting];
   const silent = await unanswered(client, new Set(explained.map(({ orderId }) => orderId)), limits);
@@ -85,7 +74,8 @@ type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[numb
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Timestamp = PendingActivity['scheduledTime'];
 
-async function stuckStepsOf(
+/** Those of its pending activities, and its workflow code, that don't get on. */
+export async function stuckStepsOf(
   client: Client,
   { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
   limits: Limits,
@@ -202,25 +192,36 @@ async function unanswered(
   const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND StartTime < '${startedBefore}'`;
   const found = await pMap(
     listWorkflows(client, query),
-    async ({ workflowId, startedAt }): Promise<StuckStep[]> => {
-      const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
-      const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
-      if (description?.status.name !== 'RUNNING' || isBusy || explained.has(orderOf(workflowId))) return [];
-      return [
-        {
-          ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
-          ...{ lastError: 'it has not answered', since: startedAt.toISOString() },
-        },
-      ];
-    },
+    (listed) => (explained.has(orderOf(listed.workflowId)) ? [] : unansweredStepOf(client, listed)),
     AT_ONCE,
   );
   return found.flat();
 }
 
+/** One, where a running order has nothing to do but to wait for another service. */
+export async function unansweredStepOf(
+  client: Client,
+  { workflowId, startedAt }: Pick<Listed, 'workflowId' | 'startedAt'>,
+): Promise<StuckStep[]> {
+  const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
+  const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
+  if (description?.status.name !== 'RUNNING' || isBusy) return [];
+  return [
+    {
+      ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
+      ...{ lastError: 'it has not answered', since: startedAt.toISOString() },
+    },
+  ];
+}
+
 function stoppedDeliveryStep({ workflowId, orderId, status, stoppedAt }: StoppedDelivery): StuckStep {
   const step = stepOf(workflowId);
   return { orderId, workflowId, problem: 'stopped', step, attempts: 1, lastError: status, since: stoppedAt };
+}
+
+/** What waits in mailboxes and relays, and doesn't get on. */
+export async function stuckWaiting(client: Client, limits: Limits): Promise<StuckStep[]> {
+  return (await listWaiting(client)).map(waitingStep).filter((step) => isStuck(step, limits));
 }
 
 function waitingStep({ workflowId, orderId, type, failures, ...item }: WaitingItem): StuckStep {

@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import getPort from 'get-port';
+import { registerSearchAttributes } from '../client/search-attributes.ts';
+import { searchAttributeTypes } from '../domain/search-attributes.ts';
 import { firstThatWorks, ServersError } from './attempts.ts';
 import { findCached, installed } from './cache.ts';
 import { retryingPorts } from './ports.ts';
@@ -186,6 +188,10 @@ async function startProgram(
         '--dynamic-config-value',
         `${key}=${value}`,
       ]),
+      ...Object.entries(searchAttributeTypes).flatMap(([name, type]) => [
+        '--search-attribute',
+        `${name}=${type}`,
+      ]),
       ...(options.keepData ? ['--db-filename', path.join(directory, 'temporal.db')] : []),
     ],
     directory,
@@ -195,6 +201,8 @@ async function startProgram(
   });
   try {
     await untilReady(server, () => serves(address, DEFAULT_NAMESPACE));
+    // Data that is kept may be older than they are.
+    if (options.keepData) await registerAt(address, DEFAULT_NAMESPACE);
   } catch (error) {
     await server.stop();
     throw error;
@@ -210,6 +218,15 @@ async function startProgram(
     processes: [server],
     stop: server.stop,
   };
+}
+
+async function registerAt(address: string, namespace: string): Promise<void> {
+  const connection = await Connection.connect({ address });
+  try {
+    await registerSearchAttributes(connection, namespace);
+  } finally {
+    await connection.close();
+  }
 }
 
 /** Whether a Temporal server at `address` knows the namespace. */

@@ -63,6 +63,9 @@ export const REAP_INTERVAL = 60_000;
  */
 export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;
 
+/** How often somebody looks for orders that don't get on, to tell them why. Milliseconds. */
+export const WATCH_INTERVAL = 60_000;
+
 /**
  * When an order that waits for an answer says again what it has told: what was handed over is durable, so this is only for
  * what an operator has ended. Doubled each time. Milliseconds.

@@ -60,5 +60,6 @@ export function activitiesOf(
   return {
     ...services[name].createActivities(database, post, table),
     ...services[name].createRecovery(database, createCoordinators(client)),
+    ...services[name].createOversight(client),
   };
 }

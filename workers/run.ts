@@ -14,6 +14,7 @@ import { createLogger, temporalLogger } from './logging.ts';
 import { ensureReaperSchedule } from './reaper-schedule.ts';
 import { type ServiceName, services } from './services.ts';
 import { readSettings, type WorkerSettings } from './settings.ts';
+import { ensureWatchSchedule } from './watch-schedule.ts';
 
 /**
  * Runs the workers of these services in this process until SIGINT or SIGTERM; then they finish or hand back what they
@@ -86,6 +87,13 @@ async function hostWorkers(
     // No order depends on it, so no worker waits for it.
     untilEnded('the schedule of the reaper', () => ensureReaperSchedule(client, settings.reaper)).catch(
       (error) => logger.debug({ err: error }, 'ended before the reaper was scheduled'),
+    );
+  }
+  if (names.includes('orders')) {
+    const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
+    const client = new Client({ connection, namespace });
+    untilEnded('the schedule of the watch', () => ensureWatchSchedule(client)).catch((error) =>
+      logger.debug({ err: error }, 'ended before the watch was scheduled'),
     );
   }
   const allAreHealthy = async () => (await Promise.all(hosted.map(isHealthy))).every(Boolean);

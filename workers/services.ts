@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Coordinators } from '../activities/coordinator.ts';
 import { createInventoryInspection, createOrderInspection } from '../activities/inspection.ts';
@@ -9,6 +10,8 @@ import { createOutboxes } from '../activities/outbox.ts';
 import type { Post } from '../activities/post.ts';
 import { createReaper } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
+import { tellTroubled } from '../client/attention.ts';
+import { parseStuckOptions } from '../domain/trouble.ts';
 import {
   type EventHandler,
   handlersOf,
@@ -33,6 +36,8 @@ interface Service {
   createActivities(database: Db, post: Post, table?: readonly Subscription[]): Activities;
   /** Those that settle what was left behind; they ask Temporal what became of an order. */
   createRecovery(database: Db, coordinators: Coordinators): Activities;
+  /** Those that look after orders by asking Temporal alone. */
+  createOversight(client: Client): Activities;
   /** Creates what queries need; safe to repeat. */
   prepareDatabase(database: Db): Promise<void>;
 }
@@ -53,6 +58,9 @@ export const services = {
     createRecovery: (database, coordinators) => ({
       ...withPrefix('orders', createOrderInspection(database.collection('orders'))),
       'orders.findCoordinator': coordinators.findCoordinator,
+    }),
+    createOversight: (client) => ({
+      'orders.tellTroubled': (limits: unknown) => tellTroubled(client, parseStuckOptions(limits)),
     }),
     async prepareDatabase(database) {
       const orders = database.collection('orders');
@@ -81,6 +89,7 @@ export const services = {
         ...withPrefix('inventory', createReaper({ stock, reservations, coordinators })),
       };
     },
+    createOversight: () => ({}),
     // Every access is by `_id`, but for the reaper's: it looks at all stock, and nobody waits for it.
     async prepareDatabase() {},
   },

@@ -18,7 +18,8 @@ export async function deliverEvent(delivery: Delivery): Promise<void> {
     event: parseAnnouncement(delivery?.event),
     subscriber: parse(identifier, delivery?.subscriber, 'subscriber'),
   }));
-  await scheduleActivity(`${subscriber}.on${event.type}`, [event], optionsOf('settle'));
+  const options = { ...optionsOf('settle'), summary: `Hand ${event.type} to ${subscriber}` };
+  await scheduleActivity(`${subscriber}.on${event.type}`, [event], options);
   log.info('event delivered', { orderId: event.subject, event: event.type, subscriber });
 }
 

@@ -2,10 +2,12 @@ import {
   type ActivityOptions,
   condition,
   continueAsNew,
+  setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { z } from 'zod';
+import { waitingDetails } from '../domain/current-details.ts';
 import { identifier } from '../domain/order.ts';
 import { BATCH_HEARTBEAT, policies } from '../domain/policies.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
@@ -69,7 +71,7 @@ export class Inbox<Item> {
   constructor(batch: number, carried: readonly Waiting<Item>[]) {
     this.batch = batch;
     this.waiting = new Map(carried.map((entry) => [entry.orderId, entry]));
-    setHandler(waitingQuery, () => [...this.handling, ...this.waiting.values()].map(viewOf));
+    setHandler(waitingQuery, () => this.views());
     setHandler(tryNowSignal, (orderId) => {
       const found = this.waiting.get(orderId);
       if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
@@ -96,10 +98,15 @@ export class Inbox<Item> {
     while (!this.shouldContinueAsNew()) {
       this.handling = this.ready().slice(0, this.batch);
       for (const { orderId } of this.handling) this.waiting.delete(orderId);
+      setCurrentDetails(waitingDetails(this.handling.length, this.views()));
       if (this.handling.length === 0) await this.untilReady();
       else await this.handleBatch(handle);
     }
     return continueAsNew(...first, [...this.waiting.values()]);
+  }
+
+  private views(): WaitingView[] {
+    return [...this.handling, ...this.waiting.values()].map(viewOf);
   }
 
   private async handleBatch(handle: Handle<Item>): Promise<void> {
@@ -117,7 +124,7 @@ export class Inbox<Item> {
     const next = Math.min(...[...this.waiting.values()].map(({ retryAt }) => retryAt));
     const isReady = () => this.ready().length > 0 || this.shouldContinueAsNew();
     if (next === Number.POSITIVE_INFINITY) await condition(isReady);
-    else await condition(isReady, Math.max(1, next - Date.now()));
+    else await condition(isReady, Math.max(1, next - Date.now()), RETRY_TIMER);
   }
 
   private ready(): Waiting<Item>[] {
@@ -135,6 +142,7 @@ export class Inbox<Item> {
   }
 }
 
+const RETRY_TIMER = { summary: 'Until what has failed is tried again' };
 // Short enough that a worker that has to replay it is back at once.
 const LONG_HISTORY = 2_000;
 // Messages of a hundred lines have 5 KB each, and Temporal takes 2 MB.
@@ -148,8 +156,10 @@ function viewOf<Item>({ orderId, type, failures, lastError, since, retryAt }: Wa
 /**
  * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
  * that the history doesn't grow, however long a database is down.
+ *
+ * @param activity Its full name.
  */
-export function batchOptions(): ActivityOptions {
-  const { retry, ...options } = optionsOf('settle');
+export function batchOptions(activity: string): ActivityOptions {
+  const { retry, ...options } = optionsOf('settle', activity);
   return { ...options, heartbeatTimeout: BATCH_HEARTBEAT, retry: { ...retry, maximumAttempts: 5 } };
 }

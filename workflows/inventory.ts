@@ -14,10 +14,10 @@ type Desk = {
   'inventory.readStock'(skus: readonly string[]): Promise<StockLevel[]>;
 };
 
-const desk = proxyActivities<Desk>({ taskQueue: 'inventory', ...optionsOf('settle') });
+const desk = proxyActivities<Desk>({ taskQueue: 'inventory', ...optionsOf('settle', 'inventory.receive') });
 const reads = proxyActivities<Desk>({
   taskQueue: 'inventory',
-  ...optionsOf('read'),
+  ...optionsOf('read', 'inventory.readStock'),
   scheduleToCloseTimeout: READ_BUDGET,
 });
 

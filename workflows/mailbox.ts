@@ -9,7 +9,10 @@ type Inventory = {
   'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;
 };
 
-const inventory = proxyActivities<Inventory>({ taskQueue: 'inventory', ...batchOptions() });
+const inventory = proxyActivities<Inventory>({
+  taskQueue: 'inventory',
+  ...batchOptions('inventory.handleMessages'),
+});
 
 /**
  * A durable mailbox of the inventory service: messages that arrive are kept until they are handled and answered, also

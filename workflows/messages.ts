@@ -1,8 +1,10 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { signals } from '../domain/addresses.ts';
 import type { Announcement } from '../domain/announcements.ts';
+import type { WaitingView } from '../domain/current-details.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
 import type { CancelRequest, OrderProgress } from '../domain/place-order.ts';
+import type { Trouble } from '../domain/trouble.ts';
 
 /** Where the order stands: phase, lines, each participant's state, the decision once there is one. */
 export const statusQuery = defineQuery<OrderProgress>('status');
@@ -25,25 +27,19 @@ export const replySignal = defineSignal<[Announcement]>(signals.reply);
 /** What the order service has on record, in `event-driven`: the decision. */
 export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 
+/** Steps of an order that don't get on, which its workflow can't see by itself: only for people to read. */
+export const troubleSignal = defineSignal<[readonly Trouble[]]>('trouble');
+
 /** A message for the inventory, to one of its mailboxes. */
 export const messageSignal = defineSignal<[Announcement]>(signals.message);
 
 /** The id of an order whose outbox has something to publish, to a relay. */
 export const wakeSignal = defineSignal<[string]>(signals.wake);
 
+export type { WaitingView };
+
 /** What waits in a mailbox or relay, and why what has failed did. */
 export const waitingQuery = defineQuery<WaitingView[]>('waiting');
 
 /** Tries what waits for this order now, in a mailbox or relay. */
 export const tryNowSignal = defineSignal<[string]>('tryNow');
-
-/** Something that waits to be handled. Times are ISO 8601. */
-export interface WaitingView {
-  readonly orderId: string;
-  /** The kind of message, such as `SellStock`. */
-  readonly type: string;
-  readonly failures: number;
-  readonly lastError: string;
-  readonly since: string;
-  readonly nextAttemptAt?: string;
-}

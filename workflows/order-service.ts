@@ -26,7 +26,7 @@ export function bindOrderService(request: ParticipantRequest, prepareBudget: num
   const call = <Result>(activity: string, argument: unknown) =>
     scheduleActivity<Result>(`orders.${activity}`, [argument], {
       taskQueue: 'orders',
-      ...optionsOf('settle'),
+      ...optionsOf('settle', `orders.${activity}`),
     });
   return {
     name: orders.name,

@@ -11,26 +11,30 @@ export { deliverEvent } from './deliver-event.ts';
 export { placeOrder } from './place-order.ts';
 export { relay } from './relay.ts';
 export { resolveOrder } from './resolve-order.ts';
+export { watchOrders } from './watch-orders.ts';
 
 type Reads = {
   'orders.findOrder'(orderId: string): Promise<OrderRecord | null>;
   'orders.listOrders'(filter: OrderFilter): Promise<OrderRecord[]>;
 };
 
-const reads = proxyActivities<Reads>({
-  taskQueue: 'orders',
-  ...optionsOf('read'),
-  scheduleToCloseTimeout: READ_BUDGET,
-});
+const reads = (activity: keyof Reads) =>
+  proxyActivities<Reads>({
+    taskQueue: 'orders',
+    ...optionsOf('read', activity),
+    scheduleToCloseTimeout: READ_BUDGET,
+  });
 
 /** The order service's own record of an order, or null: also of orders whose history is no longer kept. */
 export async function findOrder(orderId: string): Promise<OrderRecord | null> {
-  return reads['orders.findOrder'](asWorkflowFailure(() => parse(identifier, orderId, 'orderId')));
+  return reads('orders.findOrder')['orders.findOrder'](
+    asWorkflowFailure(() => parse(identifier, orderId, 'orderId')),
+  );
 }
 
 /** The newest orders first. */
 export async function listOrders(filter: OrderFilter): Promise<OrderRecord[]> {
   // Checked, but passed on as it came: the service fills in the defaults.
   asWorkflowFailure(() => parseOrderFilter(filter));
-  return reads['orders.listOrders'](filter);
+  return reads('orders.listOrders')['orders.listOrders'](filter);
 }

@@ -1,6 +1,7 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
 import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
 import { policies } from '../domain/policies.ts';
+import { summaryOf } from '../domain/summaries.ts';
 import { participantNames } from './participant-names.ts';
 
 /** A participant, bound to one order. */
@@ -20,7 +21,11 @@ export interface BoundParticipant {
 export function bindParticipants(request: ParticipantRequest, prepareBudget: number): BoundParticipant[] {
   return participantNames.map((name) => {
     const call = (phase: keyof Participant, argument: ParticipantRequest, options: ActivityOptions) =>
-      scheduleActivity<void>(`${name}.${phase}`, [argument], { taskQueue: name, ...options });
+      scheduleActivity<void>(`${name}.${phase}`, [argument], {
+        taskQueue: name,
+        summary: summaryOf(`${name}.${phase}`),
+        ...options,
+      });
     return {
       name,
       prepare: () =>
@@ -32,11 +37,16 @@ export function bindParticipants(request: ParticipantRequest, prepareBudget: num
   });
 }
 
-/** The row of the policy table, in Temporal's words. */
-export function optionsOf(kind: keyof typeof policies): ActivityOptions {
+/**
+ * The row of the policy table, in Temporal's words.
+ *
+ * @param activity Its full name, for what the Web UI says of it.
+ */
+export function optionsOf(kind: keyof typeof policies, activity?: string): ActivityOptions {
   const { attempt, firstRetry, longestRetry } = policies[kind];
   return {
     startToCloseTimeout: attempt,
     retry: { initialInterval: firstRetry, backoffCoefficient: 2, maximumInterval: longestRetry },
+    ...(activity === undefined ? {} : { summary: summaryOf(activity) }),
   };
 }

@@ -24,11 +24,17 @@ export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> 
   const { firstExecutionRunId: transaction, startTime } = workflowInfo();
   const request = { order, transaction, placedAt: startTime.toISOString() };
   const place = placeBy[strategy];
-  return place(
-    strategy === 'two-phase' ? request : { ...request, strategy },
-    prepareBudget,
-    new Progress(order),
-  );
+  const progress = new Progress(order);
+  try {
+    return await place(
+      strategy === 'two-phase' ? request : { ...request, strategy },
+      prepareBudget,
+      progress,
+    );
+  } catch (error) {
+    progress.fail(error);
+    throw error;
+  }
 }
 
 /** @param prepareBudget How long the services may take to say yes or no, in milliseconds. */

@@ -9,6 +9,7 @@ import {
   type Phase,
   parseCancelRequest,
 } from '../domain/place-order.ts';
+import { Display } from './display.ts';
 import { asWorkflowFailure, settledBefore } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { participantNames } from './participant-names.ts';
@@ -21,10 +22,12 @@ export class Progress {
   private cancelRequest: CancelRequest | undefined;
   private decision: OrderOutcome | undefined;
   private stopVoting: () => void = () => {};
+  private readonly display: Display;
 
   constructor(order: Order) {
     this.order = order;
     for (const name of participantNames) this.participants[name] = 'preparing';
+    this.display = new Display(() => this.snapshot());
     setHandler(statusQuery, () => this.snapshot());
     setHandler(cancelUpdate, (request) => this.cancel(request), {
       validator: (request) => asWorkflowFailure(() => this.refuseLateCancel(request)),
@@ -59,6 +62,7 @@ export class Progress {
     this.decision = outcome;
     this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status, reason: reason?.message });
+    this.showDecision();
     return outcome;
   }
 
@@ -73,6 +77,7 @@ export class Progress {
 
   show({ name }: { readonly name: string }, state: ParticipantState): void {
     this.participants[name] = state;
+    this.display.refresh();
   }
 
   /** Shows a participant's step while it runs, and how it ended. */
@@ -82,7 +87,7 @@ export class Progress {
     work: Promise<void>,
   ): Promise<void> {
     const { running, done } = states[step];
-    this.participants[participant.name] = running;
+    this.show(participant, running);
     try {
       await work;
       this.participants[participant.name] = done;
@@ -92,14 +97,28 @@ export class Progress {
         this.participants[participant.name] = 'refused';
       }
       throw error;
+    } finally {
+      this.display.gotOn(participant.name);
     }
   }
 
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';
+    this.showDecision();
     await condition(allHandlersFinished);
     return outcome;
+  }
+
+  /** The order ends without an outcome. */
+  fail(error: unknown): void {
+    this.display.failed(error);
+  }
+
+  /** As outsiders are told of it. */
+  private showDecision(): void {
+    const { status } = this.answer() ?? {};
+    if (status !== undefined) this.display.decided(status);
   }
 
   private async cancel(request: CancelRequest): Promise<OrderOutcome> {

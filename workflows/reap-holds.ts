@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, proxyActivities, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
+import { orderDetails, resolutionSummary } from '../domain/order-text.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { type Orphan, parseHoldLimit, resolutionIdOf } from '../domain/resolution.ts';
 import { asWorkflowFailure } from './failures.ts';
@@ -8,7 +9,10 @@ import type { resolveOrder } from './resolve-order.ts';
 
 type Reaping = { 'inventory.findOrphans'(holdLimit: number): Promise<Orphan[]> };
 
-const reaper = proxyActivities<Reaping>({ taskQueue: 'inventory', ...optionsOf('sweep') });
+const reaper = proxyActivities<Reaping>({
+  taskQueue: 'inventory',
+  ...optionsOf('sweep', 'inventory.findOrphans'),
+});
 
 /** What a sweep has begun to settle. */
 export interface Reaped {
@@ -39,6 +43,8 @@ async function startResolution({ order, strategy, coordinator }: Orphan): Promis
     await startChild<typeof resolveOrder>('resolveOrder', {
       ...identity,
       taskQueue: 'orders',
+      staticSummary: resolutionSummary(order),
+      staticDetails: orderDetails(order, strategy),
       args: [{ order, strategy }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

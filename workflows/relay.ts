@@ -27,7 +27,7 @@ type Unpublished = { readonly id: string; readonly error: string };
 export async function relay(service: string, carried?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
   const inbox = new Inbox<string>(BATCH, carriedOver(carried, validOrderId));
-  const activities = proxyActivities<Relay>({ taskQueue: service, ...batchOptions() });
+  const activities = proxyActivities<Relay>({ taskQueue: service, ...batchOptions(`${service}.publish`) });
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
   setHandler(wakeSignal, (input) => {
     const orderId = validOrderId(input);
@@ -55,7 +55,7 @@ const BATCH = 100;
 function findUnpublished(service: string): Promise<string[]> {
   return scheduleActivity<string[]>(`${service}.findUnpublished`, [], {
     taskQueue: service,
-    ...optionsOf('settle'),
+    ...optionsOf('settle', `${service}.findUnpublished`),
   });
 }
 

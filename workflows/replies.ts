@@ -52,12 +52,14 @@ export async function awaitAnswer(
 ): Promise<boolean> {
   let left = budget;
   for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
-    if (await condition(isAnswered, Math.min(wait, left))) return true;
+    if (await condition(isAnswered, Math.min(wait, left), ANSWER_TIMER)) return true;
     left -= wait;
     if (left > 0) await sayAgain();
   }
   return isAnswered();
 }
+
+const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };
 
 function validOrNothing<Valid>(parseInput: (input: unknown) => Valid, input: unknown): Valid | undefined {
   try {

@@ -32,7 +32,10 @@ import { type BoundParticipant, bindParticipants, optionsOf } from './participan
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
 
-const coordinators = proxyActivities<Coordinators>({ taskQueue: 'orders', ...optionsOf('settle') });
+const coordinators = proxyActivities<Coordinators>({
+  taskQueue: 'orders',
+  ...optionsOf('settle', 'orders.findCoordinator'),
+});
 
 /**
  * Settles what is left of an order whose own workflow can't go on, through the participants' own operations.
@@ -94,7 +97,7 @@ async function findCoordinator(orderId: string): Promise<Coordinator> {
 
 async function inspectAll(order: Order): Promise<Standings> {
   const entries = participantNames.map(async (name) => {
-    const options = { taskQueue: name, ...optionsOf('settle') };
+    const options = { taskQueue: name, ...optionsOf('settle', `${name}.inspect`) };
     return [name, await scheduleActivity<Standing>(`${name}.inspect`, [order], options)] as const;
   });
   return Object.fromEntries(await Promise.all(entries));

@@ -1,5 +1,6 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import pRetry from 'p-retry';
+import { registerSearchAttributes } from '../../client/search-attributes.ts';
 
 /** A Temporal namespace of its own, on a server that others use as well. */
 export interface OwnNamespace {
@@ -24,6 +25,8 @@ export async function openNamespace(name: string, options: ConnectionOptions): P
   });
   // Its own parts learn of a new namespace one by one, within ten seconds or so.
   await pRetry(() => probe(connection, name), { retries: 60, factor: 1, minTimeout: 500 });
+  // Orders cost what they cost elsewhere. A server that forbids it runs them without.
+  await registerSearchAttributes(connection, name).catch(() => {});
   return {
     name,
     async remove() {

@@ -20,6 +20,7 @@ export function describeDoctor(program: Command, session: Session): void {
   program
     .command('doctor')
     .description('check what is reachable and running, and say what to do')
+    .option('--fix', 'register the search attributes that the namespace lacks')
     .addHelpText(
       'after',
       `
@@ -27,13 +28,13 @@ Exits 0 when everything is ok, and 3 otherwise. On a pipe, a line for each check
 what was found; what to do.
 
 Example:
-  $ concord doctor
+  $ concord doctor --fix
 `,
     )
-    .action(async () => {
+    .action(async ({ fix = false }: { readonly fix?: boolean }) => {
       const { output } = session;
       const target = await findTarget(session.options);
-      const checks = await output.during(`looking at ${target.address}`, examine(target));
+      const checks = await output.during(`looking at ${target.address}`, examine(target, fix));
       const ok = checks.every(({ status }) => status === 'ok');
       await output.print({
         document: { ok, address: target.address, namespace: target.namespace, source: target.source, checks },
@@ -47,13 +48,13 @@ Example:
 const SERVICES = ['orders', 'inventory'] as const;
 type Service = (typeof SERVICES)[number];
 
-async function examine(target: Target): Promise<Check[]> {
+async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
   const versions = [nodeVersion(), sdkVersion()];
   const where = `${target.address}, from ${target.source}`;
   try {
     const connected = await connectTo(target);
     try {
-      return [...versions, ...(await examineServer(connected, where))];
+      return [...versions, ...(await examineServer(connected, where, mayFix))];
     } finally {
       await connected.concord.close();
     }
@@ -64,7 +65,7 @@ async function examine(target: Target): Promise<Check[]> {
   }
 }
 
-async function examineServer(connected: Connected, where: string): Promise<Check[]> {
+async function examineServer(connected: Connected, where: string, mayFix: boolean): Promise<Check[]> {
   const server = await attempt(
     'temporal',
     () => serverVersion(connected, where),
@@ -78,8 +79,11 @@ async function examineServer(connected: Connected, where: string): Promise<Check
   if (namespace.status !== 'ok') {
     return [server, namespace, ...skipped('not looked at, because the namespace is missing', ['namespace'])];
   }
-  const services = await Promise.all(SERVICES.map((service) => examineService(service, connected)));
-  return [server, namespace, ...services.flat()];
+  const [attributes, ...services] = await Promise.all([
+    examineSearchAttributes(connected, mayFix),
+    ...SERVICES.map((service) => examineService(service, connected)),
+  ]);
+  return [server, namespace, attributes, ...services.flat()];
 }
 
 async function serverVersion({ concord }: Connected, where: string): Promise<string> {
@@ -96,6 +100,30 @@ async function namespaceState({ concord, target: { namespace } }: Connected): Pr
 function namespaceFix({ namespace, address }: Target): string {
   return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
 }
+
+/** Orders go on without them, but lists can't ask for orders. */
+async function examineSearchAttributes({ concord }: Connected, mayFix: boolean): Promise<Check> {
+  try {
+    const registered = mayFix ? await concord.register() : [];
+    const { missing, otherwise } = await concord.searchAttributes();
+    if (otherwise.length > 0)
+      return failed(ATTRIBUTES, `of another type: ${otherwise.join(', ')}`, REMOVE_FIX);
+    if (missing.length > 0) return failed(ATTRIBUTES, `missing: ${missing.join(', ')}`, REGISTER_FIX);
+    const found = registered.length > 0 ? `registered: ${registered.join(', ')}` : 'all there';
+    return { name: ATTRIBUTES, status: 'ok', found };
+  } catch (error) {
+    return failed(
+      ATTRIBUTES,
+      messageOf(error),
+      "add those of domain/search-attributes.ts in your provider's own way",
+    );
+  }
+}
+
+const ATTRIBUTES = 'search attributes';
+const REGISTER_FIX = "run `concord doctor --fix`; until then, lists in the Web UI can't tell orders apart";
+const REMOVE_FIX =
+  'remove them with `temporal operator search-attribute remove --name …`, then run `concord doctor --fix`';
 
 /** A service's worker, and whether it answers: its database has to, then. */
 async function examineService(service: Service, connected: Connected): Promise<Check[]> {
@@ -186,7 +214,11 @@ function failed(name: string, found: string, fix: string): Check {
 }
 
 function skipped(found: string, except: readonly string[] = []): Check[] {
-  const names = ['namespace', ...SERVICES.flatMap((name) => [`${name} worker`, `${name} service`])];
+  const names = [
+    'namespace',
+    ATTRIBUTES,
+    ...SERVICES.flatMap((name) => [`${name} worker`, `${name} service`]),
+  ];
   return names
     .filter((name) => !except.includes(name))
     .map((name) => ({ name, status: 'skipped' as const, found }));

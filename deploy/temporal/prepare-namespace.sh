@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the namespace where it is missing, and returns once workers can use it. The server is at TEMPORAL_ADDRESS.
+# Creates the namespace where it is missing, with the search attributes of orders, and returns once workers can use it. The server is at TEMPORAL_ADDRESS.
 set -eu
 
 # Calls the command until it succeeds, for a minute; then shows what it says.
@@ -19,6 +19,13 @@ eventually() {
 eventually temporal operator cluster health
 temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" > /dev/null 2>&1 ||
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention 7d
-# The server's parts learn of a new namespace with a delay.
-eventually temporal workflow list --namespace "$TEMPORAL_NAMESPACE" --limit 1
+# Those of domain/search-attributes.ts; what is there already stays.
+eventually temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" \
+  --name OrderStatus --type Keyword \
+  --name OrderCustomer --type Keyword \
+  --name OrderSkus --type KeywordList \
+  --name OrderStrategy --type Keyword \
+  --name OrderNeedsAttention --type Bool
+# The server's parts learn of a change with a delay.
+eventually temporal workflow list --namespace "$TEMPORAL_NAMESPACE" --limit 1 --query 'OrderNeedsAttention = true'
 echo "Namespace $TEMPORAL_NAMESPACE is ready"

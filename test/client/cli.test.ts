@@ -257,7 +257,9 @@ describe.concurrent('finding the server', () => {
     expect(exitCode).toBe(0);
     const lines = stdout.split('\n').map((line) => line.split('\t').slice(0, 2));
     const services = ['orders worker', 'orders service', 'inventory worker', 'inventory service'];
-    expect(lines).toEqual(['node', 'sdk', 'temporal', 'namespace', ...services].map((name) => ['ok', name]));
+    expect(lines).toEqual(
+      ['node', 'sdk', 'temporal', 'namespace', 'search attributes', ...services].map((name) => ['ok', name]),
+    );
   });
 });
 

@@ -201,7 +201,7 @@ describe('the image', () => {
       expect(ignored).toContain(`!${source}`);
     }
     // Everything that a worker imports from the repository is in there.
-    for (const folder of ['workers', 'workflows', 'activities', 'domain']) expect(sources).toContain(folder);
+    for (const folder of ['workers', 'client', 'workflows', 'activities', 'domain']) expect(sources).toContain(folder);
   });
 });
 

@@ -1,0 +1,30 @@
+/** What each activity of the services is for, in one line for people who read a history. */
+const summaries: Readonly<Record<string, string>> = {
+  'orders.prepare': 'Vote: put the order on record as pending',
+  'orders.commit': 'Put on record that the order is confirmed',
+  'orders.rollback': 'Put on record that the order is refused',
+  'orders.decide': 'Put the outcome on record, unless there is one',
+  'orders.announce': 'Tell the inventory once more, because no answer has come',
+  'orders.publish': 'Publish events that wait in the outboxes of orders',
+  'orders.findUnpublished': 'Look for events that nobody has published',
+  'orders.inspect': 'Look at what the order service has on record',
+  'orders.findCoordinator': "Ask Temporal what became of the order's own workflow",
+  'orders.findOrder': 'Read the record of one order',
+  'orders.listOrders': 'Read the newest orders',
+  'orders.tellTroubled': 'Look for orders that do not get on, and tell them',
+  'inventory.prepare': 'Vote: hold the units of every line',
+  'inventory.commit': 'Sell what is on hold',
+  'inventory.rollback': 'Release what is on hold',
+  'inventory.handleMessages': 'Handle the messages that wait, in one batch',
+  'inventory.publish': 'Publish events that wait in the outboxes of reservations',
+  'inventory.findUnpublished': 'Look for events that nobody has published',
+  'inventory.inspect': 'Look at what the inventory holds',
+  'inventory.findOrphans': 'Look for holds that nobody will settle',
+  'inventory.receive': 'Add the delivery to the stock, once',
+  'inventory.readStock': 'Read stock levels',
+};
+
+/** @param activity Its full name; one that is not in the table is its own summary. */
+export function summaryOf(activity: string): string {
+  return summaries[activity] ?? activity;
+}

@@ -1,0 +1,22 @@
+import { proxyActivities } from '@temporalio/workflow';
+import { parseStuckOptions, type StuckLimits } from '../domain/trouble.ts';
+import { asWorkflowFailure } from './failures.ts';
+import { optionsOf } from './participants.ts';
+
+type Oversight = { 'orders.tellTroubled'(limits: StuckLimits): Promise<string[]> };
+
+const oversight = proxyActivities<Oversight>({
+  taskQueue: 'orders',
+  ...optionsOf('sweep', 'orders.tellTroubled'),
+});
+
+/**
+ * Tells orders that don't get on what is wrong with them: a workflow can't see how its own activities fail. One that gets
+ * on is not even looked at.
+ *
+ * @returns The ids of those that were told.
+ * @throws ApplicationFailure `InvalidInput`
+ */
+export async function watchOrders(limits: Partial<StuckLimits> = {}): Promise<readonly string[]> {
+  return oversight['orders.tellTroubled'](asWorkflowFailure(() => parseStuckOptions(limits)));
+}
