@@ -66,7 +66,8 @@ const phases: Readonly<Record<Phase, string>> = {
 const votes: Readonly<Record<ParticipantState, string>> = {
   preparing: 'has not voted yet',
   prepared: 'voted **yes**',
-  refused: 'voted **no**',
+  // Also where it was asked in vain until somebody cancelled.
+  refused: 'has **not** voted yes',
   committing: 'voted **yes**, is being told to commit',
   committed: 'voted **yes**, has committed',
   'rolling-back': 'is being told to roll back',
@@ -77,6 +78,10 @@ const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`.';
 
 function troubleText({ step, attempts, lastError, since, nextAttemptAt }: Trouble): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  const next = nextAttemptAt === undefined ? '' : `; next attempt at ${nextAttemptAt}`;
-  return `- ${literal(step)} ${tried}, since ${since}: ${literal(lastError)}${next}`;
+  // Short lines: the Web UI cuts off what it has to wrap.
+  return [
+    `- ${literal(step)} ${tried}, since ${since}`,
+    `  - ${literal(lastError)}`,
+    ...(nextAttemptAt === undefined ? [] : [`  - next attempt at ${nextAttemptAt}`]),
+  ].join('\n');
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { readSettings, settingNames } from '../../workers/settings.ts';
 
 // What can be told from the files, without a Docker daemon.
@@ -201,8 +202,15 @@ describe('the image', () => {
       expect(ignored).toContain(`!${source}`);
     }
     // Everything that a worker imports from the repository is in there.
-    for (const folder of ['workers', 'client', 'workflows', 'activities', 'domain']) expect(sources).toContain(folder);
+    for (const folder of ['workers', 'client', 'workflows', 'activities', 'domain'])
+      expect(sources).toContain(folder);
   });
+});
+
+test('the namespace gets every search attribute of an order', () => {
+  const script = read('deploy/temporal/prepare-namespace.sh');
+  const created = [...script.matchAll(/--name (\w+) --type (\w+)/g)].map(([, name, type]) => [name, type]);
+  expect(Object.fromEntries(created)).toEqual(searchAttributeTypes);
 });
 
 /** The names of the password variables in a text. */

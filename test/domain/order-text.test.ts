@@ -85,7 +85,9 @@ describe('where an order stands, in words', () => {
         '',
         '**Needs attention**',
         '',
-        '- `inventory.commit` has failed 6 times, since 2026-01-31T13:05:07.589Z: `the database is down`; next attempt at 2026-01-31T13:06:07.589Z',
+        '- `inventory.commit` has failed 6 times, since 2026-01-31T13:05:07.589Z',
+        '  - `the database is down`',
+        '  - next attempt at 2026-01-31T13:06:07.589Z',
       ].join('\n'),
     );
   });
@@ -100,7 +102,7 @@ describe('where an order stands, in words', () => {
     } as const;
     const text = currentDetails(progress, { troubles: [], failure: 'refused to settle' });
     expect(text).toContain('Decision: **cancelled**, `found it *cheaper*`');
-    expect(text).toContain('- inventory: voted **no**');
+    expect(text).toContain('- inventory: has **not** voted yes');
     expect(text).toMatch(/^\*\*Stopped on an error\*\*[\s\S]*`refused to settle`[\s\S]*`concord resolve`/);
   });
 
