@@ -106,6 +106,7 @@ describe.each(strategies)('%s', (strategy) => {
     platform.breakDown('inventory');
     await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy });
     const query = `OrderNeedsAttention = true AND OrderStrategy = '${strategy}'`;
+    await expect.poll(async () => (await concord.status(orderId)).retrying).not.toEqual([]);
     expect(await listed(query)).toEqual([]);
     await expect.poll(() => watch(EAGER)).toEqual([orderId]);
     await expect.poll(() => listed(query)).toEqual([`order/${orderId}`]);
