@@ -19,6 +19,8 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY domain ./domain
 COPY activities ./activities
+COPY codec ./codec
+COPY settings ./settings
 COPY workflows ./workflows
 # What looks for orders that don't get on asks Temporal as a client does.
 COPY client ./client

@@ -88,7 +88,7 @@ async function withBatches(client: Client, steps: readonly StuckStep[]): Promise
   const batches = new Map(
     await pMap(workflowIds, async (workflowId) => {
       const description = await client.workflow.getHandle(workflowId).describe();
-      return [workflowId, retryingSteps(description)[0]] as const;
+      return [workflowId, (await retryingSteps(client, description))[0]] as const;
     }),
   );
   return steps.map((step) => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { describeCodecServer } from './cli/codec-server.ts';
 import { describeCompare } from './cli/compare.ts';
 import { describeDoctor } from './cli/doctor.ts';
 import { exitCodeOf, printError } from './cli/errors.ts';
@@ -9,6 +10,7 @@ import { Output } from './cli/output.ts';
 import { describePlace } from './cli/place.ts';
 import { describeResolve, describeRetry, describeStuck } from './cli/recovery.ts';
 import { Session } from './cli/session.ts';
+import { describeSettings } from './cli/settings.ts';
 import { describeRestock, describeStock } from './cli/stock.ts';
 import type { GlobalOptions } from './cli/target.ts';
 
@@ -60,6 +62,8 @@ function createProgram(session: Session): Command {
   describeResolve(program, session);
   describeDoctor(program, session);
   describeCompare(program, session);
+  describeSettings(program, session);
+  describeCodecServer(program, session);
   return program;
 }
 

@@ -10,6 +10,8 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import { dataConverterOf } from '../codec/data-converter.ts';
+import type { EncryptionKeys } from '../codec/keys.ts';
 import { ConcordError } from '../domain/errors.ts';
 import {
   identifier,
@@ -32,6 +34,9 @@ import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.t
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parse } from '../domain/validation.ts';
+import { readEncryption } from '../settings/encryption.ts';
+import { readTemporal } from '../settings/temporal.ts';
+import { temporalTrouble } from '../settings/temporal-trouble.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
@@ -88,6 +93,10 @@ export interface ConcordOptions {
   readonly connection?: ConnectionOptions;
   /** `default` by default. */
   readonly namespace?: string;
+  /** Those of the workers, where they encrypt; see `parseKeys`. Not encrypted by default. */
+  readonly encryptionKeys?: EncryptionKeys | undefined;
+  /** What to do where nothing answers, for the error that says so. */
+  readonly unreachableFix?: string;
 }
 
 /**
@@ -102,19 +111,35 @@ export class Concord {
   private readonly address: string;
   private readonly index = new OrderIndex();
 
-  private constructor(connection: Connection, namespace: string, address: string) {
-    this.client = new Client({ connection, namespace });
+  private constructor(client: Client, connection: Connection, address: string) {
+    this.client = client;
     this.connection = connection;
     this.address = address;
   }
 
-  /** Connects, or throws `Unreachable` within a few seconds. Close it when done. */
-  static async connect({ connection = {}, namespace = 'default' }: ConcordOptions = {}): Promise<Concord> {
-    const address = connection.address ?? 'localhost:7233';
-    return translated(address, async () => {
-      const connected = await Connection.connect({ connectTimeout: CONNECT_TIMEOUT, ...connection });
-      return new Concord(connected, namespace, address);
-    });
+  /**
+   * Connects as the environment says: TEMPORAL_… variables, the profile that they name, and ENCRYPTION_KEYS.
+   *
+   * @throws ConcordError `InvalidInput`, naming each variable and the fix.
+   */
+  static connectFromEnvironment(variables: NodeJS.ProcessEnv = process.env): Promise<Concord> {
+    const { connection, namespace = 'default' } = readTemporal(variables);
+    return Concord.connect({ connection, namespace, encryptionKeys: readEncryption(variables) });
+  }
+
+  /** Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done. */
+  static async connect(options: ConcordOptions = {}): Promise<Concord> {
+    const { connection: given = {}, namespace = 'default', encryptionKeys, ...context } = options;
+    const address = given.address ?? 'localhost:7233';
+    const connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT, ...given });
+    try {
+      await translated(address, () => connected(connection, given), context);
+    } catch (error) {
+      await connection.close().catch(() => {}); // it may have failed before there was anything to close
+      throw error;
+    }
+    const dataConverter = dataConverterOf(encryptionKeys);
+    return new Concord(new Client({ connection, namespace, dataConverter }), connection, address);
   }
 
   async close(): Promise<void> {
@@ -452,7 +477,20 @@ function refuseTakenId<Answer extends Omit<Placed, 'joined'>>(answer: Answer): A
   throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
 }
 
+/** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
+async function connected(connection: Connection, options: ConnectionOptions): Promise<void> {
+  const connecting = connection.ensureConnected();
+  connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
+  if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
+  const address = options.address ?? 'localhost:7233';
+  const fix = await temporalTrouble({ ...options, address });
+  if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+  await connecting;
+}
+
 const CONNECT_TIMEOUT = '5 seconds';
+/** After which a connection that isn't there yet is looked into. Milliseconds. */
+const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
 /** How often `watch` looks. Milliseconds. */

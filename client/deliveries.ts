@@ -3,6 +3,8 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { ConcordError } from '../domain/errors.ts';
+import { messageOf } from './history.ts';
 import { type Execution, listExecutions } from './listing.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
@@ -32,12 +34,21 @@ export interface DeliveryView {
  * Deliveries, those that run first, and then the last ended first.
  *
  * @param condition Further conditions, as Temporal's list filters have them.
+ * @throws ConcordError `UnknownKey` where there are some, and none can be decrypted.
  */
 export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
+  let isEmpty = true;
+  let unreadable: unknown;
   for await (const execution of listExecutions(client, `WorkflowType = 'deliverEvent'${condition}`)) {
-    const delivery = await deliveryOf(client, execution);
-    if (delivery !== undefined) yield delivery;
+    const delivery = await deliveryOf(client, execution).catch((error: unknown) => {
+      unreadable = error;
+    });
+    if (!delivery) continue;
+    isEmpty = false;
+    yield delivery;
   }
+  // A stranger's alone are left out; where nothing can be read, the key is ours to find.
+  if (isEmpty && unreadable !== undefined) throw unreadable;
 }
 
 export async function viewOfDelivery(client: Client, delivery: Delivery): Promise<DeliveryView> {
@@ -57,7 +68,7 @@ export async function viewOfDelivery(client: Client, delivery: Delivery): Promis
   const nextAttemptAt = optionalTsToDate(handler.nextAttemptScheduleTime);
   return {
     ...{ subscriber, state: 'retrying', attempt: handler.attempt ?? 1 },
-    lastError: handler.lastFailure.message ?? '',
+    lastError: await messageOf(client, handler.lastFailure),
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt: nextAttemptAt.toISOString() }),
   };
 }
@@ -88,7 +99,8 @@ async function eventIn(client: Client, { memo }: Execution): Promise<Announcemen
     const [input] = await decodeArrayFromPayloads(client.options.loadedDataConverter, [payload]);
     const event = parseAnnouncement(input);
     return event.id === `${event.subject}/${event.type}` ? event : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof ConcordError && error.code === 'UnknownKey') throw error;
     return undefined;
   }
 }

@@ -1,10 +1,9 @@
 import type { Client } from '@temporalio/client';
-import { ValueError } from '@temporalio/common';
 import pMap from 'p-map';
 import { literal } from '../domain/markdown.ts';
 import type { Delivery } from '../workflows/deliver-event.ts';
 import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
-import { firstInput } from './history.ts';
+import { firstInput, isUnreadable } from './history.ts';
 import { listWorkflows, ofOrder } from './listing.ts';
 
 /** Something that waits in a mailbox or a relay. */
@@ -101,5 +100,5 @@ export async function waitingIn(client: Client, workflowId: string): Promise<Wai
 
 /** Anyone can start a workflow under such an id, with a memo that nobody can read. */
 function undefinedWhereUnreadable(error: unknown): undefined {
-  if (!(error instanceof ValueError)) throw error;
+  if (!isUnreadable(error)) throw error;
 }

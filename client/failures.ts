@@ -110,9 +110,9 @@ function isUnreachable(error: unknown): boolean {
 
 // gRPC: 7 is PERMISSION_DENIED, 12 is UNIMPLEMENTED, 16 is UNAUTHENTICATED.
 const MISDIRECTION_FIXES = new Map([
-  [7, 'it denies permission: check the API key or the certificate'],
+  [7, 'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace'],
   [12, 'what answers there is no Temporal server: check the address'],
-  [16, 'it does not accept who you are: check the API key or the certificate'],
+  [16, 'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH'],
 ]);
 
 /** Something answers, but will never answer this client: the wrong server, namespace or credentials. */

@@ -5,6 +5,7 @@ import type { Order } from '../domain/order.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import { listDeliveries, viewOfDelivery } from './deliveries.ts';
 import { stepOf, waitingIn } from './exchange.ts';
+import { messageOf } from './history.ts';
 import { ofOrder } from './listing.ts';
 
 /** A step of an order that has failed at least once and is tried again. */
@@ -21,17 +22,18 @@ export interface RetryingStep {
 type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
 
 /** Those of a workflow's activities that are tried again. */
-export function retryingSteps({ raw }: Pick<Description, 'raw'>): RetryingStep[] {
-  return (raw.pendingActivities ?? [])
-    .filter(({ lastFailure }) => lastFailure !== undefined && lastFailure !== null)
-    .map(({ activityType, attempt, lastFailure, nextAttemptScheduleTime }) => ({
-      step: activityType?.name ?? 'unknown',
-      attempt: attempt ?? 1,
-      lastError: lastFailure?.message ?? '',
-      ...(nextAttemptScheduleTime?.seconds
-        ? { nextAttemptAt: new Date(Number(nextAttemptScheduleTime.seconds) * 1000).toISOString() }
-        : {}),
-    }));
+export function retryingSteps(client: Client, { raw }: Pick<Description, 'raw'>): Promise<RetryingStep[]> {
+  const failed = (raw.pendingActivities ?? []).filter(
+    ({ lastFailure }) => lastFailure !== undefined && lastFailure !== null,
+  );
+  return pMap(failed, async ({ activityType, attempt, lastFailure, nextAttemptScheduleTime }) => ({
+    step: activityType?.name ?? 'unknown',
+    attempt: attempt ?? 1,
+    lastError: await messageOf(client, lastFailure),
+    ...(nextAttemptScheduleTime?.seconds
+      ? { nextAttemptAt: new Date(Number(nextAttemptScheduleTime.seconds) * 1000).toISOString() }
+      : {}),
+  }));
 }
 
 /** What is tried again of an order outside its own workflow: messages that wait, and deliveries of its events. */
@@ -68,7 +70,7 @@ async function failingIn(client: Client, workflowId: string, { orderId }: Order)
     waitingIn(client, workflowId),
     handle
       .describe()
-      .then(retryingSteps)
+      .then((description) => retryingSteps(client, description))
       .catch(() => []),
   ]);
   const own = waiting.filter((item) => item.orderId === orderId && item.failures > 0);

@@ -4,7 +4,7 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, ValueError } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
@@ -17,6 +17,7 @@ import {
   stepOf,
   type WaitingItem,
 } from './exchange.ts';
+import { isUnreadable, messageOf } from './history.ts';
 import { type Listed, listWorkflows } from './listing.ts';
 
 /** From when on an order counts as stuck. */
@@ -84,9 +85,11 @@ export async function stuckStepsOf(
   const description = await handle.describe().catch(undefinedWhereGone);
   if (description?.status.name !== 'RUNNING' || !maybeStuck(description, limits)) return [];
   const events = (await handle.fetchHistory().catch(undefinedWhereGone))?.events ?? [];
-  const steps = (description.raw.pendingActivities ?? []).map((pending) => activityStep(pending, events));
+  const steps = await pMap(description.raw.pendingActivities ?? [], (pending) =>
+    activityStep(client, pending, events),
+  );
   const stuck = steps.filter((step) => isStuck(step, limits));
-  return [...stuck, ...workflowSteps(description, events, limits)].map((step) => ({
+  return [...stuck, ...(await workflowSteps(client, description, events, limits))].map((step) => ({
     orderId: orderOf(workflowId),
     workflowId,
     ...step,
@@ -102,7 +105,7 @@ function maybeStuck({ startTime, raw }: Description, { failures, longerThan }: L
 
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
 
-function activityStep(pending: PendingActivity, events: Events): Step {
+async function activityStep(client: Client, pending: PendingActivity, events: Events): Promise<Step> {
   const { activityType, activityId, lastFailure, lastStartedTime, nextAttemptScheduleTime } = pending;
   const attempts = (pending.attempt ?? 1) - 1;
   // A reset step counts from 1 again, but knows that it has been started.
@@ -115,22 +118,27 @@ function activityStep(pending: PendingActivity, events: Events): Step {
     problem: isWaiting ? 'waiting' : 'retrying',
     step: activityType?.name ?? 'unknown',
     attempts,
-    lastError: lastFailure?.message ?? (isWaiting ? NOT_TAKEN : 'it is being tried'),
+    lastError: (await messageOf(client, lastFailure)) || (isWaiting ? NOT_TAKEN : 'it is being tried'),
     since: timeOf(scheduled?.eventTime) ?? timeOf(pending.scheduledTime) ?? NOW(),
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
   };
 }
 
 /** One, where the workflow's own code does not get on: it fails, or nobody runs it. */
-function workflowSteps({ raw }: Description, events: Events, { longerThan }: Limits): Step[] {
+async function workflowSteps(
+  client: Client,
+  { raw }: Description,
+  events: Events,
+  { longerThan }: Limits,
+): Promise<Step[]> {
   const task = raw.pendingWorkflowTask;
   if (!task) return [];
   const attempts = (task.attempt ?? 1) - 1;
   const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? NOW();
   if (attempts === 0 && !isOlder(since, longerThan)) return [];
-  const failures = events.flatMap((event) => event.workflowTaskFailedEventAttributes?.failure?.message ?? []);
-  const lastError =
-    failures.at(-1) ?? (attempts > 0 ? 'its workflow code did not answer in time' : NOT_TAKEN);
+  const failed = events.findLast((event) => event.workflowTaskFailedEventAttributes?.failure?.message);
+  const message = await messageOf(client, failed?.workflowTaskFailedEventAttributes?.failure);
+  const lastError = message || (attempts > 0 ? 'its workflow code did not answer in time' : NOT_TAKEN);
   return [{ problem: attempts > 0 ? 'broken' : 'waiting', step: 'workflow', attempts, lastError, since }];
 }
 
@@ -171,6 +179,7 @@ async function endOf(handle: WorkflowHandle): Promise<{ code?: string; message: 
     await handle.result();
     return undefined;
   } catch (error) {
+    if (isUnreadable(error)) return { message: (error as Error).message };
     if (!(error instanceof WorkflowFailedError)) throw error;
     const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
     if (cause === undefined) return undefined;
@@ -248,7 +257,7 @@ function timeOf(timestamp: Timestamp): string | undefined {
 
 /** It may end between two questions, or be a stranger's that can't be read. */
 function undefinedWhereGone(error: unknown): undefined {
-  if (!(error instanceof WorkflowNotFoundError || error instanceof ValueError)) throw error;
+  if (!(error instanceof WorkflowNotFoundError || isUnreadable(error))) throw error;
 }
 
 const NOT_TAKEN = 'no worker has taken it';

@@ -46,7 +46,7 @@ export async function viewOf(
     participants: {},
     placedAt: description.startTime.toISOString(),
     ...(description.closeTime === undefined ? {} : { closedAt: description.closeTime.toISOString() }),
-    retrying: retryingSteps(description),
+    retrying: await retryingSteps(client, description),
   };
   if (description.status.name === 'COMPLETED') {
     const { status, reason } = await handle.result();

@@ -26,6 +26,8 @@ export interface FailureDetails {
   /** `says`: the server's own words. */
   Busy: { server: string; address: string; says: string; fix: string };
   TooLarge: { server: string; address: string; says: string };
+  UnknownKey: { keyId: string };
+  DamagedPayload: { keyId: string };
 }
 
 export type FailureCode = keyof FailureDetails;
@@ -180,6 +182,19 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     kind: 'bad input',
     message: ({ server, address, says }) =>
       `${server} at ${address} refuses this as too large (${says}); nothing was accepted: ask for less at once`,
+  },
+  // What Temporal keeps encrypted. It is all there, and readable again once the key is.
+  UnknownKey: {
+    retryable: true,
+    kind: 'bad input',
+    message: ({ keyId }) =>
+      `this is encrypted with the key ${keyId}, which is not among ENCRYPTION_KEYS here: add it to them`,
+  },
+  DamagedPayload: {
+    retryable: true,
+    kind: 'bad input',
+    message: ({ keyId }) =>
+      `this names the key ${keyId}, but was not encrypted with it, or was changed since: check that key in ENCRYPTION_KEYS`,
   },
 };
 

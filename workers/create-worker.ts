@@ -1,4 +1,5 @@
 import { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import {
   type ActivityInterceptorsFactory,
   type NativeConnection,
@@ -8,6 +9,7 @@ import {
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/post.ts';
+import { dataConverterOf } from '../codec/data-converter.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { type Activities, type ServiceName, services } from './services.ts';
@@ -17,6 +19,8 @@ import { type DeploymentVersion, versioningOf } from './versioning.ts';
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
+  /** How payloads are read and written; by default they are not encrypted. */
+  readonly dataConverter?: DataConverter;
   /** The service's own database. */
   readonly database: Db;
   /** Workflow code that is bundled already; by default it is bundled now, which takes a few seconds. */
@@ -34,10 +38,11 @@ export interface ServiceWorkerOptions {
 /** The worker of one service: its workflows and its activities, on its own task queue. */
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
   const { connection, namespace, workflowBundle, interceptors = [] } = options;
-  const { limits = DEFAULT_LIMITS } = options;
+  const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
   return Worker.create({
     connection,
     namespace,
+    dataConverter,
     taskQueue: name,
     activities: activitiesOf(name, options),
     ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
@@ -52,10 +57,14 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
 /** All that a service's worker hosts. */
 export function activitiesOf(
   name: ServiceName,
-  options: Pick<ServiceWorkerOptions, 'connection' | 'namespace' | 'database' | 'subscriptions'>,
+  options: Pick<
+    ServiceWorkerOptions,
+    'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions'
+  >,
 ): Activities {
   const { connection, namespace, database, subscriptions: table = subscriptions } = options;
-  const client = new Client({ connection, namespace });
+  const { dataConverter = PLAIN } = options;
+  const client = new Client({ connection, namespace, dataConverter });
   const post = createPost(client, (type) => subscribersOf(table, type));
   return {
     ...services[name].createActivities(database, post, table),
@@ -63,3 +72,6 @@ export function activitiesOf(
     ...services[name].createOversight(client),
   };
 }
+
+// Even so, what is encrypted is refused with the id of its key.
+const PLAIN = dataConverterOf(undefined);

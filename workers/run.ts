@@ -1,12 +1,14 @@
 import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb.ts';
 import { reviveWhenDeaf } from '../activities/mongodb-revival.ts';
+import { dataConverterOf } from '../codec/data-converter.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { serveHealth } from './health.ts';
 import { poolOf } from './limits.ts';
@@ -62,7 +64,7 @@ async function hostWorkers(
   const { address = 'localhost:7233' } = settings.temporal.connection;
   const untilItAnswers = waiting(logger, stopped);
   const connection = await untilItAnswers(`Temporal at ${address}`, () =>
-    NativeConnection.connect(settings.temporal.connection),
+    connectTemporal(settings.temporal.connection),
   );
   const databases = await Promise.all(
     names.map((name) => untilItAnswers(`MongoDB of ${name}`, () => connectDatabase(name, settings))),
@@ -74,16 +76,17 @@ async function hostWorkers(
     );
   }
   const { namespace } = settings.temporal;
+  const dataConverter = dataConverterOf(settings.encryptionKeys);
   const hosted = await Promise.all(
     databases.map(async ({ name, mongo, database }) => {
       const { limits, version } = settings;
-      const options = { connection, namespace, database, limits, version, ...extras };
+      const options = { connection, namespace, dataConverter, database, limits, version, ...extras };
       return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );
   if (names.includes('inventory')) {
     const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, dataConverter });
     // No order depends on it, so no worker waits for it.
     untilEnded('the schedule of the reaper', () => ensureReaperSchedule(client, settings.reaper)).catch(
       (error) => logger.debug({ err: error }, 'ended before the reaper was scheduled'),
@@ -148,7 +151,7 @@ async function connectDatabase(
     return { name, mongo, database };
   } catch (error) {
     await mongo.close();
-    throw error;
+    throw new Error(mongodbTrouble(error, databases[name].variable), { cause: error });
   }
 }
 
@@ -166,7 +169,7 @@ function waiting(logger: Logger, signal: AbortSignal) {
       maxTimeout: 5_000,
       signal,
       onFailedAttempt: ({ error }) =>
-        logger.warn({ reason: error.message }, `${what} does not answer; trying again`),
+        logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
     });
 }
 

@@ -34,14 +34,9 @@ export interface Connected {
 
 /** @throws ConcordError `Unreachable`, saying how this server was chosen and what to do. */
 export async function connectTo(target: Target): Promise<Connected> {
-  const { address, namespace, connection } = target;
-  const unreachable = (cause?: unknown) =>
-    new ConcordError('Unreachable', { server: 'Temporal', address, fix: target.fix }, { cause });
-  if (await isRefused(address)) throw unreachable();
+  const { address, namespace, connection, encryptionKeys, fix } = target;
+  if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   const { Concord } = await import('../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
-  try {
-    return { concord: await Concord.connect({ connection, namespace }), target };
-  } catch (error) {
-    throw error instanceof ConcordError && error.code === 'Unreachable' ? unreachable(error) : error;
-  }
+  const options = { connection, namespace, encryptionKeys, unreachableFix: fix };
+  return { concord: await Concord.connect(options), target };
 }

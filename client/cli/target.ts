@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
-import type { ClientConfigProfile } from '@temporalio/envconfig';
+import type { EncryptionKeys } from '../../codec/keys.ts';
 import type { RunningRecord } from '../../dev/running.ts';
-import { ConcordError } from '../../domain/errors.ts';
+import type { TemporalSettings } from '../../settings/temporal.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -16,6 +16,8 @@ export interface Target {
   readonly address: string;
   readonly namespace: string;
   readonly connection: ConnectionOptions;
+  /** Those of the workers, where they encrypt. */
+  readonly encryptionKeys: EncryptionKeys | undefined;
   /** Where the address comes from, such as `TEMPORAL_ADDRESS`. */
   readonly source: string;
   /** What to do where it can't be reached. */
@@ -31,16 +33,21 @@ export interface Target {
  * @throws ConcordError `InvalidInput` where the configuration can't be read.
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
-  const { profile, connection } = await readConfiguration(flags.profile);
+  const { readTemporal } = await import('../../settings/temporal.ts'); // loads the SDK's configuration: not for `--help`
+  const { readEncryption } = await import('../../settings/encryption.ts');
+  const configured = readTemporal(process.env, flags.profile);
+  const encryptionKeys = readEncryption(process.env);
+  const { connection } = configured;
   const running = await runningServers();
   const newest = running[0];
-  const namespace = flags.namespace ?? profile.namespace;
+  const namespace = flags.namespace ?? configured.namespace;
   const at = (address: string, source: string, fix: string): Target => {
     const uiUrl = running.find((server) => server.address === address)?.uiUrl;
     return {
       address,
       namespace: namespace ?? 'default',
       connection: { ...connection, address },
+      encryptionKeys,
       source,
       fix,
       ...(uiUrl === undefined ? {} : { uiUrl }),
@@ -48,8 +55,8 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
   };
 
   if (flags.address !== undefined) return at(flags.address, '--address', NAMED_FIX('--address'));
-  const source = configuredBy(flags, profile);
-  if (source !== undefined) return at(profile.address ?? DEFAULT_ADDRESS, source, NAMED_FIX(source));
+  const source = configuredBy(flags, connection);
+  if (source !== undefined) return at(connection.address ?? DEFAULT_ADDRESS, source, NAMED_FIX(source));
   if (newest !== undefined) {
     const target = at(newest.address, 'the running `npm start`', START_FIX);
     return { ...target, namespace: namespace ?? newest.namespace };
@@ -84,53 +91,16 @@ const NAMED_FIX = (source: string) => `${source} names it: start it there, or na
 const START_FIX = '`npm start` runs, but its server does not answer: see what it prints';
 const DEFAULT_FIX = 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
 
-interface Configuration {
-  readonly profile: ClientConfigProfile;
-  readonly connection: ConnectionOptions;
-}
-
-async function readConfiguration(name: string | undefined): Promise<Configuration> {
-  const { loadClientConfigProfile, toClientOptions } = await import('@temporalio/envconfig');
-  try {
-    const profile = loadClientConfigProfile({
-      ...(name === undefined ? {} : { profile: name }),
-      overrideEnvVars: setVariables(),
-    });
-    const { apiKey, tls, metadata } = toClientOptions(profile).connectionOptions;
-    const connection = {
-      ...(apiKey === undefined ? {} : { apiKey }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(metadata === undefined ? {} : { metadata }),
-    };
-    return { profile, connection };
-  } catch (error) {
-    const [firstLine = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new ConcordError(
-      'InvalidInput',
-      { problems: [{ field: 'Temporal configuration', fix: firstLine }] },
-      { cause: error },
-    );
-  }
-}
-
-/** An empty variable, as scripts and Compose files leave it, is one that isn't set. */
-function setVariables(): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined && (entry[1] !== '' || entry[0].startsWith('TEMPORAL_GRPC_META_')),
-    ),
-  );
-}
-
 /** What configured the server, or nothing where nobody did. */
-function configuredBy({ profile: flag }: GlobalOptions, profile: ClientConfigProfile): string | undefined {
+function configuredBy(
+  { profile: flag }: GlobalOptions,
+  { address, apiKey, tls }: TemporalSettings['connection'],
+): string | undefined {
   if (process.env.TEMPORAL_ADDRESS) return 'TEMPORAL_ADDRESS';
   if (flag !== undefined) return `the profile ${flag}`;
   if (process.env.TEMPORAL_PROFILE) return `the profile ${process.env.TEMPORAL_PROFILE}`;
   // A key or a certificate without an address is still meant for a server of its own.
-  const isConfigured =
-    profile.address !== undefined || profile.apiKey !== undefined || profile.tls !== undefined;
+  const isConfigured = address !== undefined || apiKey !== undefined || tls !== undefined;
   return isConfigured ? 'the Temporal configuration' : undefined;
 }
 

@@ -123,14 +123,14 @@ describe('the program', () => {
 
   const commands = [
     ...['place', 'status', 'watch', 'cancel', 'list', 'events', 'stock', 'restock'],
-    ...['stuck', 'retry', 'resolve', 'doctor', 'compare'],
+    ...['stuck', 'retry', 'resolve', 'doctor', 'compare', 'settings', 'codec-server'],
   ];
 
   test('--help lists every command', async () => {
     const { exitCode, stdout } = await runInProcess(['--help']);
     expect(exitCode).toBe(0);
     const [, listed = ''] = stdout.split('Commands:\n');
-    const names = [...(listed.split('\n\n')[0]?.matchAll(/^ {2}([a-z]+)/gm) ?? [])].map(([, name]) => name);
+    const names = [...(listed.split('\n\n')[0]?.matchAll(/^ {2}([a-z-]+)/gm) ?? [])].map(([, name]) => name);
     expect(names).toEqual([...commands, 'help']);
   });
 

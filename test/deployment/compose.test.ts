@@ -4,7 +4,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
-import { readSettings, settingNames } from '../../workers/settings.ts';
+import { settingNames } from '../../settings/catalogue.ts';
+import { readSettings } from '../../workers/settings.ts';
 
 // What can be told from the files, without a Docker daemon.
 

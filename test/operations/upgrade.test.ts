@@ -24,8 +24,10 @@ const builds = new Map<string, Set<Build>>();
 beforeAll(async () => {
   // The server looks every few minutes whether a version is still needed, which is too seldom for a test.
   platform = await startPlatform(undefined, undefined, {
-    'matching.wv.VersionDrainageStatusVisibilityGracePeriod': 1,
-    'matching.wv.VersionDrainageStatusRefreshInterval': 1,
+    limits: {
+      'matching.wv.VersionDrainageStatusVisibilityGracePeriod': 1,
+      'matching.wv.VersionDrainageStatusRefreshInterval': 1,
+    },
   });
   await platform.stop('orders');
   await platform.stop('inventory');

@@ -14,6 +14,8 @@ import { inject } from 'vitest';
 import type { InventoryCollections } from '../../activities/inventory-documents.ts';
 import type { OrderDocument } from '../../activities/orders.ts';
 import { Concord } from '../../client/concord.ts';
+import { dataConverterOf } from '../../codec/data-converter.ts';
+import type { EncryptionKeys } from '../../codec/keys.ts';
 import { silentReport } from '../../dev/report.ts';
 import { createSupervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
@@ -55,17 +57,30 @@ export interface Platform extends Workers {
   readonly concord: Concord;
 }
 
+/** Keys, and the workflow code that goes with them. */
+export interface Encryption {
+  readonly keys: EncryptionKeys;
+  /** Bundled with a data converter that encrypts. */
+  readonly workflowBundles: Readonly<Record<ServiceName, string>>;
+}
+
+export interface PlatformOptions {
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly encryption?: Encryption;
+}
+
 /**
  * Starts everything: nothing is shared with other test files but the MongoDB server.
  *
  * @param databases Those of another platform, to meet its data with a Temporal server that knows nothing of it.
  * @param subscriptions Who reacts to which events; by default, whom the workers' own table names.
- * @param limits Settings of the Temporal server's own, as `startTemporal` takes them.
+ * @param options `limits`: settings of the Temporal server's own, as `startTemporal` takes them; `encryption`: what workers
+ *   and the client encrypt with; by default they don't.
  */
 export async function startPlatform(
   databases?: Workers['databases'],
   subscriptions?: readonly Subscription[],
-  limits: Readonly<Record<string, number>> = {},
+  { limits = {}, encryption }: PlatformOptions = {},
 ): Promise<Platform> {
   const supervisor = await createSupervisor();
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
@@ -74,8 +89,9 @@ export async function startPlatform(
   const temporal = await startTemporal({ ...usual, limits });
   const { address, namespace, uiUrl } = temporal;
   const connection = await NativeConnection.connect({ address });
-  const concord = await Concord.connect({ connection: { address }, namespace });
-  const workers = await createWorkers(connection, namespace, databases, subscriptions);
+  const encryptionKeys = encryption?.keys;
+  const concord = await Concord.connect({ connection: { address }, namespace, encryptionKeys });
+  const workers = await createWorkers(connection, namespace, databases, subscriptions, encryption);
   await workers.start('orders');
   await workers.start('inventory');
   return {
@@ -99,6 +115,7 @@ export async function createWorkers(
   namespace: string,
   given?: Workers['databases'],
   subscriptions?: readonly Subscription[],
+  encryption?: Encryption,
 ): Promise<Workers> {
   const opened: TestDatabase[] = [];
   const open = async () => {
@@ -128,7 +145,8 @@ export async function createWorkers(
         connection,
         namespace,
         database: databases[name],
-        workflowBundle: { codePath: inject('workflowBundles')[name] },
+        dataConverter: dataConverterOf(encryption?.keys),
+        workflowBundle: { codePath: (encryption?.workflowBundles ?? inject('workflowBundles'))[name] },
         interceptors: [() => ({ inbound: failingWhile(() => broken.has(name)) })],
         ...(subscriptions === undefined ? {} : { subscriptions }),
       });
@@ -145,8 +163,8 @@ export async function createWorkers(
 }
 
 function createPart(name: ServiceName, part: Part, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, workflowBundle, interceptors } = options;
-  const common = { connection, namespace, taskQueue: name };
+  const { connection, namespace, workflowBundle, interceptors, dataConverter = {} } = options;
+  const common = { connection, namespace, dataConverter, taskQueue: name };
   if (part === 'activities')
     return Worker.create({
       ...common,

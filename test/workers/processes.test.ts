@@ -121,7 +121,7 @@ test('a worker waits for a database that is not up yet, says so, and can be stop
   });
   await expect
     .poll(() => output, { timeout: 30_000 })
-    .toContain('MongoDB of inventory does not answer; trying again');
+    .toContain("MongoDB of inventory can't be used yet; trying again");
   child.kill('SIGTERM');
   const [exitCode] = await once(child, 'exit');
   expect(exitCode).toBe(0);

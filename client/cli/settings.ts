@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { type Output, safe, table } from './output.ts';
+import type { Session } from './session.ts';
+
+/** `settings` */
+export function describeSettings(program: Command, session: Session): void {
+  program
+    .command('settings')
+    .description('list every environment variable, what it is for, and what it is set to')
+    .addHelpText(
+      'after',
+      `
+Secrets are shown as \`(set)\`. On a pipe: the variable, what it is set to, its default, which values it takes, what for.
+
+Example:
+  $ concord settings
+`,
+    )
+    .action(() => printSettings(session.output));
+}
+
+async function printSettings(output: Output): Promise<void> {
+  const { sections } = await import('../../settings/catalogue.ts');
+  const settings = sections.flatMap(({ settings }) =>
+    settings.map(({ name, purpose, range, fallback, secret }) => {
+      const value = process.env[name];
+      const shown = secret ? '(set)' : value;
+      return {
+        name,
+        ...(value ? { value: shown } : {}),
+        default: plain(fallback),
+        values: plain(range),
+        purpose: plain(purpose),
+      };
+    }),
+  );
+  await output.print({
+    document: settings,
+    rows: settings.map((setting) => [
+      setting.name,
+      setting.value ?? '',
+      setting.default,
+      setting.values,
+      setting.purpose,
+    ]),
+    terminal: () =>
+      table(
+        ['Variable', 'Set to', 'Default', 'What for'],
+        settings.map(({ name, value, default: fallback, purpose }) =>
+          [name, value ?? '', fallback, purpose].map((text) => safe(text)),
+        ),
+        output.colors,
+      ),
+  });
+}
+
+/** Without Markdown. */
+function plain(text: string): string {
+  return text.replace(/`|\[([^\]]*)\]\([^)]*\)/g, '$1');
+}

@@ -1,0 +1,60 @@
+import { codecServerVariables } from './codec-server.ts';
+import { encryptionVariables } from './encryption.ts';
+import { type Setting, settingsOf } from './setting.ts';
+import { temporalVariables } from './temporal.ts';
+import { workerVariables } from './worker.ts';
+
+/** Settings that belong together, and who reads them. */
+export interface Section {
+  readonly title: string;
+  readonly settings: readonly Setting[];
+}
+
+/** Every setting of Concord: the README's table and `concord settings` are made of it. */
+export const sections: readonly Section[] = [
+  {
+    title: 'Temporal (workers and the command line)',
+    settings: [
+      ...settingsOf(temporalVariables),
+      {
+        name: 'TEMPORAL_GRPC_META_…',
+        purpose: 'a header of each call, such as `TEMPORAL_GRPC_META_TENANT=shop`',
+        range: 'text; empty takes one of the profile away',
+        fallback: 'none',
+      },
+    ],
+  },
+  {
+    title: 'Encryption (workers, the command line and the codec server)',
+    settings: settingsOf(encryptionVariables),
+  },
+  { title: 'Workers', settings: settingsOf(workerVariables) },
+  { title: '`concord codec-server`', settings: settingsOf(codecServerVariables) },
+  {
+    title: '`npm start`, `npm test` and the command line',
+    settings: [
+      {
+        name: 'CONCORD_CACHE',
+        purpose: 'where downloaded and built servers are kept, and what runs is noted',
+        range: 'a path',
+        fallback: "`concord` in the user's cache",
+      },
+    ],
+  },
+];
+
+/** Every variable that has a row. */
+export const settingNames: readonly string[] = sections.flatMap(({ settings }) =>
+  settings.map(({ name }) => name),
+);
+
+/** The README's table of a section, in Markdown. */
+export function markdownTable({ settings }: Section): string {
+  return [
+    '| variable | what for | values | default |',
+    '| --- | --- | --- | --- |',
+    ...settings.map(
+      ({ name, purpose, range, fallback }) => `| \`${name}\` | ${purpose} | ${range} | ${fallback} |`,
+    ),
+  ].join('\n');
+}

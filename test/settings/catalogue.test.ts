@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { markdownTable, sections, settingNames } from '../../settings/catalogue.ts';
+import { readCodecServer } from '../../settings/codec-server.ts';
+import { readEncryption } from '../../settings/encryption.ts';
+import { readSettings } from '../../workers/settings.ts';
+import { runInProcess } from '../client/run-cli.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const FOLDERS = [
+  'activities',
+  'bench',
+  'chaos',
+  'client',
+  'codec',
+  'dev',
+  'domain',
+  'settings',
+  'workers',
+  'workflows',
+];
+
+/** What belongs to the machine or the terminal, and what our own processes tell each other. */
+const NO_SETTINGS = /^(PATH|HOME|CI|TERM|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT)$/;
+
+describe('the README', () => {
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+
+  test.each(sections)('has a row for every setting: $title', (section) => {
+    expect(readme).toContain(`**${section.title}**\n\n${markdownTable(section)}\n`);
+  });
+});
+
+test('every variable that is read has a row', () => {
+  const sources = FOLDERS.flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.(ts|mjs)$/.test(file))
+      .map((file) => readFileSync(`${root}${folder}/${file}`, 'utf8')),
+  );
+  const read = sources.flatMap((source) => [
+    ...[...source.matchAll(/process\.env\.(\w+)/g)].map(([, name = '']) => name),
+    ...[...source.matchAll(/const \{([^}]+)\} = process\.env/g)].flatMap(([, names = '']) =>
+      names.split(/[\s,]+/),
+    ),
+  ]);
+  expect(read.length).toBeGreaterThan(10);
+  const unknown = read.filter((name) => name && !NO_SETTINGS.test(name) && !settingNames.includes(name));
+  expect(unknown).toEqual([]);
+});
+
+describe('`concord settings`', () => {
+  test('lists all of them, and never a secret', async () => {
+    process.env.TEMPORAL_API_KEY = 'do-not-show';
+    process.env.ORDERS_DATABASE = 'mine';
+    try {
+      const { exitCode, stdout } = await runInProcess(['settings']);
+      expect(exitCode).toBe(0);
+      const rows = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split('\t'));
+      expect(rows.map(([name]) => name)).toEqual(settingNames);
+      expect(rows.find(([name]) => name === 'ORDERS_DATABASE')?.slice(0, 3)).toEqual([
+        'ORDERS_DATABASE',
+        'mine',
+        'orders',
+      ]);
+      expect(rows.find(([name]) => name === 'TEMPORAL_API_KEY')?.[1]).toBe('(set)');
+      expect(stdout).not.toContain('do-not-show');
+    } finally {
+      delete process.env.TEMPORAL_API_KEY;
+      delete process.env.ORDERS_DATABASE;
+    }
+  });
+});
+
+describe('a wrong value is refused by the name of its variable:', () => {
+  const TOKEN = 'x'.repeat(32);
+  const codecServer = { CODEC_SERVER_TOKENS: `me:${TOKEN}`, CODEC_SERVER_ORIGINS: 'http://127.0.0.1:8233' };
+
+  test.each([
+    ['TEMPORAL_ADDRESS', 'https://temporal.example:7233', 'use host:port'],
+    ['TEMPORAL_API_KEY', 'two words', 'use what was issued'],
+    ['TEMPORAL_TLS', 'yes', 'use true or false'],
+    ['TEMPORAL_CONFIG_FILE', '/nowhere.toml', "/nowhere.toml can't be read: there is no such file"],
+    ['TEMPORAL_TLS_CLIENT_CERT_PATH', '/nowhere.pem', "/nowhere.pem can't be read: there is no such file"],
+    ['TEMPORAL_TLS_SERVER_CA_CERT_DATA', 'no PEM', 'use PEM text'],
+    ['TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', 'true', 'is not supported'],
+    ['MONGODB_URI', 'mongodb://me:secret@host:99999', 'use a MongoDB connection string'],
+    [
+      'ORDERS_MONGODB_URI',
+      'mongodb://me:secret@host/?tls=true&tlsCAFile=/nowhere',
+      "its tlsCAFile /nowhere can't be read",
+    ],
+  ])('%s', (name, value, fix) => {
+    const read = () => readSettings({ [name]: value });
+    expect(read).toThrow(`${name}: ${fix}`);
+    expect(read).not.toThrow('secret');
+  });
+
+  test.each([
+    ['CODEC_SERVER_PORT', '0', 'use a port'],
+    ['CODEC_SERVER_TOKENS', 'me:short', 'write each as name:token'],
+    ['CODEC_SERVER_TOKENS', `me:${TOKEN},me:${TOKEN}`, 'write each as name:token'],
+    ['CODEC_SERVER_TOKENS', '', 'say who may decrypt'],
+    ['CODEC_SERVER_ORIGINS', 'http://127.0.0.1:8233/', 'use origins'],
+    ['CODEC_SERVER_ORIGINS', '*', 'use origins'],
+    ['CODEC_SERVER_ORIGINS', '', 'say where the Web UI is'],
+    ['CODEC_SERVER_ENCODE', 'maybe', 'use true or false'],
+    ['CODEC_SERVER_TLS_CERT_PATH', fileURLToPath(import.meta.url), 'name both'],
+  ])('%s %s', (name, value, fix) => {
+    const read = () => readCodecServer({ ...codecServer, [name]: value });
+    expect(read).toThrow(new RegExp(`^CODEC_SERVER_\\w+: ${fix}`));
+    expect(read).not.toThrow(TOKEN);
+  });
+
+  test('defaults are those of the table', () => {
+    expect(readCodecServer(codecServer)).toMatchObject({
+      host: '127.0.0.1',
+      port: 8088,
+      mayEncode: false,
+      tls: undefined,
+    });
+    expect(readEncryption({})).toBeUndefined();
+  });
+});
