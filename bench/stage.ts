@@ -48,6 +48,9 @@ export async function setStage(report: Report, cleanUp: (end: () => Promise<void
       INVENTORY_MONGODB_URI: servers.mongodb.uri,
       ORDERS_DATABASE: databases.orders.databaseName,
       INVENTORY_DATABASE: databases.inventory.databaseName,
+      // Measured without it.
+      ENCRYPTION_KEYS: '',
+      ENCRYPTION_KEYS_FILE: '',
     };
     const worker = await startWorker({ name, environment, directory: servers.directory, concord, report });
     cleanUp(worker.stop);

@@ -120,5 +120,7 @@ function workerEnvironment(name: ServiceName, links: Record<LinkName, Link>): Re
     REAPER_HOLD_LIMIT_SECONDS: String(REAPER.holdLimit),
     LOG_LEVEL: 'info',
     HEALTH_PORT: '',
+    ENCRYPTION_KEYS: '',
+    ENCRYPTION_KEYS_FILE: '',
   };
 }

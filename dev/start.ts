@@ -2,6 +2,8 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { Concord } from '../client/concord.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { readEncryption } from '../settings/encryption.ts';
+import { readTemporal } from '../settings/temporal.ts';
 import { DataDirectoryError, ServersError } from './attempts.ts';
 import { optionsOrExit } from './command-line.ts';
 import { createReport, type Report } from './report.ts';
@@ -40,6 +42,7 @@ async function main(): Promise<number> {
 }
 
 async function run(options: Options, report: Report, stops: (() => Promise<void>)[]): Promise<SampleResults> {
+  const encryptionKeys = readEncryption(process.env); // better now than when the servers are up
   const servers = await startServers({
     report,
     ...(options.data === undefined ? {} : { dataDirectory: resolve(options.data) }),
@@ -47,7 +50,9 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
   stops.push(servers.stop);
   const environment = environmentOf(servers);
   const { address, namespace, uiUrl } = servers.temporal;
-  const concord = await Concord.connect({ connection: { address }, namespace });
+  // A server of the user's own may want TLS, or an API key.
+  const own = process.env.TEMPORAL_ADDRESS ? readTemporal(process.env).connection : {};
+  const concord = await Concord.connect({ connection: { ...own, address }, namespace, encryptionKeys });
   stops.push(() => concord.close());
 
   const host = async (name: 'orders' | 'inventory') => {
@@ -115,5 +120,7 @@ try {
 } catch (error) {
   if (!(error instanceof ServersError || error instanceof ConcordError)) throw error;
   console.error(error.message);
-  process.exitCode = error instanceof DataDirectoryError ? BAD_INPUT : UNREACHABLE;
+  const isBadInput =
+    error instanceof ConcordError ? error.kind === 'bad input' : error instanceof DataDirectoryError;
+  process.exitCode = isBadInput ? BAD_INPUT : UNREACHABLE;
 }

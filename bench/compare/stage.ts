@@ -92,6 +92,9 @@ export async function setStage({ temporal: given, ...options }: Options): Promis
     INVENTORY_DATABASE: databases.inventory.databaseName,
     LOG_LEVEL: 'warn',
     HEALTH_PORT: '',
+    // The strategies are compared without it.
+    ENCRYPTION_KEYS: '',
+    ENCRYPTION_KEYS_FILE: '',
   };
   const step = report.step('Starting the workers');
   const start = async (name: ServiceName) => {
