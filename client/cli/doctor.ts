@@ -49,7 +49,7 @@ const SERVICES = ['orders', 'inventory'] as const;
 type Service = (typeof SERVICES)[number];
 
 async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
-  const versions = [nodeVersion(), sdkVersion()];
+  const versions = [nodeVersion(), sdkVersion(), encryption(target)];
   const where = `${target.address}, from ${target.source}`;
   try {
     const connected = await connectTo(target);
@@ -60,7 +60,8 @@ async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
     }
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
-    const server = failed('temporal', `${where}: does not answer`, target.fix);
+    const fix = error.code === 'Unreachable' && 'fix' in error.details ? error.details.fix : target.fix;
+    const server = failed('temporal', `${where}: does not answer`, fix);
     return [...versions, server, ...skipped('not looked at, because Temporal does not answer')];
   }
 }
@@ -229,6 +230,13 @@ function nodeVersion(): Check {
   const isRecent = major > 20 || (major === 20 && minor >= 19);
   if (isRecent) return { name: 'node', status: 'ok', found: process.versions.node };
   return failed('node', process.versions.node, 'install Node 20.19 or newer');
+}
+
+/** By the ids of its keys, which are no secret. */
+function encryption({ encryptionKeys: keys }: Target): Check {
+  const ids = keys?.map(({ id }) => id).join(', ');
+  const found = keys === undefined ? 'off' : `on, with the key ${keys[0].id}; decrypts ${ids}`;
+  return { name: 'encryption', status: 'ok', found };
 }
 
 function sdkVersion(): Check {

@@ -258,7 +258,10 @@ describe.concurrent('finding the server', () => {
     const lines = stdout.split('\n').map((line) => line.split('\t').slice(0, 2));
     const services = ['orders worker', 'orders service', 'inventory worker', 'inventory service'];
     expect(lines).toEqual(
-      ['node', 'sdk', 'temporal', 'namespace', 'search attributes', ...services].map((name) => ['ok', name]),
+      ['node', 'sdk', 'encryption', 'temporal', 'namespace', 'search attributes', ...services].map((name) => [
+        'ok',
+        name,
+      ]),
     );
   });
 });
