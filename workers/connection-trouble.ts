@@ -56,7 +56,7 @@ const wordsOf = (variable: string) => ({
 });
 
 // gRPC's words for PERMISSION_DENIED and UNAUTHENTICATED, in what the SDK's core says.
-const REFUSAL = /permission ?denied|unauthenticated/i;
+const REFUSAL = /valid authentication credentials|does not have permission/i;
 
 function refusalIn(error: unknown): string | undefined {
   if (!REFUSAL.test(messageOf(error))) return undefined;
