@@ -29,7 +29,8 @@ export function readOptions({ name, description, orders }: Tool): Options {
   return optionsOrExit<Options>(command);
 }
 
-function wholeNumberFrom(least: number): (text: string) => number {
+/** Takes an option's value as a whole number. */
+export function wholeNumberFrom(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (Number.isSafeInteger(value) && value >= least) return value;

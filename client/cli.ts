@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { describeCodecServer } from './cli/codec-server.ts';
 import { describeCompare } from './cli/compare.ts';
@@ -97,6 +97,6 @@ function hasFlag(args: readonly string[], flag: string): boolean {
 }
 
 function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const manifest: unknown = createRequire(import.meta.url)('concord/package.json');
   return (manifest as { version: string }).version;
 }

@@ -10,8 +10,11 @@ import type { EncryptionKeys } from './keys.ts';
 export function dataConverterOf(keys: EncryptionKeys | undefined): DataConverter {
   return {
     payloadCodecs: [new EncryptionCodec(keys)],
-    ...(keys === undefined ? {} : { failureConverterPath }),
+    ...(keys === undefined ? {} : encryptedFailures),
   };
 }
 
-const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
+/** The part of it that workflow code is bundled with. */
+export const encryptedFailures: DataConverter = {
+  failureConverterPath: fileURLToPath(new URL('./failure-converter.cjs', import.meta.url)),
+};

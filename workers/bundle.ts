@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { isCompiled } from './compiled.ts';
 import { type ServiceName, services } from './services.ts';
 
 /**
@@ -12,14 +14,31 @@ import { type ServiceName, services } from './services.ts';
 export async function bundleWorkflows(
   name: ServiceName,
   directory: string,
-  { failureConverterPath }: DataConverter = {},
+  converter: DataConverter = {},
 ): Promise<string> {
+  const { workflowsPath } = services[name];
+  const { failureConverterPath } = converter;
   const { code } = await bundleWorkflowCode({
-    workflowsPath: services[name].workflowsPath,
+    workflowsPath,
     logger: new DefaultLogger('WARN'),
     ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
   });
-  const file = path.join(directory, `${name}-workflows.js`);
+  const file = bundleIn(directory, name, converter);
   await writeFile(file, code);
   return file;
+}
+
+/**
+ * The file in which `npm run build` has bundled a service's workflow code. Sources have none: they may be newer than any
+ * bundle, and an old one must not run in silence.
+ */
+export function builtBundle(name: ServiceName, converter: DataConverter = {}): string | undefined {
+  return isCompiled ? bundleIn(BUNDLES, name, converter) : undefined;
+}
+
+const BUNDLES = fileURLToPath(new URL('../bundles/', import.meta.url));
+
+function bundleIn(directory: string, name: ServiceName, { failureConverterPath }: DataConverter): string {
+  const kind = failureConverterPath === undefined ? 'workflows' : 'encrypting-workflows';
+  return path.join(directory, `${name}-${kind}.js`);
 }

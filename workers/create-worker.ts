@@ -10,6 +10,7 @@ import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/post.ts';
 import { dataConverterOf } from '../codec/data-converter.ts';
+import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { type Activities, type ServiceName, services } from './services.ts';
@@ -23,7 +24,7 @@ export interface ServiceWorkerOptions {
   readonly dataConverter?: DataConverter;
   /** The service's own database. */
   readonly database: Db;
-  /** Workflow code that is bundled already; by default it is bundled now, which takes a few seconds. */
+  /** Workflow code that is bundled already; by default the build's, or it is bundled now, which takes a few seconds. */
   readonly workflowBundle?: WorkflowBundleOption;
   /** How much it does at once. Its database's pool must be sized by the same limits. */
   readonly limits?: WorkerLimits;
@@ -45,13 +46,21 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
     dataConverter,
     taskQueue: name,
     activities: activitiesOf(name, options),
-    ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
+    ...(workflowBundle === undefined ? workflowCodeOf(name, dataConverter) : { workflowBundle }),
     interceptors: { activity: [activityInterceptors, ...interceptors] },
     ...slotsOf(limits),
     ...versioningOf(options.version),
     // What runs at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });
+}
+
+/** What the build has bundled; sources are bundled now. */
+function workflowCodeOf(name: ServiceName, dataConverter: DataConverter) {
+  const codePath = builtBundle(name, dataConverter);
+  return codePath === undefined
+    ? { workflowsPath: services[name].workflowsPath }
+    : { workflowBundle: { codePath } };
 }
 
 /** All that a service's worker hosts. */

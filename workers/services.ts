@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Coordinators } from '../activities/coordinator.ts';
@@ -12,6 +11,7 @@ import { createReaper } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
 import { tellTroubled } from '../client/attention.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
+import { moduleFile } from './compiled.ts';
 import {
   type EventHandler,
   handlersOf,
@@ -45,7 +45,7 @@ interface Service {
 /** Each service: its task queue and its database are called like it. */
 export const services = {
   orders: {
-    workflowsPath: pathOf('../workflows/orders.ts'),
+    workflowsPath: moduleFile('../workflows/orders', import.meta.url),
     createActivities: (database, post, table = subscriptions) => ({
       ...withPrefix('orders', createOrders(database.collection('orders'))),
       ...withPrefix('orders', operationsOf(orderServiceOf(database, post))),
@@ -70,7 +70,7 @@ export const services = {
     },
   },
   inventory: {
-    workflowsPath: pathOf('../workflows/inventory.ts'),
+    workflowsPath: moduleFile('../workflows/inventory', import.meta.url),
     createActivities(database, post, table = subscriptions) {
       const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
       return {
@@ -114,8 +114,4 @@ function operationsOf<Service extends { handleEvent: EventHandler }>({
 
 function withPrefix(prefix: string, methods: object): Activities {
   return Object.fromEntries(Object.entries(methods).map(([name, method]) => [`${prefix}.${name}`, method]));
-}
-
-function pathOf(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url));
 }

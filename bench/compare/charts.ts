@@ -15,7 +15,7 @@ import {
   type Spread,
 } from './result.ts';
 
-/** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.js` adds to it. */
+/** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.browser.js` adds to it. */
 export interface ReportChart {
   readonly title: string;
   /** How to read it. */

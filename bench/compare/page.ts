@@ -34,7 +34,7 @@ ${sectionsOf(comparison).map(sectionHtml).join('\n')}
 <script>
 ${await chartLibrary()}</script>
 <script>
-${await textOf(new URL('page.js', import.meta.url))}</script>
+${await textOf(new URL('page.browser.js', import.meta.url))}</script>
 </body>
 </html>
 `;

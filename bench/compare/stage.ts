@@ -11,7 +11,7 @@ import { mongodbFromEnvironment } from '../../dev/mongodb.ts';
 import type { Report } from '../../dev/report.ts';
 import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
 import { startTemporal } from '../../dev/temporal.ts';
-import { bundleWorkflows } from '../../workers/bundle.ts';
+import { builtBundle, bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { openNamespace } from './namespace.ts';
 import { type CompareWorker, createCompareWorker } from './worker-process.ts';
@@ -98,7 +98,7 @@ export async function setStage({ temporal: given, ...options }: Options): Promis
   };
   const step = report.step('Starting the workers');
   const start = async (name: ServiceName) => {
-    const workflowBundle = await bundleWorkflows(name, directory);
+    const workflowBundle = builtBundle(name) ?? (await bundleWorkflows(name, directory));
     const worker = createCompareWorker({ name, environment, workflowBundle, directory });
     cleanUp(worker.kill);
     await worker.start();

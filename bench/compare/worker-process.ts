@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ServersError } from '../../dev/attempts.ts';
 import { tail } from '../../dev/supervisor.ts';
+import { moduleFile, nodeArguments } from '../../workers/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type CommandCounts, commandCountsSchema } from './commands.ts';
 
@@ -80,7 +80,7 @@ const countsSchema = z.object({ counts: commandCountsSchema });
 
 function spawnWorker({ name, environment, workflowBundle }: Options, log: string): ChildProcess {
   const output = openSync(log, 'a');
-  const child = spawn(process.execPath, ['--import', tsx, entry, name, workflowBundle], {
+  const child = spawn(process.execPath, [...nodeArguments(), entry, name, workflowBundle], {
     stdio: ['ignore', output, output, 'ipc'],
     // A Ctrl-C at the terminal is ours to act on.
     detached: true,
@@ -90,8 +90,7 @@ function spawnWorker({ name, environment, workflowBundle }: Options, log: string
   return child;
 }
 
-const tsx = import.meta.resolve('tsx');
-const entry = fileURLToPath(new URL('worker.ts', import.meta.url));
+const entry = moduleFile('worker', import.meta.url);
 
 /** The next message of this shape; nothing where none comes in time. */
 async function nextMessage<Message>(

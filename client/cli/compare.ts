@@ -62,7 +62,7 @@ async function runCompare({ html, only = parts, ...numbers }: Flags, session: Se
   const temporal = await userTemporal(session.options);
 
   // Loads servers, workers and all: not for `--help`, nor for bad input.
-  const { compareStrategies } = await import('../../bench/compare/compare.ts');
+  const { compareStrategies } = await import('../../bench/compare/compare.ts').catch(refuseMissing);
   const progress = await output.progress('comparing the strategies');
   const ends: (() => Promise<void>)[] = [];
   const work = compareStrategies({
@@ -146,6 +146,18 @@ async function asUnreachable(error: unknown): Promise<unknown> {
   if (!(error instanceof ServersError)) return error;
   const details = { server: 'a server', address: 'this machine', fix: error.message };
   return new ConcordError('Unreachable', details, { cause: error });
+}
+
+/** What only a comparison needs is optional to the package: an image of a worker has no use for it. */
+function refuseMissing(error: unknown): never {
+  const missing = /Cannot find package '([^']+)'/.exec(error instanceof Error ? error.message : '')?.[1];
+  if (missing === undefined) throw error;
+  const fix = `${missing} is not installed: install concord with its optional dependencies`;
+  throw new ConcordError(
+    'Unreachable',
+    { server: 'a server', address: 'this machine', fix },
+    { cause: error },
+  );
 }
 
 async function checkWritable(file: string): Promise<void> {

@@ -5,6 +5,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import { exitCodes } from './errors.ts';
 import { type Output, safe } from './output.ts';
 import { type Connected, connectTo, type Session } from './session.ts';
+import { startWorkerFix } from './start-fix.ts';
 import { findTarget, type Target } from './target.ts';
 
 /** What `doctor` found out about one thing. */
@@ -130,7 +131,7 @@ const REMOVE_FIX =
 async function examineService(service: Service, connected: Connected): Promise<Check[]> {
   const workerName = `${service} worker`;
   const serviceName = `${service} service`;
-  const workerFix = `run \`npm start\`, or this worker alone: \`npx tsx workers/${service}.ts\``;
+  const workerFix = startWorkerFix(service);
   const worker = await attempt(workerName, () => workerState(service, connected), workerFix);
   if (worker.status !== 'ok') {
     return [worker, { name: serviceName, status: 'skipped', found: 'not asked, because it has no worker' }];

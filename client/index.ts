@@ -1,0 +1,28 @@
+// What `import { Concord } from 'concord'` gives: the typed client.
+
+export {
+  ConcordError,
+  type FailureCode,
+  type FailureDetails,
+  type FailureKind,
+  isFailureCode,
+} from '../domain/errors.ts';
+export type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../domain/order.ts';
+export type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
+export type { ResolveRequest } from '../domain/resolution.ts';
+export type { Receipt, StockLevel } from '../domain/stock.ts';
+export { type Strategy, strategies } from '../domain/strategies.ts';
+export {
+  type Cancelled,
+  Concord,
+  type ConcordOptions,
+  type NewOrder,
+  type Placed,
+  type PlaceOptions,
+  type WaitFor,
+} from './concord.ts';
+export type { EventFilter, OrderEvent } from './events.ts';
+export type { Retried } from './recovery.ts';
+export type { RetryingStep } from './retrying.ts';
+export type { StuckOptions, StuckStep } from './stuck.ts';
+export type { OrderView } from './view.ts';

@@ -1,0 +1,27 @@
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { prepareCheckout, runScript } from './bootstrap.mjs';
+
+// `npm run build`: makes dist/, which runs without a compiler and without bundling anything at its start.
+
+const root = new URL('../', import.meta.url);
+const dist = new URL('dist/', root);
+// What is read, and not imported.
+const assets = ['bench/compare/page.css', 'bench/compare/page.browser.js', 'codec/failure-converter.cjs'];
+
+prepareCheckout();
+// Nothing of an older build may stay.
+rmSync(dist, { recursive: true, force: true });
+const exitCode = runScript('node_modules/typescript/bin/tsc', ['--project', 'tsconfig.build.json']);
+if (exitCode !== 0) process.exit(exitCode);
+for (const asset of assets) copyFileSync(new URL(asset, root), new URL(asset, dist));
+
+const bundles = new URL('bundles/', dist);
+mkdirSync(bundles);
+const { bundleWorkflows } = await import(new URL('workers/bundle.js', dist).href);
+const { encryptedFailures } = await import(new URL('codec/data-converter.js', dist).href);
+for (const name of ['orders', 'inventory']) {
+  for (const converter of [{}, encryptedFailures]) {
+    await bundleWorkflows(name, fileURLToPath(bundles), converter);
+  }
+}

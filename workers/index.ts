@@ -1,0 +1,11 @@
+// What `import … from 'concord/workers'` gives: workers to run in a program of one's own, with its own subscribers.
+
+export { createMongoClient } from '../activities/mongodb.ts';
+export type { Post } from '../activities/post.ts';
+export type { Announcement } from '../domain/announcements.ts';
+export { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
+export { DEFAULT_LIMITS, poolOf, type WorkerLimits } from './limits.ts';
+export { runServices } from './run.ts';
+export { type ServiceName, services } from './services.ts';
+export { readSettings, type WorkerSettings } from './settings.ts';
+export { type EventHandler, type Subscription, subscriptions } from './subscriptions.ts';
