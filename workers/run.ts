@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client';
-import { Runtime, type Worker } from '@temporalio/worker';
+import type { NativeConnection, Worker, WorkerStatus } from '@temporalio/worker';
+import { Runtime } from '@temporalio/worker';
 import type { Db, MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
@@ -10,7 +11,7 @@ import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
-import { serveHealth } from './health.ts';
+import { type HealthChecks, serveHealth } from './health.ts';
 import { poolOf } from './limits.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { ensureReaperSchedule } from './reaper-schedule.ts';
@@ -62,6 +63,9 @@ async function hostWorkers(
   stopped: AbortSignal,
 ): Promise<void> {
   const { address = 'localhost:7233' } = settings.temporal.connection;
+  const started: { connection?: NativeConnection; hosted: readonly Hosted[] } = { hosted: [] };
+  // From the beginning: a worker that waits for its servers is to be left alone.
+  const health = settings.health && (await serveHealth(settings.health, healthChecks(started)));
   const untilItAnswers = waiting(logger, stopped);
   const connection = await untilItAnswers(`Temporal at ${address}`, () =>
     connectTemporal(settings.temporal.connection),
@@ -94,13 +98,12 @@ async function hostWorkers(
   }
   if (names.includes('orders')) {
     const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, dataConverter });
     untilEnded('the schedule of the watch', () => ensureWatchSchedule(client)).catch((error) =>
       logger.debug({ err: error }, 'ended before the watch was scheduled'),
     );
   }
-  const allAreHealthy = async () => (await Promise.all(hosted.map(isHealthy))).every(Boolean);
-  const health = settings.health && (await serveHealth(settings.health, allAreHealthy));
+  Object.assign(started, { connection, hosted });
   logger.info({ address, services: names }, 'worker started');
   try {
     await runAll(hosted.map(({ worker }) => worker));
@@ -155,9 +158,37 @@ async function connectDatabase(
   }
 }
 
-async function isHealthy({ worker, mongo }: Hosted): Promise<boolean> {
-  await mongo.db('admin').command({ ping: 1 }, { timeoutMS: 2_000 });
-  return worker.getState() === 'RUNNING';
+/** @param started What runs so far; nothing while this process still waits for its servers. */
+function healthChecks(started: {
+  readonly connection?: NativeConnection;
+  readonly hosted: readonly Hosted[];
+}): HealthChecks {
+  const areHealthy = async () => {
+    const { hosted } = started;
+    await Promise.all(
+      hosted.map(({ mongo }) => mongo.db('admin').command({ ping: 1 }, { timeoutMS: PATIENCE })),
+    );
+    return hosted.length > 0 && hosted.every(({ worker }) => worker.getState() === 'RUNNING');
+  };
+  return {
+    live: () => started.hosted.every(({ worker }) => !ENDED.has(worker.getState())),
+    async ready() {
+      const { connection, hosted } = started;
+      if (connection === undefined || !(await areHealthy())) return false;
+      const deadline = Date.now() + PATIENCE;
+      await connection.withDeadline(deadline, () => connection.workflowService.getSystemInfo({}));
+      return hosted.every(({ worker }) => isPolling(worker.getStatus()));
+    },
+    health: areHealthy,
+  };
+}
+
+// A probe waits for some seconds.
+const PATIENCE = 2_000;
+const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
+
+function isPolling({ workflowPollerState, activityPollerState }: WorkerStatus): boolean {
+  return workflowPollerState === 'POLLING' && activityPollerState === 'POLLING';
 }
 
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */

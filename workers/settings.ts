@@ -17,7 +17,7 @@ export interface WorkerSettings {
   /** Each service's own connection string and database. */
   readonly databases: Readonly<Record<ServiceName, DatabaseSettings>>;
   readonly logLevel: string;
-  /** Where `GET /health` is answered; nowhere by default. */
+  /** Where `GET /live`, `/ready` and `/health` are answered; nowhere by default. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly reaper: ReaperSettings;
   /** How much the worker of each service does at once. */

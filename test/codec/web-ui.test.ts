@@ -33,7 +33,7 @@ describe.skipIf(CHROMIUM === undefined)('the Web UI', () => {
 
   beforeAll(async () => {
     const encryption = (await bundleForEncryption())(keyOf('2026-11'));
-    platform = await startPlatform(undefined, undefined, { encryption: encryption });
+    platform = await startPlatform(undefined, undefined, { encryption });
     const open = async (origin: string) => {
       const server = await serveCodec(
         {
