@@ -73,7 +73,7 @@ export const workerVariables = {
     },
   ),
   HEALTH_HOST: documented(z.string().min(1).default('127.0.0.1'), {
-    purpose: 'where `GET /health` is answered',
+    purpose: 'where `GET /live`, `/ready` and `/health` are answered',
     range: 'an address of this machine',
   }),
   HEALTH_PORT: documented(port().optional(), {
