@@ -73,7 +73,9 @@ function problemsOf(manifest: Manifest): string[] {
   if (schema === undefined) return [`${manifest.apiVersion} ${manifest.kind} has no schema`];
   const validate = ajv.getSchema(`kubernetes${schema}`);
   if (validate === undefined || validate(manifest)) return validate ? [] : ['no schema'];
-  return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+  return (validate.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+  );
 }
 
 function find<Found extends Manifest>(kind: string, name: string): Found {
