@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pMap from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
 
@@ -14,6 +15,12 @@ export interface BatchOptions {
   readonly timeLimit?: number;
 }
 
+/** What goes on around the handling of each item, by its id: tracing shows an item where its order is shown. */
+export type ItemScope = (id: string, handle: () => Promise<void>) => Promise<void>;
+
+/** The scope of the batch that is being handled, where there is one. */
+export const itemScope = new AsyncLocalStorage<ItemScope>();
+
 /**
  * Handles a batch so that one item which can't be handled, or hangs, doesn't keep the rest of it.
  *
@@ -26,8 +33,11 @@ export async function handleEach<Item extends { readonly id: string }>(
   handle: (item: Item) => Promise<void>,
   { concurrency, timeLimit = TIME_LIMIT }: BatchOptions,
 ): Promise<Unhandled[]> {
+  const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const failures = await withLimit(timeLimit, (untilTimeIsUp) =>
-    pMap(items, (item) => failureOf(() => untilTimeIsUp(() => handle(item))), { concurrency }),
+    pMap(items, (item) => failureOf(() => untilTimeIsUp(() => inScope(item.id, () => handle(item)))), {
+      concurrency,
+    }),
   );
   const found = failures.filter((failure) => failure !== undefined);
   const isDown = found.length === items.length && !found.some((failure) => failure instanceof ConcordError);

@@ -11,18 +11,25 @@ export interface Reaper {
   findOrphans(holdLimit: number): Promise<Orphan[]>;
 }
 
+/** Told at each sweep when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
+export type HoldObserver = (openedAt: readonly Date[], holdLimit: number) => void;
+
 export interface ReaperDependencies {
   readonly stock: Collection<StockDocument>;
   readonly reservations: Collection<ReservationDocument>;
   readonly coordinators: Coordinators;
+  /** Absent where nobody wants to know. */
+  readonly observe?: HoldObserver | undefined;
 }
 
 /** Looks for holds that are left over; reads only. */
-export function createReaper({ stock, reservations, coordinators }: ReaperDependencies): Reaper {
+export function createReaper({ stock, reservations, coordinators, observe }: ReaperDependencies): Reaper {
   return {
     async findOrphans(holdLimit) {
       const orphans: Orphan[] = [];
-      const old = await oldReservations(await holders(), parseHoldLimit(holdLimit));
+      const holding = await holders();
+      observe?.(await openingsOf(holding), parseHoldLimit(holdLimit));
+      const old = await oldReservations(holding, parseHoldLimit(holdLimit));
       for (let next = 0; next < old.length && orphans.length < MAXIMUM_ORPHANS; next += BATCH) {
         const judged = await pMap(old.slice(next, next + BATCH), orphanOf, {
           concurrency: QUESTIONS_AT_ONCE,
@@ -45,6 +52,11 @@ export function createReaper({ stock, reservations, coordinators }: ReaperDepend
       if (Array.isArray(holds)) for (const { orderId } of holds) orderIds.add(orderId);
     }
     return [...orderIds];
+  }
+
+  async function openingsOf(orderIds: string[]): Promise<Date[]> {
+    const found = reservations.find({ _id: { $in: orderIds } }, { projection: { openedAt: 1 } });
+    return (await found.toArray()).map(({ openedAt }) => openedAt).filter((at) => at instanceof Date);
   }
 
   async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {

@@ -37,6 +37,7 @@ import { parse } from '../domain/validation.ts';
 import { readEncryption } from '../settings/encryption.ts';
 import { readTemporal } from '../settings/temporal.ts';
 import { temporalTrouble } from '../settings/temporal-trouble.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
@@ -97,6 +98,8 @@ export interface ConcordOptions {
   readonly encryptionKeys?: EncryptionKeys | undefined;
   /** What to do where nothing answers, for the error that says so. */
   readonly unreachableFix?: string;
+  /** Has orders traced, from here on; see `startTracing`. */
+  readonly tracing?: Pick<Tracing, 'client' | 'span'> | undefined;
 }
 
 /**
@@ -110,11 +113,18 @@ export class Concord {
   private readonly connection: Connection;
   private readonly address: string;
   private readonly index = new OrderIndex();
+  private readonly tracing: ConcordOptions['tracing'];
 
-  private constructor(client: Client, connection: Connection, address: string) {
+  private constructor(
+    client: Client,
+    connection: Connection,
+    address: string,
+    tracing: ConcordOptions['tracing'],
+  ) {
     this.client = client;
     this.connection = connection;
     this.address = address;
+    this.tracing = tracing;
   }
 
   /**
@@ -129,7 +139,7 @@ export class Concord {
 
   /** Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done. */
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
-    const { connection: given = {}, namespace = 'default', encryptionKeys, ...context } = options;
+    const { connection: given = {}, namespace = 'default', encryptionKeys, tracing, ...context } = options;
     const address = given.address ?? 'localhost:7233';
     const connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT, ...given });
     try {
@@ -139,7 +149,9 @@ export class Concord {
       throw error;
     }
     const dataConverter = dataConverterOf(encryptionKeys);
-    return new Concord(new Client({ connection, namespace, dataConverter }), connection, address);
+    const interceptors = { workflow: tracing?.client ?? [] };
+    const client = new Client({ connection, namespace, dataConverter, interceptors });
+    return new Concord(client, connection, address, tracing);
   }
 
   async close(): Promise<void> {
@@ -172,20 +184,22 @@ export class Concord {
     };
     parsePlaceOrderInput(input);
     const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
-    return translated(
-      this.address,
-      async () => {
-        try {
-          const start = (shown: Shown) => this.start(input, wait, shown);
-          const placed = await this.index.start(order, strategy, start);
-          return { ...refuseTakenId(placed), joined: false };
-        } catch (error) {
-          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-          return { ...refuseTakenId(await this.join(order, wait)), joined: true };
-        }
-      },
-      { unreachableFix: ambiguous, orderId: order.orderId },
-    );
+    const place = () =>
+      translated(
+        this.address,
+        async () => {
+          try {
+            const start = (shown: Shown) => this.start(input, wait, shown);
+            const placed = await this.index.start(order, strategy, start);
+            return { ...refuseTakenId(placed), joined: false };
+          } catch (error) {
+            if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+            return { ...refuseTakenId(await this.join(order, wait)), joined: true };
+          }
+        },
+        { unreachableFix: ambiguous, orderId: order.orderId },
+      );
+    return this.tracing === undefined ? place() : this.tracing.span('place', place);
   }
 
   /**

@@ -81,6 +81,15 @@ export const workerVariables = {
     range: '1 to 65535',
     otherwise: 'not answered',
   }),
+  METRICS_HOST: documented(
+    z.union([z.ipv4(), z.ipv6()], 'use an IP address, such as 0.0.0.0').default('127.0.0.1'),
+    { purpose: 'where Prometheus scrapes `GET /metrics`', range: 'an IP address of this machine' },
+  ),
+  METRICS_PORT: documented(port().optional(), {
+    purpose: 'at which port',
+    range: '1 to 65535',
+    otherwise: 'no metrics',
+  }),
   REAPER_INTERVAL_SECONDS: documented(seconds().default(REAP_INTERVAL / 1_000), {
     purpose: 'how often holds are looked at that were left behind',
     range: SECONDS_RANGE,

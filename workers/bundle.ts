@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { isCompiled } from './compiled.ts';
-import { type ServiceName, services } from './services.ts';
+import { type ServiceName, services, workflowInterceptorModules } from './services.ts';
 
 /**
  * Bundles a service's workflow code, which takes a few seconds, and returns the file in this directory that it is in.
@@ -20,6 +20,7 @@ export async function bundleWorkflows(
   const { failureConverterPath } = converter;
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules,
     logger: new DefaultLogger('WARN'),
     ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
   });

@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import type { DataConverter } from '@temporalio/common';
+import type { DataConverter, MetricMeter } from '@temporalio/common';
 import {
   type ActivityInterceptorsFactory,
   type NativeConnection,
@@ -10,10 +10,12 @@ import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/post.ts';
 import { dataConverterOf } from '../codec/data-converter.ts';
+import { holdMetrics } from '../telemetry/metrics.ts';
+import { droppedSpans, type Tracing } from '../telemetry/tracing.ts';
 import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
-import { type Activities, type ServiceName, services } from './services.ts';
+import { type Activities, type ServiceName, services, workflowInterceptorModules } from './services.ts';
 import { type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
 import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
@@ -34,20 +36,29 @@ export interface ServiceWorkerOptions {
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
   /** Which version of which deployment it is; by default it takes part in no versioning. */
   readonly version?: DeploymentVersion | undefined;
+  /** Absent where nothing is traced. */
+  readonly tracing?: Tracing | undefined;
+  /** Absent where nobody scrapes metrics. */
+  readonly meter?: MetricMeter | undefined;
 }
 
 /** The worker of one service: its workflows and its activities, on its own task queue. */
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, workflowBundle, interceptors = [] } = options;
+  const { connection, namespace, interceptors = [], tracing } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
+  const { workflowBundle = built(name, dataConverter) } = options;
   return Worker.create({
     connection,
     namespace,
     dataConverter,
     taskQueue: name,
     activities: activitiesOf(name, options),
-    ...(workflowBundle === undefined ? workflowCodeOf(name, dataConverter) : { workflowBundle }),
-    interceptors: { activity: [activityInterceptors, ...interceptors] },
+    ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
+    interceptors: {
+      activity: [...(tracing ? [tracing.activity] : []), activityInterceptors, ...interceptors],
+      ...(workflowBundle === undefined ? { workflowModules: workflowInterceptorModules } : {}),
+    },
+    sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
     ...versioningOf(options.version),
     // What runs at shutdown may finish; an attempt takes ten seconds at most.
@@ -56,11 +67,9 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
 }
 
 /** What the build has bundled; sources are bundled now. */
-function workflowCodeOf(name: ServiceName, dataConverter: DataConverter) {
+function built(name: ServiceName, dataConverter: DataConverter): WorkflowBundleOption | undefined {
   const codePath = builtBundle(name, dataConverter);
-  return codePath === undefined
-    ? { workflowsPath: services[name].workflowsPath }
-    : { workflowBundle: { codePath } };
+  return codePath === undefined ? undefined : { codePath };
 }
 
 /** All that a service's worker hosts. */
@@ -68,16 +77,21 @@ export function activitiesOf(
   name: ServiceName,
   options: Pick<
     ServiceWorkerOptions,
-    'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions'
+    'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions' | 'tracing' | 'meter'
   >,
 ): Activities {
-  const { connection, namespace, database, subscriptions: table = subscriptions } = options;
+  const { connection, namespace, database, subscriptions: table = subscriptions, tracing } = options;
   const { dataConverter = PLAIN } = options;
-  const client = new Client({ connection, namespace, dataConverter });
+  const interceptors = { workflow: tracing?.client ?? [] };
+  const client = new Client({ connection, namespace, dataConverter, interceptors });
   const post = createPost(client, (type) => subscribersOf(table, type));
   return {
     ...services[name].createActivities(database, post, table),
-    ...services[name].createRecovery(database, createCoordinators(client)),
+    ...services[name].createRecovery(
+      database,
+      createCoordinators(client),
+      options.meter && holdMetrics(options.meter),
+    ),
     ...services[name].createOversight(client),
   };
 }

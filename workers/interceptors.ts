@@ -1,5 +1,5 @@
 import type { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, type MetricMeter } from '@temporalio/common';
 import type { ActivityInterceptors } from '@temporalio/worker';
 import { ConcordError } from '../domain/errors.ts';
 
@@ -8,12 +8,14 @@ import { ConcordError } from '../domain/errors.ts';
  * order it is about, and Temporal hears that its worker lives, where it asks. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
  */
 export function activityInterceptors(context: Context): ActivityInterceptors {
+  const { info, metricMeter } = context;
   let orderId: string | undefined;
   return {
     inbound: {
       async execute(input, next) {
         orderId = orderIdOf(input.args[0]);
         const heartbeats = startHeartbeats(context);
+        if (info.attempt > 1) countRetry(metricMeter, info.activityType);
         try {
           return await next(input);
         } catch (error) {
@@ -33,6 +35,13 @@ function startHeartbeats(context: Context): NodeJS.Timeout | undefined {
   const { heartbeatTimeoutMs } = context.info;
   if (!heartbeatTimeoutMs) return undefined;
   return setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
+}
+
+/** By activity, under the name that the SDK's own metrics have for it. */
+function countRetry(meter: MetricMeter, activityType: string): void {
+  meter
+    .createCounter('concord_activity_retries', '', 'Attempts of activities after their first')
+    .add(1, { activity_type: activityType });
 }
 
 function classified(error: unknown): unknown {

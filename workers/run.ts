@@ -10,6 +10,8 @@ import { dataConverterOf } from '../codec/data-converter.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
+import { metricsOptions } from '../telemetry/metrics.ts';
+import { startTracing } from '../telemetry/tracing.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
 import { poolOf } from './limits.ts';
@@ -28,15 +30,25 @@ import { ensureWatchSchedule } from './watch-schedule.ts';
 export async function runServices(names: readonly ServiceName[], extras: WorkerExtras = {}): Promise<void> {
   const settings = settingsOrExit();
   const logger = createLogger(settings.logLevel, names.join('+'));
-  Runtime.install({ logger: temporalLogger(logger) });
+  installRuntime(settings, logger);
   shutDownWithParent();
   const stopped = signalled();
+  const tracing = await startTracing({
+    service: `concord-${names.join('-')}`,
+    onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
+  });
   // A connection that is half open would keep the process, and a process manager would never start it again.
-  process.exit(await exitCodeOf(hostWorkers(names, settings, extras, logger, stopped), stopped, logger));
+  const work = hostWorkers(names, settings, { ...extras, tracing }, logger, stopped);
+  const exitCode = await exitCodeOf(work, stopped, logger);
+  await tracing?.stop(TRACING_STOP_LIMIT);
+  process.exit(exitCode);
 }
 
 /** Further interceptors around each activity, and workflow code that is bundled already. */
 export type WorkerExtras = Pick<ServiceWorkerOptions, 'interceptors' | 'workflowBundle'>;
+
+// A collector that doesn't answer must not keep a worker that is to stop. Milliseconds.
+const TRACING_STOP_LIMIT = 2_000;
 
 async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Logger): Promise<number> {
   try {
@@ -58,7 +70,7 @@ async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Log
 async function hostWorkers(
   names: readonly ServiceName[],
   settings: WorkerSettings,
-  extras: WorkerExtras,
+  extras: WorkerExtras & Pick<ServiceWorkerOptions, 'tracing'>,
   logger: Logger,
   stopped: AbortSignal,
 ): Promise<void> {
@@ -81,10 +93,12 @@ async function hostWorkers(
   }
   const { namespace } = settings.temporal;
   const dataConverter = dataConverterOf(settings.encryptionKeys);
+  const meter = settings.metrics && Runtime.instance().metricMeter;
   const hosted = await Promise.all(
     databases.map(async ({ name, mongo, database }) => {
       const { limits, version } = settings;
-      const options = { connection, namespace, dataConverter, database, limits, version, ...extras };
+      const common = { connection, namespace, dataConverter, database, limits, version, meter };
+      const options = { ...common, ...extras };
       return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );
@@ -218,6 +232,15 @@ function shutDownWithParent(): void {
     process.channel?.unref();
   } else if (process.env.CONCORD_ENDS_WITH_PARENT) {
     process.exit(0); // it was gone before this process could listen
+  }
+}
+
+function installRuntime({ metrics }: WorkerSettings, logger: Logger): void {
+  try {
+    Runtime.install({ logger: temporalLogger(logger), telemetryOptions: metricsOptions(metrics) });
+  } catch (error) {
+    console.error(`METRICS_PORT, METRICS_HOST: ${(error as Error).message}; use a free port`);
+    process.exit(2);
   }
 }
 

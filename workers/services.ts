@@ -7,7 +7,7 @@ import type { ReservationDocument, StockDocument } from '../activities/inventory
 import { createOrders } from '../activities/orders.ts';
 import { createOutboxes } from '../activities/outbox.ts';
 import type { Post } from '../activities/post.ts';
-import { createReaper } from '../activities/reaper.ts';
+import { createReaper, type HoldObserver } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
 import { tellTroubled } from '../client/attention.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
@@ -35,7 +35,7 @@ interface Service {
    */
   createActivities(database: Db, post: Post, table?: readonly Subscription[]): Activities;
   /** Those that settle what was left behind; they ask Temporal what became of an order. */
-  createRecovery(database: Db, coordinators: Coordinators): Activities;
+  createRecovery(database: Db, coordinators: Coordinators, observe?: HoldObserver): Activities;
   /** Those that look after orders by asking Temporal alone. */
   createOversight(client: Client): Activities;
   /** Creates what queries need; safe to repeat. */
@@ -81,12 +81,12 @@ export const services = {
         ...handlersOf('inventory', table, database, post),
       };
     },
-    createRecovery(database, coordinators) {
+    createRecovery(database, coordinators, observe?: HoldObserver) {
       const stock = database.collection<StockDocument>('stock');
       const reservations = database.collection<ReservationDocument>('reservations');
       return {
         ...withPrefix('inventory', createInventoryInspection(reservations)),
-        ...withPrefix('inventory', createReaper({ stock, reservations, coordinators })),
+        ...withPrefix('inventory', createReaper({ stock, reservations, coordinators, observe })),
       };
     },
     createOversight: () => ({}),
@@ -103,6 +103,9 @@ function deskOf(database: Db): InventoryDesk {
     receipts: database.collection('receipts'),
   });
 }
+
+/** Bundled with every service's workflows. */
+export const workflowInterceptorModules = [moduleFile('../telemetry/workflow-interceptors', import.meta.url)];
 
 /** Events have activities of their own, which `handlersOf` names. */
 function operationsOf<Service extends { handleEvent: EventHandler }>({

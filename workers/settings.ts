@@ -20,6 +20,8 @@ export interface WorkerSettings {
   /** Where `GET /live`, `/ready` and `/health` are answered; nowhere by default. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
   readonly reaper: ReaperSettings;
+  /** Where Prometheus scrapes `GET /metrics`; nowhere by default. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** How much the worker of each service does at once. */
   readonly limits: WorkerLimits;
   /** Which version of which deployment this worker is; without it, it takes part in no versioning. */
@@ -50,6 +52,8 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
     },
     logLevel: read.LOG_LEVEL,
     health: read.HEALTH_PORT === undefined ? undefined : { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
+    metrics:
+      read.METRICS_PORT === undefined ? undefined : { host: read.METRICS_HOST, port: read.METRICS_PORT },
     reaper: {
       interval: read.REAPER_INTERVAL_SECONDS * 1_000,
       holdLimit: read.REAPER_HOLD_LIMIT_SECONDS * 1_000,

@@ -24,7 +24,7 @@ export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> 
   const { firstExecutionRunId: transaction, startTime } = workflowInfo();
   const request = { order, transaction, placedAt: startTime.toISOString() };
   const place = placeBy[strategy];
-  const progress = new Progress(order);
+  const progress = new Progress(order, strategy);
   try {
     return await place(
       strategy === 'two-phase' ? request : { ...request, strategy },

@@ -9,14 +9,17 @@ import {
   type Phase,
   parseCancelRequest,
 } from '../domain/place-order.ts';
+import type { Strategy } from '../domain/strategies.ts';
 import { Display } from './display.ts';
 import { asWorkflowFailure, settledBefore } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
+import { countCompensation, countOrder, recordDecision } from './metrics.ts';
 import { participantNames } from './participant-names.ts';
 
 /** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
 export class Progress {
   private readonly order: Order;
+  private readonly strategy: Strategy;
   private phase: Phase = 'preparing';
   private readonly participants: Record<string, ParticipantState> = {};
   private cancelRequest: CancelRequest | undefined;
@@ -24,8 +27,9 @@ export class Progress {
   private stopVoting: () => void = () => {};
   private readonly display: Display;
 
-  constructor(order: Order) {
+  constructor(order: Order, strategy: Strategy) {
     this.order = order;
+    this.strategy = strategy;
     for (const name of participantNames) this.participants[name] = 'preparing';
     this.display = new Display(() => this.snapshot());
     setHandler(statusQuery, () => this.snapshot());
@@ -63,6 +67,7 @@ export class Progress {
     this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status, reason: reason?.message });
     this.showDecision();
+    recordDecision(outcome, this.strategy);
     return outcome;
   }
 
@@ -78,6 +83,7 @@ export class Progress {
   show({ name }: { readonly name: string }, state: ParticipantState): void {
     this.participants[name] = state;
     this.display.refresh();
+    if (state === 'rolled-back') countCompensation(name, this.strategy);
   }
 
   /** Shows a participant's step while it runs, and how it ended. */
@@ -90,7 +96,7 @@ export class Progress {
     this.show(participant, running);
     try {
       await work;
-      this.participants[participant.name] = done;
+      this.show(participant, done);
     } catch (error) {
       // A rollback may have begun meanwhile: the newer step is the one to show.
       if (step === 'prepare' && this.participants[participant.name] === running) {
@@ -107,6 +113,7 @@ export class Progress {
     this.phase = 'final';
     this.showDecision();
     await condition(allHandlersFinished);
+    countOrder(outcome, this.strategy);
     return outcome;
   }
 

@@ -1,4 +1,5 @@
 import { ConcordError } from '../../domain/errors.ts';
+import { startTracing, type Tracing } from '../../telemetry/tracing.ts';
 import type { Concord } from '../concord.ts';
 import type { Output } from './output.ts';
 import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
@@ -11,6 +12,7 @@ export class Session {
   /** What an error is about, for whoever has to repeat the command: an order id, a receipt id. */
   subject: Readonly<Record<string, string>> = {};
   private connected: Connected | undefined;
+  private tracing: Tracing | undefined;
 
   constructor(output: Output) {
     this.output = output;
@@ -18,14 +20,22 @@ export class Session {
 
   /** Connects, once. Input is to be checked before, so that bad input is reported with no server running. */
   async connect(): Promise<Connected> {
-    this.connected ??= await connectTo(await findTarget(this.options));
+    if (this.connected === undefined) {
+      const target = await findTarget(this.options);
+      this.tracing = await startTracing({ service: 'concord-client' });
+      this.connected = await connectTo(target, this.tracing);
+    }
     return this.connected;
   }
 
   async close(): Promise<void> {
     await this.connected?.concord.close();
+    await this.tracing?.stop(TRACING_STOP_LIMIT);
   }
 }
+
+// A collector that doesn't answer must not keep whoever waits at the terminal. Milliseconds.
+const TRACING_STOP_LIMIT = 1_000;
 
 export interface Connected {
   readonly concord: Concord;
@@ -33,10 +43,10 @@ export interface Connected {
 }
 
 /** @throws ConcordError `Unreachable`, saying how this server was chosen and what to do. */
-export async function connectTo(target: Target): Promise<Connected> {
+export async function connectTo(target: Target, tracing?: Tracing): Promise<Connected> {
   const { address, namespace, connection, encryptionKeys, fix } = target;
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   const { Concord } = await import('../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
-  const options = { connection, namespace, encryptionKeys, unreachableFix: fix };
+  const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
   return { concord: await Concord.connect(options), target };
 }

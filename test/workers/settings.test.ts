@@ -10,6 +10,7 @@ test('without any variable, a worker expects its servers on this machine', () =>
     },
     logLevel: 'info',
     health: undefined,
+    metrics: undefined,
   });
 });
 
@@ -22,6 +23,7 @@ test("each service has its own connection string; Temporal's own variables are h
     TEMPORAL_ADDRESS: 'temporal.example:7233',
     TEMPORAL_NAMESPACE: 'shop',
     HEALTH_PORT: '8080',
+    METRICS_PORT: '9464',
   });
   expect(settings).toMatchObject({
     temporal: { connection: { address: 'temporal.example:7233' }, namespace: 'shop' },
@@ -30,6 +32,7 @@ test("each service has its own connection string; Temporal's own variables are h
       inventory: { uri: 'mongodb://inventory.example', name: 'warehouse' },
     },
     health: { host: '127.0.0.1', port: 8080 },
+    metrics: { host: '127.0.0.1', port: 9464 },
   });
 });
 
@@ -40,6 +43,8 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['HEALTH_PORT', 'eighty'],
   ['HEALTH_PORT', '70000'],
+  ['METRICS_PORT', '70000'],
+  ['METRICS_HOST', 'everywhere'],
   ['MAXIMUM_ACTIVITIES', '0'],
   ['MAXIMUM_ACTIVITIES', 'many'],
   ['MAXIMUM_WORKFLOW_TASKS', '1'],
