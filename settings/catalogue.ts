@@ -29,6 +29,23 @@ export const sections: readonly Section[] = [
     settings: settingsOf(encryptionVariables),
   },
   { title: 'Workers', settings: settingsOf(workerVariables) },
+  {
+    title: 'Traces (workers and the command line)',
+    settings: [
+      {
+        name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+        purpose: 'where traces go, over OTLP/HTTP; see [Watch it in production](#watch-it-in-production)',
+        range: 'a URL, such as `http://localhost:4318`',
+        fallback: 'no traces',
+      },
+      {
+        name: 'OTEL_…',
+        purpose: "OpenTelemetry's other variables, as its own documentation says",
+        range: 'text',
+        fallback: "OpenTelemetry's own",
+      },
+    ],
+  },
   { title: '`concord codec-server`', settings: settingsOf(codecServerVariables) },
   {
     title: '`npm start`, `npm test` and the command line',
