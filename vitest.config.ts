@@ -1,8 +1,32 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+
+// What takes minutes: whole set-ups, services that are down for days, every value that an attacker may send, every point at
+// which a worker may die, other projects, real browsers.
+const long = [
+  'test/attack/strategies-input.test.ts',
+  'test/attack/workflow-input.test.ts',
+  'test/codec/web-ui.test.ts',
+  'test/deployment/package.test.ts',
+  'test/dev/start.test.ts',
+  'test/examples/orders-with-payment.test.ts',
+  'test/faults/recovery-points.test.ts',
+  'test/operations/upgrade.test.ts',
+  'test/telemetry/*.test.ts',
+  'test/web-ui/web-ui.test.ts',
+  'test/workers/processes.test.ts',
+  'test/workflows/outages.test.ts',
+];
+const all = ['test/**/*.test.ts'];
+
+// `npm test` and `npm run test:long` run a share each; `npx vitest run FILE` finds every file.
+const shares: Readonly<Record<string, { include: string[]; exclude: string[] }>> = {
+  short: { include: all, exclude: [...configDefaults.exclude, ...long] },
+  long: { include: long, exclude: configDefaults.exclude },
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    ...(shares[process.env.CONCORD_TESTS ?? ''] ?? { include: all }),
     globalSetup: ['test/support/servers.ts'],
     pool: 'forks',
     // Two cores: more files at once would only slow one another down.
