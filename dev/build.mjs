@@ -18,8 +18,12 @@ for (const asset of assets) copyFileSync(new URL(asset, root), new URL(asset, di
 
 const bundles = new URL('bundles/', dist);
 mkdirSync(bundles);
-const { bundleWorkflows } = await import(new URL('workers/bundle.js', dist).href);
-const { encryptedFailures } = await import(new URL('codec/data-converter.js', dist).href);
+// Of the sources: what the compiler makes of them is ESM to the bundler, in which workflow code can't `require`.
+// Only now, as a fresh clone has it only now.
+const { register } = await import('tsx/esm/api');
+register();
+const { bundleWorkflows } = await import(new URL('workers/bundle.ts', root).href);
+const { encryptedFailures } = await import(new URL('codec/data-converter.ts', root).href);
 for (const name of ['orders', 'inventory']) {
   for (const converter of [{}, encryptedFailures]) {
     await bundleWorkflows(name, fileURLToPath(bundles), converter);
