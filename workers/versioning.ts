@@ -5,8 +5,8 @@ import type { WorkerOptions } from '@temporalio/worker';
 export type DeploymentVersion = WorkerDeploymentVersion;
 
 /**
- * A worker's version in the SDK's words. An order stays with the version that began it (`PINNED`), so that no code
- * replays a history that it doesn't fit; workflows that may outlive every version say otherwise by themselves.
+ * A worker's version in the SDK's words. Workflows that may outlive every version go along to the next one; an order stays
+ * with the version that began it (`workflows/pinned.ts`), so that no code replays a history that it doesn't fit.
  */
 export function versioningOf(
   version: DeploymentVersion | undefined,
@@ -16,7 +16,7 @@ export function versioningOf(
     workerDeploymentOptions: {
       useWorkerVersioning: true,
       version,
-      defaultVersioningBehavior: 'PINNED',
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
     },
   };
 }

@@ -1,4 +1,4 @@
-import { log, scheduleActivity, setWorkflowOptions } from '@temporalio/workflow';
+import { log, scheduleActivity } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { identifier } from '../domain/order.ts';
 import { parse } from '../domain/validation.ts';
@@ -22,6 +22,3 @@ export async function deliverEvent(delivery: Delivery): Promise<void> {
   await scheduleActivity(`${subscriber}.on${event.type}`, [event], options);
   log.info('event delivered', { orderId: event.subject, event: event.type, subscriber });
 }
-
-// A handler that fails is mended by a new version, so what waits for it goes along.
-setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, deliverEvent);

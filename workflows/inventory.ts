@@ -3,6 +3,7 @@ import { READ_BUDGET } from '../domain/policies.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { asWorkflowFailure } from './failures.ts';
 import { optionsOf } from './participants.ts';
+import { pinned } from './pinned.ts';
 
 export { deliverEvent } from './deliver-event.ts';
 export { mailbox } from './mailbox.ts';
@@ -25,6 +26,8 @@ const reads = proxyActivities<Desk>({
 export async function restock(receipt: Receipt): Promise<StockLevel> {
   return desk['inventory.receive'](asWorkflowFailure(() => parseReceipt(receipt)));
 }
+
+pinned(restock);
 
 /** The levels of these SKUs, or of all where the list is empty. */
 export async function readStock(skus: readonly string[]): Promise<StockLevel[]> {

@@ -1,4 +1,4 @@
-import { log, proxyActivities, setHandler, setWorkflowOptions } from '@temporalio/workflow';
+import { log, proxyActivities, setHandler } from '@temporalio/workflow';
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { causeOf } from './failures.ts';
@@ -25,9 +25,6 @@ export async function mailbox(carried?: unknown): Promise<never> {
   setHandler(messageSignal, (message) => takeIn(inbox, message));
   return inbox.handleAll([], handleBatch);
 }
-
-// It lives for ever, so it goes along to each new version, which must be able to replay it.
-setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, mailbox);
 
 function takeIn(inbox: Inbox<Announcement>, input: unknown): void {
   const message = validMessage(input);

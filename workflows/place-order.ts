@@ -9,6 +9,7 @@ import { placeByEvents } from './event-driven.ts';
 import { asWorkflowFailure } from './failures.ts';
 import { placeByMessages } from './message-queue.ts';
 import { participantNames } from './participant-names.ts';
+import { pinned } from './pinned.ts';
 import { Progress } from './progress.ts';
 import { placeInTwoPhases } from './two-phase.ts';
 
@@ -36,6 +37,8 @@ export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> 
     throw error;
   }
 }
+
+pinned(placeOrder);
 
 /** @param prepareBudget How long the services may take to say yes or no, in milliseconds. */
 type Place = (

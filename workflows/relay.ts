@@ -1,10 +1,4 @@
-import {
-  proxyActivities,
-  scheduleActivity,
-  setHandler,
-  setWorkflowOptions,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
 import { publishers, relayIdOf } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier } from '../domain/order.ts';
@@ -45,9 +39,6 @@ export async function relay(service: string, carried?: unknown): Promise<never> 
     }
   });
 }
-
-// It lives for ever, so it goes along to each new version, which must be able to replay it.
-setWorkflowOptions({ versioningBehavior: 'AUTO_UPGRADE' }, relay);
 
 // Each is published in some milliseconds, several at a time.
 const BATCH = 100;

@@ -29,6 +29,7 @@ import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { bindOrderService } from './order-service.ts';
 import { participantNames } from './participant-names.ts';
 import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
+import { pinned } from './pinned.ts';
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
 
@@ -63,6 +64,8 @@ export async function resolveOrder(
   await condition(allHandlersFinished);
   return outcome;
 }
+
+pinned(resolveOrder);
 
 /** This workflow may have been started by anyone. */
 function validate(

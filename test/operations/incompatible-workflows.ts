@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { OrderOutcome } from '../../domain/order.ts';
 import type { PlaceOrderInput } from '../../domain/place-order.ts';
+import { pinned } from '../../workflows/pinned.ts';
 import { placeOrder as placeOrderOfToday } from '../../workflows/place-order.ts';
 
 export * from '../../workflows/orders.ts';
@@ -10,3 +11,5 @@ export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> 
   await sleep(1);
   return placeOrderOfToday(input);
 }
+
+pinned(placeOrder);
