@@ -112,19 +112,15 @@ export class Concord {
   readonly client: Client;
   private readonly connection: Connection;
   private readonly address: string;
-  private readonly index = new OrderIndex();
+  private readonly index: OrderIndex;
   private readonly tracing: ConcordOptions['tracing'];
 
-  private constructor(
-    client: Client,
-    connection: Connection,
-    address: string,
-    tracing: ConcordOptions['tracing'],
-  ) {
+  private constructor(client: Client, connection: Connection, address: string, options: ConcordOptions) {
     this.client = client;
     this.connection = connection;
     this.address = address;
-    this.tracing = tracing;
+    this.index = new OrderIndex(options.encryptionKeys !== undefined);
+    this.tracing = options.tracing;
   }
 
   /**
@@ -151,7 +147,7 @@ export class Concord {
     const dataConverter = dataConverterOf(encryptionKeys);
     const interceptors = { workflow: tracing?.client ?? [] };
     const client = new Client({ connection, namespace, dataConverter, interceptors });
-    return new Concord(client, connection, address, tracing);
+    return new Concord(client, connection, address, options);
   }
 
   async close(): Promise<void> {

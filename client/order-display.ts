@@ -22,7 +22,13 @@ export function displayOf(order: Order, strategy: Strategy): Omit<Shown, 'typedS
 
 /** Starts orders so that lists can ask for them, where the server knows how. */
 export class OrderIndex {
+  private readonly isEncrypted: boolean;
   private unknownUntil = 0;
+
+  /** @param isEncrypted What Temporal compares it can read: then lists can't ask for customers and SKUs. */
+  constructor(isEncrypted: boolean) {
+    this.isEncrypted = isEncrypted;
+  }
 
   /**
    * An order is worth more than its place in a list: where the namespace lacks the search attributes (see `concord
@@ -38,7 +44,8 @@ export class OrderIndex {
     const shown = displayOf(order, strategy);
     if (Date.now() < this.unknownUntil) return start(shown);
     try {
-      return await start({ ...shown, typedSearchAttributes: attributesOf(order, strategy) });
+      const content = this.isEncrypted ? [] : contentOf(order);
+      return await start({ ...shown, typedSearchAttributes: [...content, ...stateOf(strategy)] });
     } catch (error) {
       if (!refusesAttributes(error)) throw error;
       this.unknownUntil = Date.now() + ASK_AGAIN;
@@ -50,11 +57,16 @@ export class OrderIndex {
 // They may be registered while this client lives. Milliseconds.
 const ASK_AGAIN = 60_000;
 
-function attributesOf(order: Order, strategy: Strategy): SearchAttributePair[] {
+function contentOf(order: Order): SearchAttributePair[] {
   return [
-    { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
     { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
     { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
+  ];
+}
+
+function stateOf(strategy: Strategy): SearchAttributePair[] {
+  return [
+    { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
     { key: defineSearchAttributeKey('OrderStrategy', 'KEYWORD'), value: strategy },
     { key: defineSearchAttributeKey('OrderNeedsAttention', 'BOOL'), value: false },
   ];

@@ -171,11 +171,13 @@ test('as a process: hostile arguments and input end with 2, and never with a sta
   }
 });
 
-test.each(['\u001b[2J\u202e:7233', `${'a'.repeat(1_000)}:99999`])(
-  'the address %j can not be reached, and is shown as something harmless',
-  async (address) => {
-    const { exitCode, stderr } = await concord('stock', '--address', address);
-    expect(exitCode, stderr).toBe(3);
-    expectHarmless(stderr);
-  },
-);
+test.each([
+  ['\u001b[2J\u202e:7233', 3],
+  [`${'a'.repeat(1_000)}:7233`, 3],
+  // No server has such a port.
+  [`${'a'.repeat(1_000)}:99999`, 2],
+])('the address %j can not be reached, and is shown as something harmless', async (address, expected) => {
+  const { exitCode, stderr } = await concord('stock', '--address', address);
+  expect(exitCode, stderr).toBe(expected);
+  expectHarmless(stderr);
+});
