@@ -14,7 +14,7 @@ export interface Concerns {
 export function currentDetails(progress: OrderProgress, { troubles, failure }: Concerns): string {
   const { phase, participants, decision } = progress;
   const { status, reason } = decision ?? {};
-  return withRoom([
+  return [
     `**${failure === undefined ? phases[phase] : 'Stopped on an error'}**`,
     ...(status === undefined
       ? []
@@ -23,7 +23,7 @@ export function currentDetails(progress: OrderProgress, { troubles, failure }: C
     ...Object.entries(participants).map(([name, state]) => `- ${name}: ${votes[state]}`),
     ...(troubles.length === 0 ? [] : ['', '**Needs attention**', '', ...troubles.map(troubleText)]),
     ...(failure === undefined ? [] : ['', `**Needs attention**: ${literal(failure)}`, '', RESOLVE]),
-  ]);
+  ].join('\n');
 }
 
 /** What waits in a mailbox or a relay, as Markdown: how many, and the first of those that have failed. */
@@ -32,11 +32,11 @@ export function waitingDetails(handling: number, waiting: readonly WaitingView[]
   const counts = `Being handled: ${handling}. Waiting: ${waiting.length - handling}. Tried again: ${failing.length}.`;
   const shown = failing.slice(0, MOST_SHOWN);
   const more = failing.length - shown.length;
-  return withRoom([
+  return [
     counts,
     ...(failing.length === 0 ? [] : ['', ...shown.map(itemText)]),
     ...(more === 0 ? [] : [`- and ${more} more`]),
-  ]);
+  ].join('\n');
 }
 
 const MOST_SHOWN = 10;
@@ -55,19 +55,6 @@ export interface WaitingView {
 function itemText({ orderId, type, failures, ...item }: WaitingView): string {
   return troubleText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
 }
-
-/**
- * The Web UI (2.42) makes its frame 30 + 16 pixels a line high, as if no line were wrapped and nothing had margins: empty
- * lines at the end, which show as nothing, make it high enough to be read without scrolling.
- */
-function withRoom(parts: readonly string[]): string {
-  const lines = parts.flatMap((part) => part.split('\n'));
-  const wrapped = lines.reduce((sum, line) => sum + Math.floor(line.length / WIDTH), 0);
-  return [...lines, ...Array(wrapped + Math.ceil(lines.length / 8) + 2).fill('')].join('\n');
-}
-
-// Characters that fit beside each other in the frame of a window of usual size.
-const WIDTH = 70;
 
 const phases: Readonly<Record<Phase, string>> = {
   preparing: 'Waiting for every vote',
@@ -91,6 +78,7 @@ const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`.';
 
 function troubleText({ step, attempts, lastError, since, nextAttemptAt }: Trouble): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
+  // Short lines: the Web UI cuts off what it has to wrap.
   return [
     `- ${literal(step)} ${tried}, since ${since}`,
     `  - ${literal(lastError)}`,

@@ -74,7 +74,7 @@ describe('where an order stands, in words', () => {
       participants: { orders: 'committed', inventory: 'committing' },
       decision: { orderId: '4711', status: 'confirmed' },
     } as const;
-    expect(currentDetails(progress, { troubles: [trouble] }).trimEnd()).toBe(
+    expect(currentDetails(progress, { troubles: [trouble] })).toBe(
       [
         '**Decided: telling the services to commit**',
         '',
@@ -109,11 +109,11 @@ describe('where an order stands, in words', () => {
   test('says what waits in a mailbox: the first ten that have failed', () => {
     const item = { orderId: '4711', type: 'SellStock', since: trouble.since, lastError: 'down' };
     const waiting = Array.from({ length: 12 }, () => ({ ...item, failures: 2 }));
-    const text = waitingDetails(1, [...waiting, { ...item, failures: 0 }]).trimEnd();
+    const text = waitingDetails(1, [...waiting, { ...item, failures: 0 }]);
     expect(text).toMatch(/^Being handled: 1\. Waiting: 12\. Tried again: 12\.\n/);
     expect(text.match(/`SellStock of 4711` has failed 2 times/g)).toHaveLength(10);
     expect(text).toMatch(/and 2 more$/);
-    expect(waitingDetails(0, []).trimEnd()).toBe('Being handled: 0. Waiting: 0. Tried again: 0.');
+    expect(waitingDetails(0, [])).toBe('Being handled: 0. Waiting: 0. Tried again: 0.');
   });
 });
 
