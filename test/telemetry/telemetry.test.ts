@@ -164,7 +164,7 @@ test('log lines of workflows and activities carry the ids of their trace', async
   }
 });
 
-test('a history that was traced replays; beside workflow tasks, it has its start, its end, and four activities', async () => {
+test('a history that was traced replays; beside workflow tasks, it has its start, its end, its status and four activities', async () => {
   const { client } = platform.concord;
   for (const [workflowId, service] of [
     ...strategies.map((strategy) => [`order/${strategy}`, 'orders'] as const),
@@ -181,7 +181,7 @@ test('a history that was traced replays; beside workflow tasks, it has its start
     const tasks =
       history.events?.filter(({ workflowTaskScheduledEventAttributes: scheduled }) => scheduled) ?? [];
     if (workflowId === 'order/two-phase')
-      expect((history.events?.length ?? 0) - 3 * tasks.length).toBe(2 + 4 * 3);
+      expect((history.events?.length ?? 0) - 3 * tasks.length).toBe(2 + 1 + 4 * 3);
   }
 });
 
