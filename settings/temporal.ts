@@ -7,9 +7,11 @@ import { readableFile } from './files.ts';
 import { documented, truth } from './setting.ts';
 import { problemsOfTls } from './temporal-tls.ts';
 
-const address = z
+/** Where a Temporal server is. */
+export const address = z
   .string()
-  .regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:/@]+)(:\d{1,5})?$/, 'use host:port, without https:// before it');
+  .regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:/@]+)(:\d{1,5})?$/, 'use host:port, without https:// before it')
+  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, 'use a port from 1 to 65535');
 const printable = z
   .string()
   .regex(/^[\x21-\x7e]+$/, 'use what was issued, without spaces or line breaks around it');

@@ -5,7 +5,8 @@ import { ConcordError } from '../domain/errors.ts';
 
 /**
  * What every activity has in common: a failure says by its class whether it is retried, and each log line says which
- * order it is about, and Temporal hears that its worker lives, where it asks. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
+ * order it is about, and Temporal hears that its worker lives, where it asks. (The SDK itself logs each attempt's start
+ * and end, with attempt and workflow id.)
  */
 export function activityInterceptors(context: Context): ActivityInterceptors {
   const { info, metricMeter } = context;

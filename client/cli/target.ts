@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { EncryptionKeys } from '../../codec/keys.ts';
 import type { RunningRecord } from '../../dev/running.ts';
+import { parse } from '../../domain/validation.ts';
 import type { TemporalSettings } from '../../settings/temporal.ts';
 
 /** The options of every command. */
@@ -33,7 +34,8 @@ export interface Target {
  * @throws ConcordError `InvalidInput` where the configuration can't be read.
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
-  const { readTemporal } = await import('../../settings/temporal.ts'); // loads the SDK's configuration: not for `--help`
+  // Loads the SDK's configuration: not for `--help`.
+  const { address: validAddress, readTemporal } = await import('../../settings/temporal.ts');
   const { readEncryption } = await import('../../settings/encryption.ts');
   const configured = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
@@ -54,7 +56,9 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
     };
   };
 
-  if (flags.address !== undefined) return at(flags.address, '--address', NAMED_FIX('--address'));
+  if (flags.address !== undefined) {
+    return at(parse(validAddress, flags.address, '--address'), '--address', NAMED_FIX('--address'));
+  }
   const source = configuredBy(flags, connection);
   if (source !== undefined) return at(connection.address ?? DEFAULT_ADDRESS, source, NAMED_FIX(source));
   if (newest !== undefined) {
