@@ -61,11 +61,10 @@ describe.concurrent('place', () => {
     const sku = await stocked(5);
     const orderId = newId('order');
     const args = ['place', '--sku', `${sku}:2`, '--customer', 'alice', '--order-id', orderId];
-    expect(await concord(args)).toEqual({
-      exitCode: 0,
-      stdout: lineOf(orderId, 'confirmed'),
-      stderr: '',
-    });
+    const { stderr, ...placed } = await concord(args);
+    expect(placed).toEqual({ exitCode: 0, stdout: lineOf(orderId, 'confirmed') });
+    // On a slow machine it says meanwhile what it waits for.
+    expect(stderr).not.toMatch(/error/i);
     expect(await json(args)).toMatchObject({
       exitCode: 0,
       document: { orderId, status: 'confirmed', joined: true },
