@@ -59,17 +59,25 @@ async function withLimit<Result>(
   milliseconds: number,
   run: (untilTimeIsUp: UntilTimeIsUp) => Promise<Result>,
 ): Promise<Result> {
-  const signal = AbortSignal.timeout(milliseconds);
+  let isUp = false;
+  let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error(`no answer in ${milliseconds} ms`)));
+    timer = setTimeout(() => {
+      isUp = true;
+      reject(new Error(`no answer in ${milliseconds} ms`));
+    }, milliseconds);
   });
   timeUp.catch(() => {}); // nobody waits for it where all is done before
-  return run(async (work) => {
-    if (signal.aborted) return timeUp;
-    const done = work();
-    done.catch(() => {}); // when it fails later, it is being tried again already
-    await Promise.race([done, timeUp]);
-  });
+  try {
+    return await run(async (work) => {
+      if (isUp) return timeUp;
+      const done = work();
+      done.catch(() => {}); // when it fails later, it is being tried again already
+      await Promise.race([done, timeUp]);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function failureOf(work: () => Promise<void>): Promise<unknown> {

@@ -22,6 +22,9 @@ export function reviveWhenDeaf(
     clearTimeout(waiting.get(address));
     waiting.delete(address);
   };
+  const forgetAll = () => {
+    for (const address of waiting.keys()) heard(address);
+  };
   const asked = ({ connectionId: address, awaited }: ServerHeartbeatStartedEvent) => {
     heard(address);
     const { connectTimeoutMS, heartbeatFrequencyMS } = client.options;
@@ -32,7 +35,7 @@ export function reviveWhenDeaf(
     if (isReviving || signal.aborted) return;
     isReviving = true;
     onDeaf(`no heartbeat of ${address} has ended in ${limit} ms`);
-    for (const known of waiting.keys()) heard(known);
+    forgetAll();
     try {
       await client.close();
       await pRetry(() => client.connect(), {
@@ -49,9 +52,7 @@ export function reviveWhenDeaf(
   client.on('serverHeartbeatStarted', asked);
   client.on('serverHeartbeatSucceeded', ({ connectionId }) => heard(connectionId));
   client.on('serverHeartbeatFailed', ({ connectionId }) => heard(connectionId));
-  signal.addEventListener('abort', () => {
-    for (const known of waiting.keys()) heard(known);
-  });
+  signal.addEventListener('abort', forgetAll);
 }
 
 /** How much longer than the driver's own limit a heartbeat may take, on a machine that is busy. Milliseconds. */

@@ -41,10 +41,19 @@ function defaultOf(schema: z.ZodType): string | undefined {
   return schema instanceof z.ZodDefault ? `\`${schema.def.defaultValue}\`` : undefined;
 }
 
-/** An empty variable, as scripts and Compose files leave it, is one that isn't set. */
-export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
+/**
+ * An empty variable, as scripts and Compose files leave it, is one that isn't set.
+ *
+ * @param isMeant True for those that say something where they are empty.
+ */
+export function withoutEmpty(
+  variables: NodeJS.ProcessEnv,
+  isMeant: (name: string) => boolean = () => false,
+): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(variables).filter((entry): entry is [string, string] => Boolean(entry[1])),
+    Object.entries(variables).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && (entry[1] !== '' || isMeant(entry[0])),
+    ),
   );
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ConcordError } from '../domain/errors.ts';
 import { parse } from '../domain/validation.ts';
 import { readableFile } from './files.ts';
-import { documented, truth } from './setting.ts';
+import { documented, truth, withoutEmpty } from './setting.ts';
 import { problemsOfTls } from './temporal-tls.ts';
 
 /** Where a Temporal server is. */
@@ -108,7 +108,7 @@ export interface TemporalSettings {
  * @throws ConcordError `InvalidInput`, naming each variable (or the field of the profile) and the fix, and no secret.
  */
 export function readTemporal(variables: NodeJS.ProcessEnv, profile?: string): TemporalSettings {
-  const set = withoutEmptyButMetadata(variables);
+  const set = withoutEmpty(variables, isMetadata);
   parse(environment, set);
   const loaded = loadProfile(set, profile);
   const name = profile ?? set.TEMPORAL_PROFILE ?? 'default';
@@ -153,12 +153,7 @@ function fieldOf(message: string, profile: string | undefined): string {
   return profile === undefined ? 'TEMPORAL_PROFILE' : '--profile';
 }
 
-/** An empty variable is one that isn't set, but for those that take a header of the profile away. */
-function withoutEmptyButMetadata(variables: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined && (entry[1] !== '' || entry[0].startsWith('TEMPORAL_GRPC_META_')),
-    ),
-  );
+/** An empty one takes a header of the profile away. */
+function isMetadata(name: string): boolean {
+  return name.startsWith('TEMPORAL_GRPC_META_');
 }

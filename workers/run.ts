@@ -102,19 +102,12 @@ async function hostWorkers(
       return { mongo, worker: await createServiceWorker(name, options) };
     }),
   );
-  if (names.includes('inventory')) {
-    const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
-    const client = new Client({ connection, namespace, dataConverter });
+  const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
+  const client = new Client({ connection, namespace, dataConverter });
+  for (const { sweep, ensure } of names.map((name) => schedules[name])) {
     // No order depends on it, so no worker waits for it.
-    untilEnded('the schedule of the reaper', () => ensureReaperSchedule(client, settings.reaper)).catch(
-      (error) => logger.debug({ err: error }, 'ended before the reaper was scheduled'),
-    );
-  }
-  if (names.includes('orders')) {
-    const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
-    const client = new Client({ connection, namespace, dataConverter });
-    untilEnded('the schedule of the watch', () => ensureWatchSchedule(client)).catch((error) =>
-      logger.debug({ err: error }, 'ended before the watch was scheduled'),
+    untilEnded(`the schedule of the ${sweep}`, () => ensure(client, settings)).catch((error) =>
+      logger.debug({ err: error }, `ended before the ${sweep} was scheduled`),
     );
   }
   Object.assign(started, { connection, hosted });
@@ -128,6 +121,17 @@ async function hostWorkers(
     await connection.close();
     logger.info('worker stopped');
   }
+}
+
+/** What each service's worker has Temporal run now and then. */
+const schedules = {
+  orders: { sweep: 'watch', ensure: (client) => ensureWatchSchedule(client) },
+  inventory: { sweep: 'reaper', ensure: (client, { reaper }) => ensureReaperSchedule(client, reaper) },
+} as const satisfies Record<ServiceName, Schedule>;
+
+interface Schedule {
+  readonly sweep: string;
+  ensure(client: Client, settings: WorkerSettings): Promise<void>;
 }
 
 /** Where one worker fails, the others finish what they run before it is reported. */
