@@ -14,7 +14,7 @@ import { startTemporal } from '../../dev/temporal.ts';
 import { builtBundle, bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { openNamespace } from './namespace.ts';
-import { type CompareWorker, createCompareWorker } from './worker-process.ts';
+import { type CompareWorker, createCompareWorker, type WorkerProgram } from './worker-process.ts';
 
 /** Servers, a worker process for each service, and ways to look at all of it. */
 export interface Stage extends Sources {
@@ -22,6 +22,10 @@ export interface Stage extends Sources {
   end(): Promise<void>;
   readonly concord: Concord;
   readonly workers: Readonly<Record<ServiceName, CompareWorker>>;
+  /** Another worker of this service, not started yet; it ends with the stage. */
+  addWorker(name: ServiceName): CompareWorker;
+  /** The processes of the servers that were started for it, in order of start; none of the user's own. */
+  serverPids(): readonly number[];
   /** Restarts Temporal, whose data survives it; absent where that was not asked for, or the server is the user's own. */
   readonly restartTemporal?: () => Promise<void>;
   /** What the figures were measured on, in one line each. */
@@ -47,6 +51,17 @@ interface Options {
   readonly restartable: boolean;
   /** Default: one that is started for the comparison. */
   readonly temporal?: UserTemporal;
+  /** Default: the services' workers as they are. */
+  readonly workers?: MeasuredWorkers;
+}
+
+/** Workers that host more than the services' own, for a measurement. */
+export interface MeasuredWorkers {
+  readonly program: WorkerProgram;
+  /** Further settings of each. */
+  readonly environment?: Readonly<Record<ServiceName, Readonly<Record<string, string>>>>;
+  /** Their workflow code, as a file in this directory. */
+  bundle(name: ServiceName, directory: string): Promise<string>;
 }
 
 /**
@@ -54,7 +69,7 @@ interface Options {
  *
  * @throws {ServersError} where a server or a worker can't be started
  */
-export async function setStage({ temporal: given, ...options }: Options): Promise<Stage> {
+export async function setStage({ temporal: given, workers: measured, ...options }: Options): Promise<Stage> {
   const { report, restartable } = options;
   const ends: (() => Promise<void>)[] = [];
   const cleanUp = (end: () => Promise<void>) => void ends.push(end);
@@ -92,15 +107,31 @@ export async function setStage({ temporal: given, ...options }: Options): Promis
     INVENTORY_DATABASE: databases.inventory.databaseName,
     LOG_LEVEL: 'warn',
     HEALTH_PORT: '',
+    METRICS_PORT: '',
     // The strategies are compared without it.
     ENCRYPTION_KEYS: '',
     ENCRYPTION_KEYS_FILE: '',
   };
   const step = report.step('Starting the workers');
-  const start = async (name: ServiceName) => {
-    const workflowBundle = builtBundle(name) ?? (await bundleWorkflows(name, directory));
-    const worker = createCompareWorker({ name, environment, workflowBundle, directory });
+  const bundle =
+    measured?.bundle ??
+    (async (name: ServiceName) => builtBundle(name) ?? (await bundleWorkflows(name, directory)));
+  const bundles = {
+    orders: await bundle('orders', directory),
+    inventory: await bundle('inventory', directory),
+  };
+  const addWorker = (name: ServiceName, further: Readonly<Record<string, string>> = {}) => {
+    const own = { ...environment, ...further };
+    const program = measured === undefined ? {} : { program: measured.program };
+    const worker = createCompareWorker({
+      ...{ name, environment: own, workflowBundle: bundles[name], directory },
+      ...program,
+    });
     cleanUp(worker.kill);
+    return worker;
+  };
+  const start = async (name: ServiceName) => {
+    const worker = addWorker(name, measured?.environment?.[name]);
     await worker.start();
     return worker;
   };
@@ -112,6 +143,8 @@ export async function setStage({ temporal: given, ...options }: Options): Promis
   const concord = await Concord.connect({ connection, namespace });
   return {
     ...{ concord, client: concord.client, databases, workers, end },
+    addWorker: (name) => addWorker(name),
+    serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
     ...(restart === undefined ? {} : { restartTemporal: restart }),
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },

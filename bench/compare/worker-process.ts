@@ -16,12 +16,25 @@ export interface CompareWorker {
   start(): Promise<void>;
   /** Ends it without a warning; it stays down until it is started. Idempotent. */
   kill(): Promise<void>;
+  /** Ends it in good order. Idempotent. */
+  stop(): Promise<void>;
   /** What it has sent to its database since it was started. */
   counts(): Promise<CommandCounts>;
+  /** Undefined while it is down. */
+  pid(): number | undefined;
+}
+
+/** What a worker's process runs. */
+export interface WorkerProgram {
+  /** The module, which must call `runCountingWorker`. */
+  readonly module: string;
+  /** What Node gets beside what it needs to run it. */
+  readonly nodeArguments?: readonly string[];
 }
 
 interface Options {
   readonly name: ServiceName;
+  readonly program?: WorkerProgram;
   readonly environment: Readonly<Record<string, string>>;
   /** Its workflow code, bundled already: a worker that was killed is soon back. */
   readonly workflowBundle: string;
@@ -65,6 +78,14 @@ export function createCompareWorker(options: Options): CompareWorker {
       running.kill('SIGKILL');
       await ended;
     },
+    async stop() {
+      const running = child;
+      child = undefined;
+      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+      const ended = once(running, 'exit');
+      running.send('stop');
+      await ended;
+    },
     async counts() {
       const running = child;
       if (running === undefined) return { writes: 0, reads: 0 };
@@ -72,15 +93,20 @@ export function createCompareWorker(options: Options): CompareWorker {
       running.send('counts');
       return (await answer)?.counts ?? { writes: 0, reads: 0 };
     },
+    pid: () => child?.pid,
   };
 }
 
 const readySchema = z.object({ ready: z.literal(true) });
 const countsSchema = z.object({ counts: commandCountsSchema });
 
-function spawnWorker({ name, environment, workflowBundle }: Options, log: string): ChildProcess {
+function spawnWorker(
+  { name, program = COMPARED, environment, workflowBundle }: Options,
+  log: string,
+): ChildProcess {
+  const { module, nodeArguments: own = [] } = program;
   const output = openSync(log, 'a');
-  const child = spawn(process.execPath, [...nodeArguments(), entry, name, workflowBundle], {
+  const child = spawn(process.execPath, [...own, ...nodeArguments(), module, name, workflowBundle], {
     stdio: ['ignore', output, output, 'ipc'],
     // A Ctrl-C at the terminal is ours to act on.
     detached: true,
@@ -90,7 +116,7 @@ function spawnWorker({ name, environment, workflowBundle }: Options, log: string
   return child;
 }
 
-const entry = moduleFile('worker', import.meta.url);
+const COMPARED: WorkerProgram = { module: moduleFile('worker', import.meta.url) };
 
 /** The next message of this shape; nothing where none comes in time. */
 async function nextMessage<Message>(

@@ -1,0 +1,78 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { optionsOrExit } from '../dev/command-line.ts';
+import { createReport } from '../dev/report.ts';
+import { measureEngine } from './engine/measure.ts';
+import { type EngineResult, type Part, parts } from './engine/result.ts';
+import { sectionsOf } from './engine/sections.ts';
+import { setEngineStage } from './engine/stage.ts';
+import { type Subject, subjects } from './engine/subjects.ts';
+import { wholeNumberFrom } from './options.ts';
+import { tableOf, verdictOf } from './text.ts';
+import { endingAll } from './tool.ts';
+
+interface Flags {
+  readonly orders: number;
+  readonly rounds: number;
+  readonly subjects: readonly Subject[];
+  readonly parts: readonly Part[];
+  readonly atOnce: readonly number[];
+  readonly rates: readonly number[];
+  readonly json?: string;
+  readonly html?: string;
+  readonly profile?: string;
+}
+
+const DESCRIPTION = `Measures Concord's strategies against the floor (the same workflow with nothing in it) and against a plain
+sequential saga with the same writes, in turns. Everything is a ratio of things measured in the same run.`;
+
+const flags = optionsOrExit<Flags>(
+  new Command('npm run bench --')
+    .description(DESCRIPTION)
+    .option('--orders <number>', 'orders of each measurement', wholeNumberFrom(1), 200)
+    .option('--rounds <number>', 'how often all is measured', wholeNumberFrom(1), 3)
+    .option('--subjects <names>', `what is measured: ${subjects.join(', ')}`, oneOf(subjects), [...subjects])
+    .option('--parts <names>', `which measurements: ${parts.join(', ')}`, oneOf(parts), [...parts])
+    .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [2, 10, 50])
+    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [2, 4])
+    .option('--json <file>', 'write the result there as JSON, too')
+    .option('--html <file>', 'write a report with plots there, too')
+    .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
+);
+
+await endingAll(async (_, cleanUp) => {
+  const { json, html, profile, ...options } = flags;
+  const report = createReport();
+  if (profile !== undefined) await mkdir(profile, { recursive: true });
+  const stage = await setEngineStage({ report, cleanUp, ...(profile === undefined ? {} : { profile }) });
+  const result = await measureEngine(stage, options, report.note);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
+  console.log(render(result));
+  return result.problems.length === 0 ? 0 : 1;
+});
+
+function render(result: EngineResult): string {
+  const { machine, servers, problems } = result;
+  return [
+    ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
+    `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`,
+    verdictOf(problems),
+  ].join('\n');
+}
+
+function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name[] {
+  return (text) =>
+    text.split(',').map((name) => {
+      const found = names.find((each) => each === name);
+      if (found !== undefined) return found;
+      throw new InvalidArgumentError(`use some of ${names.join(', ')}, with commas between.`);
+    });
+}
+
+function numbers(text: string): number[] {
+  return text.split(',').map((part) => {
+    const value = Number(part);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new InvalidArgumentError('use numbers above 0, with commas between.');
+  });
+}
