@@ -24,7 +24,7 @@ export interface Coordinators {
 export function createCoordinators(client: Client): Coordinators {
   return {
     async findCoordinator(input) {
-      const orderId = parse(identifier, input, 'orderId');
+      const orderId = parse(identifier(), input, 'orderId');
       const handle = client.workflow.getHandle(workflowIdOf(orderId));
       const found = await describe(handle);
       if (found === undefined) return { state: 'unknown' };

@@ -76,7 +76,7 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     },
 
     async findOrder(input) {
-      const orderId = parse(identifier, input, 'orderId');
+      const orderId = parse(identifier(), input, 'orderId');
       const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
       return found === null ? null : toRecord(found);
     },

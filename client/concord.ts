@@ -337,7 +337,7 @@ export class Concord {
    * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` where the server is too old.
    */
   async retry(orderId: string): Promise<Retried> {
-    parse(identifier, orderId, 'order id');
+    parse(identifier(), orderId, 'order id');
     return translated(this.address, () => retryNow(this.client, orderId), { orderId });
   }
 
@@ -351,7 +351,7 @@ export class Concord {
     orderId: string,
     request: ResolveRequest & { readonly as: OrderOutcome['status'] },
   ): Promise<OrderOutcome> {
-    parse(identifier, orderId, 'order id');
+    parse(identifier(), orderId, 'order id');
     parseResolveRequest(request);
     const findRecord = () => this.ask<typeof findOrder>('orders', 'findOrder', orderId);
     return translated(
@@ -428,7 +428,7 @@ export class Concord {
 
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
     return this.client.workflow.getHandle<typeof placeOrder>(
-      workflowIdOf(parse(identifier, orderId, 'order id')),
+      workflowIdOf(parse(identifier(), orderId, 'order id')),
     );
   }
 

@@ -32,7 +32,7 @@ export interface EventFilter {
 const LIMIT_FIX = 'use a whole number from 1 to 1000';
 
 const filterSchema = z.strictObject({
-  orderId: identifier.optional(),
+  orderId: identifier().optional(),
   limit: z.int(LIMIT_FIX).min(1, LIMIT_FIX).max(1_000, LIMIT_FIX).default(20),
 });
 

@@ -114,5 +114,5 @@ const announcementSchema = z.strictObject({
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),
-  data: z.strictObject({ ...participantRequestFields, ...z.object(refusalFields).partial().shape }),
+  data: z.strictObject({ ...participantRequestFields(), ...z.object(refusalFields()).partial().shape }),
 });

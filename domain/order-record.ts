@@ -34,7 +34,7 @@ const DEFAULT_LIMIT = 20;
 
 const filterSchema = z.strictObject({
   status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`).optional(),
-  customerId: identifier.optional(),
+  customerId: identifier().optional(),
   strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
   limit: z
     .int(`use a whole number from 1 to ${MAXIMUM_LIMIT}`)
@@ -49,9 +49,9 @@ export function parseOrderFilter(input: unknown): z.output<typeof filterSchema> 
 }
 
 const outcomeSchema = z.strictObject({
-  orderId: identifier,
+  orderId: identifier(),
   status: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`),
-  reason: refusalFields.reason.optional(),
+  reason: refusalFields().reason.optional(),
 });
 
 /** How an order is said to have ended. @throws ConcordError `InvalidInput`, naming each field and the fix. */

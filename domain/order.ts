@@ -41,22 +41,31 @@ const IDENTIFIER_FIX =
 const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
 const LINES_FIX = `give a list of 1 to ${MAXIMUM_LINES} lines`;
 
+const identifierSchema = z
+  .string(IDENTIFIER_FIX)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, IDENTIFIER_FIX);
+const quantitySchema = z.int(QUANTITY_FIX).positive(QUANTITY_FIX);
+
+// Schemas are handed out by functions: what a module exports is frozen where workflows share it (`preloaded.ts`), and zod's
+// schemas remember things.
+
 /**
  * Plain ASCII only: no look-alikes, no leading `$`, no path separators. An identifier is a value everywhere,
  * never a key, so dots in it are harmless.
  */
-export const identifier = z
-  .string(IDENTIFIER_FIX)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, IDENTIFIER_FIX);
+export const identifier = () => identifierSchema;
 
 /** A number of units: a positive safe integer. */
-export const quantity = z.int(QUANTITY_FIX).positive(QUANTITY_FIX);
+export const quantity = () => quantitySchema;
 
 const orderSchema = z.strictObject({
-  orderId: identifier,
-  customerId: identifier,
+  orderId: identifier(),
+  customerId: identifier(),
   lines: z
-    .array(z.strictObject({ sku: identifier, quantity }, 'give a line as { sku, quantity }'), LINES_FIX)
+    .array(
+      z.strictObject({ sku: identifier(), quantity: quantity() }, 'give a line as { sku, quantity }'),
+      LINES_FIX,
+    )
     .min(1, LINES_FIX)
     .max(MAXIMUM_LINES, LINES_FIX),
 });
@@ -88,6 +97,6 @@ function mergeLines(lines: readonly Line[]): Line[] {
   for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
   // A sum of safe integers can leave the safe range, so the merged lines are checked once more.
   return [...quantities]
-    .map(([sku, total]) => ({ sku, quantity: parse(quantity, total, `lines: quantity of ${sku}`) }))
+    .map(([sku, total]) => ({ sku, quantity: parse(quantity(), total, `lines: quantity of ${sku}`) }))
     .sort((one, other) => (one.sku < other.sku ? -1 : 1));
 }

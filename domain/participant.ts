@@ -45,7 +45,7 @@ export interface Participant {
   rollback(request: RollbackRequest): Promise<void>;
 }
 
-export const participantRequestFields = {
+const requestFields = {
   order: z.unknown(),
   transaction: z
     .string('name the coordinator')
@@ -56,7 +56,7 @@ export const participantRequestFields = {
   strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
 };
 
-export const refusalFields = {
+const outcomeFields = {
   status: z.enum(['rejected', 'cancelled'], 'use rejected or cancelled'),
   reason: z.object({
     code: z.string('say why, as a code').min(1).max(100),
@@ -65,8 +65,12 @@ export const refusalFields = {
   }),
 };
 
-const requestSchema = z.object(participantRequestFields);
-const rollbackSchema = z.object({ ...participantRequestFields, ...refusalFields });
+/** By functions, as all schemas that other modules use (see `identifier`). */
+export const participantRequestFields = () => requestFields;
+export const refusalFields = () => outcomeFields;
+
+const requestSchema = z.object(requestFields);
+const rollbackSchema = z.object({ ...requestFields, ...outcomeFields });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseParticipantRequest(input: unknown): ParticipantRequest {

@@ -23,8 +23,8 @@ export const STOCK_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const MAXIMUM_SKUS = 1000;
 
-const receiptSchema = z.strictObject({ receiptId: identifier, sku: identifier, quantity });
-const skusSchema = z.array(identifier).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
+const receiptSchema = z.strictObject({ receiptId: identifier(), sku: identifier(), quantity: quantity() });
+const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseReceipt(input: unknown): Receipt {

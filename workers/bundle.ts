@@ -4,23 +4,25 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { isCompiled } from './compiled.ts';
-import { type ServiceName, services, workflowInterceptorModules } from './services.ts';
+import { preloadedModules, type ServiceName, services, workflowInterceptorModules } from './services.ts';
 
 /**
  * Bundles a service's workflow code, which takes a few seconds, and returns the file in this directory that it is in.
  *
  * @param converter What its worker gets: where that encrypts, workflows hand over their failures in payloads.
+ * @param workflowsPath The module that exports them.
  */
 export async function bundleWorkflows(
   name: ServiceName,
   directory: string,
   converter: DataConverter = {},
+  workflowsPath: string = services[name].workflowsPath,
 ): Promise<string> {
-  const { workflowsPath } = services[name];
   const { failureConverterPath } = converter;
   const { code } = await bundleWorkflowCode({
     workflowsPath,
     workflowInterceptorModules,
+    preloadModules: preloadedModules,
     logger: new DefaultLogger('WARN'),
     ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
   });

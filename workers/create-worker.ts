@@ -15,7 +15,13 @@ import { droppedSpans, type Tracing } from '../telemetry/tracing.ts';
 import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
-import { type Activities, type ServiceName, services, workflowInterceptorModules } from './services.ts';
+import {
+  type Activities,
+  preloadedModules,
+  type ServiceName,
+  services,
+  workflowInterceptorModules,
+} from './services.ts';
 import { type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
 import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
@@ -32,6 +38,8 @@ export interface ServiceWorkerOptions {
   readonly limits?: WorkerLimits;
   /** Who reacts to which events. */
   readonly subscriptions?: readonly Subscription[];
+  /** Further activities, beside the service's own. */
+  readonly activities?: Activities;
   /** Further interceptors around each activity, inside Concord's own. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
   /** Which version of which deployment it is; by default it takes part in no versioning. */
@@ -44,7 +52,7 @@ export interface ServiceWorkerOptions {
 
 /** The worker of one service: its workflows and its activities, on its own task queue. */
 export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
-  const { connection, namespace, interceptors = [], tracing } = options;
+  const { connection, namespace, interceptors = [], activities = {}, tracing } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
   const { workflowBundle = built(name, dataConverter) } = options;
   return Worker.create({
@@ -52,8 +60,13 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
     namespace,
     dataConverter,
     taskQueue: name,
-    activities: activitiesOf(name, options),
-    ...(workflowBundle === undefined ? { workflowsPath: services[name].workflowsPath } : { workflowBundle }),
+    activities: { ...activitiesOf(name, options), ...activities },
+    ...(workflowBundle === undefined
+      ? {
+          workflowsPath: services[name].workflowsPath,
+          bundlerOptions: { preloadModules: preloadedModules },
+        }
+      : { workflowBundle }),
     interceptors: {
       activity: [...(tracing ? [tracing.activity] : []), activityInterceptors, ...interceptors],
       ...(workflowBundle === undefined ? { workflowModules: workflowInterceptorModules } : {}),

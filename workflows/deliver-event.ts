@@ -16,7 +16,7 @@ export interface Delivery {
 export async function deliverEvent(delivery: Delivery): Promise<void> {
   const { event, subscriber } = asWorkflowFailure(() => ({
     event: parseAnnouncement(delivery?.event),
-    subscriber: parse(identifier, delivery?.subscriber, 'subscriber'),
+    subscriber: parse(identifier(), delivery?.subscriber, 'subscriber'),
   }));
   const options = { ...optionsOf('settle'), summary: `Hand ${event.type} to ${subscriber}` };
   await scheduleActivity(`${subscriber}.on${event.type}`, [event], options);

@@ -25,7 +25,7 @@ export interface Waiting<Item> {
 }
 
 const waitingSchema = z.object({
-  orderId: identifier,
+  orderId: identifier(),
   item: z.unknown(),
   type: z.string(),
   since: z.number(),

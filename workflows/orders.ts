@@ -28,7 +28,7 @@ const reads = (activity: keyof Reads) =>
 /** The order service's own record of an order, or null: also of orders whose history is no longer kept. */
 export async function findOrder(orderId: string): Promise<OrderRecord | null> {
   return reads('orders.findOrder')['orders.findOrder'](
-    asWorkflowFailure(() => parse(identifier, orderId, 'orderId')),
+    asWorkflowFailure(() => parse(identifier(), orderId, 'orderId')),
   );
 }
 

@@ -63,5 +63,5 @@ function refuseOtherService(service: unknown): void {
 }
 
 function validOrderId(input: unknown): string | undefined {
-  return identifier.safeParse(input).data;
+  return identifier().safeParse(input).data;
 }

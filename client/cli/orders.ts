@@ -168,7 +168,7 @@ Example:
 
 /** @throws ConcordError `InvalidInput` */
 export function checkOrderId(id: string): void {
-  parse(identifier, id, 'order id');
+  parse(identifier(), id, 'order id');
 }
 
 async function printView(view: OrderView, { target }: Connected, output: Output): Promise<void> {
