@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import { type Announcement, announcementOfInventory } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order } from '../domain/order.ts';
@@ -35,6 +36,7 @@ export function createInventory(
       const openedAt = await openReservation(request, order);
       const deadline = after(openedAt, attemptLifetime);
       try {
+        // In the order of their SKUs: at once, two orders for the last units of two SKUs could refuse each other.
         for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
       } catch (error) {
         // Only a refusal ends an attempt for certain: after any other error, its last write may still be on its way.
@@ -48,7 +50,7 @@ export function createInventory(
       const request = parseParticipantRequest(input);
       const { order } = request;
       const reservation = await decideCommit(request, order);
-      for (const line of order.lines) await sell(reservation, line);
+      await eachLine(order.lines, (line) => sell(reservation, line));
     },
 
     async rollback(input) {
@@ -242,12 +244,14 @@ export function createInventory(
   }
 
   async function releaseAll(reservation: ReservationDocument): Promise<void> {
-    for (const line of reservation.lines) {
-      const { quantity } = line;
-      // First the tombstone: after it nothing can be held any more, and what was held before it is found.
-      if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
-      await settleHold(reservation, line, { reserved: -quantity, available: quantity });
-    }
+    await eachLine(reservation.lines, (line) => release(reservation, line));
+  }
+
+  async function release(reservation: ReservationDocument, line: Line): Promise<void> {
+    const { quantity } = line;
+    // First the tombstone: after it nothing can be held any more, and what was held before it is found.
+    if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
+    await settleHold(reservation, line, { reserved: -quantity, available: quantity });
   }
 
   async function settleHold(
@@ -283,6 +287,20 @@ export function createInventory(
     return { id: _id, until };
   }
 }
+
+/** Settles some lines at a time. Where one fails, the others are settled all the same, and then its failure is thrown. */
+async function eachLine(lines: readonly Line[], settle: (line: Line) => Promise<void>): Promise<void> {
+  const [failure] = await pMap(lines, (line) => settle(line).then(succeeded, failed), {
+    concurrency: LINES_AT_ONCE,
+  }).then((results) => results.flat());
+  if (failure !== undefined) throw failure.error;
+}
+
+const succeeded = () => [];
+const failed = (error: unknown) => [{ error }];
+
+// An order has few, and each takes a connection of a pool that has about one for each activity.
+const LINES_AT_ONCE = 4;
 
 /** The part of an update that puts it into the outbox; none where there is nothing to tell. */
 function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {

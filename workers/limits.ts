@@ -38,7 +38,10 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
   } satisfies Partial<WorkerOptions>;
 }
 
-/** The MongoDB pool of a worker: no activity waits for another's connection, for each uses one at a time. */
+/**
+ * The MongoDB pool of a worker: one connection for each activity. One that settles several lines at once uses more, and
+ * waits for them no longer than another one's write takes.
+ */
 export function poolOf({ activities }: WorkerLimits): PoolLimits {
   return { size: activities + HEALTH_CHECK, waitLimit: POOL_WAIT };
 }
