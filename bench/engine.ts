@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { optionsOrExit } from '../dev/command-line.ts';
 import { createReport } from '../dev/report.ts';
 import { measureEngine } from './engine/measure.ts';
+import { renderEnginePage } from './engine/page.ts';
 import { type EngineResult, type Part, parts } from './engine/result.ts';
 import { sectionsOf } from './engine/sections.ts';
 import { setEngineStage } from './engine/stage.ts';
@@ -47,6 +48,7 @@ await endingAll(async (_, cleanUp) => {
   const stage = await setEngineStage({ report, cleanUp, ...(profile === undefined ? {} : { profile }) });
   const result = await measureEngine(stage, options, report.note);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (html !== undefined) await writeFile(html, await renderEnginePage(result));
   console.log(render(result));
   return result.problems.length === 0 ? 0 : 1;
 });

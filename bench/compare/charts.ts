@@ -1,5 +1,7 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
+import { barsOf, optionsOf } from './chart-kinds.ts';
 import { describeFault } from './faults.ts';
+import type { ReportChart } from './html.ts';
 import {
   type Comparison,
   type CostFigures,
@@ -14,15 +16,6 @@ import {
   type Sample,
   type Spread,
 } from './result.ts';
-
-/** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.browser.js` adds to it. */
-export interface ReportChart {
-  readonly title: string;
-  /** How to read it. */
-  readonly caption: string;
-  readonly group: 'performance' | 'cost' | 'faults';
-  readonly config: object;
-}
 
 const colours: Record<Strategy, string> = {
   'two-phase': '#2f6fde',
@@ -122,29 +115,18 @@ function faultCharts(all: readonly FaultFigures[], fault: Fault): ReportChart[] 
   ];
 }
 
-/** A bar for each strategy over each name, as high as the median; its whisker goes from the lowest to the highest. */
+/** A bar for each strategy over each name. */
 function barChart(
   names: readonly (string | readonly string[])[],
   bars: (strategy: Strategy) => readonly (Spread | undefined)[],
   unit: string,
 ): object {
-  const top = Math.max(...strategies.flatMap(bars).map((spread) => spread?.highest ?? 0));
-  return {
-    type: 'bar',
-    data: {
-      labels: names,
-      datasets: strategies.map((strategy) => {
-        const spreads = bars(strategy);
-        return {
-          label: strategy,
-          backgroundColor: colours[strategy],
-          data: spreads.map((spread) => spread?.median ?? null),
-          whiskers: spreads.map((spread) => spread && [spread.lowest, spread.highest]),
-        };
-      }),
-    },
-    options: optionsOf({ x: { grid: { display: false } } }, { text: unit, suggestedMax: top }),
-  };
+  const series = strategies.map((strategy) => ({
+    name: strategy,
+    colour: colours[strategy],
+    bars: bars(strategy),
+  }));
+  return barsOf(names, series, unit);
 }
 
 function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number, unit: string): object {
@@ -170,17 +152,5 @@ function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number
       ),
       band: { from: began, until: ended },
     },
-  };
-}
-
-function optionsOf(
-  scales: object,
-  { text, ...y }: { readonly text: string; readonly [option: string]: unknown },
-): object {
-  return {
-    animation: false,
-    maintainAspectRatio: false,
-    plugins: { legend: { position: 'bottom', labels: { boxWidth: 12 } } },
-    scales: { ...scales, y: { beginAtZero: true, grace: '5%', title: { display: true, text }, ...y } },
   };
 }

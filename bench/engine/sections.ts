@@ -1,16 +1,10 @@
+import type { ReportTable } from '../compare/html.ts';
 import type { Latency, Spread } from '../compare/result.ts';
 import { megabytes } from '../text.ts';
 import type { EngineResult, Figures, Part } from './result.ts';
 
-/** A table: every form of output is made from these. */
-export interface Section {
-  readonly title: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
 /** What a run has found, for people: medians of the rounds, with the lowest and the highest in parentheses. */
-export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {
+export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): ReportTable[] {
   return [
     {
       title: 'What we want to know',
@@ -59,7 +53,7 @@ function nameOf({ part, subject, setting }: Figures): string {
   return part === 'closed' || part === 'open' ? subject : `${subject}, ${setting}`;
 }
 
-function timesSection(rows: readonly Figures[]): Section {
+function timesSection(rows: readonly Figures[]): ReportTable {
   const asked = rows.some(({ decided }) => decided !== undefined);
   return {
     title: `${keyOf(rows[0] as Figures)}; ms`,
@@ -76,7 +70,7 @@ function timesSection(rows: readonly Figures[]): Section {
   };
 }
 
-function usageSection(rows: readonly Figures[]): Section {
+function usageSection(rows: readonly Figures[]): ReportTable {
   return {
     title: `${keyOf(rows[0] as Figures)}; each order`,
     head: [
