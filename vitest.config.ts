@@ -8,6 +8,7 @@ const long = [
   'test/codec/web-ui.test.ts',
   'test/deployment/package.test.ts',
   'test/dev/start.test.ts',
+  'test/engine/whole.test.ts',
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
   'test/operations/upgrade.test.ts',

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { optionsOrExit } from '../dev/command-line.ts';
 import { createReport } from '../dev/report.ts';
@@ -36,8 +38,8 @@ const flags = optionsOrExit<Flags>(
     .option('--parts <names>', `which measurements: ${parts.join(', ')}`, oneOf(parts), [...parts])
     .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [2, 10, 50])
     .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [2, 4])
-    .option('--json <file>', 'write the result there as JSON, too')
-    .option('--html <file>', 'write a report with plots there, too')
+    .option('--json <file>', 'write the result there as JSON, too', writable)
+    .option('--html <file>', 'write a report with plots there, too', writable)
     .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
 );
 
@@ -69,6 +71,12 @@ function oneOf<Name extends string>(names: readonly Name[]): (text: string) => N
       if (found !== undefined) return found;
       throw new InvalidArgumentError(`use some of ${names.join(', ')}, with commas between.`);
     });
+}
+
+/** Better now than after ten minutes. */
+function writable(file: string): string {
+  if (existsSync(path.dirname(file))) return file;
+  throw new InvalidArgumentError('name a file in a directory that exists.');
 }
 
 function numbers(text: string): number[] {

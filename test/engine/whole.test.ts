@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import type { EngineResult } from '../../bench/engine/result.ts';
+import { subjects } from '../../bench/engine/subjects.ts';
+import { temporaryDirectory } from '../dev/support.ts';
+
+test.each([
+  [['--subjects', 'floor,ceiling'], '--subjects'],
+  [['--rates', '0'], '--rates'],
+  [['--orders', 'many'], '--orders'],
+  [['--html', 'nowhere/report.html'], '--html'],
+])('%s is refused before anything is started', async (args, option) => {
+  const { exitCode, stderr, stdout } = await bench(args);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain(option);
+});
+
+test('all is measured in turns, on servers of its own, and what is stored is consistent', async () => {
+  const directory = await temporaryDirectory();
+  const [json, html] = ['result.json', 'result.html'].map((name) => path.join(directory, name)) as [
+    string,
+    string,
+  ];
+  const { exitCode, stdout, stderr } = await bench([
+    ...['--orders', '4', '--rounds', '2', '--at-once', '2,4', '--rates', '10'],
+    ...['--json', json, '--html', html],
+  ]);
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('passed');
+  const result = JSON.parse(await readFile(json, 'utf8')) as EngineResult;
+  expect(result.problems).toEqual([]);
+
+  // Each subject in each load, and what is compared with itself.
+  const measured = result.figures.map(({ part, setting, subject }) => `${part}, ${setting}, ${subject}`);
+  for (const setting of ['closed, 2 at once', 'closed, 4 at once', 'open, 10 a second']) {
+    for (const subject of subjects) expect(measured).toContain(`${setting}, ${subject}`);
+  }
+  expect(measured).toContain('hot, one SKU, message-queue');
+  expect(measured).toContain('growth, 10 times as many, two-phase');
+  expect(measured).toContain('workers, 2 workers of each service, two-phase');
+  expect(result.ratios).toHaveLength(8);
+
+  const low = result.figures.filter(({ part, setting }) => part === 'closed' && setting === '2 at once');
+  const usageOf = (wanted: string) => low.find(({ subject }) => subject === wanted)?.usage;
+  expect(usageOf('floor')).toMatchObject({ writes: 0, reads: 0, inventoryActivities: 2 });
+  // The same steps and the same writes, one read by nobody.
+  expect(usageOf('two-phase')).toMatchObject({ writes: 7, reads: 0, inventoryActivities: 2 });
+  expect(usageOf('sequential-saga')).toMatchObject({ writes: 7, reads: 0, inventoryActivities: 2 });
+  expect(usageOf('two-phase')?.requests).toBeGreaterThan(10);
+  for (const { usage, throughput } of low) {
+    expect(throughput.median).toBeGreaterThan(0);
+    if (process.platform === 'linux') expect(usage.workerSeconds).toBeGreaterThan(0);
+  }
+  expect(result.histories.map(({ subject }) => subject)).toEqual(subjects);
+  expect(await readFile(html, 'utf8')).toContain('How fast, and what it takes');
+}, 400_000);
+
+function bench(args: readonly string[]) {
+  return execa('npm', ['run', '-s', 'bench', '--', ...args], { reject: false });
+}
