@@ -10,6 +10,7 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import type { StuckStep } from '../activities/oversight/stuck-steps.ts';
 import { dataConverterOf } from '../codec/data-converter.ts';
 import type { EncryptionKeys } from '../codec/keys.ts';
 import { ConcordError } from '../domain/errors.ts';
@@ -33,6 +34,7 @@ import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
+import { parseStuckOptions } from '../domain/trouble.ts';
 import { parse } from '../domain/validation.ts';
 import { readEncryption } from '../settings/encryption.ts';
 import { readTemporal } from '../settings/temporal.ts';
@@ -51,7 +53,7 @@ import {
   registerSearchAttributes,
   type SearchAttributeState,
 } from './search-attributes.ts';
-import { findStuck, parseStuckOptions, type StuckOptions, type StuckStep } from './stuck.ts';
+import { findStuck, type StuckOptions } from './stuck.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { z } from 'zod';
+import { ofOrder } from '../activities/oversight/listing.ts';
 import type { AnnouncementType } from '../domain/announcements.ts';
 import { identifier } from '../domain/order.ts';
 import { parse } from '../domain/validation.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
-import { ofOrder } from './listing.ts';
 
 /** What a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
 export interface OrderEvent {

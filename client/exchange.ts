@@ -1,16 +1,13 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
+import { listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
+import { isUnreadable } from '../activities/oversight/reading.ts';
+import { listWaiting } from '../activities/oversight/waiting.ts';
+import { orderOf } from '../domain/addresses.ts';
 import { literal } from '../domain/markdown.ts';
 import type { Delivery } from '../workflows/deliver-event.ts';
-import { tryNowSignal, type WaitingView, waitingQuery } from '../workflows/messages.ts';
-import { firstInput, isUnreadable } from './history.ts';
-import { listWorkflows, ofOrder } from './listing.ts';
-
-/** Something that waits in a mailbox or a relay. */
-export interface WaitingItem extends WaitingView {
-  /** The mailbox's or relay's. */
-  readonly workflowId: string;
-}
+import { tryNowSignal } from '../workflows/messages.ts';
+import { firstInput } from './history.ts';
 
 /** A delivery of an event that has ended without having been made. */
 export interface StoppedDelivery {
@@ -23,19 +20,6 @@ export interface StoppedDelivery {
 }
 
 const AT_ONCE = { concurrency: 16 };
-// A query needs a worker; where there is none, what waits can't be seen.
-const QUERY_TIMEOUT = 3_000;
-
-/** What waits in every mailbox and relay whose worker answers. */
-export async function listWaiting(client: Client): Promise<WaitingItem[]> {
-  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
-  const found = await pMap(
-    listWorkflows(client, query),
-    ({ workflowId }) => waitingIn(client, workflowId),
-    AT_ONCE,
-  );
-  return found.flat();
-}
 
 /** Deliveries that were ended, and not started again since: of one order, or of all. */
 export async function listStoppedDeliveries(client: Client, orderId?: string): Promise<StoppedDelivery[]> {
@@ -80,22 +64,6 @@ export async function tryWaitingNow(client: Client, orderId: string): Promise<st
 export function stepOf(deliveryId: string): string {
   const [, , type = '', subscriber = ''] = deliveryId.split('/');
   return `${subscriber}.on${type}`;
-}
-
-/** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
-export function orderOf(workflowId: string): string {
-  return workflowId.split('/')[1] ?? workflowId;
-}
-
-/** What waits in a mailbox or relay; nothing where it has ended, or its worker does not answer. */
-export async function waitingIn(client: Client, workflowId: string): Promise<WaitingItem[]> {
-  const handle = client.workflow.getHandle(workflowId);
-  try {
-    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery));
-    return waiting.map((item) => ({ ...item, workflowId }));
-  } catch {
-    return [];
-  }
 }
 
 /** Anyone can start a workflow under such an id, with a memo that nobody can read. */

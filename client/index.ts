@@ -1,5 +1,7 @@
 // What `import { Concord } from 'concord'` gives: the typed client.
 
+export type { RetryingStep } from '../activities/oversight/retrying-steps.ts';
+export type { StuckStep } from '../activities/oversight/stuck-steps.ts';
 export {
   ConcordError,
   type FailureCode,
@@ -23,6 +25,5 @@ export {
 } from './concord.ts';
 export type { EventFilter, OrderEvent } from './events.ts';
 export type { Retried } from './recovery.ts';
-export type { RetryingStep } from './retrying.ts';
-export type { StuckOptions, StuckStep } from './stuck.ts';
+export type { StuckOptions } from './stuck.ts';
 export type { OrderView } from './view.ts';

@@ -7,6 +7,7 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import { listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { FinalStatus, Order, OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
@@ -17,7 +18,6 @@ import type { Strategy } from '../domain/strategies.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
-import { listWorkflows, ofOrder } from './listing.ts';
 
 /** What `retry` has hastened. */
 export interface Retried {

@@ -1,24 +1,20 @@
-import {
-  type Client,
-  WorkflowFailedError,
-  type WorkflowHandle,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
+import { listWorkflows } from '../activities/oversight/listing.ts';
+import { isUnreadable } from '../activities/oversight/reading.ts';
+import {
+  type StuckStep,
+  stuckStepsOf,
+  stuckWaiting,
+  unansweredStepOf,
+  undefinedWhereGone,
+} from '../activities/oversight/stuck-steps.ts';
+import { orderOf } from '../domain/addresses.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
-import { type StuckLimits as Limits, parseStuckOptions } from '../domain/trouble.ts';
-import {
-  listStoppedDeliveries,
-  listWaiting,
-  orderOf,
-  type StoppedDelivery,
-  stepOf,
-  type WaitingItem,
-} from './exchange.ts';
-import { isUnreadable, messageOf } from './history.ts';
-import { type Listed, listWorkflows } from './listing.ts';
+import type { StuckLimits as Limits } from '../domain/trouble.ts';
+import { listStoppedDeliveries, type StoppedDelivery, stepOf } from './exchange.ts';
 
 /** From when on an order counts as stuck. */
 export interface StuckOptions {
@@ -27,27 +23,6 @@ export interface StuckOptions {
   /** A step has been waiting or retried for more milliseconds than this; 60,000 by default. */
   readonly longerThan?: number;
 }
-
-/** A step of an order that doesn't get on. Times are ISO 8601. */
-export interface StuckStep {
-  readonly orderId: string;
-  /** The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, or the mailbox or relay that keeps a message. */
-  readonly workflowId: string;
-  /**
-   * `retrying`: its step fails; `waiting`: no worker has taken it; `broken`: its workflow code fails, as after a change
-   * that its history doesn't fit; `stopped`: its workflow has ended without an outcome.
-   */
-  readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped';
-  /** The activity, such as `inventory.commit`, or `workflow`. */
-  readonly step: string;
-  /** How often it has been tried. */
-  readonly attempts: number;
-  readonly lastError: string;
-  readonly since: string;
-  readonly nextAttemptAt?: string;
-}
-
-export { parseStuckOptions };
 
 /** Every order that doesn't get on, the oldest first, as far as Temporal shows. */
 export async function findStuck(client: Client, limits: Limits): Promise<StuckStep[]> {
@@ -69,78 +44,6 @@ const RUNNING = `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') 
 const STOPPED = `${TYPES} AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
 // Enough for thousands of orders in seconds, and nothing that a Temporal server would feel.
 const AT_ONCE = { concurrency: 16 };
-
-type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
-type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
-type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
-type Timestamp = PendingActivity['scheduledTime'];
-
-/** Those of its pending activities, and its workflow code, that don't get on. */
-export async function stuckStepsOf(
-  client: Client,
-  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
-  limits: Limits,
-): Promise<StuckStep[]> {
-  const handle = client.workflow.getHandle(workflowId, runId);
-  const description = await handle.describe().catch(undefinedWhereGone);
-  if (description?.status.name !== 'RUNNING' || !maybeStuck(description, limits)) return [];
-  const events = (await handle.fetchHistory().catch(undefinedWhereGone))?.events ?? [];
-  const steps = await pMap(description.raw.pendingActivities ?? [], (pending) =>
-    activityStep(client, pending, events),
-  );
-  const stuck = steps.filter((step) => isStuck(step, limits));
-  return [...stuck, ...(await workflowSteps(client, description, events, limits))].map((step) => ({
-    orderId: orderOf(workflowId),
-    workflowId,
-    ...step,
-  }));
-}
-
-/** Spares the history of the many orders that are young and well. */
-function maybeStuck({ startTime, raw }: Description, { failures, longerThan }: Limits): boolean {
-  const isFailing = (raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 1) - 1 > failures);
-  const isBroken = (raw.pendingWorkflowTask?.attempt ?? 1) > 1;
-  return isFailing || isBroken || isOlder(startTime.toISOString(), longerThan);
-}
-
-type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
-
-async function activityStep(client: Client, pending: PendingActivity, events: Events): Promise<Step> {
-  const { activityType, activityId, lastFailure, lastStartedTime, nextAttemptScheduleTime } = pending;
-  const attempts = (pending.attempt ?? 1) - 1;
-  // A reset step counts from 1 again, but knows that it has been started.
-  const isWaiting = attempts === 0 && !lastStartedTime && !pending.lastAttemptCompleteTime;
-  const scheduled = events.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
-  );
-  const nextAttemptAt = timeOf(nextAttemptScheduleTime);
-  return {
-    problem: isWaiting ? 'waiting' : 'retrying',
-    step: activityType?.name ?? 'unknown',
-    attempts,
-    lastError: (await messageOf(client, lastFailure)) || (isWaiting ? NOT_TAKEN : 'it is being tried'),
-    since: timeOf(scheduled?.eventTime) ?? timeOf(pending.scheduledTime) ?? NOW(),
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
-}
-
-/** One, where the workflow's own code does not get on: it fails, or nobody runs it. */
-async function workflowSteps(
-  client: Client,
-  { raw }: Description,
-  events: Events,
-  { longerThan }: Limits,
-): Promise<Step[]> {
-  const task = raw.pendingWorkflowTask;
-  if (!task) return [];
-  const attempts = (task.attempt ?? 1) - 1;
-  const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? NOW();
-  if (attempts === 0 && !isOlder(since, longerThan)) return [];
-  const failed = events.findLast((event) => event.workflowTaskFailedEventAttributes?.failure?.message);
-  const message = await messageOf(client, failed?.workflowTaskFailedEventAttributes?.failure);
-  const lastError = message || (attempts > 0 ? 'its workflow code did not answer in time' : NOT_TAKEN);
-  return [{ problem: attempts > 0 ? 'broken' : 'waiting', step: 'workflow', attempts, lastError, since }];
-}
 
 /** Each order of which some workflow has ended without an outcome. */
 async function stoppedOrders(client: Client): Promise<string[]> {
@@ -207,58 +110,7 @@ async function unanswered(
   return found.flat();
 }
 
-/** One, where a running order has nothing to do but to wait for another service. */
-export async function unansweredStepOf(
-  client: Client,
-  { workflowId, startedAt }: Pick<Listed, 'workflowId' | 'startedAt'>,
-): Promise<StuckStep[]> {
-  const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
-  const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
-  if (description?.status.name !== 'RUNNING' || isBusy) return [];
-  return [
-    {
-      ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
-      ...{ lastError: 'it has not answered', since: startedAt.toISOString() },
-    },
-  ];
-}
-
 function stoppedDeliveryStep({ workflowId, orderId, status, stoppedAt }: StoppedDelivery): StuckStep {
   const step = stepOf(workflowId);
   return { orderId, workflowId, problem: 'stopped', step, attempts: 1, lastError: status, since: stoppedAt };
 }
-
-/** What waits in mailboxes and relays, and doesn't get on. */
-export async function stuckWaiting(client: Client, limits: Limits): Promise<StuckStep[]> {
-  return (await listWaiting(client)).map(waitingStep).filter((step) => isStuck(step, limits));
-}
-
-function waitingStep({ workflowId, orderId, type, failures, ...item }: WaitingItem): StuckStep {
-  const { lastError, since, nextAttemptAt } = item;
-  return {
-    ...{ orderId, workflowId, problem: 'retrying', step: type, attempts: failures, since },
-    lastError: lastError || 'it is being tried',
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
-}
-
-function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: Limits): boolean {
-  return attempts > limits.failures || isOlder(since, limits.longerThan);
-}
-
-function isOlder(since: string, milliseconds: number): boolean {
-  return Date.now() - Date.parse(since) > milliseconds;
-}
-
-function timeOf(timestamp: Timestamp): string | undefined {
-  if (!timestamp?.seconds) return undefined;
-  return new Date(Number(timestamp.seconds) * 1_000 + (timestamp.nanos ?? 0) / 1e6).toISOString();
-}
-
-/** It may end between two questions, or be a stranger's that can't be read. */
-function undefinedWhereGone(error: unknown): undefined {
-  if (!(error instanceof WorkflowNotFoundError || isUnreadable(error))) throw error;
-}
-
-const NOT_TAKEN = 'no worker has taken it';
-const NOW = () => new Date().toISOString();

@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { type RetryingStep, retryingSteps } from '../activities/oversight/retrying-steps.ts';
 import type { Line, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
@@ -6,7 +7,7 @@ import type { Strategy } from '../domain/strategies.ts';
 import { statusQuery } from '../workflows/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
-import { type RetryingStep, retryingElsewhere, retryingSteps } from './retrying.ts';
+import { retryingElsewhere } from './retrying.ts';
 
 /** Where an order stands, from everything that is known about it. Times are ISO 8601. */
 export interface OrderView {

@@ -1,7 +1,7 @@
 import type { Announcement } from './announcements.ts';
 import type { Order } from './order.ts';
 
-/** The ids of the workflows that carry announcements, and the names of the signals that they and orders take. */
+/** The ids of the workflows that carry announcements, and the names of the signals and queries that they and orders take. */
 export const signals = {
   /** To an order's workflow: what the inventory answers. */
   reply: 'reply',
@@ -11,6 +11,13 @@ export const signals = {
   message: 'message',
   /** To a relay: an order whose outbox has something to publish. */
   wake: 'wake',
+  /** To an order's workflow: steps of it that don't get on. */
+  trouble: 'trouble',
+} as const;
+
+export const queries = {
+  /** Of a mailbox or relay: what waits in it. */
+  waiting: 'waiting',
 } as const;
 
 /** So that a hot SKU's batches don't wait for the others' and an inventory worker has several to work on. */
@@ -36,6 +43,11 @@ export function relayIdOf(service: string): string {
 /** The workflow that hands one event to one subscriber. */
 export function deliveryIdOf({ id }: Pick<Announcement, 'id'>, subscriber: string): string {
   return `event/${id}/${subscriber}`;
+}
+
+/** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
+export function orderOf(workflowId: string): string {
+  return workflowId.split('/')[1] ?? workflowId;
 }
 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */

@@ -6,10 +6,10 @@ import { createInventoryDesk, type InventoryDesk } from '../activities/inventory
 import type { ReservationDocument, StockDocument } from '../activities/inventory-documents.ts';
 import { createOrders } from '../activities/orders.ts';
 import { createOutboxes } from '../activities/outbox.ts';
+import { tellTroubled } from '../activities/oversight/attention.ts';
 import type { Post } from '../activities/post.ts';
 import { createReaper, type HoldObserver } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
-import { tellTroubled } from '../client/attention.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { moduleFile } from './compiled.ts';
 import {

@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import { signals } from '../domain/addresses.ts';
+import { queries, signals } from '../domain/addresses.ts';
 import type { Announcement } from '../domain/announcements.ts';
 import type { WaitingView } from '../domain/current-details.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
@@ -28,7 +28,7 @@ export const replySignal = defineSignal<[Announcement]>(signals.reply);
 export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 
 /** Steps of an order that don't get on, which its workflow can't see by itself: only for people to read. */
-export const troubleSignal = defineSignal<[readonly Trouble[]]>('trouble');
+export const troubleSignal = defineSignal<[readonly Trouble[]]>(signals.trouble);
 
 /** A message for the inventory, to one of its mailboxes. */
 export const messageSignal = defineSignal<[Announcement]>(signals.message);
@@ -39,7 +39,7 @@ export const wakeSignal = defineSignal<[string]>(signals.wake);
 export type { WaitingView };
 
 /** What waits in a mailbox or relay, and why what has failed did. */
-export const waitingQuery = defineQuery<WaitingView[]>('waiting');
+export const waitingQuery = defineQuery<WaitingView[]>(queries.waiting);
 
 /** Tries what waits for this order now, in a mailbox or relay. */
 export const tryNowSignal = defineSignal<[string]>('tryNow');

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { StuckStep } from '../../activities/oversight/stuck-steps.ts';
 import { type FinalStatus, finalStatuses } from '../../domain/order.ts';
 import { parseResolveRequest } from '../../domain/resolution.ts';
-import type { StuckOptions, StuckStep } from '../stuck.ts';
+import type { StuckOptions } from '../stuck.ts';
 import { coloured, localTime, reasonCells } from './order-text.ts';
 import { checkOrderId, wholeNumber } from './orders.ts';
 import { type Output, safe, table } from './output.ts';

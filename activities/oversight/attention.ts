@@ -1,12 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import pMap from 'p-map';
-import { WATCH_INTERVAL } from '../domain/policies.ts';
-import type { StuckLimits, Trouble } from '../domain/trouble.ts';
-import { troubleSignal } from '../workflows/messages.ts';
-import { orderOf } from './exchange.ts';
+import { orderOf, signals } from '../../domain/addresses.ts';
+import { WATCH_INTERVAL } from '../../domain/policies.ts';
+import type { StuckLimits, Trouble } from '../../domain/trouble.ts';
 import { type Execution, type Listed, listExecutions, listedOf, listWorkflows } from './listing.ts';
-import { retryingSteps } from './retrying.ts';
-import { type StuckStep, stuckStepsOf, stuckWaiting, unansweredStepOf } from './stuck.ts';
+import { retryingSteps } from './retrying-steps.ts';
+import { type StuckStep, stuckStepsOf, stuckWaiting, unansweredStepOf } from './stuck-steps.ts';
 
 /**
  * Tells orders that don't get on what is wrong with them, so that they show it: once when it is found, and again each
@@ -111,7 +110,7 @@ function troubleOf({ workflowId, step, attempts, lastError, since, nextAttemptAt
 /** Returns false where it has ended meanwhile. */
 async function tell(client: Client, { workflowId, runId }: Listed, troubles: Trouble[]): Promise<boolean> {
   try {
-    await client.workflow.getHandle(workflowId, runId).signal(troubleSignal, troubles);
+    await client.workflow.getHandle(workflowId, runId).signal(signals.trouble, troubles);
     return true;
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
