@@ -2,6 +2,8 @@ import { literal } from './markdown.ts';
 import type { OrderProgress, ParticipantState, Phase } from './place-order.ts';
 import type { Trouble } from './trouble.ts';
 
+// What matters most comes first, and what is left out is named: nobody reads more than a screenful.
+
 /** What is known of an order beside its progress. */
 export interface Concerns {
   /** Steps that don't get on. */
@@ -10,36 +12,42 @@ export interface Concerns {
   readonly failure?: string;
 }
 
-/** Where an order stands, as Markdown for whoever operates it. */
+/** Where an order stands, as Markdown for whoever operates it: a screenful, whatever has happened to it. */
 export function currentDetails(progress: OrderProgress, { troubles, failure }: Concerns): string {
-  const { phase, participants, decision } = progress;
+  const { orderId, phase, participants, decision } = progress;
   const { status, reason } = decision ?? {};
+  const more = literal(`concord status ${orderId}`);
+  const worst = troubles.toSorted((one, other) => other.attempts - one.attempts);
+  const waitedForFirst = Object.entries(participants).sort(
+    ([, one], [, other]) => Number(isWaitedFor(other)) - Number(isWaitedFor(one)),
+  );
   return [
     `**${failure === undefined ? phases[phase] : 'Stopped on an error'}**`,
     ...(status === undefined
       ? []
-      : ['', `Decision: **${status}**${reason ? `, ${literal(reason.message)}` : ''}`]),
-    '',
-    ...Object.entries(participants).map(([name, state]) => `- ${name}: ${votes[state]}`),
-    ...(troubles.length === 0 ? [] : ['', '**Needs attention**', '', ...troubles.map(troubleText)]),
-    ...(failure === undefined ? [] : ['', `**Needs attention**: ${literal(failure)}`, '', RESOLVE]),
+      : ['', `Decision: **${status}**${reason ? `, ${short(reason.message)}` : ''}`]),
+    ...(failure === undefined ? [] : ['', `**Needs attention**: ${short(failure)}`, '', RESOLVE]),
+    ...(troubles.length === 0
+      ? []
+      : ['', `**Needs attention**, more in ${more}`, '', ...firstOf(worst, MOST_TROUBLES, troubleText)]),
+    ...['', '**Services**', ''],
+    ...firstOf(waitedForFirst, MOST_PARTICIPANTS, ([name, state]) => `- ${name}: ${votes[state]}`),
+    ...LAST_LINE,
   ].join('\n');
 }
 
-/** What waits in a mailbox or a relay, as Markdown: how many, and the first of those that have failed. */
+/** What waits in a mailbox or a relay, as Markdown: how many, and those of them that have failed most often. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[]): string {
   const failing = waiting.filter(({ failures }) => failures > 0);
-  const counts = `Being handled: ${handling}. Waiting: ${waiting.length - handling}. Tried again: ${failing.length}.`;
-  const shown = failing.slice(0, MOST_SHOWN);
-  const more = failing.length - shown.length;
+  const worst = failing.toSorted((one, other) => other.failures - one.failures);
   return [
-    counts,
-    ...(failing.length === 0 ? [] : ['', ...shown.map(itemText)]),
-    ...(more === 0 ? [] : [`- and ${more} more`]),
+    `Being handled: ${handling}. Waiting: ${waiting.length - handling}. Tried again: ${failing.length}.`,
+    ...(failing.length === 0
+      ? []
+      : ['', 'More in `concord stuck`', '', ...firstOf(worst, MOST_TROUBLES, itemText)]),
+    ...LAST_LINE,
   ].join('\n');
 }
-
-const MOST_SHOWN = 10;
 
 /** Something that waits to be handled. Times are ISO 8601. */
 export interface WaitingView {
@@ -50,6 +58,23 @@ export interface WaitingView {
   readonly lastError: string;
   readonly since: string;
   readonly nextAttemptAt?: string;
+}
+
+const MOST_TROUBLES = 3;
+const MOST_PARTICIPANTS = 6;
+
+/** The Web UI cuts the last line off, so that is one without ink: a zero-width space, which it doesn't trim. */
+const LAST_LINE = ['', '\u200b'];
+
+/** A line for each, and one that says how many are left out. */
+function firstOf<Item>(items: readonly Item[], most: number, lineOf: (item: Item) => string): string[] {
+  const left = items.length - most;
+  return [...items.slice(0, most).map(lineOf), ...(left > 0 ? [`- and ${left} more`] : [])];
+}
+
+/** Two lines in the Web UI, at most. */
+function short(text: string): string {
+  return literal(text, 120);
 }
 
 function itemText({ orderId, type, failures, ...item }: WaitingView): string {
@@ -74,14 +99,17 @@ const votes: Readonly<Record<ParticipantState, string>> = {
   'rolled-back': 'has rolled back',
 };
 
-const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`.';
+function isWaitedFor(state: ParticipantState): boolean {
+  return state === 'preparing' || state === 'committing' || state === 'rolling-back';
+}
+
+const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`; more in `concord stuck`.';
 
 function troubleText({ step, attempts, lastError, since, nextAttemptAt }: Trouble): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  // Short lines: the Web UI cuts off what it has to wrap.
   return [
-    `- ${literal(step)} ${tried}, since ${since}`,
-    `  - ${literal(lastError)}`,
+    `- ${short(step)} ${tried}, since ${since}`,
+    `  - ${short(lastError)}`,
     ...(nextAttemptAt === undefined ? [] : [`  - next attempt at ${nextAttemptAt}`]),
   ].join('\n');
 }

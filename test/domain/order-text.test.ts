@@ -80,14 +80,15 @@ describe('where an order stands, in words', () => {
         '',
         'Decision: **confirmed**',
         '',
-        '- orders: voted **yes**, has committed',
-        '- inventory: voted **yes**, is being told to commit',
-        '',
-        '**Needs attention**',
+        '**Needs attention**, more in `concord status 4711`',
         '',
         '- `inventory.commit` has failed 6 times, since 2026-01-31T13:05:07.589Z',
         '  - `the database is down`',
         '  - next attempt at 2026-01-31T13:06:07.589Z',
+        ...['', '**Services**', ''],
+        '- inventory: voted **yes**, is being told to commit',
+        '- orders: voted **yes**, has committed',
+        ...['', '\u200b'],
       ].join('\n'),
     );
   });
@@ -106,14 +107,49 @@ describe('where an order stands, in words', () => {
     expect(text).toMatch(/^\*\*Stopped on an error\*\*[\s\S]*`refused to settle`[\s\S]*`concord resolve`/);
   });
 
-  test('says what waits in a mailbox: the first ten that have failed', () => {
+  test('says what waits in a mailbox: those that have failed most often', () => {
     const item = { orderId: '4711', type: 'SellStock', since: trouble.since, lastError: 'down' };
-    const waiting = Array.from({ length: 12 }, () => ({ ...item, failures: 2 }));
+    const waiting = [1, 2, 3, 4, 5].map((failures) => ({ ...item, failures }));
     const text = waitingDetails(1, [...waiting, { ...item, failures: 0 }]);
-    expect(text).toMatch(/^Being handled: 1\. Waiting: 12\. Tried again: 12\.\n/);
-    expect(text.match(/`SellStock of 4711` has failed 2 times/g)).toHaveLength(10);
-    expect(text).toMatch(/and 2 more$/);
-    expect(waitingDetails(0, [])).toBe('Being handled: 0. Waiting: 0. Tried again: 0.');
+    expect(text).toMatch(/^Being handled: 1\. Waiting: 5\. Tried again: 5\.\n\nMore in `concord stuck`\n/);
+    const shown = [...text.matchAll(/`SellStock of 4711` has failed (\d) times/g)].map(([, times]) => times);
+    expect(shown).toEqual(['5', '4', '3']);
+    expect(text).toMatch(/and 2 more\n\n\u200b$/);
+    expect(waitingDetails(0, [])).toMatch(/^Being handled: 0\. Waiting: 0\. Tried again: 0\.\n\n.$/);
+  });
+
+  test('fits on a screen, whatever has happened: what matters most first, and how much is left out', () => {
+    const long = 'x'.repeat(500);
+    const id = 'i'.repeat(100);
+    const states = ['committed', 'committing'] as const;
+    const progress = {
+      ...order,
+      ...({ orderId: id, phase: 'rolling-back' } as const),
+      decision: { orderId: id, status: 'cancelled', reason: { code: 'Cancelled', message: long } },
+      participants: Object.fromEntries(
+        Array.from({ length: 20 }, (_, index) => [`service${index}`, states[index % 2] ?? 'committed']),
+      ),
+    } as const;
+    const troubles = Array.from({ length: 10 }, (_, attempts) => ({
+      ...{ ...trouble, attempts, step: long, lastError: long },
+    }));
+    for (const text of [
+      currentDetails(progress, { troubles, failure: long }),
+      waitingDetails(
+        1_000,
+        troubles.map((item) => ({ ...item, orderId: id, type: 'SellStock', failures: item.attempts })),
+      ),
+    ]) {
+      const screenLines = text.split('\n').reduce((sum, line) => sum + Math.ceil((line.length + 1) / 70), 0);
+      expect(screenLines).toBeLessThanOrEqual(50);
+    }
+    const text = currentDetails(progress, { troubles });
+    expect(text).toContain(`more in \`concord status ${id}\``);
+    expect([...text.matchAll(/has failed (\d) times/g)].map(([, times]) => times)).toEqual(['9', '8', '7']);
+    expect(text).toMatch(
+      /- and 7 more\n\n\*\*Services\*\*\n\n(- service\d+: .* commit\n){6}- and 14 more\n\n.$/,
+    );
+    expect(text.indexOf('Needs attention')).toBeLessThan(text.indexOf('service1'));
   });
 });
 

@@ -155,6 +155,25 @@ describe.skipIf(program === undefined)(title, () => {
     expect(await page.getByRole('link', { name: 'order/well' }).count()).toBe(0);
   });
 
+  test('as much as can be wrong with an order: nothing of it is cut off', async () => {
+    platform.breakDown('inventory');
+    await platform.concord.place(place('everything-wrong'), { wait: 'accepted' });
+    const lastError = 'the connection was refused by a server far away '.repeat(10);
+    const since = new Date().toISOString();
+    const troubles = Array.from({ length: 10 }, (_, index) => ({
+      ...{ step: `inventory.step${index}`, attempts: 7, lastError, since, nextAttemptAt: since },
+    }));
+    await platform.concord.client.workflow.getHandle('order/everything-wrong').signal('trouble', troubles);
+    const { current } = await shownOf('everything-wrong');
+    await current.getByText('Needs attention').waitFor();
+    await saveScreenshot(page, 'everything-wrong');
+    await current.getByText('and 7 more').waitFor();
+    // The last line, and the frame that the Web UI gives it.
+    const last = await current.locator('li').last().boundingBox();
+    const frame = await page.locator('iframe[title="output"]').nth(2).boundingBox();
+    expect(bottomOf(last)).toBeLessThanOrEqual(bottomOf(frame));
+  });
+
   test('failed: that it takes an operator, and what to do', async () => {
     const { concord, orders } = platform;
     await concord.restock('failed', 10);
@@ -184,6 +203,11 @@ describe.skipIf(program === undefined)(title, () => {
     await saveScreenshot(page, 'largest');
   });
 });
+
+function bottomOf(box: { readonly y: number; readonly height: number } | null): number {
+  if (box === null) throw new Error('it is not shown');
+  return box.y + box.height;
+}
 
 const COLUMNS = JSON.stringify({
   default: ['Status', 'Workflow ID', 'OrderStatus', 'OrderNeedsAttention', 'OrderCustomer']
