@@ -12,6 +12,7 @@ const long = [
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
   'test/operations/upgrade.test.ts',
+  'test/operations/watch.test.ts',
   'test/telemetry/*.test.ts',
   'test/web-ui/web-ui.test.ts',
   'test/workers/processes.test.ts',
