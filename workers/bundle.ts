@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { isCompiled } from './compiled.ts';
 import { preloadedModules, type ServiceName, services, workflowInterceptorModules } from './services.ts';
 
@@ -24,12 +24,19 @@ export async function bundleWorkflows(
     workflowInterceptorModules,
     preloadModules: preloadedModules,
     logger: new DefaultLogger('WARN'),
+    webpackConfigHook: withoutSourceText,
     ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
   });
   const file = bundleIn(directory, name, converter);
   await writeFile(file, code);
   return file;
 }
+
+/** A worker reads its whole bundle before it starts: stack traces need the places in the sources, not their text. */
+const withoutSourceText: NonNullable<BundleOptions['webpackConfigHook']> = (config) => ({
+  ...config,
+  devtool: 'inline-nosources-source-map',
+});
 
 /**
  * The file in which `npm run build` has bundled a service's workflow code. Sources have none: they may be newer than any

@@ -1,6 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createOrders } from '../../activities/orders.ts';
 import { Concord } from '../../client/concord.ts';
 import { registerSearchAttributes } from '../../client/search-attributes.ts';
@@ -173,6 +174,17 @@ test('an order that was started without search attributes gets none', async () =
   const start = { taskQueue: 'orders', workflowId: 'order/bare', args: [{ order: orderOf('bare') }] };
   expect(await concord.client.workflow.execute('placeOrder', start)).toMatchObject({ status: 'confirmed' });
   expect(await upserts('bare')).toBe(0);
+});
+
+test('where an order waits in the code can be read, though its bundle has no source text', async () => {
+  platform.breakDown('inventory');
+  await placeAndWait(platform, 'waiting', { orders: 'prepared' });
+  const stack = await handleOf('order/waiting').query<string>('__stack_trace');
+  expect(stack).toMatch(/workflows\/two-phase\.ts:\d+:\d+/);
+  const bundle = await readFile(inject('workflowBundles').orders, 'utf8');
+  const [, map = ''] =
+    /sourceMappingURL=data:application\/json;charset=utf-8;base64,(\S+)/.exec(bundle) ?? [];
+  expect(JSON.parse(Buffer.from(map, 'base64').toString())).not.toHaveProperty('sourcesContent');
 });
 
 test('what anyone says to be wrong with an order changes nothing but what is shown', async () => {
