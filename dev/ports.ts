@@ -1,3 +1,4 @@
+import getPort, { portNumbers } from 'get-port';
 import { ServersError } from './attempts.ts';
 
 /** Starts a server again, on other ports, when another process took one between our choosing and its binding. */
@@ -11,3 +12,39 @@ export async function retryingPorts<T>(fixed: boolean, start: () => Promise<T>):
     }
   }
 }
+
+/** Where a worker can be asked: the settings that name the place, and what is there. */
+const ENDPOINTS = [
+  { what: 'metrics', port: 'METRICS_PORT', host: 'METRICS_HOST', path: '/metrics' },
+  { what: 'health', port: 'HEALTH_PORT', host: 'HEALTH_HOST', path: '/health' },
+] as const;
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The ports of a further worker on this machine, where the environment names those of the first: the next free ones.
+ *
+ * @returns The settings that differ.
+ */
+export async function portsOfAnother(variables: Variables): Promise<Record<string, string>> {
+  const own: Record<string, string> = {};
+  for (const { port, host } of ENDPOINTS) {
+    const first = Number(variables[port]);
+    if (!first) continue;
+    const free = { port: portNumbers(first + 1, LAST_PORT), host: variables[host] || LOOPBACK };
+    own[port] = String(await getPort(free));
+  }
+  return own;
+}
+
+/** Where a worker with this environment can be asked, each with its name; nothing where it can't. */
+export function endpointsOf(variables: Variables): string[] {
+  return ENDPOINTS.flatMap(({ what, port, host, path }) => {
+    if (!variables[port]) return [];
+    const name = variables[host] || LOOPBACK;
+    return [`${what}: http://${name.includes(':') ? `[${name}]` : name}:${variables[port]}${path}`];
+  });
+}
+
+const LOOPBACK = '127.0.0.1';
+const LAST_PORT = 65_535;

@@ -6,6 +6,7 @@ import { readEncryption } from '../settings/encryption.ts';
 import { readTemporal } from '../settings/temporal.ts';
 import { DataDirectoryError, ServersError } from './attempts.ts';
 import { optionsOrExit } from './command-line.ts';
+import { portsOfAnother } from './ports.ts';
 import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
 import { placeSamples, type SampleResults } from './samples.ts';
@@ -55,8 +56,9 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
   const concord = await Concord.connect({ connection: { ...own, address }, namespace, encryptionKeys });
   stops.push(() => concord.close());
 
-  const host = async (name: 'orders' | 'inventory') => {
-    const worker = await startWorker({ name, environment, directory: servers.directory, concord, report });
+  const host = async (name: 'orders' | 'inventory', ports: Record<string, string> = {}) => {
+    const own = { name, environment: { ...environment, ...ports } };
+    const worker = await startWorker({ ...own, directory: servers.directory, concord, report });
     stops.push(worker.stop);
   };
   await host('orders');
@@ -64,7 +66,7 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
   return placeSamples({
     concord,
     report,
-    startInventory: () => host('inventory'),
+    startInventory: async () => host('inventory', await portsOfAnother(process.env)),
     namespace,
     ...(uiUrl ? { uiUrl } : {}),
   });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Concord } from '../client/concord.ts';
 import type { ServiceName } from '../workers/services.ts';
 import { ServersError } from './attempts.ts';
+import { endpointsOf } from './ports.ts';
 import type { Report } from './report.ts';
 import { tail } from './supervisor.ts';
 
@@ -45,7 +46,8 @@ export async function startWorker(options: Options): Promise<WorkerProcess> {
     await endGracefully(child);
     throw error;
   }
-  step.done(`The ${name} worker runs (process ${child.pid}, log: ${log})`);
+  const where = endpointsOf({ ...process.env, ...options.environment });
+  step.done(`The ${name} worker runs (${[`process ${child.pid}`, `log: ${log}`, ...where].join(', ')})`);
 
   const keepRunning = () => {
     child.once('exit', (code, signal) => {

@@ -142,6 +142,24 @@ describe('a worker', () => {
     expect(namespace).toBe(services['temporal-namespace']?.environment?.TEMPORAL_NAMESPACE);
   });
 
+  test.each(workers)('%s shows its metrics, at a port of its own on this machine', (name, service) => {
+    const { metrics } = readSettings(resolved(service));
+    expect(metrics?.host).toBe('0.0.0.0');
+    const variable = `${name.toUpperCase()}_METRICS_PORT`;
+    const [published = ''] = service.ports ?? [];
+    expect(interpolated(published, { [variable]: '1234' })).toBe(`127.0.0.1:1234:${metrics?.port}`);
+    const ports = workers.map(([, { ports = [] }]) => interpolated(ports[0] ?? ''));
+    expect(new Set(ports).size).toBe(workers.length);
+  });
+
+  test.each(workers)('%s is a version of its own deployment where the build has an id', (name, service) => {
+    expect(readSettings(resolved(service)).version).toBeUndefined();
+    expect(readSettings(resolved(service, { TEMPORAL_WORKER_BUILD_ID: '2' })).version).toEqual({
+      deploymentName: `concord-${name}`,
+      buildId: '2',
+    });
+  });
+
   test.each(workers)(
     '%s may take longer to stop than its attempts may',
     (_name, { stop_grace_period = '0s' }) => {
@@ -244,14 +262,22 @@ function secretsIn(text: string): string[] {
 }
 
 /** A service's environment as Docker Compose hands it over, every password being `secret`. */
-function resolved({ environment = {} }: Service): Record<string, string> {
-  const interpolate = (text: string) =>
-    text.replace(/\$\{\w+(:?[-?])([^}]*)\}/g, (_all, operator: string, text: string) =>
-      operator.endsWith('-') ? text : 'secret',
-    );
+function resolved(
+  { environment = {} }: Service,
+  variables: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, interpolate(String(value))]),
+    Object.entries(environment).map(([name, value]) => [name, interpolated(String(value), variables)]),
   );
+}
+
+/** As Docker Compose does it, where nothing is set but these; what is required is `secret`. */
+function interpolated(text: string, variables: Readonly<Record<string, string>> = {}): string {
+  return text.replace(/\$\{(\w+):([-?+])([^}]*)\}/g, (_all, name: string, operator: string, word: string) => {
+    const value = variables[name] ?? (operator === '?' ? 'secret' : '');
+    if (operator === '+') return value === '' ? '' : word;
+    return value || word;
+  });
 }
 
 /** What the image itself sets and no other program reads. */

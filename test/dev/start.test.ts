@@ -4,6 +4,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { execa } from 'execa';
+import getPort from 'get-port';
 import { expect, test } from 'vitest';
 import type { SampleResults } from '../../dev/samples.ts';
 
@@ -34,6 +36,34 @@ test('every sample order ends as expected, and the stock says the same', { timeo
   }
   // Side by side, they were two.
   expect(JSON.parse(one.stdout).webUi).not.toBe(JSON.parse(other.stdout).webUi);
+});
+
+test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second says where it is', {
+  timeout: 120_000,
+}, async () => {
+  const [metrics, health] = [await getPort(), await getPort()];
+  const child = execa(process.execPath, ['dev/start.mjs'], {
+    env: { METRICS_PORT: String(metrics), HEALTH_PORT: String(health) },
+    reject: false,
+  });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  try {
+    const places = () =>
+      [...output.matchAll(/worker runs \(.*metrics: (\S+), health: ([^\s)]+)\)/g)].map((found) =>
+        found.slice(1),
+      );
+    await expect.poll(places, { timeout: 90_000 }).toHaveLength(2);
+    const [first = [], second = []] = places();
+    expect(first).toEqual([`http://127.0.0.1:${metrics}/metrics`, `http://127.0.0.1:${health}/health`]);
+    for (const address of [...first, ...second]) expect((await fetch(address)).status, address).toBe(200);
+    expect(new Set([...first, ...second]).size).toBe(4);
+  } finally {
+    child.kill('SIGINT');
+    await child;
+  }
 });
 
 test('with --data, a second run joins what the first one did', { timeout: 120_000 }, async () => {

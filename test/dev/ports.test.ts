@@ -1,0 +1,35 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { endpointsOf, portsOfAnother } from '../../dev/ports.ts';
+
+test('another worker gets the next free port of each kind, where any is named', async () => {
+  expect(await portsOfAnother({})).toEqual({});
+  expect(await portsOfAnother({ METRICS_PORT: '', HEALTH_PORT: '' })).toEqual({});
+  const first = (await listening()).port;
+  await listening(first + 1).catch(() => {}); // or somebody else has it
+  const { METRICS_PORT, HEALTH_PORT } = await portsOfAnother({
+    METRICS_PORT: `${first}`,
+    HEALTH_PORT: `${first}`,
+  });
+  expect(Number(METRICS_PORT)).toBeGreaterThan(first + 1);
+  expect(Number(HEALTH_PORT)).toBeGreaterThan(Number(METRICS_PORT));
+  await listening(Number(METRICS_PORT));
+  await listening(Number(HEALTH_PORT));
+});
+
+test('says where a worker can be asked', () => {
+  expect(endpointsOf({ METRICS_PORT: '', HEALTH_HOST: '0.0.0.0' })).toEqual([]);
+  expect(endpointsOf({ METRICS_PORT: '9464', HEALTH_PORT: '8080', HEALTH_HOST: '::1' })).toEqual([
+    'metrics: http://127.0.0.1:9464/metrics',
+    'health: http://[::1]:8080/health',
+  ]);
+});
+
+/** @throws where it is taken */
+async function listening(port = 0): Promise<AddressInfo> {
+  const server: Server = createServer().listen(port, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return server.address() as AddressInfo;
+}
