@@ -1,17 +1,17 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { describeCodecServer } from './cli/codec-server.ts';
-import { describeCompare } from './cli/compare.ts';
-import { describeDoctor } from './cli/doctor.ts';
+import { describeCodecServer } from './cli/commands/codec-server.ts';
+import { describeCompare } from './cli/commands/compare.ts';
+import { describeDoctor } from './cli/commands/doctor.ts';
+import { describeEvents } from './cli/commands/events.ts';
+import { describeCancel, describeList, describeStatus, describeWatch } from './cli/commands/orders.ts';
+import { describePlace } from './cli/commands/place.ts';
+import { describeResolve, describeRetry, describeStuck } from './cli/commands/recovery.ts';
+import { describeSettings } from './cli/commands/settings.ts';
+import { describeRestock, describeStock } from './cli/commands/stock.ts';
 import { exitCodeOf, printError } from './cli/errors.ts';
-import { describeEvents } from './cli/events.ts';
-import { describeCancel, describeList, describeStatus, describeWatch } from './cli/orders.ts';
 import { Output } from './cli/output.ts';
-import { describePlace } from './cli/place.ts';
-import { describeResolve, describeRetry, describeStuck } from './cli/recovery.ts';
 import { Session } from './cli/session.ts';
-import { describeSettings } from './cli/settings.ts';
-import { describeRestock, describeStock } from './cli/stock.ts';
 import type { GlobalOptions } from './cli/target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */

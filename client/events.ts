@@ -1,11 +1,9 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { z } from 'zod';
 import { ofOrder } from '../activities/oversight/listing.ts';
 import type { AnnouncementType } from '../domain/announcements.ts';
-import { identifier } from '../domain/order.ts';
-import { parse } from '../domain/validation.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
+import type { CheckedEventFilter as Filter } from './event-filter.ts';
 
 /** What a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
 export interface OrderEvent {
@@ -21,26 +19,6 @@ export interface OrderEvent {
   readonly publishedAt: string;
   /** One for each subscriber. */
   readonly deliveries: readonly DeliveryView[];
-}
-
-/** Which events to show: at most `limit` (1 to 1000, default 20) of the newest, of one order or of all. */
-export interface EventFilter {
-  readonly orderId?: string;
-  readonly limit?: number;
-}
-
-const LIMIT_FIX = 'use a whole number from 1 to 1000';
-
-const filterSchema = z.strictObject({
-  orderId: identifier().optional(),
-  limit: z.int(LIMIT_FIX).min(1, LIMIT_FIX).max(1_000, LIMIT_FIX).default(20),
-});
-
-type Filter = z.output<typeof filterSchema>;
-
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseEventFilter(input: unknown): Filter {
-  return parse(filterSchema, input);
 }
 
 /** The newest events, in the order of publication by one clock, so that each comes after what it follows from. */

@@ -23,7 +23,8 @@ export {
   type PlaceOptions,
   type WaitFor,
 } from './concord.ts';
-export type { EventFilter, OrderEvent } from './events.ts';
+export type { EventFilter } from './event-filter.ts';
+export type { OrderEvent } from './events.ts';
 export type { Retried } from './recovery.ts';
 export type { StuckOptions } from './stuck.ts';
 export type { OrderView } from './view.ts';

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import type { FinalStatus } from './order-status.ts';
 import { parse } from './validation.ts';
+
+export { type FinalStatus, finalStatuses, type OrderStatus, orderStatuses } from './order-status.ts';
 
 /** One SKU and how many units of it. `quantity` is a positive safe integer. */
 export interface Line {
@@ -14,11 +17,6 @@ export interface Order {
   /** 1 to 100 lines, one per SKU, sorted by SKU. */
   readonly lines: readonly Line[];
 }
-
-export const finalStatuses = ['confirmed', 'rejected', 'cancelled'] as const;
-export const orderStatuses = ['pending', ...finalStatuses] as const;
-export type FinalStatus = (typeof finalStatuses)[number];
-export type OrderStatus = (typeof orderStatuses)[number];
 
 /** Why an order was not confirmed. `code` is one of `domain/errors.ts`, or `Cancelled`. */
 export interface Reason {

@@ -1,31 +1,12 @@
 import { once } from 'node:events';
-import type { Command } from 'commander';
+import { serveCodec } from '../../codec/server.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { readCodecServer } from '../../settings/codec-server.ts';
+import { readEncryption } from '../../settings/encryption.ts';
 import type { Session } from './session.ts';
 
 /** `codec-server` */
-export function describeCodecServer(program: Command, session: Session): void {
-  program
-    .command('codec-server')
-    .description('decrypt payloads for those allowed, so that the Web UI can show them')
-    .addHelpText(
-      'after',
-      `
-Reads ENCRYPTION_KEYS and CODEC_SERVER_…; see \`concord settings\`. Prints a line of JSON for each request, without what was
-in it, until it is ended.
-
-Example:
-  $ export CODEC_SERVER_TOKENS="me:$(openssl rand -hex 32)" CODEC_SERVER_ORIGINS=http://127.0.0.1:8233
-  $ concord codec-server
-`,
-    )
-    .action(() => run(session));
-}
-
-async function run({ output }: Session): Promise<void> {
-  const { readCodecServer } = await import('../../settings/codec-server.ts');
-  const { readEncryption } = await import('../../settings/encryption.ts');
-  const { serveCodec } = await import('../../codec/server.ts');
+export async function runCodecServer({ output }: Session): Promise<void> {
   const settings = readCodecServer(process.env);
   const keys = readEncryption(process.env);
   if (keys === undefined) {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Command } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
 import { exitCodes } from './errors.ts';
 import { type Output, safe } from './output.ts';
@@ -8,42 +7,30 @@ import { type Connected, connectTo, type Session } from './session.ts';
 import { startWorkerFix } from './start-fix.ts';
 import { findTarget, type Target } from './target.ts';
 
+export interface DoctorFlags {
+  readonly fix?: boolean;
+}
+
+/** `doctor` */
+export async function diagnose({ fix = false }: DoctorFlags, session: Session): Promise<void> {
+  const { output } = session;
+  const target = await findTarget(session.options);
+  const checks = await output.during(`looking at ${target.address}`, examine(target, fix));
+  const ok = checks.every(({ status }) => status === 'ok');
+  await output.print({
+    document: { ok, address: target.address, namespace: target.namespace, source: target.source, checks },
+    rows: checks.map(({ status, name, found, fix }) => [status, name, found, ...(fix ? [fix] : [])]),
+    terminal: () => checksText(checks, output),
+  });
+  session.exitCode = ok ? 0 : exitCodes.unreachable;
+}
+
 /** What `doctor` found out about one thing. */
 interface Check {
   readonly name: string;
   readonly status: 'ok' | 'failed' | 'skipped';
   readonly found: string;
   readonly fix?: string;
-}
-
-/** `doctor` */
-export function describeDoctor(program: Command, session: Session): void {
-  program
-    .command('doctor')
-    .description('check what is reachable and running, and say what to do')
-    .option('--fix', 'register the search attributes that the namespace lacks')
-    .addHelpText(
-      'after',
-      `
-Exits 0 when everything is ok, and 3 otherwise. On a pipe, a line for each check: ok, failed or skipped; its name;
-what was found; what to do.
-
-Example:
-  $ concord doctor --fix
-`,
-    )
-    .action(async ({ fix = false }: { readonly fix?: boolean }) => {
-      const { output } = session;
-      const target = await findTarget(session.options);
-      const checks = await output.during(`looking at ${target.address}`, examine(target, fix));
-      const ok = checks.every(({ status }) => status === 'ok');
-      await output.print({
-        document: { ok, address: target.address, namespace: target.namespace, source: target.source, checks },
-        rows: checks.map(({ status, name, found, fix }) => [status, name, found, ...(fix ? [fix] : [])]),
-        terminal: () => checksText(checks, output),
-      });
-      session.exitCode = ok ? 0 : exitCodes.unreachable;
-    });
 }
 
 const SERVICES = ['orders', 'inventory'] as const;

@@ -1,52 +1,30 @@
-import type { Command } from 'commander';
 import type { DeliveryView } from '../deliveries.ts';
-import { type EventFilter, type OrderEvent, parseEventFilter } from '../events.ts';
+import { type EventFilter, parseEventFilter } from '../event-filter.ts';
+import type { OrderEvent } from '../events.ts';
 import { Interrupted } from './errors.ts';
 import { interruptible } from './interrupt.ts';
 import { localTime } from './order-text.ts';
-import { wholeNumber } from './orders.ts';
 import { type Output, safe, table } from './output.ts';
 import type { Session } from './session.ts';
 
-interface EventFlags {
+export interface EventFlags {
   readonly follow?: boolean;
   readonly order?: string;
   readonly limit?: number;
 }
 
 /** `events` */
-export function describeEvents(program: Command, session: Session): void {
-  program
-    .command('events')
-    .description('show what the services have published of orders that are placed event-driven')
-    .option('--order <id>', 'only events of this order')
-    .option('--limit <number>', 'at most so many of the newest, from 1 to 1000 (default: 20)', wholeNumber)
-    .option('--follow', 'go on with new events, and with what becomes of them, until Ctrl-C')
-    .addHelpText(
-      'after',
-      `
-Exits 0, with --follow on Ctrl-C. On a pipe, a line for each event: time, type, order, source, and then for each
-subscriber its name, = and the state. With --follow, an event gets another line when its deliveries have got on; with
---json too, a line for each. The states:
-  delivered   the subscriber has handled it
-  delivering  it is about to
-  retrying    it fails, and is tried again for ever: repair its service, then \`concord retry ID\`
-  stopped     the delivery has ended without success: see its history in the Web UI
-
-Examples:
-  $ concord events --order 4711
-  $ concord events --follow --json
-`,
-    )
-    .action(async ({ follow = false, order, limit }: EventFlags) => {
-      const filter: EventFilter = {
-        ...(order === undefined ? {} : { orderId: order }),
-        ...(limit === undefined ? {} : { limit }),
-      };
-      parseEventFilter(filter);
-      if (follow) await followEvents(filter, session);
-      else await showEvents(filter, session);
-    });
+export async function printEvents(
+  { follow = false, order, limit }: EventFlags,
+  session: Session,
+): Promise<void> {
+  const filter: EventFilter = {
+    ...(order === undefined ? {} : { orderId: order }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+  parseEventFilter(filter);
+  if (follow) await followEvents(filter, session);
+  else await showEvents(filter, session);
 }
 
 async function showEvents(filter: EventFilter, session: Session): Promise<void> {

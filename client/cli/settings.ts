@@ -1,26 +1,9 @@
-import type { Command } from 'commander';
-import { type Output, safe, table } from './output.ts';
+import { sections } from '../../settings/catalogue.ts';
+import { safe, table } from './output.ts';
 import type { Session } from './session.ts';
 
 /** `settings` */
-export function describeSettings(program: Command, session: Session): void {
-  program
-    .command('settings')
-    .description('list every environment variable, what it is for, and what it is set to')
-    .addHelpText(
-      'after',
-      `
-Secrets are shown as \`(set)\`. On a pipe: the variable, what it is set to, its default, which values it takes, what for.
-
-Example:
-  $ concord settings
-`,
-    )
-    .action(() => printSettings(session.output));
-}
-
-async function printSettings(output: Output): Promise<void> {
-  const { sections } = await import('../../settings/catalogue.ts');
+export async function printSettings({ output }: Session): Promise<void> {
   const settings = sections.flatMap(({ settings }) =>
     settings.map(({ name, purpose, range, fallback, secret }) => {
       const value = process.env[name];

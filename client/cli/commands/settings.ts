@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import type { Session } from '../session.ts';
+
+/** `settings` */
+export function describeSettings(program: Command, session: Session): void {
+  program
+    .command('settings')
+    .description('list every environment variable, what it is for, and what it is set to')
+    .addHelpText(
+      'after',
+      `
+Secrets are shown as \`(set)\`. On a pipe: the variable, what it is set to, its default, which values it takes, what for.
+
+Example:
+  $ concord settings
+`,
+    )
+    .action(async () => (await import('../settings.ts')).printSettings(session));
+}
