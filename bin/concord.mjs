@@ -15,7 +15,7 @@ process.stdout.write('', () => process.exit(exitCode));
 async function load() {
   const source = new URL('../client/cli.ts', import.meta.url);
   if (!existsSync(source)) return import(new URL('../dist/client/cli.js', import.meta.url).href);
-  const { register } = await import('tsx/esm/api');
-  register();
+  const { acceptTypeScript } = await import('../dev/typescript.mjs');
+  await acceptTypeScript();
   return import(source.href);
 }

@@ -1,6 +1,6 @@
 import { prepareCheckout } from './bootstrap.mjs';
+import { acceptTypeScript } from './typescript.mjs';
 
 prepareCheckout();
-const { register } = await import('tsx/esm/api');
-register();
+await acceptTypeScript();
 await import('./start.ts');
