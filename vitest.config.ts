@@ -7,6 +7,7 @@ const long = [
   'test/attack/workflow-input.test.ts',
   'test/codec/web-ui.test.ts',
   'test/deployment/package.test.ts',
+  'test/dev/bundles.test.ts',
   'test/dev/start.test.ts',
   'test/engine/whole.test.ts',
   'test/examples/orders-with-payment.test.ts',

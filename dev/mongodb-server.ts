@@ -1,4 +1,3 @@
-import { MongoClient } from 'mongodb';
 import type { ServerProcess } from './supervisor.ts';
 
 /** A MongoDB, or a server that speaks its protocol, that we run. */
@@ -19,6 +18,7 @@ export type MongoDBServer = {
 
 /** Whether a MongoDB answers at `uri` and takes a write; a `hello` alone says nothing of the storage behind it. */
 export async function takesWrites(uri: string): Promise<boolean> {
+  const { MongoClient } = await import('mongodb'); // not before the server starts, which takes longer
   const client = new MongoClient(uri, { serverSelectionTimeoutMS: 500, socketTimeoutMS: 5000 });
   try {
     const database = client.db('concord_ready');

@@ -1,7 +1,6 @@
 import { mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import getPort from 'get-port';
-import { MongoClient } from 'mongodb';
 import { firstThatWorks, oneLine, ServersError } from './attempts.ts';
 import { exists, findCached, installed } from './cache.ts';
 import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
@@ -58,6 +57,7 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
   if (!uri) return undefined;
   const origin = `MONGODB_URI=${uri.replace(/\/\/[^@/]*@/, '//***@')}`;
   try {
+    const { MongoClient } = await import('mongodb');
     const client = new MongoClient(uri, { serverSelectionTimeoutMS: 3000 });
     await client
       .db('admin')

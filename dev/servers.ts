@@ -46,6 +46,8 @@ export async function startServers(options: {
   report: Report;
   /** What starts them. The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
+  /** Told where data and logs are, while the servers start. */
+  onDirectory?: (directory: string) => void;
 }): Promise<Servers> {
   const { report } = options;
   await cleanUpAfterTheDead(report);
@@ -70,6 +72,7 @@ export async function startServers(options: {
     return stopping;
   };
 
+  options.onDirectory?.(directory);
   // Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped.
   const [temporal, mongodb] = await Promise.allSettled([
     temporalFromEnvironment().then(

@@ -1,18 +1,18 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { Concord } from '../client/concord.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { readEncryption } from '../settings/encryption.ts';
 import { readTemporal } from '../settings/temporal.ts';
+import type { ServiceName } from '../workers/services.ts';
 import { DataDirectoryError, ServersError } from './attempts.ts';
 import { optionsOrExit } from './command-line.ts';
 import { portsOfAnother } from './ports.ts';
 import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
-import { placeSamples, type SampleResults } from './samples.ts';
+import type { SampleResults } from './samples.ts';
 import { type Servers, startServers } from './servers.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from './stop-signals.ts';
-import { startWorker } from './worker-process.ts';
+import { type PreparedWorker, prepareWorker } from './worker-process.ts';
 
 interface Options {
   readonly once?: true;
@@ -44,29 +44,39 @@ async function main(): Promise<number> {
 
 async function run(options: Options, report: Report, stops: (() => Promise<void>)[]): Promise<SampleResults> {
   const encryptionKeys = readEncryption(process.env); // better now than when the servers are up
-  const servers = await startServers({
-    report,
-    ...(options.data === undefined ? {} : { dataDirectory: resolve(options.data) }),
-  });
-  stops.push(servers.stop);
+  const workers = new Map<ServiceName, PreparedWorker>();
+  const [servers, { Concord }, { placeSamples }] = await Promise.all([
+    startServers({
+      report,
+      ...(options.data === undefined ? {} : { dataDirectory: resolve(options.data) }),
+      // Both get ready while the servers start: that takes them about as long.
+      onDirectory(directory) {
+        for (const name of ['orders', 'inventory'] as const) {
+          const worker = prepareWorker({ name, directory, report });
+          workers.set(name, worker);
+          stops.push(worker.stop);
+        }
+      },
+    }),
+    import('../client/concord.ts'),
+    import('./samples.ts'),
+  ]);
+  stops.unshift(servers.stop); // what uses them is stopped before
   const environment = environmentOf(servers);
   const { address, namespace, uiUrl } = servers.temporal;
   // A server of the user's own may want TLS, or an API key.
   const own = process.env.TEMPORAL_ADDRESS ? readTemporal(process.env).connection : {};
   const concord = await Concord.connect({ connection: { ...own, address }, namespace, encryptionKeys });
-  stops.push(() => concord.close());
+  stops.splice(1, 0, () => concord.close());
 
-  const host = async (name: 'orders' | 'inventory', ports: Record<string, string> = {}) => {
-    const own = { name, environment: { ...environment, ...ports } };
-    const worker = await startWorker({ ...own, directory: servers.directory, concord, report });
-    stops.push(worker.stop);
-  };
+  const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
+    workers.get(name)?.start({ ...environment, ...ports }, concord);
   await host('orders');
   // The inventory starts only when the samples say so: one order is cancelled while that service is down.
   return placeSamples({
     concord,
     report,
-    startInventory: async () => host('inventory', await portsOfAnother(process.env)),
+    startInventory: async () => void (await host('inventory', await portsOfAnother(process.env))),
     namespace,
     ...(uiUrl ? { uiUrl } : {}),
   });

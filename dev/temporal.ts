@@ -1,9 +1,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { Connection } from '@temporalio/client';
 import getPort from 'get-port';
-import { registerSearchAttributes } from '../client/search-attributes.ts';
 import { searchAttributeTypes } from '../domain/search-attributes.ts';
 import { firstThatWorks, ServersError } from './attempts.ts';
 import { findCached, installed } from './cache.ts';
@@ -221,6 +219,8 @@ async function startProgram(
 }
 
 async function registerAt(address: string, namespace: string): Promise<void> {
+  const { Connection } = await import('@temporalio/client');
+  const { registerSearchAttributes } = await import('../client/search-attributes.ts');
   const connection = await Connection.connect({ address });
   try {
     await registerSearchAttributes(connection, namespace);
@@ -231,6 +231,7 @@ async function registerAt(address: string, namespace: string): Promise<void> {
 
 /** Whether a Temporal server at `address` knows the namespace. */
 async function serves(address: string, namespace: string): Promise<boolean> {
+  const { Connection } = await import('@temporalio/client'); // not before the server starts
   try {
     const connection = await Connection.connect({ address, connectTimeout: 2000 });
     try {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Concord } from '../client/concord.ts';
+import { nodeArguments } from '../workers/compiled.ts';
 import type { ServiceName } from '../workers/services.ts';
 import { ServersError } from './attempts.ts';
 import { endpointsOf } from './ports.ts';
@@ -18,56 +19,81 @@ export interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-interface Options {
-  readonly name: ServiceName;
-  readonly environment: Readonly<Record<string, string>>;
-  /** Where its log goes. */
-  readonly directory: string;
-  readonly concord: Concord;
-  readonly report: Report;
+/** A worker's process that gets ready while its servers still start. */
+export interface PreparedWorker {
+  /**
+   * Tells it where the servers are, and waits until it polls its task queue. A worker that ends unasked is started again,
+   * as a process manager would.
+   *
+   * @throws ServersError with the tail of its log, where it ends before it is ready.
+   */
+  start(environment: Readonly<Record<string, string>>, concord: Concord): Promise<WorkerProcess>;
+  /** Ends it, also before it was started. Idempotent. */
+  stop(): Promise<void>;
 }
 
-/**
- * Starts a service's worker as a process of its own, and waits until it polls its task queue. A worker that ends
- * unasked is started again, as a process manager would.
- *
- * @throws ServersError with the tail of its log, where it ends before it is ready.
- */
-export async function startWorker(options: Options): Promise<WorkerProcess> {
-  const { name, report } = options;
-  const log = path.join(options.directory, `${name}-worker.log`);
-  const step = report.step(`Starting the ${name} worker (log: ${log})`);
-  let stopping = false;
-  let child = launch(options, log);
-  try {
-    await untilItPolls(options, child, log);
-  } catch (error) {
-    step.failed('it did not start');
-    await endGracefully(child);
-    throw error;
-  }
-  const where = endpointsOf({ ...process.env, ...options.environment });
-  step.done(`The ${name} worker runs (${[`process ${child.pid}`, `log: ${log}`, ...where].join(', ')})`);
+interface Preparation {
+  readonly name: ServiceName;
+  /** Where its log goes. */
+  readonly directory: string;
+  readonly report: Report;
+  /** What is known already, in addition to our own. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
 
-  const keepRunning = () => {
+interface Options extends Preparation {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly concord: Concord;
+}
+
+/** Starts a service's worker as a process of its own, and waits until it polls; see {@link PreparedWorker.start}. */
+export function startWorker(options: Options): Promise<WorkerProcess> {
+  return prepareWorker(options).start({}, options.concord);
+}
+
+/** Starts the process of a service's worker, which loads and bundles what it is to run, and then waits for its start. */
+export function prepareWorker(preparation: Preparation): PreparedWorker {
+  const { name, report } = preparation;
+  const log = path.join(preparation.directory, `${name}-worker.log`);
+  let child = launch(preparation, log);
+  let stopping = false;
+  const stop = async () => {
+    stopping = true;
+    await endGracefully(child);
+  };
+  const keepRunning = (environment: Readonly<Record<string, string>>) => {
     child.once('exit', (code, signal) => {
       if (stopping) return;
       report.note(`The ${name} worker ended (${signal ?? `exit code ${code}`}); starting it again`);
       setTimeout(() => {
         if (stopping) return;
-        child = launch(options, log);
-        keepRunning();
+        child = launch(preparation, log);
+        tell(child, environment);
+        keepRunning(environment);
       }, RESTART_DELAY);
     });
   };
-  keepRunning();
   return {
-    get pid() {
-      return child.pid;
-    },
-    async stop() {
-      stopping = true;
-      await endGracefully(child);
+    stop,
+    async start(environment, concord) {
+      const step = report.step(`Starting the ${name} worker (log: ${log})`);
+      tell(child, environment);
+      try {
+        await untilItPolls(name, concord, child, log);
+      } catch (error) {
+        step.failed('it did not start');
+        await stop();
+        throw error;
+      }
+      const where = endpointsOf({ ...process.env, ...preparation.environment, ...environment });
+      step.done(`The ${name} worker runs (${[`process ${child.pid}`, `log: ${log}`, ...where].join(', ')})`);
+      keepRunning(environment);
+      return {
+        get pid() {
+          return child.pid;
+        },
+        stop,
+      };
     },
   };
 }
@@ -79,24 +105,30 @@ const START_LIMIT = 60_000;
 // Longer than the worker's own grace for what it runs. Milliseconds.
 const STOP_LIMIT = 15_000;
 
-function launch({ name, environment }: Options, log: string): ChildProcess {
+function launch({ name, environment }: Preparation, log: string): ChildProcess {
   const output = openSync(log, 'a');
   // The channel ends with this process, however it ends, and the worker ends with the channel.
-  return spawn(
-    process.execPath,
-    ['--import', tsx, fileURLToPath(new URL(`../workers/${name}.ts`, import.meta.url))],
-    {
-      stdio: ['ignore', output, output, 'ipc'],
-      // A Ctrl-C at the terminal is ours to pass on, when the time has come.
-      detached: true,
-      env: { ...process.env, ...environment, CONCORD_ENDS_WITH_PARENT: '1' },
-    },
-  );
+  return spawn(process.execPath, [...nodeArguments(), WORKER, name], {
+    stdio: ['ignore', output, output, 'ipc'],
+    // A Ctrl-C at the terminal is ours to pass on, when the time has come.
+    detached: true,
+    env: { ...process.env, ...environment, CONCORD_ENDS_WITH_PARENT: '1' },
+  });
 }
 
-const tsx = import.meta.resolve('tsx');
+const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 
-async function untilItPolls({ name, concord }: Options, child: ChildProcess, log: string): Promise<void> {
+/** One that has ended already is noticed by its exit. */
+function tell(child: ChildProcess, environment: Readonly<Record<string, string>>): void {
+  child.send(environment, () => {});
+}
+
+async function untilItPolls(
+  name: ServiceName,
+  concord: Concord,
+  child: ChildProcess,
+  log: string,
+): Promise<void> {
   const deadline = Date.now() + START_LIMIT;
   while (Date.now() < deadline) {
     if (child.exitCode !== null || child.signalCode !== null) {

@@ -25,7 +25,7 @@ import { ensureWatchSchedule } from './watch-schedule.ts';
  * Runs the workers of these services in this process until SIGINT or SIGTERM; then they finish or hand back what they
  * run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a worker failed.
  *
- * @param extras What every worker gets beside its settings; nothing but in a test. A bundle is one service's own.
+ * @param extras What every worker gets beside its settings, in a test or from `npm start`. A bundle is one service's own.
  */
 export async function runServices(names: readonly ServiceName[], extras: WorkerExtras = {}): Promise<void> {
   const settings = settingsOrExit();
