@@ -72,16 +72,19 @@ export async function startServers(options: {
     return stopping;
   };
 
+  // Before anything is started: where a named one is not there, the others would be started in vain.
+  const named = await Promise.allSettled([temporalFromEnvironment(), mongodbFromEnvironment()]);
+  const [namedTemporal, namedMongoDB] = named;
+  if (namedTemporal.status === 'rejected' || namedMongoDB.status === 'rejected') {
+    await stop();
+    throw joinFailures(named);
+  }
+
   options.onDirectory?.(directory);
   // Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped.
   const [temporal, mongodb] = await Promise.allSettled([
-    temporalFromEnvironment().then(
-      async (named) =>
-        named ?? (await startTemporal({ ...part, directory: path.join(directory, 'temporal') })),
-    ),
-    mongodbFromEnvironment().then(
-      async (named) => named ?? (await startMongoDB({ ...part, directory: path.join(directory, 'mongodb') })),
-    ),
+    namedTemporal.value ?? startTemporal({ ...part, directory: path.join(directory, 'temporal') }),
+    namedMongoDB.value ?? startMongoDB({ ...part, directory: path.join(directory, 'mongodb') }),
   ]);
   if (temporal.status === 'rejected' || mongodb.status === 'rejected') {
     await stop();
