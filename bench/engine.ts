@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { userTemporal } from '../client/cli/user-temporal.ts';
 import { optionsOrExit } from '../dev/command-line.ts';
 import { createReport } from '../dev/report.ts';
 import { measureEngine } from './engine/measure.ts';
@@ -27,17 +28,19 @@ interface Flags {
 }
 
 const DESCRIPTION = `Measures Concord's strategies against the floor (the same workflow with nothing in it) and against a plain
-sequential saga with the same writes, in turns. Everything is a ratio of things measured in the same run.`;
+sequential saga with the same writes, in turns. Everything is a ratio of things measured in the same run.
+Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some. Its namespace and databases there are its own,
+and removed at the end. The workers' own settings (MAXIMUM_ACTIVITIES …) hold here, too.`;
 
 const flags = optionsOrExit<Flags>(
   new Command('npm run bench --')
     .description(DESCRIPTION)
-    .option('--orders <number>', 'orders of each measurement', wholeNumberFrom(1), 200)
+    .option('--orders <number>', 'orders of each measurement', wholeNumberFrom(1), 100)
     .option('--rounds <number>', 'how often all is measured', wholeNumberFrom(1), 3)
     .option('--subjects <names>', `what is measured: ${subjects.join(', ')}`, oneOf(subjects), [...subjects])
     .option('--parts <names>', `which measurements: ${parts.join(', ')}`, oneOf(parts), [...parts])
     .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [2, 10, 50])
-    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [2, 4])
+    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [3])
     .option('--json <file>', 'write the result there as JSON, too', writable)
     .option('--html <file>', 'write a report with plots there, too', writable)
     .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
@@ -47,7 +50,12 @@ await endingAll(async (_, cleanUp) => {
   const { json, html, profile, ...options } = flags;
   const report = createReport();
   if (profile !== undefined) await mkdir(profile, { recursive: true });
-  const stage = await setEngineStage({ report, cleanUp, ...(profile === undefined ? {} : { profile }) });
+  const temporal = await userTemporal({});
+  const stage = await setEngineStage({
+    ...{ report, cleanUp },
+    ...(profile === undefined ? {} : { profile }),
+    ...(temporal === undefined ? {} : { temporal }),
+  });
   const result = await measureEngine(stage, options, report.note);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
   if (html !== undefined) await writeFile(html, await renderEnginePage(result));

@@ -1,13 +1,13 @@
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Comparison, type Part, parts } from '../../bench/compare/result.ts';
-import type { UserTemporal } from '../../bench/compare/stage.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { exitCodes } from './errors.ts';
 import { interruptible } from './interrupt.ts';
 import { type Output, safe, table } from './output.ts';
 import type { Session } from './session.ts';
-import { findTarget, type GlobalOptions, isRefused } from './target.ts';
+import type { GlobalOptions } from './target.ts';
+import { userTemporal } from './user-temporal.ts';
 
 export interface CompareFlags {
   readonly orders: number;
@@ -95,16 +95,6 @@ function refuseNamespace({ namespace }: GlobalOptions): void {
   if (namespace === undefined) return;
   const fix = 'leave it out: a comparison uses a namespace of its own';
   throw new ConcordError('InvalidInput', { problems: [{ field: '--namespace', fix }] });
-}
-
-/** The server that the user names for this; none where it is only what other commands would use. */
-async function userTemporal(options: GlobalOptions): Promise<UserTemporal | undefined> {
-  const profile = options.profile ?? process.env.TEMPORAL_PROFILE;
-  if (!options.address && !process.env.TEMPORAL_ADDRESS && !profile) return undefined;
-  const { address, connection, source, fix } = await findTarget(options);
-  if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
-  const environment: Record<string, string> = profile ? { TEMPORAL_PROFILE: profile } : {};
-  return { address, connection, source, environment };
 }
 
 /** What can't be started can't be reached either; the message says what to do. */
