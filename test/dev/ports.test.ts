@@ -6,7 +6,7 @@ import { endpointsOf, portsOfAnother } from '../../dev/ports.ts';
 test('another worker gets the next free port of each kind, where any is named', async () => {
   expect(await portsOfAnother({})).toEqual({});
   expect(await portsOfAnother({ METRICS_PORT: '', HEALTH_PORT: '' })).toEqual({});
-  const first = (await listening()).port;
+  const first = await freed();
   await listening(first + 1).catch(() => {}); // or somebody else has it
   const { METRICS_PORT, HEALTH_PORT } = await portsOfAnother({
     METRICS_PORT: `${first}`,
@@ -25,6 +25,16 @@ test('says where a worker can be asked', () => {
     'health: http://[::1]:8080/health',
   ]);
 });
+
+/** Nobody listens there: the first worker may be about to. */
+async function freed(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** @throws where it is taken */
 async function listening(port = 0): Promise<AddressInfo> {

@@ -39,7 +39,7 @@ test('every sample order ends as expected, and the stock says the same', { timeo
 });
 
 test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second says where it is', {
-  timeout: 120_000,
+  timeout: 200_000,
 }, async () => {
   const [metrics, health] = [await getPort(), await getPort()];
   const child = execa(process.execPath, ['dev/start.mjs'], {
@@ -55,7 +55,7 @@ test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second
       [...output.matchAll(/worker runs \(.*metrics: (\S+), health: ([^\s)]+)\)/g)].map((found) =>
         found.slice(1),
       );
-    await expect.poll(places, { timeout: 90_000 }).toHaveLength(2);
+    await expect.poll(places, { timeout: 150_000 }).toHaveLength(2);
     const [first = [], second = []] = places();
     expect(first).toEqual([`http://127.0.0.1:${metrics}/metrics`, `http://127.0.0.1:${health}/health`]);
     for (const address of [...first, ...second]) expect((await fetch(address)).status, address).toBe(200);
