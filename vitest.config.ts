@@ -14,6 +14,7 @@ const long = [
   'test/faults/recovery-points.test.ts',
   'test/operations/upgrade.test.ts',
   'test/operations/watch.test.ts',
+  'test/settings/mongodb-password.test.ts',
   'test/telemetry/*.test.ts',
   'test/web-ui/web-ui.test.ts',
   'test/workers/processes.test.ts',

@@ -69,11 +69,18 @@ export async function findFerretDB(
 /** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
 export async function startFerretDB(
   program: FerretProgram,
-  options: { supervisor: Supervisor; directory: string; port: number; keepData: boolean },
+  options: {
+    supervisor: Supervisor;
+    directory: string;
+    port: number;
+    keepData: boolean;
+    /** Lets in nobody without a password; this user must be there already. By default everybody is let in. */
+    user?: { name: string; password: string };
+  },
 ): Promise<MongoDBServer> {
-  const { supervisor, directory, port } = options;
+  const { supervisor, directory, port, user } = options;
   const address = `127.0.0.1:${port}`;
-  const uri = `mongodb://${address}`;
+  const uri = `mongodb://${user === undefined ? '' : `${user.name}:${user.password}@`}${address}`;
   const postgres = await startPostgres(program.tree, options);
   try {
     const state = path.join(directory, 'state');
@@ -83,7 +90,8 @@ export async function startFerretDB(
       command: program.command,
       args: [
         // It is reachable from this machine only, and the extension's own connections need trust anyway.
-        ...['--no-auth', '--telemetry=disable', '--debug-addr=-', '--log-level=WARN'],
+        ...(user === undefined ? ['--no-auth'] : []),
+        ...['--telemetry=disable', '--debug-addr=-', '--log-level=WARN'],
         ...[`--listen-addr=${address}`, `--postgresql-url=${postgres.url}`, `--state-dir=${state}`],
       ],
       directory,

@@ -64,6 +64,10 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
       .command({ ping: 1 })
       .finally(() => client.close());
   } catch (error) {
+    // Loaded late, as the driver is: it brings all that a worker needs.
+    const { mongodbTrouble } = await import('../workers/connection-trouble.ts');
+    const trouble = mongodbTrouble(error, 'MONGODB_URI');
+    if (error instanceof Error && trouble !== error.message) throw new ServersError(`${origin}: ${trouble}.`);
     throw new ServersError(
       `${origin} does not answer (${oneLine(error)}). Start that server, or unset MONGODB_URI to have one started.`,
     );
