@@ -58,15 +58,16 @@ describe.skipIf(program === undefined)(title, () => {
     expect(stdout + stderr).not.toContain('do-not-show');
   });
 
-  test('that is wrong is told in the same words by a worker', async () => {
-    const client = new MongoClient(wrong);
-    const error = await client
-      .db('shop')
-      .command({ ping: 1 })
-      .catch((error: unknown) => error);
-    await client.close();
-    expect(mongodbTrouble(error, 'ORDERS_MONGODB_URI')).toMatch(
-      /the user or the password in ORDERS_MONGODB_URI/,
-    );
+  test('that is wrong, or missing, is told in the same words by a worker', async () => {
+    const troubleOf = async (uri: string) => {
+      const client = new MongoClient(uri);
+      const reading = client.db('shop').collection('orders').countDocuments();
+      const error = await reading.catch((error: unknown) => error);
+      await client.close();
+      return mongodbTrouble(error, 'ORDERS_MONGODB_URI');
+    };
+    expect(await troubleOf(wrong)).toMatch(/the user or the password in ORDERS_MONGODB_URI/);
+    const nobody = right.replace(`${user.name}:${user.password}@`, '');
+    expect(await troubleOf(nobody)).toMatch(/in ORDERS_MONGODB_URI may not use this database/);
   });
 });
