@@ -230,6 +230,12 @@ describe('Prometheus', () => {
     expect(sumOf(samples, 'concord_hold_limit_seconds')).toBe(900);
   });
 
+  test('tells quick decisions from those that took the whole budget to prepare', () => {
+    const buckets = samples.filter(({ name }) => name === 'concord_order_decision_seconds_bucket');
+    const limits = new Set(buckets.map(({ labels }) => labels.le));
+    for (const limit of ['0.05', '60', '600', '1200']) expect(limits).toContain(limit);
+  });
+
   test('has few series, however many orders there are', () => {
     const own = samples.filter(({ name }) => name.startsWith('concord_'));
     const labels = new Set(own.flatMap((sample) => Object.keys(sample.labels)));
