@@ -1,6 +1,6 @@
 import { handleEach, type Unhandled } from './batch.ts';
 import type { Outboxes } from './outbox.ts';
-import type { Post } from './post.ts';
+import { handOver, type Post } from './post.ts';
 
 /** Publishes what services have put into their outboxes. */
 export interface Relay {
@@ -15,7 +15,8 @@ export function createRelay(outboxes: Outboxes, post: Post): Relay {
     publish: (orderIds) =>
       handleEach(
         orderIds.map((id) => ({ id })),
-        ({ id }) => outboxes.empty(id, post.publish),
+        // One that begins anew also finds what nobody has sent: a message must not go out as an event, which nobody takes.
+        ({ id }) => outboxes.empty(id, (announcement) => handOver(post, announcement)),
         { concurrency: ORDERS_AT_ONCE },
       ),
     findUnpublished: () => outboxes.findFull(MAXIMUM_UNPUBLISHED),

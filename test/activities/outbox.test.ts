@@ -5,6 +5,7 @@ import { createOrderService } from '../../activities/order-service.ts';
 import { createOrders, type OrderDocument } from '../../activities/orders.ts';
 import { createOutboxes } from '../../activities/outbox.ts';
 import type { Post } from '../../activities/post.ts';
+import { createRelay } from '../../activities/relay.ts';
 import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';
@@ -103,6 +104,22 @@ describe.each(announcing)('the outbox of the order service: %s', (strategy) => {
     expect(await outboxOf('orders', 'order')).toEqual([]);
     expect(await outboxes.findFull(10)).toEqual([]);
   });
+});
+
+test('a relay hands over what it finds by the way of its strategy: a message that went out as an event would be lost', async () => {
+  const handed: string[] = [];
+  const by = (way: string) => async (announcement: Announcement) => {
+    handed.push(`${way} ${announcement.type}`);
+  };
+  const post = { ...recordingPost().post, send: by('sent'), publish: by('published') };
+  const orders = createOrders(orderCollection());
+  await orders.prepare(requestOf('by-messages', lines, 'run', 'message-queue'));
+  await orders.prepare(requestOf('by-events', lines, 'run', 'event-driven'));
+  const relay = createRelay(createOutboxes('orders', testDatabase.database.collection('orders'), post), post);
+  const found = await relay.findUnpublished();
+  expect(await relay.publish(found)).toEqual([]);
+  expect(handed.sort()).toEqual(['published OrderPlaced', 'sent ReserveStock']);
+  expect(await relay.findUnpublished()).toEqual([]);
 });
 
 test('two-phase leaves nothing in any outbox, for a coordinator tells', async () => {
