@@ -12,6 +12,7 @@ const long = [
   'test/engine/whole.test.ts',
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
+  'test/faults/strategy-points.test.ts',
   'test/operations/upgrade.test.ts',
   'test/operations/watch.test.ts',
   'test/settings/mongodb-password.test.ts',

@@ -183,6 +183,11 @@ export class FaultInjector {
     return this.counts.get(`${subject} ${activity}`) ?? 0;
   }
 
+  /** True where any activity of this subject has had more than one attempt. */
+  isRepeated(subject: string): boolean {
+    return [...this.counts].some(([key, count]) => key.startsWith(`${subject} `) && count > 1);
+  }
+
   /** Which attempt was struck; undefined where none came to its place. */
   struckAttempt(subject: string, activity: string): number | undefined {
     return this.struck.get(`${subject} ${activity}`)?.number;

@@ -19,6 +19,7 @@ import {
   subjectOf,
 } from './points.ts';
 import { expectStock, recorded } from './records.ts';
+import { activityOf, strategyTable } from './strategy-table.ts';
 import { type DoomedWorkers, registered, startDoomedWorkers, startStruckWorkers } from './struck-workers.ts';
 
 // Every activity, struck once at every boundary, on real servers with Temporal's real timeouts; all of it at once,
@@ -130,19 +131,10 @@ afterAll(async () => {
   await platform[Symbol.asyncDispose]();
 });
 
-// What carries an order along where there is no coordinator: struck by the chaos, at random, and not yet point by point.
-const CARRIERS = [
-  ...['orders.decide', 'orders.announce', 'orders.publish', 'orders.findUnpublished'],
-  ...['orders.onStockReserved', 'orders.onStockRejected', 'orders.onStockSold', 'orders.onStockReleased'],
-  ...['inventory.handleMessages', 'inventory.publish', 'inventory.findUnpublished'],
-  ...['inventory.onOrderPlaced', 'inventory.onOrderConfirmed'],
-  ...['inventory.onOrderRejected', 'inventory.onOrderCancelled'],
-];
-
-test('the table has a row for every activity that a worker registers', () => {
+test('the tables have a row for every activity that a worker registers', () => {
   const names = registered('createActivities');
   expect(names.length).toBeGreaterThan(0);
-  const rows = new Set([...table.map(({ activity }) => activity), ...CARRIERS]);
+  const rows = new Set([...table, ...strategyTable].map(activityOf));
   expect([...rows].sort()).toEqual(names.sort());
 });
 

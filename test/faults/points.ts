@@ -23,6 +23,8 @@ export interface Case<Story extends string> {
   readonly story: Story;
   /** How many writes an attempt makes where nothing is struck. */
   readonly writes: number;
+  /** Which of them are struck, from 1; by default each. */
+  readonly struck?: readonly number[];
   /** How the story ends after each boundary. */
   readonly outcomes: Readonly<Record<Boundary, string>>;
   /** How a late try may end where there was something left to do for it. */
@@ -44,7 +46,7 @@ export const always = (outcome: string): Record<Boundary, string> => ({
 });
 
 /** One place in one activity of one story, and what happens there; without a fault, nothing does. */
-export interface Point<Story extends string> extends Omit<Case<Story>, 'outcomes'> {
+export interface Point<Story extends string> extends Omit<Case<Story>, 'outcomes' | 'struck'> {
   readonly boundary: Boundary | 'rolled back meanwhile' | undefined;
   readonly outcome: string;
   readonly fault: Fault | undefined;
@@ -53,10 +55,10 @@ export interface Point<Story extends string> extends Omit<Case<Story>, 'outcomes
 }
 
 /** The row undisturbed, and struck once in each place of each boundary. */
-export function pointsOf<Story extends string>({ outcomes, ...row }: Case<Story>): Point<Story>[] {
+export function pointsOf<Story extends string>({ outcomes, struck, ...row }: Case<Story>): Point<Story>[] {
   const { writes } = row;
-  const eachWrite = (at: 'before' | 'after') =>
-    Array.from({ length: writes }, (_, index): Place => ({ at, write: index + 1 }));
+  const chosen = struck ?? Array.from({ length: writes }, (_, index) => index + 1);
+  const eachWrite = (at: 'before' | 'after') => chosen.map((write): Place => ({ at, write }));
   const start: Place = writes === 0 ? { at: 'start' } : { at: 'before', write: 1 };
   const hangs = [...(writes === 0 ? [start] : eachWrite('before')), { at: 'answer' } as const];
   const places: Record<Boundary, { effect: Fault['effect']; at: readonly Place[] }> = {
@@ -66,7 +68,7 @@ export function pointsOf<Story extends string>({ outcomes, ...row }: Case<Story>
     'late try': { effect: 'hang', at: hangs },
     'worker killed': { effect: 'hang', at: row.killable === false ? [] : (row.kills ?? hangs) },
   };
-  const struck = boundaries.flatMap((boundary) => {
+  const faulty = boundaries.flatMap((boundary) => {
     const { effect, at } = places[boundary];
     return at.map((place): Point<Story> => {
       const fault = { effect, place };
@@ -77,7 +79,7 @@ export function pointsOf<Story extends string>({ outcomes, ...row }: Case<Story>
   const subject = subjectOf(row, 'undisturbed');
   return [
     { ...row, boundary: undefined, outcome: outcomes['answer lost'], fault: undefined, subject },
-    ...struck,
+    ...faulty,
   ];
 }
 

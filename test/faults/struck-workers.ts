@@ -41,8 +41,11 @@ export async function startStruckWorkers(
   };
 }
 
-/** What hangs keeps its slot, also when Temporal has given it up long ago. */
-const ROOM_TO_HANG: WorkerLimits = { ...DEFAULT_LIMITS, activities: 1_000 };
+/**
+ * What hangs keeps its slot, also when Temporal has given it up long ago; and hundreds of orders are under way at once, which
+ * would otherwise push one another out of the cache, and be replayed again and again.
+ */
+const ROOM_TO_HANG: WorkerLimits = { ...DEFAULT_LIMITS, activities: 1_000, cachedWorkflows: 1_000 };
 
 /** The same in a process that is made to be killed. */
 export interface DoomedWorkers {

@@ -38,6 +38,25 @@ export async function stocked(
   return inventory;
 }
 
+/** Puts these units on the shelves in one write, as deliveries long ago have left them: for hundreds of SKUs. */
+export async function shelve(
+  { stock }: Pick<InventoryCollections, 'stock'>,
+  units: Readonly<Record<string, number>>,
+): Promise<void> {
+  const documents = Object.entries(units).map(([sku, quantity]): StockDocument => {
+    return {
+      _id: sku,
+      available: quantity,
+      reserved: 0,
+      sold: 0,
+      received: quantity,
+      holds: [],
+      settled: [],
+    };
+  });
+  await stock.insertMany(documents);
+}
+
 /** Reads every stock document and checks what must hold in every state that a reader can see. */
 export async function checkedStock({ stock }: Pick<InventoryCollections, 'stock'>): Promise<StockDocument[]> {
   const documents = await stock.find().sort({ _id: 1 }).toArray();
