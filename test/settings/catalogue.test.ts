@@ -23,7 +23,7 @@ const FOLDERS = [
 
 /** What belongs to the machine or the terminal, and what our own processes tell each other. */
 const NO_SETTINGS =
-  /^(PATH|HOME|CI|TERM|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CONCORD_TESTS)$/;
+  /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CONCORD_TESTS)$/;
 
 describe('the README', () => {
   const readme = readFileSync(`${root}README.md`, 'utf8');
