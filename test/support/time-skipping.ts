@@ -1,4 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
+import pRetry from 'p-retry';
 import { inject } from 'vitest';
 import { createWorkers, type Workers } from './platform.ts';
 
@@ -9,8 +10,10 @@ export interface TimeSkipping extends AsyncDisposable {
 
 /** A Temporal test server that skips time, and workers on real databases; none of them runs yet. */
 export async function startTimeSkipping(): Promise<TimeSkipping> {
-  const environment = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: inject('timeSkippingServer') },
+  const server = { executable: inject('timeSkippingServer') };
+  // The SDK waits 5 seconds for it, which is too short for a Java program on a machine that is busy.
+  const environment = await pRetry(() => TestWorkflowEnvironment.createTimeSkipping({ server }), {
+    retries: 3,
   });
   const workers = await createWorkers(environment.nativeConnection, environment.namespace ?? 'default');
   return {
