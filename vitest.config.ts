@@ -1,11 +1,12 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 // What takes minutes: whole set-ups, services that are down for days, every value that an attacker may send, every point at
-// which a worker may die, other projects, real browsers.
+// which a worker may die, whole comparisons, other projects, real browsers.
 const long = [
   'test/attack/strategies-input.test.ts',
   'test/attack/workflow-input.test.ts',
   'test/codec/web-ui.test.ts',
+  'test/compare/whole-run.test.ts',
   'test/deployment/package.test.ts',
   'test/dev/bundles.test.ts',
   'test/dev/start.test.ts',
@@ -13,6 +14,7 @@ const long = [
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
   'test/faults/strategy-points.test.ts',
+  'test/operations/lost-in-transit.test.ts',
   'test/operations/upgrade.test.ts',
   'test/operations/watch.test.ts',
   'test/settings/mongodb-password.test.ts',

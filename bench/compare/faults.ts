@@ -115,12 +115,13 @@ export function outcomeOf(
   orders: readonly StreamedOrder[],
   { decidedAt }: Pick<Reading, 'decidedAt'>,
   { began, ended }: { readonly began: number; readonly ended: number },
-): Pick<FaultFigures, 'offered' | 'accepted' | 'decided' | 'finalAfter'> {
+): Pick<FaultFigures, 'sent' | 'offered' | 'accepted' | 'decided' | 'finalAfter'> {
   const inTime = (at: number | undefined) => at !== undefined && at <= ended;
   const sentByItsEnd = orders.filter(({ sentAt }) => sentAt <= ended);
   const sentDuring = sentByItsEnd.filter(({ sentAt }) => sentAt >= began);
   const last = Math.max(ended, ...sentByItsEnd.map(({ finalAt = Number.POSITIVE_INFINITY }) => finalAt));
   return {
+    sent: orders.length,
     offered: sentDuring.length,
     accepted: sentDuring.filter(({ acceptedAt }) => inTime(acceptedAt)).length,
     decided: sentDuring.filter(({ order }) => inTime(decidedAt.get(order.orderId))).length,

@@ -78,6 +78,8 @@ export interface FaultFigures {
   readonly fault: Fault;
   /** From its beginning until what was down works again, in seconds. */
   readonly seconds: number;
+  /** New orders that customers sent in all: before it, while it lasted, and after it. */
+  readonly sent: number;
   /** New orders that customers sent while it lasted, and what became of them before its end. */
   readonly offered: number;
   readonly accepted: number;
@@ -130,7 +132,7 @@ export interface Comparison {
   readonly cost: readonly CostFigures[];
   readonly faults: readonly FaultFigures[];
   readonly skipped: readonly Skipped[];
-  /** How many orders were checked at the end, and what did not hold; must be nothing. */
+  /** How many orders were checked at the end (all that were sent, also to warm up), and what did not hold; must be nothing. */
   readonly checkedOrders: number;
   readonly violations: readonly Violation[];
 }

@@ -44,6 +44,7 @@ test('during a fault: what was sent in it and came of it before its end; and whe
   ]);
   const fault = { began: 1_000, ended: 3_000 };
   expect(outcomeOf(orders, { decidedAt }, fault)).toEqual({
+    sent: 4,
     offered: 2,
     accepted: 1,
     decided: 1,

@@ -59,7 +59,7 @@ function faultFigures(index: number, fault: FaultFigures['fault']): FaultFigures
   const times = index + 1;
   return {
     ...{ fault, strategy: strategyAt(index), seconds: 31.5, began: 5, ended: 36.5 },
-    ...{ offered: 126, accepted: 126, decided: 0, finalAfter: index === 2 ? null : 2.5 * times },
+    ...{ sent: 166, offered: 126, accepted: 126, decided: 0, finalAfter: index === 2 ? null : 2.5 * times },
     seen: { pending: 126, held: 4, inconsistent: 3, inconsistentTotal: 0.6, inconsistentLongest: 0.2 },
     samples: [0, 20, 40].map((at) => ({ at, open: times * at, pending: at, held: 0, inconsistent: 0 })),
   };
