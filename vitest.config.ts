@@ -3,8 +3,11 @@ import { configDefaults, defineConfig } from 'vitest/config';
 // What takes minutes: whole set-ups, services that are down for days, every value that an attacker may send, every point at
 // which a worker may die, whole comparisons, other projects, real browsers.
 const long = [
+  'test/activities/mongodb-revival.test.ts',
+  'test/attack/activity-arguments.test.ts',
   'test/attack/strategies-input.test.ts',
   'test/attack/workflow-input.test.ts',
+  'test/codec/encrypted-orders.test.ts',
   'test/codec/web-ui.test.ts',
   'test/compare/whole-run.test.ts',
   'test/deployment/package.test.ts',
