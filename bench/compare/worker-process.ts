@@ -60,6 +60,15 @@ export function createCompareWorker(options: Options): CompareWorker {
     return launched;
   };
 
+  const endBy = async (ask: (running: ChildProcess) => void): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = once(running, 'exit');
+    ask(running);
+    await ended;
+  };
+
   return {
     async start() {
       const launched = launch();
@@ -70,22 +79,8 @@ export function createCompareWorker(options: Options): CompareWorker {
       launched.kill('SIGKILL');
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
-    async kill() {
-      const running = child;
-      child = undefined;
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-      const ended = once(running, 'exit');
-      running.kill('SIGKILL');
-      await ended;
-    },
-    async stop() {
-      const running = child;
-      child = undefined;
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-      const ended = once(running, 'exit');
-      running.send('stop');
-      await ended;
-    },
+    kill: () => endBy((running) => running.kill('SIGKILL')),
+    stop: () => endBy((running) => running.send('stop')),
     async counts() {
       const running = child;
       if (running === undefined) return { writes: 0, reads: 0 };
