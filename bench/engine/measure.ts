@@ -66,7 +66,7 @@ const GROWTH = 10;
 
 function warmUp(bench: Bench, subject: Subject): Promise<Times> {
   const placing = placingBy(bench.stage.concord, subject);
-  const orders = ordersOf(bench, subject, 'spread', WARM_UP);
+  const orders = ordersOf(bench, subject, 'spread', Math.min(WARM_UP, bench.options.orders));
   return closedLoop(placing, orders, { atOnce: MANY, asks: false });
 }
 
@@ -199,7 +199,7 @@ async function measureHistories({ stage, options, source }: Bench): Promise<Hist
       const placing = placingBy(stage.concord, subject);
       const lengths: number[] = [];
       const sizes: number[] = [];
-      for (let index = 0; index < HISTORIES; index += 1) {
+      for (let index = 0; index < Math.min(HISTORIES, options.orders); index += 1) {
         const order = source.nextOrder(subject, 'spread');
         await placing.untilFinal(order);
         const { client } = stage;

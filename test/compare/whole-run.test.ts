@@ -30,7 +30,7 @@ beforeAll(async () => {
   expect(result, result.stderr).toMatchObject({ exitCode: 0 });
   comparison = JSON.parse(result.stdout) as Comparison;
   page = await readFile(html, 'utf8');
-}, 600_000);
+}, 1_500_000); // a few minutes; more where others use the machine as well
 
 afterAll(() => rm(directory, { recursive: true }));
 

@@ -24,7 +24,7 @@ test('all is measured in turns, on servers of its own, and what is stored is con
     string,
   ];
   const { exitCode, stdout, stderr } = await bench([
-    ...['--orders', '4', '--rounds', '2', '--at-once', '2,4', '--rates', '10'],
+    ...['--orders', '4', '--rounds', '1', '--at-once', '2,4', '--rates', '10'],
     ...['--json', json, '--html', html],
   ]);
   expect(exitCode, stderr).toBe(0);
@@ -55,7 +55,7 @@ test('all is measured in turns, on servers of its own, and what is stored is con
   }
   expect(result.histories.map(({ subject }) => subject)).toEqual(subjects);
   expect(await readFile(html, 'utf8')).toContain('How fast, and what it takes');
-}, 400_000);
+}, 1_200_000); // a few minutes; more where others use the machine as well
 
 function bench(args: readonly string[]) {
   return execa('npm', ['run', '-s', 'bench', '--', ...args], { reject: false });
