@@ -33,7 +33,7 @@ test('a worker of the orders has troubled orders told by a schedule', async () =
   try {
     const schedule = client.schedule.getHandle(WATCH_SCHEDULE);
     await expect
-      .poll(() => schedule.describe().catch(String))
+      .poll(() => schedule.describe().catch(String), UNTIL_IT_RUNS)
       .toMatchObject({
         spec: { intervals: [{ every: WATCH_INTERVAL }] },
         // What `concord stuck` takes by default as well.
@@ -57,4 +57,7 @@ test('a worker of the orders has troubled orders told by a schedule', async () =
     worker.kill('SIGTERM');
     await once(worker, 'exit');
   }
-});
+}, 300_000);
+
+// The worker bundles its workflows first, which takes most of a minute where two cores have much else to do.
+const UNTIL_IT_RUNS = { timeout: 180_000 };
