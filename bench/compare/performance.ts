@@ -138,7 +138,7 @@ async function place({ concord }: Stage, order: Order, strategy: Strategy): Prom
 }
 
 /** What both workers have sent so far; what follows an order that is final, such as emptying an outbox, included. */
-async function countsAtRest({ workers }: Stage): Promise<CommandCounts> {
+export async function countsAtRest({ workers }: Pick<Stage, 'workers'>): Promise<CommandCounts> {
   let last = -1;
   for (;;) {
     const [orders, inventory] = await Promise.all([workers.orders.counts(), workers.inventory.counts()]);

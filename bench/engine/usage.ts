@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandCounts } from '../compare/commands.ts';
+import { countsAtRest } from '../compare/performance.ts';
 import type { EngineStage } from './stage.ts';
 
 /** What has been used so far, or between two looks. */
@@ -16,16 +16,9 @@ export interface Usage extends CommandCounts {
 
 /** What is used up to now; looks when nothing is under way any more, what follows a final order included. */
 export async function usageAtRest(stage: EngineStage): Promise<Usage> {
-  let last = -1;
-  for (;;) {
-    const { writes, reads } = await commandsOf(stage);
-    if (writes + reads === last) break;
-    last = writes + reads;
-    await delay(REST);
-  }
+  const commands = await countsAtRest(stage);
   const workers = [stage.workers.orders.pid(), stage.workers.inventory.pid()];
-  const [commands, metrics, workerSeconds, serverSeconds] = await Promise.all([
-    commandsOf(stage),
+  const [metrics, workerSeconds, serverSeconds] = await Promise.all([
     Promise.all(stage.metrics.map(readMetrics)),
     processorSeconds(workers.filter((pid) => pid !== undefined)),
     processorSeconds(stage.serverPids()),
@@ -43,9 +36,6 @@ export async function usageAtRest(stage: EngineStage): Promise<Usage> {
   };
 }
 
-// Longer than one activity takes. Milliseconds.
-const REST = 250;
-
 /** What was used from one look to the other, by each of so many orders. */
 export function usageOfEach(before: Usage, after: Usage, orders: number): Usage {
   const difference = (of: keyof Usage): number | undefined => {
@@ -60,11 +50,6 @@ export function usageOfEach(before: Usage, after: Usage, orders: number): Usage 
     requests: difference('requests') ?? 0,
     inventoryActivities: difference('inventoryActivities') ?? 0,
   };
-}
-
-async function commandsOf({ workers }: EngineStage): Promise<CommandCounts> {
-  const [orders, inventory] = await Promise.all([workers.orders.counts(), workers.inventory.counts()]);
-  return { writes: orders.writes + inventory.writes, reads: orders.reads + inventory.reads };
 }
 
 async function readMetrics(url: string): Promise<string> {
