@@ -159,6 +159,9 @@ const DYNAMIC_CONFIGURATION: Record<string, number> = {
   'history.persistenceMaxQPS': 100_000,
   'matching.rps': 100_000,
   'matching.persistenceMaxQPS': 100_000,
+  // How often a shard looks for what is to be done. A cluster has hundreds of shards; with this one's default of 20 a second,
+  // each of an order's steps would wait 50 ms for its turn.
+  'history.transferProcessorMaxPollRPS': 100,
   // What lists orders by their state asks the visibility store, which is the same SQLite here.
   'frontend.namespaceRPS.visibility': 1000,
 };
