@@ -22,6 +22,7 @@ interface Flags {
   readonly parts: readonly Part[];
   readonly atOnce: readonly number[];
   readonly rates: readonly number[];
+  readonly distant: boolean;
   readonly json?: string;
   readonly html?: string;
   readonly profile?: string;
@@ -39,20 +40,25 @@ const flags = optionsOrExit<Flags>(
     .option('--rounds <number>', 'how often all is measured', wholeNumberFrom(1), 3)
     .option('--subjects <names>', `what is measured: ${subjects.join(', ')}`, oneOf(subjects), [...subjects])
     .option('--parts <names>', `which measurements: ${parts.join(', ')}`, oneOf(parts), [...parts])
-    .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [2, 10, 50])
-    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [3])
+    .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [1, 10, 50])
+    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [5])
+    .option('--distant', 'Temporal takes 50 ms for each step, as where it is far away', false)
     .option('--json <file>', 'write the result there as JSON, too', writable)
     .option('--html <file>', 'write a report with plots there, too', writable)
     .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
 );
 
 await endingAll(async (_, cleanUp) => {
-  const { json, html, profile, ...options } = flags;
+  const { json, html, profile, distant, ...options } = flags;
   const report = createReport();
   if (profile !== undefined) await mkdir(profile, { recursive: true });
   const temporal = await userTemporal({});
+  if (distant && temporal !== undefined) {
+    console.error(`--distant: only for a server that is started for it; unset ${temporal.source}.`);
+    return 2;
+  }
   const stage = await setEngineStage({
-    ...{ report, cleanUp },
+    ...{ report, cleanUp, distant },
     ...(profile === undefined ? {} : { profile }),
     ...(temporal === undefined ? {} : { temporal }),
   });

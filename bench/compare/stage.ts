@@ -49,6 +49,8 @@ interface Options {
   readonly cleanUp: (end: () => Promise<void>) => void;
   /** Whether Temporal keeps its data in a file, which makes it restartable, and slow. */
   readonly restartable: boolean;
+  /** Whether the Temporal that is started takes 50 ms for each step, as one that is far away. */
+  readonly distant?: boolean;
   /** Default: one that is started for the comparison. */
   readonly temporal?: UserTemporal;
   /** Default: the services' workers as they are. */
@@ -70,7 +72,7 @@ export interface MeasuredWorkers {
  * @throws {ServersError} where a server or a worker can't be started
  */
 export async function setStage({ temporal: given, workers: measured, ...options }: Options): Promise<Stage> {
-  const { report, restartable } = options;
+  const { report, restartable, distant = false } = options;
   const ends: (() => Promise<void>)[] = [];
   const cleanUp = (end: () => Promise<void>) => void ends.push(end);
   let ending: Promise<void> | undefined;
@@ -85,7 +87,7 @@ export async function setStage({ temporal: given, workers: measured, ...options 
   const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-compare-'));
   supervisor.removeAtEnd(directory);
   const run = randomUUID().slice(0, 8);
-  const part = { supervisor, report, cleanUp, restartable, directory };
+  const part = { supervisor, report, cleanUp, restartable, distant, directory };
   const temporal = given ? await useTemporal(given, run, part) : await embedTemporal(part);
   const mongodb = await findMongoDB(part);
 
@@ -157,6 +159,7 @@ async function endInTurn(ends: (() => Promise<void>)[]): Promise<void> {
 }
 
 interface Part extends Pick<Options, 'report' | 'cleanUp' | 'restartable'> {
+  readonly distant: boolean;
   readonly supervisor: Supervisor;
   readonly directory: string;
 }
@@ -169,8 +172,10 @@ interface Temporal {
   readonly restart?: () => Promise<void>;
 }
 
-async function embedTemporal({ supervisor, report, restartable, directory }: Part): Promise<Temporal> {
-  const options = { supervisor, report, directory: path.join(directory, 'temporal') };
+async function embedTemporal({ directory, distant, ...part }: Part): Promise<Temporal> {
+  const { supervisor, report, restartable } = part;
+  const limits = distant ? LOOKS_OF_A_DISTANT_SERVER : {};
+  const options = { supervisor, report, directory: path.join(directory, 'temporal'), limits };
   const server = restartable
     ? await startChaosTemporal(options)
     : await startTemporal({ ...options, keepData: false });
@@ -178,11 +183,14 @@ async function embedTemporal({ supervisor, report, restartable, directory }: Par
   return {
     connection: { address: server.address },
     namespace,
-    origin: restartable ? 'its data in a file for its restart' : 'started for this run, in memory',
+    origin: `${restartable ? 'its data in a file for its restart' : 'started for this run, in memory'}${distant ? ', 50 ms for each step' : ''}`,
     environment: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace },
     ...('restart' in server ? { restart: server.restart } : {}),
   };
 }
+
+// Its one shard looks for work so many times a second, once it is busy: the dev server's own default.
+const LOOKS_OF_A_DISTANT_SERVER = { 'history.transferProcessorMaxPollRPS': 20 };
 
 async function useTemporal(given: UserTemporal, run: string, { report, cleanUp }: Part): Promise<Temporal> {
   const { address, connection, source, environment } = given;

@@ -15,6 +15,8 @@ interface Options {
   readonly report: Report;
   readonly cleanUp: (end: () => Promise<void>) => void;
   readonly temporal?: UserTemporal;
+  /** Whether the Temporal that is started takes 50 ms for each step. */
+  readonly distant: boolean;
   /** The directory that gets a processor profile of each worker. */
   readonly profile?: string;
 }

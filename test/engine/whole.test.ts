@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { EngineResult } from '../../bench/engine/result.ts';
 import { subjects } from '../../bench/engine/subjects.ts';
 import { temporaryDirectory } from '../dev/support.ts';
@@ -57,6 +59,34 @@ test('all is measured in turns, on servers of its own, and what is stored is con
   expect(await readFile(html, 'utf8')).toContain('How fast, and what it takes');
 }, 1_200_000); // a few minutes; more where others use the machine as well
 
-function bench(args: readonly string[]) {
-  return execa('npm', ['run', '-s', 'bench', '--', ...args], { reject: false });
+test('a server takes 50 ms for each step, where that is asked for and it is ours', async () => {
+  const json = path.join(await temporaryDirectory(), 'result.json');
+  const few = [
+    '--orders',
+    '1',
+    '--rounds',
+    '1',
+    '--parts',
+    'closed',
+    '--at-once',
+    '1',
+    '--subjects',
+    'floor',
+  ];
+  const { exitCode, stderr } = await bench([...few, '--distant', '--json', json]);
+  expect(exitCode, stderr).toBe(0);
+  const { servers } = JSON.parse(await readFile(json, 'utf8')) as EngineResult;
+  expect(servers.temporal).toMatch(/50 ms for each step/);
+
+  const theirs = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void theirs.close());
+  await once(theirs, 'listening');
+  const address = `127.0.0.1:${(theirs.address() as AddressInfo).port}`;
+  const refused = await bench(['--distant'], { TEMPORAL_ADDRESS: address });
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/--distant: .*unset TEMPORAL_ADDRESS/);
+}, 300_000);
+
+function bench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return execa('npm', ['run', '-s', 'bench', '--', ...args], { reject: false, env });
 }
