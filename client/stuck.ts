@@ -1,14 +1,16 @@
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import pMap from 'p-map';
 import { listWorkflows } from '../activities/oversight/listing.ts';
-import { isUnreadable } from '../activities/oversight/reading.ts';
+import { describeExecution, type Execution, isUnreadable } from '../activities/oversight/reading.ts';
 import {
+  isRunning,
   type StuckStep,
   stuckStepsOf,
   stuckWaiting,
+  timeOf,
   unansweredStepOf,
-  undefinedWhereGone,
 } from '../activities/oversight/stuck-steps.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
@@ -56,25 +58,35 @@ async function stoppedOrders(client: Client): Promise<string[]> {
 async function stoppedStepsOf(client: Client, orderId: string): Promise<StuckStep[]> {
   const [placing, resolving] = await Promise.all(
     [workflowIdOf(orderId), resolutionIdOf(orderId)].map((workflowId) =>
-      client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone),
+      describeExecution(client, { workflowId }),
     ),
   );
-  const states = [placing?.status.name, resolving?.status.name];
   // What runs is among the running ones, where it is stuck.
-  if (states.includes('RUNNING') || states[1] === 'COMPLETED') return [];
+  if ([placing, resolving].some((found) => found !== undefined && isRunning(found))) return [];
   const ended = resolving ?? placing;
-  if (ended === undefined) return [];
-  const { workflowId, runId, status, closeTime, startTime } = ended;
+  const { execution, closeTime, startTime } = ended?.workflowExecutionInfo ?? {};
+  if (ended === undefined || !execution?.workflowId || !execution.runId) return [];
+  const status = statusOf(ended);
+  if (resolving !== undefined && status === 'completed') return [];
+  const { workflowId, runId } = execution;
   const failure = await endOf(client.workflow.getHandle(workflowId, runId));
   if (failure?.code === 'InvalidInput') return [];
   return [
     {
       ...{ orderId, workflowId, problem: 'stopped', step: 'workflow', attempts: 1 },
-      lastError: `${status.name.toLowerCase().replace('_', ' ')}${failure ? `: ${failure.message}` : ''}`,
-      since: (closeTime ?? startTime).toISOString(),
+      lastError: `${status}${failure ? `: ${failure.message}` : ''}`,
+      since: timeOf(closeTime) ?? timeOf(startTime) ?? new Date().toISOString(),
     },
   ];
 }
+
+/** In words, such as `timed out`. */
+function statusOf({ workflowExecutionInfo: info }: Execution): string {
+  const name = WorkflowExecutionStatus[info?.status ?? 0] ?? '';
+  return name.replace('WORKFLOW_EXECUTION_STATUS_', '').toLowerCase().replaceAll('_', ' ');
+}
+
+const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 
 /** Why a workflow has failed or was ended. */
 async function endOf(handle: WorkflowHandle): Promise<{ code?: string; message: string } | undefined> {

@@ -1,4 +1,4 @@
-import type { Client } from '@temporalio/client';
+import { type Client, isGrpcServiceError } from '@temporalio/client';
 import { type ProtoFailure, ValueError } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { ConcordError } from '../../domain/errors.ts';
@@ -12,6 +12,30 @@ export async function messageOf(client: Client, failure: ProtoFailure | null | u
     return error instanceof Error ? error.message : String(error);
   }
 }
+
+type Executions = Client['workflowService'];
+/** An execution as Temporal tells of it, with everything encoded as it came. */
+export type Execution = Awaited<ReturnType<Executions['describeWorkflowExecution']>>;
+
+/**
+ * Nothing where it is gone. Not the SDK's own `describe`: that fails where the memo can't be read, and who has not the key
+ * must still see that an order doesn't get on.
+ */
+export async function describeExecution(
+  client: Client,
+  execution: { readonly workflowId: string; readonly runId?: string },
+): Promise<Execution | undefined> {
+  const { namespace } = client.options;
+  try {
+    return await client.workflowService.describeWorkflowExecution({ namespace, execution });
+  } catch (error) {
+    if (isGrpcServiceError(error) && error.code === NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+// gRPC's.
+const NOT_FOUND = 5;
 
 /** Anyone can start a workflow with what nobody can read: it says that it is JSON, or encrypted, and isn't. */
 export function isUnreadable(error: unknown): boolean {

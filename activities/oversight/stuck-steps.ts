@@ -1,9 +1,10 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
 import type { StuckLimits as Limits } from '../../domain/trouble.ts';
 import type { Listed } from './listing.ts';
-import { isUnreadable, messageOf } from './reading.ts';
+import { describeExecution, type Execution, messageOf } from './reading.ts';
 import { listWaiting, type WaitingItem } from './waiting.ts';
 
 /** A step of an order that doesn't get on. Times are ISO 8601. */
@@ -12,7 +13,7 @@ export interface StuckStep {
   /** The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, or the mailbox or relay that keeps a message. */
   readonly workflowId: string;
   /**
-   * `retrying`: its step fails; `waiting`: no worker has taken it; `broken`: its workflow code fails, as after a change
+   * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code fails, as after a change
    * that its history doesn't fit; `stopped`: its workflow has ended without an outcome.
    */
   readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped';
@@ -25,8 +26,7 @@ export interface StuckStep {
   readonly nextAttemptAt?: string;
 }
 
-type Description = Awaited<ReturnType<WorkflowHandle['describe']>>;
-type PendingActivity = NonNullable<Description['raw']['pendingActivities']>[number];
+type PendingActivity = Execution['pendingActivities'][number];
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Timestamp = PendingActivity['scheduledTime'];
 
@@ -36,15 +36,13 @@ export async function stuckStepsOf(
   { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
   limits: Limits,
 ): Promise<StuckStep[]> {
+  const execution = await describeExecution(client, { workflowId, runId });
+  if (execution === undefined || !isRunning(execution) || !maybeStuck(execution, limits)) return [];
   const handle = client.workflow.getHandle(workflowId, runId);
-  const description = await handle.describe().catch(undefinedWhereGone);
-  if (description?.status.name !== 'RUNNING' || !maybeStuck(description, limits)) return [];
   const events = (await handle.fetchHistory().catch(undefinedWhereGone))?.events ?? [];
-  const steps = await pMap(description.raw.pendingActivities ?? [], (pending) =>
-    activityStep(client, pending, events),
-  );
+  const steps = await pMap(execution.pendingActivities, (pending) => activityStep(client, pending, events));
   const stuck = steps.filter((step) => isStuck(step, limits));
-  return [...stuck, ...(await workflowSteps(client, description, events, limits))].map((step) => ({
+  return [...stuck, ...(await workflowSteps(client, execution, events, limits))].map((step) => ({
     orderId: orderOf(workflowId),
     workflowId,
     ...step,
@@ -52,10 +50,11 @@ export async function stuckStepsOf(
 }
 
 /** Spares the history of the many orders that are young and well. */
-function maybeStuck({ startTime, raw }: Description, { failures, longerThan }: Limits): boolean {
-  const isFailing = (raw.pendingActivities ?? []).some(({ attempt }) => (attempt ?? 1) - 1 > failures);
-  const isBroken = (raw.pendingWorkflowTask?.attempt ?? 1) > 1;
-  return isFailing || isBroken || isOlder(startTime.toISOString(), longerThan);
+function maybeStuck(execution: Execution, { failures, longerThan }: Limits): boolean {
+  const { workflowExecutionInfo: info, pendingActivities, pendingWorkflowTask: task } = execution;
+  const isFailing = pendingActivities.some(({ attempt }) => (attempt ?? 1) - 1 > failures);
+  const isBroken = (task?.attempt ?? 1) > 1;
+  return isFailing || isBroken || isOlder(timeOf(info?.startTime) ?? NOW(), longerThan);
 }
 
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
@@ -82,19 +81,31 @@ async function activityStep(client: Client, pending: PendingActivity, events: Ev
 /** One, where the workflow's own code does not get on: it fails, or nobody runs it. */
 async function workflowSteps(
   client: Client,
-  { raw }: Description,
+  { pendingWorkflowTask: task }: Execution,
   events: Events,
   { longerThan }: Limits,
 ): Promise<Step[]> {
-  const task = raw.pendingWorkflowTask;
   if (!task) return [];
   const attempts = (task.attempt ?? 1) - 1;
   const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? NOW();
-  if (attempts === 0 && !isOlder(since, longerThan)) return [];
-  const failed = events.findLast((event) => event.workflowTaskFailedEventAttributes?.failure?.message);
-  const message = await messageOf(client, failed?.workflowTaskFailedEventAttributes?.failure);
-  const lastError = message || (attempts > 0 ? 'its workflow code did not answer in time' : NOT_TAKEN);
-  return [{ problem: attempts > 0 ? 'broken' : 'waiting', step: 'workflow', attempts, lastError, since }];
+  const failure = attempts > 0 ? lastTaskFailure(events) : undefined;
+  if (failure !== undefined) {
+    const lastError = await messageOf(client, failure);
+    return [{ problem: 'broken', step: 'workflow', attempts, lastError, since }];
+  }
+  // A worker that hangs or was killed: the code may be as good as any.
+  if (!isOlder(since, longerThan)) return [];
+  const lastError = attempts > 0 ? 'its worker did not answer in time' : NOT_TAKEN;
+  return [{ problem: 'waiting', step: 'workflow', attempts, lastError, since }];
+}
+
+/** Why its code has failed last; nothing where its worker has not answered since. */
+function lastTaskFailure(events: Events) {
+  const last = events.findLast(
+    ({ workflowTaskFailedEventAttributes: failed, workflowTaskTimedOutEventAttributes: timedOut }) =>
+      failed?.failure?.message || timedOut,
+  );
+  return last?.workflowTaskFailedEventAttributes?.failure ?? undefined;
 }
 
 /** One, where a running order has nothing to do but to wait for another service. */
@@ -102,9 +113,9 @@ export async function unansweredStepOf(
   client: Client,
   { workflowId, startedAt }: Pick<Listed, 'workflowId' | 'startedAt'>,
 ): Promise<StuckStep[]> {
-  const description = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereGone);
-  const isBusy = description?.raw.pendingActivities?.length || description?.raw.pendingWorkflowTask;
-  if (description?.status.name !== 'RUNNING' || isBusy) return [];
+  const execution = await describeExecution(client, { workflowId });
+  const isBusy = execution?.pendingActivities.length || execution?.pendingWorkflowTask;
+  if (execution === undefined || !isRunning(execution) || isBusy) return [];
   return [
     {
       ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
@@ -135,15 +146,20 @@ function isOlder(since: string, milliseconds: number): boolean {
   return Date.now() - Date.parse(since) > milliseconds;
 }
 
-function timeOf(timestamp: Timestamp): string | undefined {
+export function isRunning({ workflowExecutionInfo: info }: Execution): boolean {
+  return info?.status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+}
+
+export function timeOf(timestamp: Timestamp): string | undefined {
   if (!timestamp?.seconds) return undefined;
   return new Date(Number(timestamp.seconds) * 1_000 + (timestamp.nanos ?? 0) / 1e6).toISOString();
 }
 
-/** For what may end between two questions, or be a stranger's that can't be read. */
-export function undefinedWhereGone(error: unknown): undefined {
-  if (!(error instanceof WorkflowNotFoundError || isUnreadable(error))) throw error;
+/** For what may end between two questions. */
+function undefinedWhereGone(error: unknown): undefined {
+  if (!(error instanceof WorkflowNotFoundError)) throw error;
 }
 
+const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 const NOT_TAKEN = 'no worker has taken it';
 const NOW = () => new Date().toISOString();

@@ -141,10 +141,12 @@ test('a key that workers lack loses nothing: orders wait for it, and old histori
   const { address, namespace, databases, concord } = platform;
   await Promise.all([platform.stop('orders'), platform.stop('inventory')]);
   await concord.place(orderOf('rotated'), { wait: 'accepted' });
+  await concord.place(orderOf('given-up'), { wait: 'accepted' });
   const connection = await NativeConnection.connect({ address });
   const connect = (...keys: string[]) =>
     Concord.connect({ connection: { address }, namespace, encryptionKeys: encryptedWith(...keys).keys });
   const rotated = await connect(NEW, OLD);
+  const keyless = await Concord.connect({ connection: { address }, namespace });
   try {
     {
       await using wrong = await createWorkers(
@@ -155,13 +157,22 @@ test('a key that workers lack loses nothing: orders wait for it, and old histori
         encryptedWith(NEW),
       );
       await wrong.start('orders');
-      const problems = async () =>
-        (await rotated.stuck({ failures: 0, longerThan: 0 })).map(
-          ({ orderId, lastError }) => `${orderId}: ${lastError}`,
-        );
-      await expect
-        .poll(problems)
-        .toContainEqual(expect.stringMatching(/^rotated: .*the key 2026-05, which is not among/));
+      // Who has no key at all must see it, too.
+      for (const [who, keyId] of [
+        [rotated, '2026-05'],
+        [keyless, '2026-11'], // which the worker's words are encrypted with
+      ] as const) {
+        const problems = async () =>
+          (await who.stuck({ failures: 0, longerThan: 0 })).map(
+            ({ orderId, problem, lastError }) => `${orderId} ${problem}: ${lastError}`,
+          );
+        for (const orderId of ['rotated', 'given-up']) {
+          const missing = new RegExp(`^${orderId} broken: .*the key ${keyId}, which is not among`);
+          await expect.poll(problems).toContainEqual(expect.stringMatching(missing));
+        }
+      }
+      // Its code can't be told, but Temporal can.
+      expect(await rotated.cancel('given-up')).toEqual({ orderId: 'given-up', status: 'requested' });
     }
     await using workers = await createWorkers(
       connection,
@@ -173,6 +184,7 @@ test('a key that workers lack loses nothing: orders wait for it, and old histori
     await workers.start('orders');
     await workers.start('inventory');
     expect(await rotated.place(orderOf('rotated'))).toMatchObject({ status: 'confirmed', joined: true });
+    expect(await rotated.place(orderOf('given-up'))).toMatchObject({ status: 'cancelled', joined: true });
     expect(await rotated.place(orderOf('after'))).toMatchObject({ status: 'confirmed' });
     expect(await rotated.status('two-phase-placed')).toMatchObject({ customerId: CUSTOMER });
     // What is new is not readable with the old key alone.
@@ -181,7 +193,7 @@ test('a key that workers lack loses nothing: orders wait for it, and old histori
       details: { keyId: '2026-11' },
     });
   } finally {
-    await rotated.close();
+    await Promise.all([rotated.close(), keyless.close()]);
     await connection.close();
   }
 });

@@ -43,6 +43,28 @@ describe('stuck', () => {
     expect(await concord.stuck(AT_ONCE)).toEqual([]);
   });
 
+  test('a workflow whose worker has taken it and does not answer waits, and is not called broken', async () => {
+    const { concord, namespace } = platform;
+    await platform.stop('orders');
+    const { client } = concord;
+    const taskQueue = { name: 'orders' };
+    await client.workflow.start('placeOrder', {
+      ...{ taskQueue: 'orders', workflowId: 'order/hanging', workflowTaskTimeout: '1 second' },
+      args: [{ order: orderOf('hanging') }],
+    });
+    await client.withDeadline(Date.now() + 30_000, () =>
+      client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue, identity: 'hangs' }),
+    );
+    await expect
+      .poll(() => concord.stuck(AT_ONCE))
+      .toMatchObject([
+        { orderId: 'hanging', problem: 'waiting', lastError: 'its worker did not answer in time' },
+      ]);
+    expect(await concord.stuck()).toEqual([]);
+    await platform.start('orders');
+    expect(await concord.place(orderOf('hanging'))).toMatchObject({ status: 'rejected' });
+  });
+
   test('lists what no worker takes: an activity, and a workflow', async () => {
     const { concord } = platform;
     await concord.restock('untaken', 10);
