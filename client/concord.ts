@@ -45,7 +45,7 @@ import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { EventFollower, findEvents, type OrderEvent } from './events.ts';
-import { translated } from './failures.ts';
+import { isBrokenCode, translated } from './failures.ts';
 import { firstInput } from './history.ts';
 import { OrderIndex, type Shown } from './order-display.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
@@ -236,11 +236,21 @@ export class Concord {
   }
 
   /**
-   * Cancels an order that is not decided yet, and returns once that is decided.
+   * Cancels an order that is not decided yet, and returns once that is decided. Repeating it answers the same.
    *
-   * @throws ConcordError `TooLate` where it is decided, `UnknownOrder`
+   * @throws ConcordError `TooLate` where it is decided otherwise, `UnknownOrder`
    */
   async cancel(orderId: string, { reason = 'cancelled by the customer' } = {}): Promise<Cancelled> {
+    try {
+      return await this.askToCancel(orderId, reason);
+    } catch (error) {
+      const isTooLate = error instanceof ConcordError && error.code === 'TooLate';
+      if (!isTooLate || (error as ConcordError<'TooLate'>).details.status !== 'cancelled') throw error;
+      return { orderId, status: 'cancelled' };
+    }
+  }
+
+  private async askToCancel(orderId: string, reason: string): Promise<Cancelled> {
     const handle = this.handleOf(orderId);
     const request = parseCancelRequest({ reason });
     return translated(
@@ -249,10 +259,10 @@ export class Concord {
         try {
           const decided = await within(
             ANSWER_TIMEOUT,
-            handle.executeUpdate(cancelUpdate, { args: [request] }),
+            handle.executeUpdate(cancelUpdate, { args: [request] }).catch(nothingWhereCodeFails),
           );
           if (decided !== NOTHING) return { orderId, status: decided.status };
-          // The order service's worker is down. Temporal's own cancel request needs no worker to be durable.
+          // The order service's worker is down, or its code fails. Temporal's own cancel request needs no worker to be durable.
           await handle.cancel();
           return { orderId, status: 'requested' as const };
         } catch (error) {
@@ -512,6 +522,11 @@ const WATCH_INTERVAL = 500;
 const EVENTS_INTERVAL = 500;
 
 const NOTHING = Symbol('no answer yet');
+
+function nothingWhereCodeFails(error: unknown): typeof NOTHING {
+  if (!isBrokenCode(error)) throw error;
+  return NOTHING;
+}
 
 async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result | typeof NOTHING> {
   let timer: NodeJS.Timeout | undefined;

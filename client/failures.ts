@@ -42,9 +42,12 @@ function translate(error: unknown, address: string, context: Context): unknown {
   const overload = overloadIn(error, address, context);
   if (overload !== undefined) return overload;
   if (isUnreachable(error)) {
-    const fix =
-      context.unreachableFix ?? 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
+    const fix = context.unreachableFix ?? 'start it there, or connect to another';
     return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
+  }
+  if (isBrokenCode(error)) {
+    const fix = 'the order’s workflow code fails: see `concord stuck`';
+    return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
   }
   const misdirected = misdirection(error, address);
   if (misdirected !== undefined) return misdirected;
@@ -108,6 +111,15 @@ function isUnreachable(error: unknown): boolean {
   return grpc instanceof Error && grpc.message === 'Failed to connect before the deadline';
 }
 
+// gRPC: 9 is FAILED_PRECONDITION.
+const FAILED_PRECONDITION = 9;
+
+/** Nobody can be asked or told anything of a workflow whose code fails. */
+export function isBrokenCode(error: unknown): boolean {
+  const grpc = grpcErrorIn(error);
+  return isGrpcServiceError(grpc) && grpc.code === FAILED_PRECONDITION && /workflow task/i.test(grpc.details);
+}
+
 // gRPC: 7 is PERMISSION_DENIED, 12 is UNIMPLEMENTED, 16 is UNAUTHENTICATED.
 const MISDIRECTION_FIXES = new Map([
   [7, 'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace'],
@@ -119,7 +131,8 @@ const MISDIRECTION_FIXES = new Map([
 function misdirection(error: unknown, address: string): ConcordError | undefined {
   if (error instanceof NamespaceNotFoundError) {
     const server = `namespace ${error.namespace} of Temporal`;
-    const fix = 'create it with `temporal operator namespace create`, or name another';
+    const create = `temporal operator namespace create --address ${address} ${error.namespace}`;
+    const fix = `create it with \`${create}\`, or name another`;
     return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
   }
   const grpc = grpcErrorIn(error);

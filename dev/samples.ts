@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
 import { z } from 'zod';
 import type { Concord } from '../client/concord.ts';
-import { ConcordError } from '../domain/errors.ts';
 import { finalStatuses, type OrderOutcome, parseOrder } from '../domain/order.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import type { StockLevel } from '../domain/stock.ts';
@@ -32,6 +31,8 @@ export interface SampleResult extends OrderOutcome {
 }
 
 export interface SampleResults {
+  /** Where the server is that the orders were placed on. */
+  readonly temporal: string;
   readonly webUi?: string;
   readonly orders: readonly SampleResult[];
   readonly stock: readonly StockLevel[];
@@ -42,6 +43,7 @@ interface Options {
   readonly concord: Concord;
   readonly report: Report;
   readonly startInventory: () => Promise<void>;
+  readonly address: string;
   readonly namespace: string;
   readonly uiUrl?: string;
 }
@@ -51,7 +53,7 @@ interface Options {
  * on the same data joins what the first one did.
  */
 export async function placeSamples(options: Options): Promise<SampleResults> {
-  const { concord, report, startInventory, namespace, uiUrl } = options;
+  const { concord, report, startInventory, address, namespace, uiUrl } = options;
   const samples = parse(samplesSchema, await readJson('orders.json'));
   const catalog = parse(catalogSchema, await readJson('catalog.json'));
 
@@ -69,6 +71,7 @@ export async function placeSamples(options: Options): Promise<SampleResults> {
   const stock = await concord.stock(catalog.map(({ sku }) => sku));
   step.done();
   return {
+    temporal: address,
     ...(uiUrl === undefined ? {} : { webUi: uiUrl }),
     orders,
     stock,
@@ -80,20 +83,18 @@ export async function placeSamples(options: Options): Promise<SampleResults> {
 async function cancelInFlight(concord: Concord, { order, cancel }: Sample, report: Report): Promise<void> {
   const { orderId } = order;
   const step = report.step(`Placing ${orderId}, and cancelling it while the inventory service is down`);
-  await concord.place(order, { wait: 'accepted' });
+  const { joined } = await concord.place(order, { wait: 'accepted' });
   for (;;) {
     const { phase, participants } = await concord.status(orderId);
     if (phase !== 'preparing' || participants.orders === 'prepared') break;
     await delay(POLL_INTERVAL);
   }
-  try {
-    const { status } = await concord.cancel(orderId, cancel);
-    step.done(`Placed ${orderId}; ${status} while the inventory service is down`);
-  } catch (error) {
-    // On data that is kept, an earlier run has cancelled it.
-    if (!(error instanceof ConcordError) || error.code !== 'TooLate') throw error;
-    step.done(`${orderId} was placed by an earlier run`);
-  }
+  const { status } = await concord.cancel(orderId, cancel);
+  step.done(
+    joined
+      ? `${orderId} was placed by an earlier run`
+      : `Placed ${orderId}; ${status} while the inventory service is down`,
+  );
 }
 
 const POLL_INTERVAL = 50;

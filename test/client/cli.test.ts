@@ -214,7 +214,8 @@ describe.concurrent('looking at orders and stock', () => {
     expect(await json(args)).toMatchObject({ exitCode: 0, document: { sku, available: 5, received: 5 } });
     expect(await concord(args)).toMatchObject({ exitCode: 0, stdout: lineOf(sku, '5', '0', '0', '5') });
     expect(await json(['restock', sku, '9007199254740991'])).toMatchObject({
-      exitCode: 2,
+      exitCode: 1,
+      failure: { error: { code: 'StockLimit' } },
     });
   });
 
@@ -284,6 +285,11 @@ describe('while the inventory is down', () => {
     });
     const { stdout } = await concord(['status', orderId]);
     expect(stdout).toContain(lineOf('reason', 'Cancelled', 'red alert'));
+    // Who has lost the answer asks again.
+    expect(await concord(['cancel', orderId])).toMatchObject({
+      exitCode: 0,
+      stdout: lineOf(orderId, 'cancelled'),
+    });
   });
 
   test.concurrent('stock and restock: exit code 3', async () => {

@@ -52,7 +52,7 @@ export function describeCancel(program: Command, session: Session): void {
     .addHelpText(
       'after',
       `
-Exits 0 when the order is cancelled, and 1 when it is too late. While the order service is down, the cancellation is
+Exits 0 when the order is cancelled, also where it was before, and 1 when it is too late. While the order service is down, the cancellation is
 recorded and decided later: then the status is "requested", and the exit code is 0 as well.
 
 Example:
@@ -76,6 +76,9 @@ export function describeList(program: Command, session: Session): void {
     .addHelpText(
       'after',
       `
+An order is pending until the order service has recorded its end, which is soon after the decision that \`concord status\`
+shows; while a service is down, it may take longer.
+
 On a pipe, a line for each order: id, status, customer, lines, when it was placed, strategy, reason.
 
 Example:
