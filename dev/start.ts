@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConcordError } from '../domain/errors.ts';
-import { readEncryption } from '../settings/encryption.ts';
 import { readTemporal } from '../settings/temporal.ts';
 import type { ServiceName } from '../workers/services.ts';
+import type { WorkerSettings } from '../workers/settings.ts';
 import { DataDirectoryError, ServersError } from './attempts.ts';
 import { optionsOrExit } from './command-line.ts';
 import { portsOfAnother } from './ports.ts';
@@ -43,7 +43,7 @@ async function main(): Promise<number> {
 }
 
 async function run(options: Options, report: Report, stops: (() => Promise<void>)[]): Promise<SampleResults> {
-  const encryptionKeys = readEncryption(process.env); // better now than when the servers are up
+  const { encryptionKeys } = await checkedSettings();
   const workers = new Map<ServiceName, PreparedWorker>();
   const [servers, { Concord }, { placeSamples }] = await Promise.all([
     startServers({
@@ -77,10 +77,18 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
     concord,
     report,
     startInventory: async () => void (await host('inventory', await portsOfAnother(process.env))),
-    namespace,
+    ...{ address, namespace },
     ...(uiUrl ? { uiUrl } : {}),
   });
 }
+
+/** What the workers would refuse is better known now than when the servers are up. */
+async function checkedSettings(): Promise<Pick<WorkerSettings, 'encryptionKeys'>> {
+  const { readSettings } = await import('../workers/settings.ts');
+  return readSettings({ ...process.env, MONGODB_URI: process.env.MONGODB_URI || TO_BE_STARTED });
+}
+
+const TO_BE_STARTED = 'mongodb://127.0.0.1';
 
 /** What the workers need to find the servers; everything else they take from our own environment. */
 function environmentOf({ temporal, mongodb }: Servers): Record<string, string> {
@@ -108,10 +116,11 @@ function readOptions(): Options {
   return optionsOrExit<Options>(command);
 }
 
-function upAndRunning({ webUi }: SampleResults): string {
+function upAndRunning({ temporal, webUi }: SampleResults): string {
   return [
     '',
     ...(webUi === undefined ? [] : [`Web UI: ${webUi}`]),
+    `Temporal: ${temporal} (TEMPORAL_ADDRESS, for programs of your own)`,
     'Try it, in another terminal:',
     '  npm run -s concord -- place --customer me --sku MILK-JUG:1',
     '  npm run -s concord -- stock',
