@@ -81,11 +81,12 @@ const measures: Readonly<Record<Part, (bench: Bench) => Promise<Run[]>>> = {
       measureOpen(bench, subject, rate),
     ),
   hot: (bench) =>
-    inTurns(['spread', 'hot'] as const, strategiesIn(bench), (demand, subject) =>
+    inTurns(['spread', 'hot'] as const, among(bench, ['two-phase', 'message-queue']), (demand, subject) =>
       measureClosed(bench, { part: 'hot', subject, setting: SETTINGS[demand], atOnce: MANY, demand }),
     ),
   growth: (bench) =>
-    inTurns([1, GROWTH], ['two-phase'] as const, (times, subject) =>
+    // The floor as well: what the server itself takes more, nobody can give back.
+    inTurns([1, GROWTH], among(bench, ['floor', 'two-phase']), (times, subject) =>
       measureClosed(bench, {
         ...{ part: 'growth', subject, atOnce: MANY },
         setting: times === 1 ? 'as many' : `${times} times as many`,
@@ -94,7 +95,7 @@ const measures: Readonly<Record<Part, (bench: Bench) => Promise<Run[]>>> = {
     ),
   workers: (bench) =>
     inTurns([1, 2], ['two-phase'] as const, (processes, subject) =>
-      withWorkers(bench.stage, processes, () =>
+      withWorkers(bench, processes, () =>
         measureClosed(bench, {
           ...{ part: 'workers', subject, atOnce: MANY },
           setting: `${processes} worker${processes === 1 ? '' : 's'} of each service`,
@@ -117,8 +118,8 @@ async function inTurns<Setting, Each extends Subject>(
   return runs;
 }
 
-function strategiesIn({ options }: Bench): Subject[] {
-  return options.subjects.filter((subject) => subject === 'two-phase' || subject === 'message-queue');
+function among({ options }: Bench, wanted: readonly Subject[]): Subject[] {
+  return wanted.filter((subject) => options.subjects.includes(subject));
 }
 
 interface Closed {
@@ -175,15 +176,18 @@ function ordersOf({ source }: Bench, subject: Subject, demand: Demand, count: nu
 
 /** The usual ones, and so many more as make this number. */
 async function withWorkers<Result>(
-  stage: EngineStage,
+  bench: Bench,
   processes: number,
   work: () => Promise<Result>,
 ): Promise<Result> {
+  const { stage } = bench;
   const further = Array.from({ length: processes - 1 }, () => [
     stage.addWorker('orders'),
     stage.addWorker('inventory'),
   ]).flat();
   for (const worker of further) await worker.start();
+  // Code that has never run is slow, and says nothing of how many processes there are.
+  if (further.length > 0) await warmUp(bench, 'two-phase');
   try {
     return await work();
   } finally {

@@ -36,10 +36,17 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio
       hot('two-phase', 'one SKU'),
       hot('two-phase', '50 SKUs'),
     ]),
-    ratio('two-phase, 10 times the orders: time', '≤ 10.5', ({ elapsed }) => elapsed, [
-      twoPhase('growth', '10 times as many'),
-      twoPhase('growth', 'as many'),
-    ]),
+    ...(['two-phase', 'floor'] as const).map((subject) =>
+      ratio(
+        `${subject}, 10 times the orders: time`,
+        subject === 'floor' ? '' : '≤ 10.5',
+        ({ elapsed }) => elapsed,
+        [
+          pick(runs, { part: 'growth', subject, setting: '10 times as many' }),
+          pick(runs, { part: 'growth', subject, setting: 'as many' }),
+        ],
+      ),
+    ),
     ratio('two-phase, a second worker of each service: orders a second', '≥ 1', throughputOf, [
       twoPhase('workers', '2 workers of each service'),
       twoPhase('workers', '1 worker of each service'),

@@ -42,7 +42,7 @@ test('all is measured in turns, on servers of its own, and what is stored is con
   expect(measured).toContain('hot, one SKU, message-queue');
   expect(measured).toContain('growth, 10 times as many, two-phase');
   expect(measured).toContain('workers, 2 workers of each service, two-phase');
-  expect(result.ratios).toHaveLength(8);
+  expect(result.ratios).toHaveLength(9);
 
   const low = result.figures.filter(({ part, setting }) => part === 'closed' && setting === '2 at once');
   const usageOf = (wanted: string) => low.find(({ subject }) => subject === wanted)?.usage;
