@@ -85,6 +85,7 @@ export async function listOrders(flags: ListFlags, session: Session): Promise<vo
     ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
   };
+  if (flags.customer !== undefined) parse(identifier(), flags.customer, '--customer');
   parseOrderFilter(filter);
   const { concord } = await session.connect();
   const orders = await output.during('asking the order service', concord.list(filter));

@@ -4,6 +4,7 @@ import type { EncryptionKeys } from '../../codec/keys.ts';
 import type { RunningRecord } from '../../dev/running.ts';
 import { parse } from '../../domain/validation.ts';
 import type { TemporalSettings } from '../../settings/temporal.ts';
+import { isCompiled } from '../../workers/compiled.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -93,7 +94,7 @@ export async function isRefused(address: string): Promise<boolean> {
 const DEFAULT_ADDRESS = 'localhost:7233';
 const NAMED_FIX = (source: string) => `${source} names it: start it there, or name another`;
 const START_FIX = '`npm start` runs, but its server does not answer: see what it prints';
-const DEFAULT_FIX = 'start it with `npm start`, or set TEMPORAL_ADDRESS to the one you use';
+const DEFAULT_FIX = `${isCompiled ? 'start it there' : 'start it with `npm start`'}, or set TEMPORAL_ADDRESS to the one you use`;
 
 /** What configured the server, or nothing where nobody did. */
 function configuredBy(

@@ -40,6 +40,13 @@ describe('bad input', () => {
     ['a limit of 0', ['list', '--limit', '0'], /limit: use a whole number from 1 to 1000/],
     ['an unknown status', ['list', '--status', 'lost'], /Allowed choices are pending/],
     ['an empty reason', ['cancel', 'x', '--reason', ''], /reason: say why/],
+    ['an impossible SKU', ['stock', 'A', 'b c'], /^error: skus\[1\]: use 1 to 100 /],
+    ['an impossible customer', ['list', '--customer', 'a b'], /^error: --customer: use 1 to 100 /],
+    [
+      'a delivery of too much',
+      ['restock', 'A', '9007199254740992'],
+      /Use a whole number, at most 9007199254740991/,
+    ],
     ['a delivery of nothing', ['restock', 'A', '0'], /quantity: use a whole number/],
     ['an unknown profile', ['stock', '--profile', 'nope'], /Profile 'nope' not found/],
   ])('%s: exit code 2', async (_, args, message) => {

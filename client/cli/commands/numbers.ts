@@ -2,8 +2,8 @@ import { InvalidArgumentError } from 'commander';
 
 /** A commander parser for a whole number. */
 export function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Use a whole number.');
-  return Number(text);
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError(`Use a whole number, at most ${Number.MAX_SAFE_INTEGER}.`);
 }
 
 /** A commander parser for seconds; milliseconds. */
