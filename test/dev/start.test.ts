@@ -72,6 +72,7 @@ test('with --data, a second run joins what the first one did', { timeout: 120_00
     const first = await start(['--once', '--json', '--data', directory]);
     const second = await start(['--once', '--json', '--data', directory]);
     expect([first.exitCode, second.exitCode]).toEqual([0, 0]);
+    expect(JSON.parse(first.stdout)).toMatchObject({ temporal: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
     const withoutAddresses = (results: string) => results.replaceAll(/"(webUi|temporal)": ".*?"/g, '');
     expect(withoutAddresses(second.stdout)).toBe(withoutAddresses(first.stdout));
   } finally {
