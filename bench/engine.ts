@@ -51,12 +51,12 @@ const flags = optionsOrExit<Flags>(
 await endingAll(async (_, cleanUp) => {
   const { json, html, profile, distant, ...options } = flags;
   const report = createReport();
-  if (profile !== undefined) await mkdir(profile, { recursive: true });
   const temporal = await userTemporal({});
   if (distant && temporal !== undefined) {
     console.error(`--distant: only for a server that is started for it; unset ${temporal.source}.`);
     return 2;
   }
+  if (profile !== undefined) await mkdir(profile, { recursive: true });
   const stage = await setEngineStage({
     ...{ report, cleanUp, distant },
     ...(profile === undefined ? {} : { profile }),

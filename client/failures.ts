@@ -131,14 +131,18 @@ const MISDIRECTION_FIXES = new Map([
 function misdirection(error: unknown, address: string): ConcordError | undefined {
   if (error instanceof NamespaceNotFoundError) {
     const server = `namespace ${error.namespace} of Temporal`;
-    const create = `temporal operator namespace create --address ${address} ${error.namespace}`;
-    const fix = `create it with \`${create}\`, or name another`;
+    const fix = namespaceFix(address, error.namespace);
     return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
   }
   const grpc = grpcErrorIn(error);
   const fix = isGrpcServiceError(grpc) ? MISDIRECTION_FIXES.get(grpc.code) : undefined;
   if (fix === undefined) return undefined;
   return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
+}
+
+/** What to do where there is no such namespace. */
+export function namespaceFix(address: string, namespace: string): string {
+  return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
 }
 
 function noAnswerFix(error: WorkflowFailedError): string {

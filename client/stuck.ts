@@ -1,9 +1,8 @@
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
-import proto from '@temporalio/proto';
 import pMap from 'p-map';
 import { listWorkflows } from '../activities/oversight/listing.ts';
-import { describeExecution, type Execution, isUnreadable } from '../activities/oversight/reading.ts';
+import { describeExecution, isUnreadable, statusOf } from '../activities/oversight/reading.ts';
 import {
   isRunning,
   type StuckStep,
@@ -62,7 +61,7 @@ async function stoppedStepsOf(client: Client, orderId: string): Promise<StuckSte
     ),
   );
   // What runs is among the running ones, where it is stuck.
-  if ([placing, resolving].some((found) => found !== undefined && isRunning(found))) return [];
+  if (isRunning(placing) || isRunning(resolving)) return [];
   const ended = resolving ?? placing;
   const { execution, closeTime, startTime } = ended?.workflowExecutionInfo ?? {};
   if (ended === undefined || !execution?.workflowId || !execution.runId) return [];
@@ -79,14 +78,6 @@ async function stoppedStepsOf(client: Client, orderId: string): Promise<StuckSte
     },
   ];
 }
-
-/** In words, such as `timed out`. */
-function statusOf({ workflowExecutionInfo: info }: Execution): string {
-  const name = WorkflowExecutionStatus[info?.status ?? 0] ?? '';
-  return name.replace('WORKFLOW_EXECUTION_STATUS_', '').toLowerCase().replaceAll('_', ' ');
-}
-
-const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 
 /** Why a workflow has failed or was ended. */
 async function endOf(handle: WorkflowHandle): Promise<{ code?: string; message: string } | undefined> {

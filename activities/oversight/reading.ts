@@ -1,6 +1,7 @@
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import { type ProtoFailure, ValueError } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import proto from '@temporalio/proto';
 import { ConcordError } from '../../domain/errors.ts';
 
 /** What an attempt has failed with, in its own words; where they are encrypted with a key that is not here, that. */
@@ -13,9 +14,8 @@ export async function messageOf(client: Client, failure: ProtoFailure | null | u
   }
 }
 
-type Executions = Client['workflowService'];
 /** An execution as Temporal tells of it, with everything encoded as it came. */
-export type Execution = Awaited<ReturnType<Executions['describeWorkflowExecution']>>;
+export type Execution = Awaited<ReturnType<Client['workflowService']['describeWorkflowExecution']>>;
 
 /**
  * Nothing where it is gone. Not the SDK's own `describe`: that fails where the memo can't be read, and who has not the key
@@ -36,6 +36,14 @@ export async function describeExecution(
 
 // gRPC's.
 const NOT_FOUND = 5;
+
+/** Its status in words, such as `running` or `timed out`. */
+export function statusOf({ workflowExecutionInfo: info }: Execution): string {
+  const name = WorkflowExecutionStatus[info?.status ?? 0] ?? '';
+  return name.replace('WORKFLOW_EXECUTION_STATUS_', '').toLowerCase().replaceAll('_', ' ');
+}
+
+const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 
 /** Anyone can start a workflow with what nobody can read: it says that it is JSON, or encrypted, and isn't. */
 export function isUnreadable(error: unknown): boolean {

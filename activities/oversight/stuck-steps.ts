@@ -1,10 +1,9 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
-import proto from '@temporalio/proto';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
 import type { StuckLimits as Limits } from '../../domain/trouble.ts';
 import type { Listed } from './listing.ts';
-import { describeExecution, type Execution, messageOf } from './reading.ts';
+import { describeExecution, type Execution, messageOf, statusOf } from './reading.ts';
 import { listWaiting, type WaitingItem } from './waiting.ts';
 
 /** A step of an order that doesn't get on. Times are ISO 8601. */
@@ -13,8 +12,8 @@ export interface StuckStep {
   /** The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, or the mailbox or relay that keeps a message. */
   readonly workflowId: string;
   /**
-   * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code fails, as after a change
-   * that its history doesn't fit; `stopped`: its workflow has ended without an outcome.
+   * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
+   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome.
    */
   readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped';
   /** The activity, such as `inventory.commit`, or `workflow`. */
@@ -114,8 +113,8 @@ export async function unansweredStepOf(
   { workflowId, startedAt }: Pick<Listed, 'workflowId' | 'startedAt'>,
 ): Promise<StuckStep[]> {
   const execution = await describeExecution(client, { workflowId });
-  const isBusy = execution?.pendingActivities.length || execution?.pendingWorkflowTask;
-  if (execution === undefined || !isRunning(execution) || isBusy) return [];
+  if (execution === undefined || !isRunning(execution)) return [];
+  if (execution.pendingActivities.length > 0 || execution.pendingWorkflowTask) return [];
   return [
     {
       ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
@@ -146,8 +145,9 @@ function isOlder(since: string, milliseconds: number): boolean {
   return Date.now() - Date.parse(since) > milliseconds;
 }
 
-export function isRunning({ workflowExecutionInfo: info }: Execution): boolean {
-  return info?.status === WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+/** False also where it is gone. */
+export function isRunning(execution: Execution | undefined): boolean {
+  return execution !== undefined && statusOf(execution) === 'running';
 }
 
 export function timeOf(timestamp: Timestamp): string | undefined {
@@ -160,6 +160,5 @@ function undefinedWhereGone(error: unknown): undefined {
   if (!(error instanceof WorkflowNotFoundError)) throw error;
 }
 
-const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 const NOT_TAKEN = 'no worker has taken it';
 const NOW = () => new Date().toISOString();

@@ -49,7 +49,7 @@ interface Options {
   readonly cleanUp: (end: () => Promise<void>) => void;
   /** Whether Temporal keeps its data in a file, which makes it restartable, and slow. */
   readonly restartable: boolean;
-  /** Whether the Temporal that is started takes 50 ms for each step, as one that is far away. */
+  /** Whether the Temporal that is started, where it isn't restartable, takes 50 ms for each step, as one that is far away. */
   readonly distant?: boolean;
   /** Default: one that is started for the comparison. */
   readonly temporal?: UserTemporal;
@@ -172,18 +172,24 @@ interface Temporal {
   readonly restart?: () => Promise<void>;
 }
 
-async function embedTemporal({ directory, distant, ...part }: Part): Promise<Temporal> {
-  const { supervisor, report, restartable } = part;
+async function embedTemporal({
+  supervisor,
+  report,
+  restartable,
+  distant,
+  directory,
+}: Part): Promise<Temporal> {
+  const options = { supervisor, report, directory: path.join(directory, 'temporal') };
   const limits = distant ? LOOKS_OF_A_DISTANT_SERVER : {};
-  const options = { supervisor, report, directory: path.join(directory, 'temporal'), limits };
   const server = restartable
     ? await startChaosTemporal(options)
-    : await startTemporal({ ...options, keepData: false });
+    : await startTemporal({ ...options, limits, keepData: false });
+  const inMemory = `started for this run, in memory${distant ? ', 50 ms for each step' : ''}`;
   const namespace = 'default';
   return {
     connection: { address: server.address },
     namespace,
-    origin: `${restartable ? 'its data in a file for its restart' : 'started for this run, in memory'}${distant ? ', 50 ms for each step' : ''}`,
+    origin: restartable ? 'its data in a file for its restart' : inMemory,
     environment: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace },
     ...('restart' in server ? { restart: server.restart } : {}),
   };

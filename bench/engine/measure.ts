@@ -94,7 +94,7 @@ const measures: Readonly<Record<Part, (bench: Bench) => Promise<Run[]>>> = {
       }),
     ),
   workers: (bench) =>
-    inTurns([1, 2], ['two-phase'] as const, (processes, subject) =>
+    inTurns([1, 2], among(bench, ['two-phase']), (processes, subject) =>
       withWorkers(bench, processes, () =>
         measureClosed(bench, {
           ...{ part: 'workers', subject, atOnce: MANY },
@@ -186,9 +186,9 @@ async function withWorkers<Result>(
     stage.addWorker('inventory'),
   ]).flat();
   for (const worker of further) await worker.start();
-  // Code that has never run is slow, and says nothing of how many processes there are.
-  if (further.length > 0) await warmUp(bench, 'two-phase');
   try {
+    // Code that has never run is slow, and says nothing of how many processes there are.
+    if (further.length > 0) await warmUp(bench, 'two-phase');
     return await work();
   } finally {
     await Promise.all(further.map((worker) => worker.stop()));

@@ -9,8 +9,11 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio
   const closed = (subject: Run['subject'], setting: string) =>
     pick(runs, { part: 'closed', subject, setting });
   const hot = (subject: Run['subject'], setting: string) => pick(runs, { part: 'hot', subject, setting });
-  const twoPhase = (part: Run['part'], setting: string) =>
-    pick(runs, { part, subject: 'two-phase', setting });
+  const growth = (subject: Run['subject']): [Run[], Run[]] => [
+    pick(runs, { part: 'growth', subject, setting: '10 times as many' }),
+    pick(runs, { part: 'growth', subject, setting: 'as many' }),
+  ];
+  const workers = (setting: string) => pick(runs, { part: 'workers', subject: 'two-phase', setting });
   return [
     ratio(`two-phase to the floor: orders a second, ${saturation}`, '≥ 0.95', throughputOf, [
       closed('two-phase', saturation),
@@ -36,25 +39,17 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio
       hot('two-phase', 'one SKU'),
       hot('two-phase', '50 SKUs'),
     ]),
-    ...(['two-phase', 'floor'] as const).map((subject) =>
-      ratio(
-        `${subject}, 10 times the orders: time`,
-        subject === 'floor' ? '' : '≤ 10.5',
-        ({ elapsed }) => elapsed,
-        [
-          pick(runs, { part: 'growth', subject, setting: '10 times as many' }),
-          pick(runs, { part: 'growth', subject, setting: 'as many' }),
-        ],
-      ),
-    ),
+    ratio('two-phase, 10 times the orders: time', '≤ 10.5', elapsedOf, growth('two-phase')),
+    ratio('floor, 10 times the orders: time', '', elapsedOf, growth('floor')),
     ratio('two-phase, a second worker of each service: orders a second', '≥ 1', throughputOf, [
-      twoPhase('workers', '2 workers of each service'),
-      twoPhase('workers', '1 worker of each service'),
+      workers('2 workers of each service'),
+      workers('1 worker of each service'),
     ]),
   ].filter((each) => each !== undefined);
 }
 
 const decisionOf = ({ decided }: Run) => median(decided);
+const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
 
 function pick(runs: readonly Run[], wanted: Pick<Run, 'part' | 'subject' | 'setting'>): Run[] {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ConcordError } from '../../domain/errors.ts';
+import { namespaceFix } from '../failures.ts';
 import { exitCodes } from './errors.ts';
 import { type Output, safe } from './output.ts';
 import { type Connected, connectTo, type Session } from './session.ts';
@@ -63,7 +64,7 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
   const namespace = await attempt(
     'namespace',
     () => namespaceState(connected),
-    namespaceFix(connected.target),
+    namespaceFix(connected.target.address, connected.target.namespace),
   );
   if (namespace.status !== 'ok') {
     return [server, namespace, ...skipped('not looked at, because the namespace is missing', ['namespace'])];
@@ -84,10 +85,6 @@ async function namespaceState({ concord, target: { namespace } }: Connected): Pr
   const { config } = await concord.client.workflowService.describeNamespace({ namespace });
   const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
   return `${namespace}, keeps histories for ${days} ${days === 1 ? 'day' : 'days'}`;
-}
-
-function namespaceFix({ namespace, address }: Target): string {
-  return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
 }
 
 /** Orders go on without them, but lists can't ask for orders. */

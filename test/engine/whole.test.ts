@@ -61,18 +61,7 @@ test('all is measured in turns, on servers of its own, and what is stored is con
 
 test('a server takes 50 ms for each step, where that is asked for and it is ours', async () => {
   const json = path.join(await temporaryDirectory(), 'result.json');
-  const few = [
-    '--orders',
-    '1',
-    '--rounds',
-    '1',
-    '--parts',
-    'closed',
-    '--at-once',
-    '1',
-    '--subjects',
-    'floor',
-  ];
+  const few = '--orders 1 --rounds 1 --parts closed --at-once 1 --subjects floor'.split(' ');
   const { exitCode, stderr } = await bench([...few, '--distant', '--json', json]);
   expect(exitCode, stderr).toBe(0);
   const { servers } = JSON.parse(await readFile(json, 'utf8')) as EngineResult;

@@ -52,8 +52,8 @@ export function describeCancel(program: Command, session: Session): void {
     .addHelpText(
       'after',
       `
-Exits 0 when the order is cancelled, also where it was before, and 1 when it is too late. While the order service is down, the cancellation is
-recorded and decided later: then the status is "requested", and the exit code is 0 as well.
+Exits 0 when the order is cancelled, also where it was before, and 1 when it is too late. While the order service is
+down, the cancellation is recorded and decided later: then the status is "requested", and the exit code is 0 as well.
 
 Example:
   $ concord cancel 4711 --reason "ordered twice"
