@@ -1,9 +1,4 @@
-import {
-  type Announcement,
-  announcementOfInventory,
-  type Occurrence,
-  parseAnnouncement,
-} from '../domain/announcements.ts';
+import { type Announcement, announcementOfInventory, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Participant, RollbackRequest } from '../domain/participant.ts';
 import { handleEach, type Unhandled } from './batch.ts';
@@ -29,33 +24,43 @@ export function createInventoryService(
 
   async function handle(input: Announcement): Promise<void> {
     const { type, data } = parseAnnouncement(input);
-    const done = await react(stepOf(type), data);
-    const answer = done && announcementOfInventory(done, data);
-    if (answer === undefined) return outboxes.dispatch(data);
-    // Who asks repeats it until this has succeeded, so the answer can't get lost; but what was told before goes first.
-    await outboxes.empty(data.order.orderId, (announcement) => handOver(post, announcement));
-    await handOver(post, answer);
+    const step = stepOf(type);
+    if (step === 'prepare') await vote(data);
+    else await settle(step, data);
   }
 
-  /** Returns what is to be told, or nothing where the vote itself has put that into the outbox. */
-  async function react(step: keyof Participant, data: Announcement['data']): Promise<Occurrence | undefined> {
-    if (step !== 'prepare') {
-      await inventory[step](data as RollbackRequest);
-      return step;
-    }
+  // Who asks repeats it until this has succeeded, so no answer can get lost.
+
+  async function vote(data: Announcement['data']): Promise<void> {
     try {
       await inventory.prepare(data);
-      // Asked again: the answer may have been lost with the workflow that it was given to.
-      return (await outboxes.isEmpty(data.order.orderId)) ? 'prepare' : undefined;
     } catch (error) {
       if (!(error instanceof ConcordError) || error.retryable) throw error;
-      if (await isToldByRecord(error, data)) return undefined;
-      const { code, message, details } = error;
-      const reason = { code, message, details: { ...details } };
-      const refusal = announcementOfInventory('refuse', { ...data, status: 'rejected', reason });
-      if (refusal !== undefined) await handOver(post, refusal);
-      return undefined;
+      return refuse(error, data);
     }
+    const yes = announcementOfInventory('prepare', data);
+    if (yes === undefined) return;
+    // Asked again: the answer may have been lost with the workflow that it was given to. The decision removes a message.
+    const isPublished = data.strategy === 'event-driven' && (await outboxes.isEmpty(data.order.orderId));
+    await (isPublished ? handOver(post, yes) : outboxes.dispatch(yes));
+  }
+
+  async function refuse(refusal: ConcordError, data: Announcement['data']): Promise<void> {
+    const { code, message, details } = refusal;
+    const reason = { code, message, details: { ...details } };
+    const no = announcementOfInventory('refuse', { ...data, status: 'rejected', reason });
+    if (no === undefined) return;
+    if (!(await isToldByRecord(refusal, data))) return handOver(post, no);
+    if (data.strategy === 'event-driven') await outboxes.dispatch(no);
+    else await outboxes.empty(data.order.orderId, post.send);
+  }
+
+  async function settle(step: 'commit' | 'rollback', data: Announcement['data']): Promise<void> {
+    await inventory[step](data as RollbackRequest);
+    // Only a no may still be there: what was told before goes first.
+    if (step === 'rollback') await outboxes.empty(data.order.orderId, (told) => handOver(post, told));
+    const done = announcementOfInventory(step, data);
+    if (done !== undefined) await handOver(post, done);
   }
 
   /** A no that is on record with its announcement, or that nobody waits for any more because the order was decided. */

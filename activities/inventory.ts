@@ -199,7 +199,7 @@ export function createInventory(
   async function decideCommit(request: ParticipantRequest, order: Order): Promise<ReservationDocument> {
     const decided = await reservations.findOneAndUpdate(
       { ...undecidedOf(request, order), prepared: true },
-      { $set: { decision: 'commit', transaction: request.transaction }, $currentDate: { decidedAt: true } },
+      decisionOf('commit', request.transaction),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
@@ -220,7 +220,7 @@ export function createInventory(
     const { transaction, takesOver = false } = request;
     const decided = await reservations.findOneAndUpdate(
       undecidedOf(request, order),
-      { $set: { decision: 'rollback', transaction }, $currentDate: { decidedAt: true } },
+      decisionOf('rollback', transaction),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
@@ -329,6 +329,15 @@ function mayStillRun({ attempts, ended }: ReservationDocument): boolean {
 /** Finds an order's reservation where this request may decide it: undecided, and of its own transaction. */
 function undecidedOf({ transaction, takesOver = false }: ParticipantRequest, order: Order) {
   return { ...contentOf(order), decision: null, ...(takesOver ? {} : { transaction }) };
+}
+
+/** Whoever decides needs the vote no more, so what told of it goes with the same write. */
+function decisionOf(decision: 'commit' | 'rollback', transaction: string) {
+  return {
+    $set: { decision, transaction },
+    $unset: { outbox: '' },
+    $currentDate: { decidedAt: true },
+  } as const;
 }
 
 const settledAs = { commit: 'confirmed', rollback: 'rolled back' } as const;

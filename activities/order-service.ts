@@ -1,7 +1,13 @@
-import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { type Announcement, announcementOfOrders, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError, type FailureCode } from '../domain/errors.ts';
 import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '../domain/order.ts';
-import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
+import {
+  type Participant,
+  type ParticipantRequest,
+  parseParticipantRequest,
+  parseRollbackRequest,
+  type RollbackRequest,
+} from '../domain/participant.ts';
 import type { OrderReads } from './orders.ts';
 import type { Outboxes } from './outbox.ts';
 import { handOver, type Post } from './post.ts';
@@ -26,16 +32,23 @@ export function createOrderService(
   orders: Participant & OrderReads,
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ): OrderService {
-  const telling = <Request extends ParticipantRequest>(step: (request: Request) => Promise<void>) => {
-    return async (request: Request) => {
-      await step(request);
-      await outboxes.dispatch(request);
-    };
-  };
-  const participant = {
-    prepare: telling(orders.prepare),
-    commit: telling(orders.commit),
-    rollback: telling(orders.rollback),
+  // An announcement is made of what a request must have, whatever else came with it.
+  const participant: Participant = {
+    async prepare(input) {
+      const request = parseParticipantRequest(input);
+      await orders.prepare(request);
+      await tell('prepare', request); // removed with what settles the order
+    },
+    async commit(input) {
+      const request = parseParticipantRequest(input);
+      await orders.commit(request);
+      await tellAll('commit', request);
+    },
+    async rollback(input) {
+      const request = parseRollbackRequest(input);
+      await orders.rollback(request);
+      await tellAll('rollback', request);
+    },
   };
 
   return {
@@ -52,6 +65,17 @@ export function createOrderService(
       else await post.send(event); // settled: the order's own workflow waits for it
     },
   };
+
+  async function tell(step: keyof Participant, request: ParticipantRequest): Promise<void> {
+    const announcement = announcementOfOrders(step, request);
+    if (announcement !== undefined) await outboxes.dispatch(announcement);
+  }
+
+  /** Nothing is written after this, so it also empties the outbox, where no relay does that. */
+  async function tellAll(step: keyof Participant, request: ParticipantRequest): Promise<void> {
+    await tell(step, request);
+    if (request.strategy === 'message-queue') await outboxes.clear(request);
+  }
 
   async function decide(request: DecideRequest): Promise<OrderOutcome> {
     try {

@@ -6,12 +6,13 @@ import type { Post } from './post.ts';
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
   _id: string;
+  transaction: string;
   outbox?: Announcement[];
 }
 
 /**
- * The outboxes of one service. An announcement is written together with the state that it tells of, and removed once it
- * is handed over: at least once, in order for each order.
+ * The outboxes of one service. An announcement is written together with the state that it tells of, and removed when it
+ * has been handed over, by the next write to its document where one will come: at least once, in order for each order.
  *
  * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
  */
@@ -22,15 +23,17 @@ export interface Outboxes {
   isEmpty(orderId: string): Promise<boolean>;
   /** Orders whose outbox is not empty, at most so many. */
   findFull(limit: number): Promise<string[]>;
-  /** Sees that what is in an order's outbox goes out, now or soon, by its strategy's way. */
-  dispatch(data: Announcement['data']): Promise<void>;
+  /** Sees that what was just put into an order's outbox goes out by its strategy's way: a message now, an event soon. */
+  dispatch(announcement: Announcement): Promise<void>;
+  /** Removes all that is in the outbox of an order's transaction; all of it must have been handed over. */
+  clear(data: Announcement['data']): Promise<void>;
 }
 
 /** @param service Whose relay publishes these outboxes. */
 export function createOutboxes(service: string, collection: Collection, post: Post): Outboxes {
   const documents = collection as unknown as Collection<OutboxDocument>;
 
-  const outboxes: Outboxes = {
+  return {
     async empty(orderId, handOver) {
       const found = await documents.findOne(
         { _id: orderId },
@@ -55,10 +58,14 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       return (await found.toArray()).map(({ _id }) => _id);
     },
 
-    async dispatch({ order, strategy }) {
-      if (strategy === 'message-queue') await outboxes.empty(order.orderId, post.send);
-      if (strategy === 'event-driven') await post.wake(service, order.orderId);
+    // Who is at it repeats the step until this has succeeded, so a message needs no look into the outbox.
+    dispatch: (announcement) =>
+      announcement.data.strategy === 'message-queue'
+        ? post.send(announcement)
+        : post.wake(service, announcement.subject),
+
+    async clear({ order, transaction }) {
+      await documents.updateOne({ _id: order.orderId, transaction }, { $set: { outbox: [] } });
     },
   };
-  return outboxes;
 }

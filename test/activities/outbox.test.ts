@@ -101,9 +101,47 @@ describe.each(announcing)('the outbox of the order service: %s', (strategy) => {
     // In event-driven the relay does the rest.
     if (strategy === 'event-driven') await outboxes.empty('order', post.publish);
     expect(handed.map(({ type }) => type)).toEqual([types.prepare]);
+    await service.commit(request);
+    if (strategy === 'event-driven') await outboxes.empty('order', post.publish);
+    expect(handed.map(({ type }) => type)).toEqual([types.prepare, types.commit]);
     expect(await outboxOf('orders', 'order')).toEqual([]);
     expect(await outboxes.findFull(10)).toEqual([]);
   });
+});
+
+test('a message that could not be handed over is still there when the step is repeated, and goes out then', async () => {
+  const { post, handed, state } = recordingPost();
+  const outboxes = createOutboxes('orders', testDatabase.database.collection('orders'), post);
+  const service = createOrderService(createOrders(orderCollection()), { outboxes, post });
+  const requests = Array.from({ length: 50 }, (_, index) =>
+    requestOf(`order-${index}`, lines, 'run', 'message-queue'),
+  );
+  const settled = (index: number) => (index % 2 === 0 ? 'SellStock' : 'ReleaseStock');
+  const settle = (index: number, request: (typeof requests)[number]) =>
+    index % 2 === 0 ? service.commit(request) : service.rollback(rollbackOf(request));
+  await Promise.all(requests.map((request) => service.prepare(request)));
+  state.isDown = true;
+  const failed = await Promise.allSettled(requests.map((request, index) => settle(index, request)));
+  expect(new Set(failed.map(({ status }) => status))).toEqual(new Set(['rejected']));
+  for (const index of requests.keys()) {
+    expect(await outboxOf('orders', `order-${index}`)).toEqual(['ReserveStock', settled(index)]);
+  }
+  state.isDown = false;
+  handed.length = 0;
+  await Promise.all(requests.map((request, index) => settle(index, request)));
+  const told = handed.map(({ id }) => id).sort();
+  expect(told).toEqual(requests.map((_, index) => `order-${index}/${settled(index)}`).sort());
+  expect(await outboxes.findFull(1_000)).toEqual([]);
+});
+
+test('an order that another one of its id has been placed before keeps what that one has to tell', async () => {
+  const { post } = recordingPost();
+  const outboxes = createOutboxes('orders', testDatabase.database.collection('orders'), post);
+  const service = createOrderService(createOrders(orderCollection()), { outboxes, post });
+  await createOrders(orderCollection()).prepare(requestOf('order', lines, 'the first', 'message-queue'));
+  const other = requestOf('order', [{ sku: 'OTHER', quantity: 1 }], 'the second', 'message-queue');
+  await service.rollback(rollbackOf(other));
+  expect(await outboxOf('orders', 'order')).toEqual(['ReserveStock']);
 });
 
 test('a relay hands over what it finds by the way of its strategy: a message that went out as an event would be lost', async () => {
@@ -143,6 +181,19 @@ describe.each(announcing)('the outbox of the inventory: %s', (strategy) => {
     await stock.prepare(requestFor('order'));
     expect(await outboxOf('reservations', 'order')).toEqual(['StockReserved']);
     expect(await checkedStock(inventory)).toMatchObject([{ reserved: 2 }]);
+  });
+
+  test.each(['commit', 'rollback'] as const)('a %s answers the yes, and takes it out', async (step) => {
+    const stock = await stocked(inventory, { SKU: 200 });
+    const requests = Array.from({ length: 50 }, (_, index) => requestFor(`order-${index}`));
+    await Promise.all(requests.map((request) => stock.prepare(request)));
+    expect(await outboxOf('reservations', 'order-0')).toEqual(['StockReserved']);
+    await Promise.all(
+      requests.map((request) =>
+        step === 'commit' ? stock.commit(request) : stock.rollback(rollbackOf(request)),
+      ),
+    );
+    expect(await inventory.reservations.countDocuments({ outbox: { $exists: true } })).toBe(0);
   });
 
   test('a no is decided with its announcement: what was held of the other lines is free at once', async () => {

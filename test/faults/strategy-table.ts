@@ -68,15 +68,15 @@ const soleRelay = { killable: false } as const;
 
 /** Activity × boundary → outcome, in the strategies that have no coordinator. A write is one of a document of its own. */
 export const strategyTable: readonly Row[] = [
-  row('message-queue', 'orders.prepare', 'placed', 2, { late: ['ok', 'LateArrival'], ...withItsAnswer }),
+  row('message-queue', 'orders.prepare', 'placed', 1, { late: ['ok', 'LateArrival'], ...withItsAnswer }),
   row('message-queue', 'orders.commit', 'placed', 2, withItsAnswer),
   row('message-queue', 'orders.rollback', 'refused', 2, withItsAnswer),
   row('message-queue', 'orders.announce', 'unheard', 0, unhurried),
-  message('ReserveStock', 'placed', 6),
+  message('ReserveStock', 'placed', 5),
   message('ReserveStock', 'refused', 9),
   message('SellStock', 'placed', 4),
   message('ReleaseStock', 'refused', 5),
-  message('ReleaseStock', 'cancelled', 5),
+  message('ReleaseStock', 'cancelled', 4),
 
   row('event-driven', 'orders.prepare', 'placed', 1, { late: ['LateArrival'], ...withItsAnswer }),
   row('event-driven', 'orders.announce', 'unheard', 0, unhurried),
