@@ -86,33 +86,37 @@ export class Progress {
     if (state === 'rolled-back') countCompensation(name, this.strategy);
   }
 
-  /** Shows a participant's step while it runs, and how it ended. */
-  async track(
+  /**
+   * Shows a participant's step while it runs, and how it ended. Without `async`, as all that every order goes through:
+   * Temporal keeps the stack of each promise of a workflow, which takes it a tenth of a millisecond.
+   */
+  track(
     participant: { readonly name: string },
     step: keyof typeof states,
     work: Promise<void>,
   ): Promise<void> {
+    const { name } = participant;
     const { running, done } = states[step];
     this.show(participant, running);
-    try {
-      await work;
-      this.show(participant, done);
-    } catch (error) {
-      // A rollback may have begun meanwhile: the newer step is the one to show.
-      if (step === 'prepare' && this.participants[participant.name] === running) {
-        this.participants[participant.name] = 'refused';
-      }
-      throw error;
-    } finally {
-      this.display.gotOn(participant.name);
-    }
+    return work.then(
+      () => {
+        this.show(participant, done);
+        this.display.gotOn(name);
+      },
+      (error) => {
+        // A rollback may have begun meanwhile: the newer step is the one to show.
+        if (step === 'prepare' && this.participants[name] === running) this.participants[name] = 'refused';
+        this.display.gotOn(name);
+        throw error;
+      },
+    );
   }
 
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';
     this.showDecision();
-    await condition(allHandlersFinished);
+    if (!allHandlersFinished()) await condition(allHandlersFinished);
     countOrder(outcome, this.strategy);
     return outcome;
   }

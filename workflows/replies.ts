@@ -1,4 +1,4 @@
-import { condition, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OrderOutcome } from '../domain/order.ts';
@@ -52,11 +52,25 @@ export async function awaitAnswer(
 ): Promise<boolean> {
   let left = budget;
   for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
-    if (await condition(isAnswered, Math.min(wait, left), ANSWER_TIMER)) return true;
+    if (await untilAnswered(isAnswered, Math.min(wait, left))) return true;
     left -= wait;
     if (left > 0) await sayAgain();
   }
   return isAnswered();
+}
+
+/** As `condition` with a time limit, for which every order would pay twice as many promises. */
+function untilAnswered(isAnswered: () => boolean, limit: number): Promise<boolean> {
+  const timer = new CancellationScope();
+  let isTimeUp = false;
+  const timeUp = () => {
+    isTimeUp = true;
+  };
+  timer.run(() => sleep(limit, ANSWER_TIMER)).then(timeUp, timeUp);
+  return condition(() => isTimeUp || isAnswered()).then(() => {
+    timer.cancel();
+    return isAnswered();
+  });
 }
 
 const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };

@@ -60,10 +60,9 @@ async function collectVotes(
   }
 }
 
-async function commit(participants: readonly BoundParticipant[], progress: Progress): Promise<void> {
-  const commits = participants.map((participant) =>
-    progress.track(participant, 'commit', participant.commit()),
+/** All are told, even where one refuses. */
+function commit(participants: readonly BoundParticipant[], progress: Progress): Promise<void> {
+  return allDone(
+    participants.map((participant) => progress.track(participant, 'commit', participant.commit())),
   );
-  // All are told, even where one refuses.
-  await allDone(commits);
 }
