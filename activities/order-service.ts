@@ -74,7 +74,7 @@ export function createOrderService(
   /** Nothing is written after this, so it also empties the outbox, where no relay does that. */
   async function tellAll(step: keyof Participant, request: ParticipantRequest): Promise<void> {
     await tell(step, request);
-    if (request.strategy === 'message-queue') await outboxes.clear(request);
+    if (request.strategy === 'message-queue') await outboxes.clear(request.order);
   }
 
   async function decide(request: DecideRequest): Promise<OrderOutcome> {

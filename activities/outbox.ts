@@ -1,12 +1,14 @@
 import type { Collection } from 'mongodb';
 import type { Announcement } from '../domain/announcements.ts';
+import type { Line, Order } from '../domain/order.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 import type { Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
   _id: string;
-  transaction: string;
+  customerId: string;
+  lines: Line[];
   outbox?: Announcement[];
 }
 
@@ -25,8 +27,8 @@ export interface Outboxes {
   findFull(limit: number): Promise<string[]>;
   /** Sees that what was just put into an order's outbox goes out by its strategy's way: a message now, an event soon. */
   dispatch(announcement: Announcement): Promise<void>;
-  /** Removes all that is in the outbox of an order's transaction; all of it must have been handed over. */
-  clear(data: Announcement['data']): Promise<void>;
+  /** Removes all that is in the outbox of just this order, not of another one of its id; it must have been handed over. */
+  clear(order: Order): Promise<void>;
 }
 
 /** @param service Whose relay publishes these outboxes. */
@@ -64,8 +66,8 @@ export function createOutboxes(service: string, collection: Collection, post: Po
         ? post.send(announcement)
         : post.wake(service, announcement.subject),
 
-    async clear({ order, transaction }) {
-      await documents.updateOne({ _id: order.orderId, transaction }, { $set: { outbox: [] } });
+    async clear({ orderId, customerId, lines }) {
+      await documents.updateOne({ _id: orderId, customerId, lines: [...lines] }, { $set: { outbox: [] } });
     },
   };
 }

@@ -134,6 +134,19 @@ test('a message that could not be handed over is still there when the step is re
   expect(await outboxes.findFull(1_000)).toEqual([]);
 });
 
+test('a resolution that finds all settled tells of it once more, and leaves nothing in the outbox', async () => {
+  const { post, handed } = recordingPost();
+  const outboxes = createOutboxes('orders', testDatabase.database.collection('orders'), post);
+  const orders = createOrders(orderCollection());
+  const request = requestOf('order', lines, 'ended before it could tell', 'message-queue');
+  await orders.prepare(request);
+  await orders.commit(request);
+  const service = createOrderService(orders, { outboxes, post });
+  await service.commit({ ...request, transaction: 'resolution', takesOver: true });
+  expect(handed.map(({ type }) => type)).toEqual(['SellStock']);
+  expect(await outboxOf('orders', 'order')).toEqual([]);
+});
+
 test('an order that another one of its id has been placed before keeps what that one has to tell', async () => {
   const { post } = recordingPost();
   const outboxes = createOutboxes('orders', testDatabase.database.collection('orders'), post);
