@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -21,7 +21,9 @@ declare module 'vitest' {
 /** One MongoDB for all test files, and everything that is slow to get, got once. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const report = createReport();
-  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-tests-'));
+  // What a test forgets goes with the rest.
+  process.env.TMPDIR = directory;
   project.provide('workflowBundles', {
     orders: await bundleWorkflows('orders', directory),
     inventory: await bundleWorkflows('inventory', directory),
@@ -32,6 +34,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('mongodbUri', servers.mongodb.uri);
   return async () => {
     await servers.stop();
-    await rm(directory, { recursive: true });
+    await rm(directory, { recursive: true, force: true });
   };
 }
