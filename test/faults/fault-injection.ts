@@ -23,6 +23,8 @@ export interface Fault {
 export interface Plan {
   readonly subject: string;
   readonly faults: Readonly<Record<string, Fault>>;
+  /** Activities that answer without doing anything: what they are asked for is on record, and what they told is lost. */
+  readonly skipped?: readonly string[];
   /** Activities whose first attempt begins only when another one's has ended. */
   readonly order?: Readonly<Record<string, string>>;
 }
@@ -81,7 +83,9 @@ export class FaultInjector {
           if (predecessor !== undefined) await this.ended(subject, predecessor);
         }
         await this.strikeAll(attempts, { at: 'start' });
-        const [result] = await Promise.allSettled([this.running.run(attempts, () => next(input))]);
+        const isSkipped = attempts.some(({ plan, activity }) => plan?.skipped?.includes(activity));
+        const work = () => (isSkipped ? undefined : next(input));
+        const [result] = await Promise.allSettled([this.running.run(attempts, work)]);
         for (const attempt of attempts) {
           const { subject, activity, number } = attempt;
           this.endings.set(`${subject} ${activity} ${number}`, { ending: endingOf(result), attempt });

@@ -179,6 +179,7 @@ function planOf(point: StrategyPoint): Plan {
       ...(holdUp === undefined ? {} : { [holdUp.activity]: holdUp.fault }),
       ...(fault === undefined ? {} : { [activity]: fault }),
     },
+    ...(isUnheard(point) ? { skipped: ['orders.prepare'] } : {}),
   };
 }
 
