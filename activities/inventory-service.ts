@@ -52,13 +52,13 @@ export function createInventoryService(
     if (no === undefined) return;
     if (!(await isToldByRecord(refusal, data))) return handOver(post, no);
     if (data.strategy === 'event-driven') await outboxes.dispatch(no);
-    else await outboxes.empty(data.order.orderId, post.send);
+    else await outboxes.empty(data.order.orderId);
   }
 
   async function settle(step: 'commit' | 'rollback', data: Announcement['data']): Promise<void> {
     await inventory[step](data as RollbackRequest);
     // Only a no may still be there: what was told before goes first.
-    if (step === 'rollback') await outboxes.empty(data.order.orderId, (told) => handOver(post, told));
+    if (step === 'rollback') await outboxes.empty(data.order.orderId);
     const done = announcementOfInventory(step, data);
     if (done !== undefined) await handOver(post, done);
   }

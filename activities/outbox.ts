@@ -2,7 +2,7 @@ import type { Collection } from 'mongodb';
 import type { Announcement } from '../domain/announcements.ts';
 import type { Line, Order } from '../domain/order.ts';
 import { READ_COMMITTED } from './mongodb.ts';
-import type { Post } from './post.ts';
+import { handOver, type Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
@@ -19,8 +19,8 @@ interface OutboxDocument {
  * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
  */
 export interface Outboxes {
-  /** Hands over what is in an order's outbox, in order, and then removes it. */
-  empty(orderId: string, handOver: (announcement: Announcement) => Promise<void>): Promise<void>;
+  /** Hands over what is in an order's outbox, in order and each by its strategy's way, and then removes it. */
+  empty(orderId: string): Promise<void>;
   /** True where an order's outbox has nothing in it. */
   isEmpty(orderId: string): Promise<boolean>;
   /** Orders whose outbox is not empty, at most so many. */
@@ -36,13 +36,13 @@ export function createOutboxes(service: string, collection: Collection, post: Po
   const documents = collection as unknown as Collection<OutboxDocument>;
 
   return {
-    async empty(orderId, handOver) {
+    async empty(orderId) {
       const found = await documents.findOne(
         { _id: orderId },
         { ...READ_COMMITTED, projection: { outbox: 1 } },
       );
       const waiting = found?.outbox ?? [];
-      for (const announcement of waiting) await handOver(announcement);
+      for (const announcement of waiting) await handOver(post, announcement);
       if (waiting.length === 0) return;
       const ids = waiting.map(({ id }) => id);
       await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });

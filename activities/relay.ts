@@ -1,6 +1,5 @@
 import { handleEach, type Unhandled } from './batch.ts';
 import type { Outboxes } from './outbox.ts';
-import { handOver, type Post } from './post.ts';
 
 /** Publishes what services have put into their outboxes. */
 export interface Relay {
@@ -10,13 +9,13 @@ export interface Relay {
   findUnpublished(): Promise<string[]>;
 }
 
-export function createRelay(outboxes: Outboxes, post: Post): Relay {
+export function createRelay(outboxes: Outboxes): Relay {
   return {
     publish: (orderIds) =>
       handleEach(
         orderIds.map((id) => ({ id })),
         // One that begins anew also finds what nobody has sent: a message must not go out as an event, which nobody takes.
-        ({ id }) => outboxes.empty(id, (announcement) => handOver(post, announcement)),
+        ({ id }) => outboxes.empty(id),
         { concurrency: ORDERS_AT_ONCE },
       ),
     findUnpublished: () => outboxes.findFull(MAXIMUM_UNPUBLISHED),

@@ -49,10 +49,7 @@ export const services = {
     createActivities: (database, post, table = subscriptions) => ({
       ...withPrefix('orders', createOrders(database.collection('orders'))),
       ...withPrefix('orders', operationsOf(orderServiceOf(database, post))),
-      ...withPrefix(
-        'orders',
-        createRelay(createOutboxes('orders', database.collection('orders'), post), post),
-      ),
+      ...withPrefix('orders', createRelay(createOutboxes('orders', database.collection('orders'), post))),
       ...handlersOf('orders', table, database, post),
     }),
     createRecovery: (database, coordinators) => ({
@@ -77,7 +74,7 @@ export const services = {
         ...withPrefix('inventory', inventoryOf(database)),
         ...withPrefix('inventory', deskOf(database)),
         ...withPrefix('inventory', operationsOf(inventoryServiceOf(database, post))),
-        ...withPrefix('inventory', createRelay(outboxes, post)),
+        ...withPrefix('inventory', createRelay(outboxes)),
         ...handlersOf('inventory', table, database, post),
       };
     },

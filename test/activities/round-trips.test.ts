@@ -55,7 +55,7 @@ test.each([
 /** Places orders of these lines, as a coordinator would or as the services do it by messages. */
 async function countsOf(strategy: Strategy, lines: readonly Line[]): Promise<CommandCounts> {
   const database = client.db(testDatabase.database.databaseName);
-  const before = countCommands(client);
+  const counts = countCommands(client);
   const { orders, inventory } = participantsOf(database);
   await Promise.all(
     Array.from({ length: ORDERS }, async (_, index) => {
@@ -67,7 +67,7 @@ async function countsOf(strategy: Strategy, lines: readonly Line[]): Promise<Com
       if (strategy === 'two-phase') await inventory.commit(request);
     }),
   );
-  return before();
+  return counts();
 }
 
 /** The services, with a post that hands each message to the inventory at once. */
