@@ -1,11 +1,8 @@
 import { ConcordError } from '../domain/errors.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../domain/stock.ts';
 import {
-  after,
   attemptExpired,
-  DEFAULT_INVENTORY_LIMITS,
   type InventoryCollections,
-  type InventoryLimits,
   prune,
   type StockDocument,
 } from './inventory-documents.ts';
@@ -20,19 +17,20 @@ export interface InventoryDesk {
 }
 
 /** Where deliveries come in, and where people look. */
-export function createInventoryDesk(
-  { stock, receipts }: Pick<InventoryCollections, 'stock' | 'receipts'>,
-  { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
-): InventoryDesk {
+export function createInventoryDesk({
+  stock,
+  receipts,
+}: Pick<InventoryCollections, 'stock' | 'receipts'>): InventoryDesk {
   return {
     async receive(input) {
       const receipt = parseReceipt(input);
-      const openedAt = await openReceipt(receipt);
-      if (openedAt !== null) {
-        await prune(stock, receipt.sku, openedAt);
-        await addUnits(receipt, after(openedAt, attemptLifetime));
+      const attempt = await openReceipt(receipt);
+      if (attempt !== null) {
+        await addUnits(receipt, await claim(receipt, await announceUnits(receipt, attempt)));
+        await closeReceipt(receipt);
       }
-      await closeReceipt(receipt);
+      // An attempt that announced them once more and died has left its entry.
+      await forget(receipt);
       const [level] = await readLevels([receipt.sku]);
       if (level === undefined) throw new ConcordError('UnknownSku', { sku: receipt.sku });
       return level;
@@ -47,16 +45,17 @@ export function createInventoryDesk(
     },
   };
 
-  /** Lets a delivery in, and returns the database's time; null where it was applied before. */
-  async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<Date | null> {
+  /** Lets an attempt in, and returns its number; null where the units were added before. */
+  async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<number | null> {
     try {
       const opened = await receipts.findOneAndUpdate(
         { _id: receiptId, sku, quantity, state: 'open' },
-        { $currentDate: { changedAt: true } },
+        { $inc: { attempts: 1 }, $currentDate: { changedAt: true } },
         { upsert: true, returnDocument: 'after' },
       );
       if (opened?.changedAt === undefined) throw attemptExpired(receiptId);
-      return opened.changedAt;
+      await prune(stock, sku, opened.changedAt);
+      return opened.attempts;
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
@@ -67,41 +66,57 @@ export function createInventoryDesk(
     }
   }
 
-  async function addUnits({ receiptId, sku, quantity }: Receipt, deadline: Date): Promise<void> {
-    const marker = { id: receiptMarker(receiptId), until: null };
-    const add = () =>
+  /** Puts the receipt into the stock document, still without its units. Returns the attempt whose entry is there. */
+  async function announceUnits({ receiptId, sku, quantity }: Receipt, attempt: number): Promise<number> {
+    const announce = () =>
       stock.updateOne(
-        {
-          _id: sku,
-          received: { $lte: STOCK_LIMIT - quantity },
-          'settled.id': { $ne: marker.id },
-          $expr: { $lt: ['$$NOW', deadline] },
-        },
-        { $inc: { available: quantity, received: quantity }, $push: { settled: marker } },
+        { _id: sku, received: { $lte: STOCK_LIMIT - quantity }, 'arriving.receiptId': { $ne: receiptId } },
+        { $push: { arriving: { receiptId, attempt } } },
       );
-    if ((await add()).matchedCount === 1) return;
+    if ((await announce()).matchedCount === 1) return attempt;
     if (await insertUnlessPresent(stock, emptyStock(sku))) {
-      if ((await add()).matchedCount === 1) return;
+      if ((await announce()).matchedCount === 1) return attempt;
     }
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
-    if (found?.settled.some(({ id }) => id === marker.id)) return;
-    if (found !== null && found.received > STOCK_LIMIT - quantity) {
-      throw new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT });
-    }
-    throw attemptExpired(receiptId);
+    const announced = found?.arriving?.find((entry) => entry.receiptId === receiptId);
+    if (announced !== undefined) return announced.attempt;
+    throw refusalOf(found, { receiptId, sku, quantity });
   }
 
-  /** From here on the receipt itself remembers; the marker in the stock document need only outlive running attempts. */
-  async function closeReceipt({ receiptId, sku }: Receipt): Promise<void> {
+  /** Chooses the attempt whose entry adds the units, once: of two entries for one receipt, the other is worth nothing. */
+  async function claim({ receiptId }: Receipt, attempt: number): Promise<number> {
+    const unclaimed = { _id: receiptId, addedBy: { $exists: false } };
+    const { matchedCount } = await receipts.updateOne(unclaimed, { $set: { addedBy: attempt } });
+    if (matchedCount === 1) return attempt;
+    const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
+    if (found?.addedBy === undefined) throw attemptExpired(receiptId);
+    return found.addedBy;
+  }
+
+  /** An entry is used up as its units are added. So where it is gone, they are there. */
+  async function addUnits({ receiptId, sku, quantity }: Receipt, attempt: number): Promise<void> {
+    const entry = { receiptId, attempt };
+    const { matchedCount } = await stock.updateOne(
+      { _id: sku, received: { $lte: STOCK_LIMIT - quantity }, arriving: { $elemMatch: entry } },
+      { $inc: { available: quantity, received: quantity }, $pull: { arriving: entry } },
+    );
+    if (matchedCount === 1) return;
+    const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
+    const isLeft = found?.arriving?.some((left) => left.receiptId === receiptId && left.attempt === attempt);
+    if (isLeft) throw refusalOf(found, { receiptId, sku, quantity });
+  }
+
+  async function closeReceipt({ receiptId }: Receipt): Promise<void> {
     await receipts.updateOne(
       { _id: receiptId, state: 'open' },
       { $set: { state: 'applied' }, $currentDate: { changedAt: true } },
     );
-    const found = await receipts.findOne({ _id: receiptId, state: 'applied' }, READ_COMMITTED);
-    if (found?.changedAt === undefined) throw attemptExpired(receiptId);
+  }
+
+  async function forget({ receiptId, sku }: Receipt): Promise<void> {
     await stock.updateOne(
-      { _id: sku, 'settled.id': receiptMarker(receiptId) },
-      { $set: { 'settled.$.until': after(found.changedAt, attemptLifetime + tombstoneMargin) } },
+      { _id: sku, 'arriving.receiptId': receiptId },
+      { $pull: { arriving: { receiptId } } },
     );
   }
 
@@ -126,9 +141,11 @@ function emptyStock(sku: string): StockDocument {
   return { _id: sku, available: 0, reserved: 0, sold: 0, received: 0, holds: [], settled: [] };
 }
 
-// A slash is in no identifier, so a receipt is never taken for an order.
-function receiptMarker(receiptId: string): string {
-  return `receipt/${receiptId}`;
+function refusalOf(found: StockDocument | null, { receiptId, sku, quantity }: Receipt): ConcordError {
+  if (found !== null && found.received > STOCK_LIMIT - quantity) {
+    return new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT });
+  }
+  return attemptExpired(receiptId);
 }
 
 function receiptIdTaken(): ConcordError {

@@ -2,7 +2,7 @@ import type { Collection } from 'mongodb';
 import type { Announcement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Line } from '../domain/order.ts';
-import { policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
+import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
 import type { Strategy } from '../domain/strategies.ts';
 
 /**
@@ -15,13 +15,28 @@ export interface StockDocument {
   reserved: number;
   sold: number;
   received: number;
-  /** The orders that hold units now. */
-  holds: { orderId: string; quantity: number }[];
+  /** The orders that hold units now, each once. */
+  holds: Hold[];
   /**
-   * Tombstones and receipts: effects that an attempt which is still running must not repeat. Dropped once `until` is
-   * past on the database's clock, so the document doesn't grow with the orders that it ever saw.
+   * Tombstones of orders an attempt of which may still be running. Dropped once `until` is past on the database's clock,
+   * so the document doesn't grow with the orders that it ever saw.
    */
-  settled: { id: string; until: Date | null }[];
+  settled: Tombstone[];
+  /** Receipts whose units are about to be added, each by one attempt. Absent where there was never one. */
+  arriving?: { receiptId: string; attempt: number }[];
+}
+
+export interface Hold {
+  readonly orderId: string;
+  readonly quantity: number;
+  /** Which prepare attempt of its order has made it, counted from 1. */
+  readonly attempt: number;
+}
+
+export interface Tombstone {
+  readonly id: string;
+  /** Null where nobody knows when the order was decided; such a tombstone stays. */
+  readonly until: Date | null;
 }
 
 /** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
@@ -35,6 +50,8 @@ export interface ReservationDocument {
   ended: number;
   /** True once every line is held: the durable vote yes. */
   prepared: boolean;
+  /** Recorded with the vote: for each line, the attempt whose hold it counts on. Only that hold may be sold. */
+  heldBy?: number[];
   decision: 'commit' | 'rollback' | null;
   /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
   openedAt?: Date;
@@ -44,12 +61,16 @@ export interface ReservationDocument {
   outbox?: Announcement[];
 }
 
-/** A delivery to the warehouse: makes restocking idempotent. */
+/** Units that arrived at the warehouse: makes restocking idempotent. */
 export interface ReceiptDocument {
   _id: string;
   sku: string;
   quantity: number;
   state: 'open' | 'applied';
+  /** How many attempts were let in. */
+  attempts: number;
+  /** The attempt whose entry in the stock document adds the units; it is chosen once. */
+  addedBy?: number;
   changedAt?: Date;
 }
 
@@ -59,24 +80,30 @@ export interface InventoryCollections {
   receipts: Collection<ReceiptDocument>;
 }
 
-/**
- * `attemptLifetime`: how long an attempt may write; one that was given up but still runs can change nothing after it.
- * `tombstoneMargin`: how much longer a tombstone lives. Both in milliseconds, measured on the database's clock alone.
- */
+/** All in milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
 export interface InventoryLimits {
+  /** How long after it was let in an attempt may begin to hold. */
   readonly attemptLifetime: number;
+  /** How long the database may take to carry out a hold that it has begun. */
+  readonly writeLimit: number;
+  /** How much longer than both a tombstone lives. */
   readonly tombstoneMargin: number;
 }
 
 export const DEFAULT_INVENTORY_LIMITS: InventoryLimits = {
   attemptLifetime: policies.prepare.attempt,
+  writeLimit: HOLD_WRITE_LIMIT,
   tombstoneMargin: TOMBSTONE_MARGIN,
 };
 
 /** Drops the tombstones of an SKU whose time is past. It rides on writes that happen anyway. */
 export async function prune(stock: Collection<StockDocument>, sku: string, now: Date): Promise<void> {
-  const past = { $ne: null, $lt: now };
-  await stock.updateOne({ _id: sku, 'settled.until': past }, { $pull: { settled: { until: past } } });
+  await stock.updateOne({ _id: sku, settled: { $elemMatch: past(now) } }, { $pull: { settled: past(now) } });
+}
+
+/** Matches a tombstone whose time is past. One without an end never matches, because null is no date. */
+export function past(now: Date) {
+  return { until: { $lt: now } };
 }
 
 export function after(start: Date, milliseconds: number): Date {

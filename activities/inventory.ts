@@ -13,58 +13,88 @@ import {
   after,
   attemptExpired,
   DEFAULT_INVENTORY_LIMITS,
+  type Hold,
   type InventoryCollections,
   type InventoryLimits,
+  past,
   prune,
   type ReservationDocument,
   type StockDocument,
+  type Tombstone,
 } from './inventory-documents.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
+
+/** Units that an attempt has put on hold although its order was settled already, and that were given back. */
+export interface LateHold {
+  readonly orderId: string;
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/** The inventory as a participant, and what keeps its stock tidy. */
+export interface Inventory extends Participant {
+  /**
+   * Carries out what was decided on an order where it still holds units: for a hold that came late, and for a decision
+   * whose attempts all died. An order that is not decided is left alone.
+   */
+  settleDecided(orderId: string): Promise<void>;
+}
 
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition; the order's
  * reservation says how far it is, and every stock document says by itself whether it holds for the order.
+ *
+ * A hold names the attempt that made it, the vote names the hold of each line, and a sale sells just that hold. So an
+ * order is sold once, however late another attempt's hold lands: such a hold is released.
+ *
+ * @param onLateHold Told of each hold that was released because it came after its order was settled.
  */
 export function createInventory(
   { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
-  { attemptLifetime, tombstoneMargin }: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
-): Participant {
+  { attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
+  onLateHold: (late: LateHold) => void = () => {},
+): Inventory {
   return {
     async prepare(input) {
       const request = parseParticipantRequest(input);
       const { order } = request;
-      const openedAt = await openReservation(request, order);
-      const deadline = after(openedAt, attemptLifetime);
+      const attempt = await openReservation(request, order);
+      const heldBy: number[] = [];
       try {
         // In the order of their SKUs: at once, two orders for the last units of two SKUs could refuse each other.
-        for (const line of order.lines) await hold(order.orderId, line, openedAt, deadline);
+        for (const line of order.lines) heldBy.push(await hold(order.orderId, line, attempt));
       } catch (error) {
         // Only a refusal ends an attempt for certain: after any other error, its last write may still be on its way.
         if (error instanceof ConcordError) await recordRefusal(request, error);
         throw error;
       }
-      await recordVote(request);
+      await recordVote(request, heldBy);
     },
 
     async commit(input) {
       const request = parseParticipantRequest(input);
-      const { order } = request;
-      const reservation = await decideCommit(request, order);
-      await eachLine(order.lines, (line) => sell(reservation, line));
+      await carryOut(await decideCommit(request, request.order));
     },
 
     async rollback(input) {
       const request = parseRollbackRequest(input);
-      const { order } = request;
-      const reservation = await decideRollback(request, order);
-      if (reservation !== null) await releaseAll(reservation);
+      const reservation = await decideRollback(request, request.order);
+      if (reservation !== null) await carryOut(reservation);
+    },
+
+    async settleDecided(orderId) {
+      const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+      if (found !== null) await carryOut(found);
     },
   };
 
   // --- prepare -------------------------------------------------------------------------------------------------
 
-  /** Lets an attempt in, unless the order is decided. Returns the database's time. */
-  async function openReservation({ transaction, strategy }: ParticipantRequest, order: Order): Promise<Date> {
+  /** Lets an attempt in, unless the order is decided. */
+  async function openReservation(
+    { transaction, strategy }: ParticipantRequest,
+    order: Order,
+  ): Promise<Attempt> {
     try {
       const opened = await reservations.findOneAndUpdate(
         { ...contentOf(order), transaction, decision: null },
@@ -76,7 +106,7 @@ export function createInventory(
         { upsert: true, returnDocument: 'after' },
       );
       if (opened?.openedAt === undefined) throw attemptExpired(order.orderId);
-      return opened.openedAt;
+      return { number: opened.attempts, openedAt: opened.openedAt };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       throw await explainNoEntry(transaction, order);
@@ -97,12 +127,12 @@ export function createInventory(
     return new ConcordError('AlreadyDecided', { orderId, status: settledAs[found.decision] });
   }
 
+  /** Returns the attempt whose hold is there now: this one, or an earlier one. */
   async function hold(
     orderId: string,
     { sku, quantity }: Line,
-    openedAt: Date,
-    deadline: Date,
-  ): Promise<void> {
+    { number: attempt, openedAt }: Attempt,
+  ): Promise<number> {
     const { matchedCount } = await stock.updateOne(
       {
         _id: sku,
@@ -110,24 +140,27 @@ export function createInventory(
         'holds.orderId': { $ne: orderId },
         'settled.id': { $ne: orderId },
         ...SOUND_LISTS,
-        $expr: { $lt: ['$$NOW', deadline] },
+        $expr: { $lt: ['$$NOW', after(openedAt, attemptLifetime)] },
       },
       {
         $inc: { available: -quantity, reserved: quantity },
-        $push: { holds: { orderId, quantity } },
+        $push: { holds: { orderId, quantity, attempt } },
         // Pruning rides on a write that happens anyway.
-        $pull: { settled: { until: { $ne: null, $lt: openedAt } } },
+        $pull: { settled: past(openedAt) },
       },
+      // The database reads its clock when a command starts, so only with this limit is a deadline one for the write.
+      { maxTimeMS: writeLimit },
     );
-    if (matchedCount === 0) await explainNoHold(orderId, sku, quantity);
+    return matchedCount === 1 ? attempt : explainNoHold(orderId, sku, quantity);
   }
 
-  /** Returns where the units are held already; throws the reason where they can't be. */
-  async function explainNoHold(orderId: string, sku: string, quantity: number): Promise<void> {
+  /** Returns the attempt that holds the units already; throws the reason where they can't be held. */
+  async function explainNoHold(orderId: string, sku: string, quantity: number): Promise<number> {
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     if (found === null) throw new ConcordError('UnknownSku', { sku });
     refuseDamaged(found);
-    if (found.holds.some((hold) => hold.orderId === orderId)) return;
+    const held = found.holds.find((hold) => hold.orderId === orderId);
+    if (held !== undefined) return held.attempt;
     if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId, null);
     if (found.available < quantity) {
       throw new ConcordError('OutOfStock', { sku, requested: quantity, available: found.available });
@@ -136,12 +169,12 @@ export function createInventory(
   }
 
   /** The vote and its announcement are one write: neither can be there without the other. */
-  async function recordVote(request: ParticipantRequest): Promise<void> {
+  async function recordVote(request: ParticipantRequest, heldBy: readonly number[]): Promise<void> {
     const { orderId } = request.order;
     const first = await reservations.updateOne(
       { _id: orderId, decision: null, prepared: false },
       {
-        $set: { prepared: true },
+        $set: { prepared: true, heldBy: [...heldBy] },
         $inc: { ended: 1 },
         ...pushed(announcementOfInventory('prepare', request)),
       },
@@ -176,7 +209,7 @@ export function createInventory(
         },
         { returnDocument: 'after' },
       );
-      if (refused !== null) return releaseAll(refused);
+      if (refused !== null) return carryOut(refused);
     }
     await endAttempt(orderId);
   }
@@ -188,8 +221,8 @@ export function createInventory(
       { $inc: { ended: 1 } },
       { returnDocument: 'after' },
     );
-    // A rollback can leave no tombstone for a SKU that isn't known yet, so what was held of it goes back here.
-    if (ended?.decision === 'rollback') await releaseAll(ended);
+    // What this attempt held after the decision goes back: there may have been no tombstone in its way.
+    if (ended !== null) await carryOut(ended);
     return ended?.decision ?? null;
   }
 
@@ -237,42 +270,62 @@ export function createInventory(
     throw violation(orderId, 'rollback', 'committed');
   }
 
-  async function sell(reservation: ReservationDocument, line: Line): Promise<void> {
-    if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
-    // No match means that an earlier attempt has sold it: every line was held when the vote was recorded.
-    await settleHold(reservation, line, { reserved: -line.quantity, sold: line.quantity });
+  /** Sells or releases what the order still holds, as it was decided; nothing where it is not decided. */
+  async function carryOut(reservation: ReservationDocument): Promise<void> {
+    if (reservation.decision === null) return;
+    const settle = reservation.decision === 'commit' ? sell : release;
+    await eachLine(reservation.lines, (line, index) => settle(reservation, line, index));
   }
 
-  async function releaseAll(reservation: ReservationDocument): Promise<void> {
-    await eachLine(reservation.lines, (line) => release(reservation, line));
+  async function sell(reservation: ReservationDocument, line: Line, index: number): Promise<void> {
+    const { sku, quantity } = line;
+    const attempt = reservation.heldBy?.[index];
+    if (attempt === undefined) throw violation(reservation._id, 'commit', 'not prepared');
+    const sale = { reserved: -quantity, sold: quantity };
+    if (await settleHold(reservation, { ...line, attempt }, sale)) return;
+    // The hold that was voted on is gone, so it was sold before. Another one came after that.
+    const late = await findHold(reservation, sku);
+    if (late !== undefined && late.attempt !== attempt) await releaseLate(reservation, { sku, ...late });
+  }
+
+  async function releaseLate(reservation: ReservationDocument, late: LateHold & Hold): Promise<void> {
+    const { orderId, sku, quantity, attempt } = late;
+    const change = { reserved: -quantity, available: quantity };
+    const isReleased = await settleHold(reservation, { sku, quantity, attempt }, change);
+    if (isReleased) onLateHold({ orderId, sku, quantity });
   }
 
   async function release(reservation: ReservationDocument, line: Line): Promise<void> {
-    const { quantity } = line;
-    // First the tombstone: after it nothing can be held any more, and what was held before it is found.
-    if (mayStillRun(reservation)) await leaveTombstone(reservation, line);
-    await settleHold(reservation, line, { reserved: -quantity, available: quantity });
+    const { sku, quantity } = line;
+    const isReleased = await settleHold(reservation, line, { reserved: -quantity, available: quantity });
+    if (!isReleased) await findHold(reservation, sku);
   }
 
+  /** Returns false where that hold isn't there. */
   async function settleHold(
-    { _id: orderId }: ReservationDocument,
-    { sku, quantity }: Line,
+    reservation: ReservationDocument,
+    { sku, ...hold }: Line & { readonly attempt?: number },
     change: Partial<Record<'available' | 'reserved' | 'sold', number>>,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const orderId = reservation._id;
+    // First the tombstone: after it nothing can be held any more, and what was held before it is found.
+    if (mayStillRun(reservation)) await leaveTombstone(reservation, sku);
     const { matchedCount } = await stock.updateOne(
-      { _id: sku, holds: { $elemMatch: { orderId, quantity } } },
+      { _id: sku, holds: { $elemMatch: { orderId, ...hold } } },
       { $inc: change, $pull: { holds: { orderId } } },
     );
-    if (matchedCount === 0) await refuseLostHold(sku);
+    return matchedCount === 1;
   }
 
   /** A hold that isn't there was settled before, or was never made; but a damaged document can't say so. */
-  async function refuseLostHold(sku: string): Promise<void> {
+  async function findHold({ _id }: ReservationDocument, sku: string): Promise<Hold | undefined> {
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
-    if (found !== null) refuseDamaged(found);
+    if (found === null) return undefined;
+    refuseDamaged(found);
+    return found.holds.find(({ orderId }) => orderId === _id);
   }
 
-  async function leaveTombstone(reservation: ReservationDocument, { sku }: Line): Promise<void> {
+  async function leaveTombstone(reservation: ReservationDocument, sku: string): Promise<void> {
     // Nobody may ever hold a sold-out SKU again, so this is the other write that prunes.
     if (reservation.decidedAt !== undefined) await prune(stock, sku, reservation.decidedAt);
     await stock.updateOne(
@@ -281,16 +334,25 @@ export function createInventory(
     );
   }
 
-  /** Lives longer than any attempt that was let in before the decision. */
-  function tombstone({ _id, decidedAt }: ReservationDocument): { id: string; until: Date | null } {
-    const until = decidedAt === undefined ? null : after(decidedAt, attemptLifetime + tombstoneMargin);
-    return { id: _id, until };
+  /** Lives longer than any write of an attempt that was let in before the decision. */
+  function tombstone({ _id, decidedAt }: ReservationDocument): Tombstone {
+    const lifetime = attemptLifetime + writeLimit + tombstoneMargin;
+    return { id: _id, until: decidedAt === undefined ? null : after(decidedAt, lifetime) };
   }
 }
 
+/** A prepare attempt that was let in: the how many-eth of its order, and when, on the database's clock. */
+interface Attempt {
+  readonly number: number;
+  readonly openedAt: Date;
+}
+
 /** Settles some lines at a time. Where one fails, the others are settled all the same, and then its failure is thrown. */
-async function eachLine(lines: readonly Line[], settle: (line: Line) => Promise<void>): Promise<void> {
-  const [failure] = await pMap(lines, (line) => settle(line).then(succeeded, failed), {
+async function eachLine(
+  lines: readonly Line[],
+  settle: (line: Line, index: number) => Promise<void>,
+): Promise<void> {
+  const [failure] = await pMap(lines, (line, index) => settle(line, index).then(succeeded, failed), {
     concurrency: LINES_AT_ONCE,
   }).then((results) => results.flat());
   if (failure !== undefined) throw failure.error;

@@ -1,26 +1,17 @@
 import { type Announcement, announcementOfOrders, parseAnnouncement } from '../domain/announcements.ts';
-import { ConcordError, type FailureCode } from '../domain/errors.ts';
-import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '../domain/order.ts';
+import { ConcordError } from '../domain/errors.ts';
+import type { OrderOutcome } from '../domain/order.ts';
 import {
-  type Participant,
-  type ParticipantRequest,
+  type DecideRequest,
+  parseDecideRequest,
   parseParticipantRequest,
-  parseRollbackRequest,
   type RollbackRequest,
 } from '../domain/participant.ts';
-import type { OrderReads } from './orders.ts';
+import { announcementOfDecision, type Orders } from './orders.ts';
 import type { Outboxes } from './outbox.ts';
 import { handOver, type Post } from './post.ts';
 
-/** How an order shall end, unless it has ended already. */
-export interface DecideRequest extends ParticipantRequest {
-  readonly status: FinalStatus;
-  readonly reason?: Reason;
-}
-
-export interface OrderService extends Participant {
-  /** Settles an order that is pending, and returns what is on record then: this, or what was faster. */
-  decide(request: DecideRequest): Promise<OrderOutcome>;
+export interface OrderService extends Pick<Orders, 'prepare' | 'decide'> {
   /** Says again what may have been lost. */
   announce(announcement: Announcement): Promise<void>;
   /** Reacts to an event of the inventory. */
@@ -29,70 +20,54 @@ export interface OrderService extends Participant {
 
 /** The order service as it tells others what it does, by the outbox that each of its writes fills. */
 export function createOrderService(
-  orders: Participant & OrderReads,
+  orders: Pick<Orders, 'prepare' | 'decide'>,
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ): OrderService {
-  // An announcement is made of what a request must have, whatever else came with it.
-  const participant: Participant = {
+  return {
+    // An announcement is made of what a request must have, whatever else came with it.
     async prepare(input) {
       const request = parseParticipantRequest(input);
       await orders.prepare(request);
-      await tell('prepare', request); // removed with what settles the order
+      await tell(announcementOfOrders('prepare', request)); // removed with what settles the order
     },
-    async commit(input) {
-      const request = parseParticipantRequest(input);
-      await orders.commit(request);
-      await tellAll('commit', request);
-    },
-    async rollback(input) {
-      const request = parseRollbackRequest(input);
-      await orders.rollback(request);
-      await tellAll('rollback', request);
-    },
-  };
 
-  return {
-    ...participant,
-    decide,
+    decide: (input) => decide(parseDecideRequest(input)),
 
     announce: async (input) => handOver(post, parseAnnouncement(input)),
 
     async handleEvent(input) {
       const event = parseAnnouncement(input);
       const { type, data } = event;
-      if (type === 'StockReserved') await post.tell(await decide({ ...data, status: 'confirmed' }));
-      else if (type === 'StockRejected') await post.tell(await decide({ ...data, status: 'rejected' }));
+      if (type === 'StockReserved') await post.tell(await decideByEvent({ ...data, status: 'confirmed' }));
+      else if (type === 'StockRejected')
+        await post.tell(await decideByEvent({ ...data, status: 'rejected' } as RollbackRequest));
       else await post.send(event); // settled: the order's own workflow waits for it
     },
   };
 
-  async function tell(step: keyof Participant, request: ParticipantRequest): Promise<void> {
-    const announcement = announcementOfOrders(step, request);
-    if (announcement !== undefined) await outboxes.dispatch(announcement);
-  }
-
-  /** Nothing is written after this, so it also empties the outbox, where no relay does that. */
-  async function tellAll(step: keyof Participant, request: ParticipantRequest): Promise<void> {
-    await tell(step, request);
-    if (request.strategy === 'message-queue') await outboxes.clear(request.order);
-  }
-
   async function decide(request: DecideRequest): Promise<OrderOutcome> {
+    const outcome = await orders.decide(request);
+    const { orderId, ...end } = outcome;
+    // What is on record is told, whatever was asked for.
+    await tell(announcementOfDecision({ ...request, ...end } as DecideRequest));
+    // Nothing is written after this, so it also empties the outbox, where no relay does that.
+    if (request.strategy === 'message-queue') await outboxes.clear(request.order);
+    return outcome;
+  }
+
+  /** An event has nobody to refuse it to, so it waits until the order can be decided. */
+  async function decideByEvent(request: DecideRequest): Promise<OrderOutcome> {
     try {
-      if (request.status === 'confirmed') await participant.commit(request);
-      else await participant.rollback(request as RollbackRequest);
+      return await decide(request);
     } catch (error) {
-      // Somebody else was faster: a cancel, a reply or the time-out.
-      if (!(error instanceof ConcordError) || !OVERTAKEN.includes(error.code)) throw error;
+      if (!(error instanceof ConcordError) || !UNDECIDABLE.includes(error.code)) throw error;
+      throw new ConcordError('AttemptExpired', { participant: 'orders', orderId: request.order.orderId });
     }
-    const { order } = request;
-    const record = await orders.findOrder(order.orderId);
-    if (record === null || record.status === 'pending' || !sameContent(order, record)) {
-      throw new ConcordError('AttemptExpired', { participant: 'orders', orderId: order.orderId });
-    }
-    const { orderId, status, reason } = record;
-    return { orderId, status, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  async function tell(announcement: Announcement | undefined): Promise<void> {
+    if (announcement !== undefined) await outboxes.dispatch(announcement);
   }
 }
 
-const OVERTAKEN: readonly FailureCode[] = ['ProtocolViolation', 'AlreadyDecided', 'LeftUndecided'];
+const UNDECIDABLE: readonly string[] = ['ProtocolViolation', 'LeftUndecided'];

@@ -1,15 +1,15 @@
 import type { Collection, Filter } from 'mongodb';
 import { type Announcement, announcementOfOrders } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
-import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
+import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../domain/order.ts';
 import { identifier, sameContent } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import {
+  type DecideRequest,
   type Participant,
   type ParticipantRequest,
+  parseDecideRequest,
   parseParticipantRequest,
-  parseRollbackRequest,
-  type RollbackRequest,
 } from '../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../domain/strategies.ts';
 import { parse } from '../domain/validation.ts';
@@ -30,12 +30,27 @@ export interface OrderDocument {
   outbox?: Announcement[];
 }
 
+/** The order service's part in an order: it votes like every participant, and holds the decision. */
+export interface Orders extends Pick<Participant, 'prepare'>, OrderReads {
+  /**
+   * Puts the outcome on record unless there is one already, and returns what is on record then.
+   *
+   * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
+   * all are told what it says. So all services agree, whichever runs of the order's workflow and whichever resolutions of it
+   * are at work at the same time.
+   *
+   * @throws ConcordError `LeftUndecided` where another coordinator's order is pending, and the request doesn't take over;
+   *   `ProtocolViolation` where an order shall be confirmed that was never put on record.
+   */
+  decide(request: DecideRequest): Promise<OrderOutcome>;
+}
+
 /**
- * The order service's part in an order: a document that is `pending` from prepare until it is settled.
+ * An order is a document that is `pending` from prepare until it is decided.
  *
  * @param orders The collection that holds the orders; nobody else writes to it.
  */
-export function createOrders(orders: Collection<OrderDocument>): Participant & OrderReads {
+export function createOrders(orders: Collection<OrderDocument>): Orders {
   return {
     async prepare(input) {
       const request = parseParticipantRequest(input);
@@ -49,30 +64,22 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
       if (!isOurs) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
     },
 
-    async commit(input) {
-      const request = parseParticipantRequest(input);
-      const { order } = request;
-      if (await settle(request, { status: 'confirmed' })) return;
-      const found = await claim(request, order);
+    async decide(input) {
+      const request = parseDecideRequest(input);
+      if ((await settle(request)) || (await refuseUnseen(request))) return outcomeOf(request);
+      const { order, status, transaction, takesOver = false } = request;
+      const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
       if (found === null || !sameContent(order, toRecord(found))) {
-        throw violation(order.orderId, 'commit', 'not prepared');
+        if (status === 'confirmed') throw violation(order.orderId, 'commit', 'not prepared');
+        // Another order holds this id, so nothing on record was ever this one's.
+        if (found !== null) return outcomeOf(request);
       }
-      if (found.status === 'pending') await settleNow(request, { status: 'confirmed' });
-      else if (found.status !== 'confirmed') throw violation(order.orderId, 'commit', found.status);
-    },
-
-    async rollback(input) {
-      const request = parseRollbackRequest(input);
-      const { order, status, reason } = request;
-      if (await settle(request, { status, reason })) return;
-      // Nothing of ours is pending: prepare never came, and this document keeps it from coming late, or it is settled.
-      const refused = newDocument(request, order, status, announcementOfOrders('rollback', request));
-      if (await insertUnlessPresent(orders, { ...refused, reason })) return;
-      const found = await claim(request, order);
-      if (found === null) throw attemptExpired(order.orderId);
-      if (!sameContent(order, toRecord(found))) return; // another order holds this id: nothing here was ever ours
-      if (found.status === 'pending') await settleNow(request, { status, reason });
-      else refuseOtherOutcome(request, found);
+      if (found?.status === 'pending' && found.transaction !== transaction && !takesOver) {
+        throw new ConcordError('LeftUndecided', { orderId: order.orderId });
+      }
+      // Somebody came in between, who is seen by the next attempt.
+      if (found === null || found.status === 'pending') throw attemptExpired(order.orderId);
+      return recordedOutcome(found);
     },
 
     async findOrder(input) {
@@ -93,17 +100,19 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     },
   };
 
-  async function settle(
-    request: ParticipantRequest,
-    outcome: { status: OrderStatus; reason?: Reason },
-  ): Promise<boolean> {
-    const { order, transaction } = request;
-    const step = outcome.status === 'confirmed' ? 'commit' : 'rollback';
-    const announcement = announcementOfOrders(step, request);
+  async function settle(request: DecideRequest): Promise<boolean> {
+    const { order, transaction, takesOver = false } = request;
+    const announcement = announcementOfDecision(request);
     const { matchedCount } = await orders.updateOne(
-      { _id: order.orderId, status: 'pending', transaction },
       {
-        $set: outcome,
+        _id: order.orderId,
+        customerId: order.customerId,
+        lines: [...order.lines],
+        status: 'pending',
+        ...(takesOver ? {} : { transaction }),
+      },
+      {
+        $set: endOf(request),
         $currentDate: { updatedAt: true },
         ...(announcement === undefined ? {} : { $push: { outbox: announcement } }),
       },
@@ -111,27 +120,12 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     return matchedCount === 1;
   }
 
-  async function settleNow(...[request, outcome]: Parameters<typeof settle>): Promise<void> {
-    // It was pending a moment ago: whoever came in between is seen by the next attempt.
-    if (!(await settle(request, outcome))) throw attemptExpired(request.order.orderId);
-  }
-
-  /**
-   * The order as it is on record; what another coordinator left undecided becomes this request's own first.
-   *
-   * @throws ConcordError `LeftUndecided` where the request may not take it over.
-   */
-  async function claim(request: ParticipantRequest, order: Order): Promise<OrderDocument | null> {
-    const { transaction, takesOver = false } = request;
-    const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
-    if (found?.status !== 'pending' || found.transaction === transaction) return found;
-    if (!sameContent(order, toRecord(found))) return found;
-    if (!takesOver) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
-    await orders.updateOne(
-      { _id: found._id, status: 'pending', transaction: found.transaction },
-      { $set: { transaction }, $currentDate: { updatedAt: true } },
-    );
-    return read(found._id);
+  /** Where prepare never came, this document keeps it from coming late. */
+  async function refuseUnseen(request: DecideRequest): Promise<boolean> {
+    if (request.status === 'confirmed') return false;
+    const { order, status, reason } = request;
+    const refused = newDocument(request, order, status, announcementOfDecision(request));
+    return insertUnlessPresent(orders, { ...refused, reason });
   }
 
   async function read(orderId: string): Promise<OrderDocument> {
@@ -140,6 +134,13 @@ export function createOrders(orders: Collection<OrderDocument>): Participant & O
     if (found === null) throw attemptExpired(orderId);
     return found;
   }
+}
+
+/** What the order service tells of an outcome; nothing in a strategy in which it tells nobody. */
+export function announcementOfDecision(request: DecideRequest): Announcement | undefined {
+  if (request.status !== 'confirmed') return announcementOfOrders('rollback', request);
+  const { status, ...confirmed } = request;
+  return announcementOfOrders('commit', confirmed);
 }
 
 /** What the order service answers about orders; reads only. */
@@ -188,13 +189,21 @@ function lateArrival({ _id: orderId, status, reason }: OrderDocument): ConcordEr
   return new ConcordError('LateArrival', { participant: 'orders', orderId, ...recorded });
 }
 
-function refuseOtherOutcome(request: RollbackRequest, found: OrderDocument): void {
-  if (found.transaction !== request.transaction) throw alreadyDecided(found);
-  if (found.status !== request.status) throw violation(found._id, 'rollback', found.status);
-}
-
 function alreadyDecided({ _id: orderId, status, reason }: OrderDocument): ConcordError {
   return new ConcordError('AlreadyDecided', { orderId, status, ...(reason === undefined ? {} : { reason }) });
+}
+
+function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
+  const { status } = request;
+  return status === 'confirmed' ? { status } : { status, reason: request.reason };
+}
+
+function outcomeOf(request: DecideRequest): OrderOutcome {
+  return { orderId: request.order.orderId, ...endOf(request) };
+}
+
+function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): OrderOutcome {
+  return { orderId, status: status as FinalStatus, ...(reason === undefined ? {} : { reason }) };
 }
 
 function attemptExpired(orderId: string): ConcordError {

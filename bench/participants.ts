@@ -39,8 +39,8 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>): Par
     await Promise.all([orders.prepare(request), inventory.prepare(request)]);
   };
   const rollback = async (request: RollbackRequest) => {
+    await insist(() => orders.decide(request));
     await insist(() => inventory.rollback(request));
-    await insist(() => orders.rollback(request));
   };
 
   const take = async (sku: string, index: number) => {
@@ -54,7 +54,8 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>): Par
     await insist(() => prepare(request));
     if (index % ROLLED_BACK === 0) return rollback(cancelled(request));
     await insist(async () => {
-      await Promise.all([orders.commit(request), inventory.commit(request)]);
+      await orders.decide({ ...request, status: 'confirmed' });
+      await inventory.commit(request);
     });
   };
 
@@ -94,7 +95,7 @@ function cancelled(request: ParticipantRequest): RollbackRequest {
 }
 
 /** As a coordinator does: what can succeed later is tried again. */
-function insist(call: () => Promise<void>): Promise<void> {
+function insist(call: () => Promise<unknown>): Promise<unknown> {
   const shouldRetry = ({ error }: { error: Error }) => !(error instanceof ConcordError) || error.retryable;
   return pRetry(call, { retries: 8, minTimeout: 20, shouldRetry });
 }

@@ -22,6 +22,9 @@ export interface RollbackRequest extends ParticipantRequest {
   readonly reason: Reason;
 }
 
+/** How an order is to end. The order service puts it on record, unless another outcome is there already. */
+export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly status: 'confirmed' });
+
 /**
  * A service that takes part in an order. Each method is idempotent and tolerates every order of arrival, because a
  * timed-out attempt may still be running when its successor, or the rollback, has finished:
@@ -32,9 +35,12 @@ export interface RollbackRequest extends ParticipantRequest {
  * - commit twice, rollback twice: settle once, answer the same;
  * - rollback after commit, commit after rollback, commit before prepare: change nothing and throw `ProtocolViolation`.
  *
- * A request of another transaction than the recorded one changes nothing: where the order is undecided, prepare,
- * commit and the order service's rollback throw `LeftUndecided`; where it is decided, prepare and the order service's
- * rollback throw `AlreadyDecided`, with what is on record. The exception is a request that `takesOver`.
+ * Participants are told to commit or to roll back only what the order service has on record (`decide`), so whoever tells
+ * them, and however often, tells them the same.
+ *
+ * A request of another transaction than the recorded one changes nothing: where the order is undecided, prepare and commit
+ * throw `LeftUndecided`; where it is decided, prepare throws `AlreadyDecided`, with what is on record. The exception is a
+ * request that `takesOver`.
  *
  * Sources: X/Open XA for the phases; the dtm project for empty rollback and suspension.
  */
@@ -76,6 +82,13 @@ const rollbackSchema = z.object({ ...requestFields, ...outcomeFields });
 export function parseParticipantRequest(input: unknown): ParticipantRequest {
   const request = parse(requestSchema, input);
   return { ...(request as ParticipantRequest), order: parseOrder(request.order) };
+}
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseDecideRequest(input: unknown): DecideRequest {
+  const isYes =
+    typeof input === 'object' && input !== null && 'status' in input && input.status === 'confirmed';
+  return isYes ? { ...parseParticipantRequest(input), status: 'confirmed' } : parseRollbackRequest(input);
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */

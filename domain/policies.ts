@@ -46,8 +46,16 @@ export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;
 export const MAXIMUM_PREPARE_BUDGET = 30 * 24 * 60 * 60_000;
 
 /**
- * How much longer than an attempt a tombstone lives, for the difference between the clocks of a database's
- * members (both ends are read from the database, never from a worker). Milliseconds.
+ * How long a database may take to carry out a hold once it has begun it: it compares the attempt's deadline with its clock
+ * at the beginning, and waits for locks, tickets or a shard after that. Half an attempt, so that a slow one is tried again.
+ * Milliseconds.
+ */
+export const HOLD_WRITE_LIMIT = 5_000;
+
+/**
+ * How much longer than an attempt and its last write a tombstone lives, for the difference between the clocks of a
+ * database's members: two pairs of them count, so each may differ by half of it. Both ends are read from the database,
+ * never from a worker. Milliseconds.
  */
 export const TOMBSTONE_MARGIN = 20_000;
 

@@ -18,12 +18,7 @@ export type Standings = Readonly<Record<string, Standing>>;
 export interface Coordinator {
   /** `unknown`: there was none, or its history is no longer kept. */
   readonly state: 'running' | 'closed' | 'unknown';
-  /** What it had decided, where its history shows that. */
-  readonly decision?: Decision;
 }
-
-/** How an order ends, and why where it is refused. */
-export type Decision = Pick<OrderOutcome, 'status' | 'reason'>;
 
 /** An order that holds stock and that nobody will settle. */
 export interface Orphan {
@@ -58,11 +53,6 @@ export function parseHoldLimit(input: unknown): number {
   return parse(holdLimitSchema, input, 'holdLimit');
 }
 
-/** True where a coordinator gave up because the order is another one's: that decides nothing for the order itself. */
-export function isAboutAnother({ code }: Reason): boolean {
-  return ['AlreadyDecided', 'LeftUndecided', 'OrderIdTaken'].includes(code);
-}
-
 /** The workflow that settles what an order's own workflow left behind. */
 export function resolutionIdOf(orderId: string): string {
   return `resolve/${orderId}`;
@@ -77,29 +67,20 @@ export function resolutionOf(
   orderId: string,
   { as, reason }: ResolveRequest,
   standings: Standings,
-  decided: Decision | undefined,
 ): OrderOutcome {
-  const status = as ?? demanded(standings, decided);
-  const because = obstacle(status, standings, decided);
+  const status = as ?? demanded(standings);
+  const because = obstacle(status, standings);
   if (because !== undefined) throw new ConcordError('CannotResolve', { orderId, status, because });
   if (status === 'confirmed') return { orderId, status };
-  return { orderId, status, reason: decided?.reason ?? reasonOf(orderId, status, reason) };
+  return { orderId, status, reason: reasonOf(orderId, status, reason) };
 }
 
-/** What is durable already decides; where nothing is, nobody was promised anything. */
-function demanded(standings: Standings, decided: Decision | undefined): FinalStatus {
-  const recorded = finalStatuses.find((status) => Object.values(standings).includes(status));
-  return decided?.status ?? recorded ?? 'rejected';
+/** What is on record already decides; where nothing is, nobody was promised anything. */
+function demanded(standings: Standings): FinalStatus {
+  return finalStatuses.find((status) => Object.values(standings).includes(status)) ?? 'rejected';
 }
 
-function obstacle(
-  status: FinalStatus,
-  standings: Standings,
-  decided: Decision | undefined,
-): string | undefined {
-  // Somebody may have been told the decision, and an attempt of the old workflow may still be carrying it out.
-  if (decided !== undefined && decided.status !== status)
-    return `its workflow had decided: ${decided.status}`;
+function obstacle(status: FinalStatus, standings: Standings): string | undefined {
   const compatible = COMPATIBLE[status];
   const contrary = Object.entries(standings).find(([, standing]) => !compatible.includes(standing));
   return contrary && `${contrary[0]} has it as ${contrary[1]}`;

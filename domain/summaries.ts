@@ -1,9 +1,7 @@
 /** What each activity of the services is for, in one line for people who read a history. */
 const summaries: Readonly<Record<string, string>> = {
   'orders.prepare': 'Vote: put the order on record as pending',
-  'orders.commit': 'Put on record that the order is confirmed',
-  'orders.rollback': 'Put on record that the order is refused',
-  'orders.decide': 'Put the outcome on record, unless there is one',
+  'orders.decide': 'Put the decision on record, unless there is one',
   'orders.announce': 'Tell the inventory once more, because no answer has come',
   'orders.publish': 'Publish events that wait in the outboxes of orders',
   'orders.findUnpublished': 'Look for events that nobody has published',

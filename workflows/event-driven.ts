@@ -1,7 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { bindOrderService, placeAndWait, untilSettled } from './order-service.ts';
+import { adoptRecord, bindOrderService, decideOrder, placeAndWait, untilSettled } from './order-service.ts';
 import type { Progress } from './progress.ts';
 import { Replies } from './replies.ts';
 
@@ -24,10 +24,11 @@ export async function placeByEvents(
   if (answer.elsewhere !== undefined) return progress.finish(answer.elsewhere);
 
   return CancellationScope.nonCancellable(async () => {
-    // The order's document decides: a reply that came just before a cancel is on record already.
-    const outcome = replies.outcome ?? (await orders.decide(progress.proposal(answer.refusal)));
-    progress.adopt(outcome);
-    progress.show(orders, outcome.status === 'confirmed' ? 'committed' : 'rolled-back');
+    // An event may have decided before a cancel could.
+    const outcome =
+      replies.outcome === undefined
+        ? await decideOrder(orders, progress.proposal(answer.refusal), progress)
+        : adoptRecord(orders, replies.outcome, progress);
     await untilSettled(orders, replies, { outcome, progress });
     return progress.finish(outcome);
   });

@@ -18,26 +18,6 @@ export function reasonOf(error: unknown): Reason {
 }
 
 /**
- * What the order service has on record, where it refused a rollback because an earlier workflow for the same order id
- * had decided already. Any other failure to roll back is the coordinator's own.
- */
-export function recordedOutcome(failures: readonly unknown[]): OrderOutcome | undefined {
-  let recorded: OrderOutcome | undefined;
-  for (const failure of failures) {
-    const outcome = alreadyDecided(failure);
-    if (outcome === undefined) throw failure;
-    recorded = outcome;
-  }
-  return recorded;
-}
-
-/** The outcome that this same coordinator had settled on before, where a participant's refusal tells. */
-export function settledBefore(refusal: Reason | undefined, orderId: string): OrderOutcome | undefined {
-  if (refusal?.code !== 'LateArrival') return undefined;
-  return outcomeIn({ orderId, ...refusal.details } as FailureDetails['LateArrival']);
-}
-
-/**
  * How an order ends whose id the order service has on record for another one, so that nothing of it was begun anywhere.
  *
  * @throws The error itself where the other one was left undecided: that takes an operator.

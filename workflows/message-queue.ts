@@ -2,7 +2,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { noAnswer } from './failures.ts';
-import { bindOrderService, INVENTORY, placeAndWait, stepOf, untilSettled } from './order-service.ts';
+import { bindOrderService, decideOrder, INVENTORY, placeAndWait, untilSettled } from './order-service.ts';
 import type { Progress } from './progress.ts';
 import { Replies } from './replies.ts';
 
@@ -22,13 +22,13 @@ export async function placeByMessages(
 
   const answer = await placeAndWait(orders, hasVoted, { request, prepareBudget, progress });
   if (answer.elsewhere !== undefined) return progress.finish(answer.elsewhere);
-  const decision = progress.decide(answer.refusal ?? refusalIn(replies, progress));
+  const proposal = progress.proposal(answer.refusal ?? refusalIn(replies, progress));
 
-  // A decision is final: from here on nothing can be cancelled, and every message is sent until it is answered.
+  // From here on nothing can be cancelled, and every message is sent until it is answered.
   return CancellationScope.nonCancellable(async () => {
-    await progress.track(orders, stepOf(decision), orders.settle(decision));
-    await untilSettled(orders, replies, { outcome: decision, progress });
-    return progress.finish(decision);
+    const outcome = await decideOrder(orders, proposal, progress);
+    await untilSettled(orders, replies, { outcome, progress });
+    return progress.finish(outcome);
   });
 }
 

@@ -3,18 +3,16 @@ import { type Announcement, announcementOfOrders } from '../domain/announcements
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
-import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
+import { bindVoter, optionsOf } from './participants.ts';
 import type { Progress } from './progress.ts';
 import { awaitAnswer, type Replies } from './replies.ts';
 
-/** The order service, bound to one order, where it tells the inventory by itself what it does. */
+/** The order service, bound to one order: it votes like a participant, and holds the decision. */
 export interface OrderService {
   readonly name: string;
-  /** Puts the order on record, and tells the inventory of it. */
+  /** Puts the order on record; where the services tell each other, it tells the inventory of it. */
   prepare(): Promise<void>;
-  /** Puts the outcome on record, and tells the inventory of it. */
-  settle(outcome: OrderOutcome): Promise<void>;
-  /** Puts the outcome on record unless there is one, and returns what is on record then. */
+  /** Puts the outcome on record unless there is one, and returns what is on record then; and tells, as `prepare`. */
   decide(outcome: OrderOutcome): Promise<OrderOutcome>;
   /** Tells the inventory once more of the order, or of its outcome. */
   announceAgain(outcome?: OrderOutcome): Promise<void>;
@@ -22,19 +20,36 @@ export interface OrderService {
 
 /** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number): OrderService {
-  const [orders] = bindParticipants(request, prepareBudget) as [BoundParticipant, ...BoundParticipant[]];
   const call = <Result>(activity: string, argument: unknown) =>
     scheduleActivity<Result>(`orders.${activity}`, [argument], {
       taskQueue: 'orders',
       ...optionsOf('settle', `orders.${activity}`),
     });
   return {
-    name: orders.name,
-    prepare: orders.prepare,
-    settle: (outcome) => call(stepOf(outcome), { ...request, ...endOf(outcome) }),
+    ...bindVoter('orders', request, prepareBudget),
     decide: (outcome) => call('decide', { ...request, ...endOf(outcome) }),
     announceAgain: (outcome) => call('announce', announcementOf(request, outcome)),
   };
+}
+
+/**
+ * Takes the decision and puts it on record. What is on record then is the decision: it stands, however often this workflow
+ * is reset and whoever resolves the order, and nobody is told of another one.
+ */
+export function decideOrder(
+  orders: OrderService,
+  proposal: OrderOutcome,
+  progress: Progress,
+): Promise<OrderOutcome> {
+  progress.show(orders, proposal.status === 'confirmed' ? 'committing' : 'rolling-back');
+  return orders.decide(proposal).then((outcome) => adoptRecord(orders, outcome, progress));
+}
+
+/** What the order service has on record is the decision. */
+export function adoptRecord(orders: OrderService, outcome: OrderOutcome, progress: Progress): OrderOutcome {
+  progress.adopt(outcome);
+  progress.show(orders, outcome.status === 'confirmed' ? 'committed' : 'rolled-back');
+  return outcome;
 }
 
 /** What came of telling the inventory of an order. */

@@ -1,7 +1,6 @@
 import { allHandlersFinished, CancellationScope, condition, log, setHandler } from '@temporalio/workflow';
 import { ConcordError } from '../domain/errors.ts';
 import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../domain/order.ts';
-import type { RollbackRequest } from '../domain/participant.ts';
 import {
   type CancelRequest,
   type OrderProgress,
@@ -11,7 +10,7 @@ import {
 } from '../domain/place-order.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import { Display } from './display.ts';
-import { asWorkflowFailure, settledBefore } from './failures.ts';
+import { asWorkflowFailure } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { countCompensation, countOrder, recordDecision } from './metrics.ts';
 import { participantNames } from './participant-names.ts';
@@ -48,19 +47,12 @@ export class Progress {
     if (this.cancelRequest !== undefined) stopVoting();
   }
 
-  /** Takes the decision, once: yes only if nobody refused and nobody has cancelled. */
-  decide(refusal: Reason | undefined): OrderOutcome {
-    return this.adopt(this.proposal(refusal));
-  }
-
-  /** What the decision would be. */
+  /** What this workflow would decide: yes only if nobody refused and nobody has cancelled. */
   proposal(refusal: Reason | undefined): OrderOutcome {
-    const { orderId } = this.order;
-    // A coordinator that was reset may find what it decided before: that stands, whatever it would decide now.
-    return settledBefore(refusal, orderId) ?? outcomeOf(this.cancellation(refusal) ?? refusal, orderId);
+    return outcomeOf(this.cancellation(refusal) ?? refusal, this.order.orderId);
   }
 
-  /** Makes this the decision. */
+  /** Makes what is on record the decision, which all who ask are told from now on. */
   adopt(outcome: OrderOutcome): OrderOutcome {
     const { orderId, status, reason } = outcome;
     this.decision = outcome;
@@ -69,15 +61,6 @@ export class Progress {
     this.showDecision();
     recordDecision(outcome, this.strategy);
     return outcome;
-  }
-
-  /** The decision, where it is no. */
-  refused(): Pick<RollbackRequest, 'status' | 'reason'> {
-    const { status, reason } = this.decision ?? {};
-    if (status === undefined || status === 'confirmed' || reason === undefined) {
-      throw new Error('nothing is rolled back before the order is refused');
-    }
-    return { status, reason };
   }
 
   show({ name }: { readonly name: string }, state: ParticipantState): void {
@@ -128,8 +111,7 @@ export class Progress {
 
   /** As outsiders are told of it. */
   private showDecision(): void {
-    const { status } = this.answer() ?? {};
-    if (status !== undefined) this.display.decided(status);
+    if (this.decision !== undefined) this.display.decided(this.decision.status);
   }
 
   private async cancel(request: CancelRequest): Promise<OrderOutcome> {
@@ -140,14 +122,8 @@ export class Progress {
 
   private async decided(): Promise<OrderOutcome> {
     // A cancel of the workflow itself must not cut off who waits: they are told what came of it.
-    await CancellationScope.nonCancellable(() => condition(() => this.answer() !== undefined));
-    return this.answer() as OrderOutcome;
-  }
-
-  /** What outsiders are told. Where an earlier coordinator decided, that is what it recorded, known at the end. */
-  private answer(): OrderOutcome | undefined {
-    const isElsewhere = ['AlreadyDecided', 'LeftUndecided'].includes(this.decision?.reason?.code ?? '');
-    return isElsewhere && this.phase !== 'final' ? undefined : this.decision;
+    await CancellationScope.nonCancellable(() => condition(() => this.decision !== undefined));
+    return this.decision as OrderOutcome;
   }
 
   private cancellation(refusal: Reason | undefined): Reason | undefined {
@@ -169,7 +145,7 @@ export class Progress {
   }
 
   private snapshot(): OrderProgress {
-    const decision = this.answer();
+    const { decision } = this;
     return {
       ...this.order,
       phase: this.phase,

@@ -10,7 +10,6 @@ import {
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
-import type { ParticipantRequest } from '../domain/participant.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { DEFAULT_PREPARE_BUDGET } from '../domain/policies.ts';
 import {
@@ -23,12 +22,11 @@ import {
   type Standings,
 } from '../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
-import { Compensations } from './compensations.ts';
-import { asWorkflowFailure, recordedOutcome } from './failures.ts';
+import { asWorkflowFailure } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { bindOrderService } from './order-service.ts';
 import { participantNames } from './participant-names.ts';
-import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
+import { type BoundParticipant, bindParticipants, optionsOf, refusalOf } from './participants.ts';
 import { pinned } from './pinned.ts';
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
@@ -55,12 +53,14 @@ export async function resolveOrder(
   let outcome: OrderOutcome | undefined;
   answerOutsiders(order, () => outcome);
 
-  const { decision } = await findCoordinator(order.orderId);
+  await refuseBesideCoordinator(order.orderId);
   const standings = await inspectAll(order);
-  outcome = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings, decision));
-  log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
+  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings));
 
-  outcome = await settle(order, strategy, outcome);
+  const { orders, participants } = bindAll(order, strategy);
+  outcome = await orders.decide(proposal);
+  log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
+  await tell(participants, outcome);
   await condition(allHandlersFinished);
   return outcome;
 }
@@ -86,14 +86,16 @@ function validate(
   });
 }
 
-/** Two coordinators at once could tear an order apart, so this one goes on only where it is the only one. */
-async function findCoordinator(orderId: string): Promise<Coordinator> {
-  if (workflowInfo().workflowId === workflowIdOf(orderId)) return { state: 'unknown' };
-  const found = await coordinators['orders.findCoordinator'](orderId);
-  if (found.state === 'closed') return found;
-  const because =
-    found.state === 'running' ? 'its own workflow runs' : 'its history is no longer kept; ask again';
-  return asWorkflowFailure(() => {
+/**
+ * An order's own workflow settles it by itself. (Where it is reset while a resolution runs, the order's record keeps both
+ * from telling the services different things.)
+ */
+async function refuseBesideCoordinator(orderId: string): Promise<void> {
+  if (workflowInfo().workflowId === workflowIdOf(orderId)) return;
+  const { state } = await coordinators['orders.findCoordinator'](orderId);
+  if (state === 'closed') return;
+  const because = state === 'running' ? 'its own workflow runs' : 'its history is no longer kept; ask again';
+  asWorkflowFailure(() => {
     throw new ConcordError('CannotResolve', { orderId, status: 'final', because });
   });
 }
@@ -106,37 +108,23 @@ async function inspectAll(order: Order): Promise<Standings> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function settle(order: Order, strategy: Strategy, outcome: OrderOutcome): Promise<OrderOutcome> {
+function bindAll(order: Order, strategy: Strategy) {
   const { runId: transaction, startTime } = workflowInfo();
   const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
   const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
-  const participants = bindParticipants(request, DEFAULT_PREPARE_BUDGET);
-  // Nobody coordinates there, so an event that is under way may decide at this very moment: the order's document tells.
-  const recorded = strategy === 'event-driven' ? await decideByRecord(request, outcome) : outcome;
-  if (recorded.status !== 'confirmed') return rollBack(participants, recorded);
-  await commit(participants);
-  return recorded;
+  return {
+    orders: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
+    participants: bindParticipants(request, DEFAULT_PREPARE_BUDGET),
+  };
 }
 
-function decideByRecord(request: ParticipantRequest, outcome: OrderOutcome): Promise<OrderOutcome> {
-  return bindOrderService(request, DEFAULT_PREPARE_BUDGET).decide(outcome);
-}
-
-async function commit(participants: readonly BoundParticipant[]): Promise<void> {
-  // All are told, even where one refuses.
-  await allDone(participants.map((participant) => participant.commit()));
-}
-
-async function rollBack(
-  participants: readonly BoundParticipant[],
-  { orderId, status, reason }: OrderOutcome,
-): Promise<OrderOutcome> {
-  if (status === 'confirmed' || reason === undefined) throw new Error('only a refused order is rolled back');
-  const compensations = new Compensations();
-  for (const participant of participants) {
-    compensations.add(() => participant.rollback({ status, reason }));
-  }
-  return recordedOutcome(await compensations.run()) ?? { orderId, status, reason };
+/** All are told, even where one refuses. */
+function tell(participants: readonly BoundParticipant[], outcome: OrderOutcome): Promise<void> {
+  return allDone(
+    participants.map((participant) =>
+      outcome.status === 'confirmed' ? participant.commit() : participant.rollback(refusalOf(outcome)),
+    ),
+  );
 }
 
 /** What `concord status`, `place` and `cancel` ask of an order's workflow. */

@@ -3,13 +3,15 @@ import { allDone } from '../domain/all-done.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { Compensations } from './compensations.ts';
-import { reasonOf, recordedOutcome } from './failures.ts';
-import { type BoundParticipant, bindParticipants } from './participants.ts';
+import { reasonOf } from './failures.ts';
+import { bindOrderService, decideOrder } from './order-service.ts';
+import { type BoundParticipant, type BoundVoter, bindParticipants, refusalOf } from './participants.ts';
 import type { Progress } from './progress.ts';
 
 /**
- * Two-phase commit whose coordinator is this workflow. Its decision is durable in the history, so a coordinator that
- * dies goes on where it was, and nobody stays blocked.
+ * Two-phase commit whose coordinator is this workflow: all services vote at once; the order service puts the decision on
+ * record; the others are told what is on record there. A coordinator that dies goes on where it was, and nobody stays
+ * blocked.
  *
  * Source of the protocol: Gray, Notes on Data Base Operating Systems, 1978; of compensation: Garcia-Molina and Salem,
  * Sagas, 1987.
@@ -19,39 +21,43 @@ export async function placeInTwoPhases(
   prepareBudget: number,
   progress: Progress,
 ): Promise<OrderOutcome> {
+  const orders = bindOrderService(request, prepareBudget);
   const participants = bindParticipants(request, prepareBudget);
   const compensations = new Compensations();
+  let decision: OrderOutcome | undefined;
+  // Registered before the first step: an attempt that timed out may have been applied.
+  for (const participant of participants) {
+    compensations.add(() =>
+      progress.track(participant, 'rollback', participant.rollback(refusalOf(decision))),
+    );
+  }
 
-  const refusal = await collectVotes(participants, compensations, progress);
-  const decision = progress.decide(refusal);
+  const refusal = await collectVotes([orders, ...participants], progress);
+  const proposal = progress.proposal(refusal);
 
-  // A decision is final: from here on nothing can be cancelled, and every step is retried until it succeeds.
+  // From here on nothing can be cancelled, and every step is retried until it succeeds.
   return CancellationScope.nonCancellable(async () => {
+    try {
+      decision = await decideOrder(orders, proposal, progress);
+    } catch (error) {
+      // Another coordinator has left this order undecided. It can't have counted on what these participants have voted.
+      decision = proposal;
+      if (proposal.status !== 'confirmed') await compensations.run();
+      throw error;
+    }
     if (decision.status === 'confirmed') await commit(participants, progress);
-    const recorded = decision.status === 'confirmed' ? undefined : recordedOutcome(await compensations.run());
-    return progress.finish(recorded ?? decision);
+    else await rollBack(compensations);
+    return progress.finish(decision);
   });
 }
 
 /** Returns why not, or nothing where all have voted yes. */
-async function collectVotes(
-  participants: readonly BoundParticipant[],
-  compensations: Compensations,
-  progress: Progress,
-): Promise<Reason | undefined> {
+async function collectVotes(voters: readonly BoundVoter[], progress: Progress): Promise<Reason | undefined> {
   const votes = new CancellationScope();
   progress.onCancel(() => votes.cancel());
   try {
     await votes.run(() =>
-      Promise.all(
-        participants.map((participant) => {
-          // Registered before the step: an attempt that timed out may have been applied.
-          compensations.add(() =>
-            progress.track(participant, 'rollback', participant.rollback(progress.refused())),
-          );
-          return progress.track(participant, 'prepare', participant.prepare());
-        }),
-      ),
+      Promise.all(voters.map((voter) => progress.track(voter, 'prepare', voter.prepare()))),
     );
     return undefined;
   } catch (error) {
@@ -65,4 +71,9 @@ function commit(participants: readonly BoundParticipant[], progress: Progress): 
   return allDone(
     participants.map((participant) => progress.track(participant, 'commit', participant.commit())),
   );
+}
+
+async function rollBack(compensations: Compensations): Promise<void> {
+  const [failure] = await compensations.run();
+  if (failure !== undefined) throw failure;
 }

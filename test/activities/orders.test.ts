@@ -1,10 +1,12 @@
 import type { Collection } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createOrders, type OrderDocument } from '../../activities/orders.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { DecideRequest } from '../../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { expectEveryRow, expectOneSettlement, type State, type Step, steps } from '../support/promises.ts';
-import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
+import { answerOf, confirmedOf, requestOf, rollbackOf } from '../support/requests.ts';
 
 const lines = [{ sku: 'SKU', quantity: 2 }];
 const otherLines = [{ sku: 'SKU', quantity: 3 }];
@@ -27,7 +29,17 @@ let strategy: Strategy = DEFAULT_STRATEGY;
 
 function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
   const request = requestOf(orderId, content, transaction, strategy);
-  return answerOf(step === 'rollback' ? orders.rollback(rollbackOf(request)) : orders[step](request));
+  if (step === 'prepare') return answerOf(orders.prepare(request));
+  return answerOf(decideAs(step === 'commit' ? confirmedOf(request) : rollbackOf(request)));
+}
+
+/** Who is told another outcome than it asked for was refused. */
+async function decideAs(request: DecideRequest): Promise<void> {
+  const { orderId, status } = await orders.decide(request);
+  if (status === request.status) return;
+  throw new ConcordError('ProtocolViolation', {
+    ...{ participant: 'orders', orderId, asked: request.status, found: status },
+  });
 }
 
 async function statusOf(orderId: string): Promise<string> {
@@ -58,7 +70,7 @@ describe.each(strategies)('what the order service promises: %s', (promisedIn) =>
   test('an order that is rolled back says how it ended, and why', async () => {
     const request = requestOf('order', lines);
     const reason = { code: 'OutOfStock', message: 'SKU is out of stock', details: { sku: 'SKU' } };
-    await orders.rollback({ ...request, status: 'rejected', reason });
+    await orders.decide({ ...request, status: 'rejected', reason });
     expect(await orders.findOrder('order')).toMatchObject({
       status: 'rejected',
       reason,
@@ -81,7 +93,7 @@ describe('a second coordinator for the same order id', () => {
     async (step) => {
       await send('prepare', 'order', 'run-1');
       const request = { ...requestOf('order', lines, 'run-2'), takesOver: true };
-      await (step === 'commit' ? orders.commit(request) : orders.rollback(rollbackOf(request)));
+      await orders.decide(step === 'commit' ? confirmedOf(request) : rollbackOf(request));
       expect(await statusOf('order')).toBe(step === 'commit' ? 'confirmed' : 'cancelled');
       expect(await send('commit', 'order', 'run-1')).toBe(step === 'commit' ? 'ok' : 'ProtocolViolation');
     },
@@ -91,7 +103,9 @@ describe('a second coordinator for the same order id', () => {
     await send('prepare', 'order', 'run-1');
     await send('commit', 'order', 'run-1');
     expect(await send('prepare', 'order', 'run-2')).toBe('AlreadyDecided');
-    expect(await send('rollback', 'order', 'run-2')).toBe('AlreadyDecided');
+    expect(await orders.decide(rollbackOf(requestOf('order', lines, 'run-2')))).toEqual({
+      ...{ orderId: 'order', status: 'confirmed' },
+    });
     expect(await statusOf('order')).toBe('confirmed');
   });
 
@@ -110,8 +124,8 @@ describe('reading orders', () => {
       const order = { orderId: `order-${index}`, customerId, lines };
       await orders.prepare({ order, transaction: 'run', placedAt: `2026-01-0${index + 1}T00:00:00.000Z` });
     }
-    await orders.commit({
-      ...requestOf('order-0', lines, 'run'),
+    await orders.decide({
+      ...confirmedOf(requestOf('order-0', lines, 'run')),
       order: { orderId: 'order-0', customerId: 'one', lines },
     });
     const idsOf = async (filter: Parameters<typeof orders.listOrders>[0]) =>

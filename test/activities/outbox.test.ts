@@ -9,7 +9,7 @@ import { createRelay } from '../../activities/relay.ts';
 import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';
-import { answerOf, requestOf, rollbackOf } from '../support/requests.ts';
+import { answerOf, confirmedOf, requestOf, rollbackOf } from '../support/requests.ts';
 
 // What is told is told by the write that makes it true: both are there, or neither.
 
@@ -70,8 +70,7 @@ describe.each(announcing)('the outbox of the order service: %s', (strategy) => {
     async (last) => {
       const orders = createOrders(orderCollection());
       const request = requestOf('order', lines, 'run', strategy);
-      const settle = () =>
-        last === 'commit' ? orders.commit(request) : orders.rollback(rollbackOf(request));
+      const settle = () => orders.decide(last === 'commit' ? confirmedOf(request) : rollbackOf(request));
       await orders.prepare(request);
       await orders.prepare(request);
       expect(await outboxOf('orders', 'order')).toEqual([types.prepare]);
@@ -83,7 +82,7 @@ describe.each(announcing)('the outbox of the order service: %s', (strategy) => {
 
   test('of an order that is refused before it is placed tells of that', async () => {
     const orders = createOrders(orderCollection());
-    await orders.rollback(rollbackOf(requestOf('order', lines, 'run', strategy)));
+    await orders.decide(rollbackOf(requestOf('order', lines, 'run', strategy)));
     expect(await outboxOf('orders', 'order')).toEqual([types.rollback]);
   });
 
@@ -101,7 +100,7 @@ describe.each(announcing)('the outbox of the order service: %s', (strategy) => {
     // In event-driven the relay does the rest.
     if (strategy === 'event-driven') await outboxes.empty('order');
     expect(handed.map(({ type }) => type)).toEqual([types.prepare]);
-    await service.commit(request);
+    await service.decide(confirmedOf(request));
     if (strategy === 'event-driven') await outboxes.empty('order');
     expect(handed.map(({ type }) => type)).toEqual([types.prepare, types.commit]);
     expect(await outboxOf('orders', 'order')).toEqual([]);
@@ -118,7 +117,7 @@ test('a message that could not be handed over is still there when the step is re
   );
   const settled = (index: number) => (index % 2 === 0 ? 'SellStock' : 'ReleaseStock');
   const settle = (index: number, request: (typeof requests)[number]) =>
-    index % 2 === 0 ? service.commit(request) : service.rollback(rollbackOf(request));
+    service.decide(index % 2 === 0 ? confirmedOf(request) : rollbackOf(request));
   await Promise.all(requests.map((request) => service.prepare(request)));
   state.isDown = true;
   const failed = await Promise.allSettled(requests.map((request, index) => settle(index, request)));
@@ -140,9 +139,9 @@ test('a resolution that finds all settled tells of it once more, and leaves noth
   const orders = createOrders(orderCollection());
   const request = requestOf('order', lines, 'ended before it could tell', 'message-queue');
   await orders.prepare(request);
-  await orders.commit(request);
+  await orders.decide(confirmedOf(request));
   const service = createOrderService(orders, { outboxes, post });
-  await service.commit({ ...request, transaction: 'resolution', takesOver: true });
+  await service.decide({ ...confirmedOf(request), transaction: 'resolution', takesOver: true });
   expect(handed.map(({ type }) => type)).toEqual(['SellStock']);
   expect(await outboxOf('orders', 'order')).toEqual([]);
 });
@@ -153,7 +152,7 @@ test('an order that another one of its id has been placed before keeps what that
   const service = createOrderService(createOrders(orderCollection()), { outboxes, post });
   await createOrders(orderCollection()).prepare(requestOf('order', lines, 'the first', 'message-queue'));
   const other = requestOf('order', [{ sku: 'OTHER', quantity: 1 }], 'the second', 'message-queue');
-  await service.rollback(rollbackOf(other));
+  await service.decide(rollbackOf(other));
   expect(await outboxOf('orders', 'order')).toEqual(['ReserveStock']);
 });
 
@@ -177,7 +176,7 @@ test('two-phase leaves nothing in any outbox, for a coordinator tells', async ()
   const request = requestOf('order', lines);
   const orders = createOrders(orderCollection());
   await orders.prepare(request);
-  await orders.commit(request);
+  await orders.decide(confirmedOf(request));
   const stock = await stocked(inventory, { SKU: 1 });
   expect(await answerOf(stock.prepare(request))).toBe('OutOfStock');
   expect(await outboxOf('orders', 'order')).toEqual([]);

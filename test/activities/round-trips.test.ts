@@ -8,7 +8,6 @@ import { createOutboxes } from '../../activities/outbox.ts';
 import type { Post } from '../../activities/post.ts';
 import { type CommandCounts, countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
 import type { Line } from '../../domain/order.ts';
-import type { ParticipantRequest } from '../../domain/participant.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, shelve, wholeInventory } from '../support/inventory.ts';
@@ -62,8 +61,7 @@ async function countsOf(strategy: Strategy, lines: readonly Line[]): Promise<Com
       const request = requestOf(`${strategy}-${lines.length}-${index}`, lines, 'run', strategy);
       await orders.prepare(request);
       if (strategy === 'two-phase') await inventory.prepare(request);
-      // A workflow says more than a participant needs.
-      await orders.commit({ ...request, status: 'confirmed' } as ParticipantRequest);
+      await orders.decide({ ...request, status: 'confirmed' });
       if (strategy === 'two-phase') await inventory.commit(request);
     }),
   );

@@ -2,14 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
 import { Concord } from '../../client/concord.ts';
 import { registerSearchAttributes } from '../../client/search-attributes.ts';
 import { mailboxIdOf } from '../../domain/addresses.ts';
 import { searchAttributeNames } from '../../domain/search-attributes.ts';
 import { strategies } from '../../domain/strategies.ts';
 import { hostileValues } from '../attack/hostile.ts';
-import { orderOf, placeAndWait, requestByHand } from '../operations/support.ts';
+import { orderOf, placeAndWait } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { runCliAsJson } from './run-cli.ts';
 
@@ -133,9 +132,7 @@ test('an order that has stopped on an error needs attention for good', async () 
   platform.breakDown('inventory');
   await placeAndWait(platform, 'failed', { orders: 'prepared' });
   const order = handleOf('order/failed');
-  const { runId } = await order.describe();
-  const reason = { code: 'Cancelled', message: 'by hand' };
-  await createOrders(orders).rollback({ ...requestByHand('failed', runId), status: 'cancelled', reason });
+  await orders.updateOne({ _id: 'failed' }, { $set: { transaction: 'another coordinator' } });
   platform.repair('inventory');
   await expect(order.result()).rejects.toThrow();
   expect(await attributesOf('failed')).toMatchObject({ OrderNeedsAttention: true });

@@ -104,7 +104,7 @@ test('a reader sees what is pending, on hold and inconsistent, either way, and f
     'reservations',
   );
   const stock = databases.inventory.collection<StockDocument>('stock');
-  const holds = [{ orderId: 'confirmed-first', quantity: 2 }];
+  const holds = [{ orderId: 'confirmed-first', quantity: 2, attempt: 1 }];
   await stock.insertOne({ _id: 'A', available: 5, reserved: 2, sold: 1, received: 8, holds, settled: [] });
   await orders.insertMany([
     { _id: 'confirmed-first', status: 'confirmed' },

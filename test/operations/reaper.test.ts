@@ -105,7 +105,7 @@ describe('an orphan is settled', () => {
     await inventory.reservations.updateOne({ _id: 'decided' }, { $set: { decision: null } });
     await inventory.stock.updateOne(
       { _id: 'decided' },
-      { $inc: { sold: -2, reserved: 2 }, $push: { holds: { orderId: 'decided', quantity: 2 } } },
+      { $inc: { sold: -2, reserved: 2 }, $push: { holds: { orderId: 'decided', quantity: 2, attempt: 1 } } },
     );
     expect(await sweep()).toEqual(['decided']);
     await expect.poll(() => recorded(platform, 'decided')).toEqual(CONFIRMED);

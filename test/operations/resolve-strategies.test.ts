@@ -8,6 +8,7 @@ import type { resolveOrder } from '../../workflows/orders.ts';
 import { FaultInjector } from '../faults/fault-injection.ts';
 import { startStruckWorkers } from '../faults/struck-workers.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { confirmedOf } from '../support/requests.ts';
 import { orderOf, prepareByHand, recorded, requestByHand, terminate, untilQuiet } from './support.ts';
 
 // Whatever the strategy, and however far an order had come when its workflow was terminated, it is settled as a whole;
@@ -34,7 +35,9 @@ async function endedAt(stage: Stage, orderId: string, strategy: Strategy): Promi
   await createOrders(orders).prepare(requestByHand(orderId, transaction, strategy));
   if (stage !== 'on record')
     await prepareByHand(platform, orderId, { transaction, strategy, only: 'inventory' });
-  if (stage === 'decided') await createOrders(orders).commit(requestByHand(orderId, transaction, strategy));
+  if (stage === 'decided') {
+    await createOrders(orders).decide(confirmedOf(requestByHand(orderId, transaction, strategy)));
+  }
   await terminate(platform, orderId);
 }
 

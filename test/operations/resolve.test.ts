@@ -19,16 +19,17 @@ beforeAll(async () => {
 
 afterAll(() => platform[Symbol.asyncDispose]());
 
-/** An order whose stock is sold, and whose workflow ended before the order service had recorded that. */
-async function committedAndTerminated(orderId: string): Promise<void> {
+/** An order that is confirmed on record, and whose workflow ended before its stock was sold. */
+async function confirmedAndTerminated(orderId: string): Promise<void> {
   await platform.concord.restock(orderId, 10);
-  platform.breakDown('inventory');
-  await placeAndWait(platform, orderId, { orders: 'prepared' });
   platform.breakDown('orders');
-  platform.repair('inventory');
-  await placeAndWait(platform, orderId, { inventory: 'committed' });
-  await terminate(platform, orderId);
+  await placeAndWait(platform, orderId, { inventory: 'prepared' });
+  const stock = platform.databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
+  const sound = await stock.findOneAndUpdate({ _id: orderId }, { $set: { holds: 'damaged' } });
   platform.repair('orders');
+  await placeAndWait(platform, orderId, { orders: 'committed' });
+  await terminate(platform, orderId);
+  await stock.updateOne({ _id: orderId }, { $set: { holds: sound?.holds } });
 }
 
 /** An order that holds nothing yet, and whose workflow ended. */
@@ -75,14 +76,14 @@ describe('an order whose workflow was terminated', () => {
 
   test('after its decision ends as decided, and only so', async () => {
     const { concord } = platform;
-    await committedAndTerminated('decided');
+    await confirmedAndTerminated('decided');
     for (const as of ['rejected', 'cancelled'] as const) {
       await expect(concord.resolve('decided', { as })).rejects.toMatchObject({
         code: 'CannotResolve',
-        details: { because: 'its workflow had decided: confirmed' },
+        details: { because: 'orders has it as confirmed' },
       });
     }
-    expect(await recorded(platform, 'decided')).toMatchObject({ status: 'pending', sold: 2 });
+    expect(await recorded(platform, 'decided')).toMatchObject({ status: 'confirmed', sold: 0 });
     expect(await concord.resolve('decided', { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
     expect(await recorded(platform, 'decided')).toEqual(CONFIRMED);
   });
@@ -155,7 +156,7 @@ test('a resolution that waits for a service is accepted; what it has decided out
   // As if the rollback had not come to its decision.
   await platform.inventory.reservations.updateOne({ _id: 'waits' }, { $set: { decision: null } });
   await expect(concord.resolve('waits', { as: 'confirmed' })).rejects.toMatchObject({
-    details: { because: 'its workflow had decided: cancelled' },
+    details: { because: 'orders has it as cancelled' },
   });
   expect(await concord.resolve('waits', { as: 'cancelled' })).toMatchObject({ status: 'cancelled' });
   expect(await recorded(platform, 'waits')).toEqual({ status: 'cancelled', ...RELEASED });

@@ -22,7 +22,7 @@ export function wholeInventory(
   collections: InventoryCollections,
   limits?: InventoryLimits,
 ): Participant & InventoryDesk {
-  return { ...createInventory(collections, limits), ...createInventoryDesk(collections, limits) };
+  return { ...createInventory(collections, limits), ...createInventoryDesk(collections) };
 }
 
 /** An inventory with these units on the shelves. */

@@ -1,6 +1,6 @@
 import { ConcordError, type FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
-import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+import type { DecideRequest, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 
 /** What a coordinator would send for an order of these lines. */
@@ -17,6 +17,11 @@ export function requestOf(
 
 export function rollbackOf(request: ParticipantRequest): RollbackRequest {
   return { ...request, status: 'cancelled', reason: { code: 'Cancelled', message: 'changed their mind' } };
+}
+
+/** As an order that is confirmed is put on record. */
+export function confirmedOf(request: ParticipantRequest): DecideRequest {
+  return { ...request, status: 'confirmed' };
 }
 
 /** `ok`, or the code of the failure: what a coordinator sees of a call. */

@@ -1,18 +1,20 @@
 import { condition, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Order, OrderOutcome } from '../../../domain/order.ts';
-import type { ParticipantRequest, RollbackRequest } from '../../../domain/participant.ts';
+import type { DecideRequest, ParticipantRequest, RollbackRequest } from '../../../domain/participant.ts';
 import { decisionUpdate } from '../../../workflows/messages.ts';
 
 // What Concord's workflow is measured against. Neither is an example to follow.
 
-type Activities<Service extends string> = Record<
-  `${Service}.${'prepare' | 'commit' | 'nothing'}`,
+type Orders = Record<'orders.prepare' | 'orders.nothing', (request: ParticipantRequest) => Promise<void>> &
+  Record<'orders.decide', (request: DecideRequest) => Promise<OrderOutcome>>;
+type Inventory = Record<
+  `inventory.${'prepare' | 'commit' | 'nothing'}`,
   (request: ParticipantRequest) => Promise<void>
 > &
-  Record<`${Service}.rollback`, (request: RollbackRequest) => Promise<void>>;
+  Record<'inventory.rollback', (request: RollbackRequest) => Promise<void>>;
 
-const orders = proxyActivities<Activities<'orders'>>({ taskQueue: 'orders', startToCloseTimeout: '10s' });
-const inventory = proxyActivities<Activities<'inventory'>>({
+const orders = proxyActivities<Orders>({ taskQueue: 'orders', startToCloseTimeout: '10s' });
+const inventory = proxyActivities<Inventory>({
   taskQueue: 'inventory',
   startToCloseTimeout: '10s',
 });
@@ -43,17 +45,17 @@ export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   const { orderId } = order;
   const request = requestOf(order);
   const decision = new Decision();
-  const compensations: (() => Promise<void>)[] = [];
+  const compensations: (() => Promise<unknown>)[] = [];
   const reason = { code: 'Failed', message: 'a step failed' };
   const refused = { ...request, status: 'rejected', reason } as const;
   try {
     await orders['orders.prepare'](request);
-    compensations.unshift(() => orders['orders.rollback'](refused));
+    compensations.unshift(() => orders['orders.decide'](refused));
     await inventory['inventory.prepare'](request);
     compensations.unshift(() => inventory['inventory.rollback'](refused));
     const outcome = decision.take({ orderId, status: 'confirmed' });
     await inventory['inventory.commit'](request);
-    await orders['orders.commit'](request);
+    await orders['orders.decide']({ ...request, status: 'confirmed' });
     return outcome;
   } catch {
     for (const compensate of compensations) await compensate();
