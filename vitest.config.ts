@@ -17,6 +17,7 @@ const long = [
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
   'test/faults/strategy-points.test.ts',
+  'test/load/long-outage.test.ts',
   'test/operations/upgrade.test.ts',
   'test/operations/watch.test.ts',
   'test/settings/mongodb-password.test.ts',

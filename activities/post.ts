@@ -48,7 +48,9 @@ export function createPost(
         return signalOrder(signals.reply, message.subject, message);
       await workflow.signalWithStart('mailbox', {
         workflowId: mailboxIdOf(message.data.order),
-        taskQueue: 'inventory',
+        // Those who send run it, so it takes in all that is sent: Temporal takes 10,000 signals for a run, and one whose
+        // worker is down can't begin anew.
+        taskQueue: 'orders',
         staticSummary: 'Keeps messages for the inventory until they are handled',
         signal: signals.message,
         signalArgs: [message],

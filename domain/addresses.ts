@@ -7,6 +7,8 @@ export const signals = {
   reply: 'reply',
   /** To an order's workflow: what the order service has on record. */
   recorded: 'recorded',
+  /** To an order's workflow: that it shall say again what it waits to be answered. */
+  sayAgain: 'sayAgain',
   /** To a mailbox: a message for the inventory. */
   message: 'message',
   /** To a relay: an order whose outbox has something to publish. */

@@ -36,12 +36,16 @@ export function currentDetails(progress: OrderProgress, { troubles, failure }: C
   ].join('\n');
 }
 
-/** What waits in a mailbox or a relay, as Markdown: how many, and those of them that have failed most often. */
-export function waitingDetails(handling: number, waiting: readonly WaitingView[]): string {
+/**
+ * What waits in a mailbox or a relay, as Markdown: how many, and those of them that have failed most often.
+ *
+ * @param more How many wait beside these.
+ */
+export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
   const failing = waiting.filter(({ failures }) => failures > 0);
   const worst = failing.toSorted((one, other) => other.failures - one.failures);
   return [
-    `Being handled: ${handling}. Waiting: ${waiting.length - handling}. Tried again: ${failing.length}.`,
+    `Being handled: ${handling}. Waiting: ${waiting.length - handling + more}. Tried again: ${failing.length}.`,
     ...(failing.length === 0
       ? []
       : ['', 'More in `concord stuck`', '', ...firstOf(worst, MOST_TROUBLES, itemText)]),

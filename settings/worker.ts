@@ -1,5 +1,6 @@
 import { MongoClient } from 'mongodb';
 import { z } from 'zod';
+import { weakeningIn } from '../activities/mongodb.ts';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../domain/policies.ts';
 import { DEFAULT_LIMITS } from '../workers/limits.ts';
 import { faultOf } from './files.ts';
@@ -151,7 +152,7 @@ function problemOfUri(value: string): string | undefined {
       const fault = file === undefined ? undefined : faultOf(file);
       if (fault !== undefined) return `its ${option} ${file} ${fault}`;
     }
-    return undefined;
+    return weakeningIn(value);
   } catch {
     return 'use a MongoDB connection string, mongodb://…';
   }

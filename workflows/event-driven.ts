@@ -18,9 +18,9 @@ export async function placeByEvents(
 ): Promise<OrderOutcome> {
   const orders = bindOrderService(request, prepareBudget);
   const replies = new Replies(request);
-  const isDecided = () => replies.outcome !== undefined;
+  const isAnswered = () => replies.outcome !== undefined;
 
-  const answer = await placeAndWait(orders, isDecided, { request, prepareBudget, progress });
+  const answer = await placeAndWait(orders, replies, { isAnswered, request, prepareBudget, progress });
   if (answer.elsewhere !== undefined) return progress.finish(answer.elsewhere);
 
   return CancellationScope.nonCancellable(async () => {

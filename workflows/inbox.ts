@@ -6,152 +6,110 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { z } from 'zod';
 import { waitingDetails } from '../domain/current-details.ts';
-import { identifier } from '../domain/order.ts';
-import { BATCH_HEARTBEAT, policies } from '../domain/policies.ts';
-import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
+import { BATCH_HEARTBEAT } from '../domain/policies.ts';
+import { Backlog, type Carried, type Outranks } from './backlog.ts';
+import { tryNowSignal, waitingQuery } from './messages.ts';
 import { optionsOf } from './participants.ts';
 
-/** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
-export interface Waiting<Item> {
-  readonly orderId: string;
-  readonly item: Item;
-  readonly type: string;
-  readonly since: number;
-  readonly failures: number;
-  readonly lastError: string;
-  readonly retryAt: number;
+/** What a workflow does with the items that arrive at it. */
+export interface Treatment<Item> {
+  /** How many are handled at once, at most. */
+  readonly batch: number;
+  /** By default a later item takes the place of any earlier one of its order. */
+  readonly outranks?: Outranks;
+  /** Handles a batch, and returns why items of it failed, by order id. It must not throw. */
+  handle(batch: readonly Item[]): Promise<ReadonlyMap<string, string>>;
+  /** Has an order say again what was not kept of it; returns false where nobody is there. It must not throw. */
+  askAgain(orderId: string): Promise<boolean>;
 }
-
-const waitingSchema = z.object({
-  orderId: identifier(),
-  item: z.unknown(),
-  type: z.string(),
-  since: z.number(),
-  failures: z.int().min(0),
-  lastError: z.string(),
-  retryAt: z.number(),
-});
-
-/**
- * What the run before this one left. Anyone may start a workflow, and one that fails on what it is given would keep its
- * id from the one that is needed: so what makes no sense is dropped.
- *
- * @param validItem Returns the item, or nothing where it is none.
- */
-export function carriedOver<Item>(
-  carried: unknown,
-  validItem: (item: unknown) => Item | undefined,
-): Waiting<Item>[] {
-  if (!Array.isArray(carried)) return [];
-  return carried.flatMap((entry) => {
-    const waiting = waitingSchema.safeParse(entry).data;
-    const item = validItem(waiting?.item);
-    return waiting === undefined || item === undefined ? [] : [{ ...waiting, item }];
-  });
-}
-
-type Handle<Item> = (batch: readonly Item[]) => Promise<ReadonlyMap<string, string>>;
 
 /**
  * What has arrived at a workflow that handles whatever waits in one batch, as long as it lives. At most one item of an
  * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
  * keeps nobody else waiting.
+ *
+ * Such a workflow has to run where those run who fill it: then whatever is told is taken in, and a new run begins before
+ * a history is long, however long the service that handles it is down.
  */
 export class Inbox<Item> {
-  private readonly waiting: Map<string, Waiting<Item>>;
-  private readonly batch: number;
-  private handling: readonly Waiting<Item>[] = [];
+  private readonly backlog: Backlog<Item>;
+  private readonly treatment: Treatment<Item>;
 
-  /**
-   * @param batch How many are handled at once, at most.
-   * @param carried What the run before this one left.
-   */
-  constructor(batch: number, carried: readonly Waiting<Item>[]) {
-    this.batch = batch;
-    this.waiting = new Map(carried.map((entry) => [entry.orderId, entry]));
-    setHandler(waitingQuery, () => this.views());
-    setHandler(tryNowSignal, (orderId) => {
-      const found = this.waiting.get(orderId);
-      if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
-    });
+  /** @param carried What the run before this one left. */
+  constructor(carried: Carried<Item>, treatment: Treatment<Item>) {
+    this.treatment = treatment;
+    this.backlog = new Backlog(carried, treatment.outranks ?? (() => false));
+    setHandler(waitingQuery, () => this.backlog.allViews().slice(0, MOST_SHOWN));
+    setHandler(tryNowSignal, (orderId) => this.backlog.tryNow(orderId));
   }
 
-  /** Takes an item in. What waits for the same order gives way, unless it `outranks` the new one. */
-  add(orderId: string, type: string, item: Item, outranks: (waiting: Item) => boolean = () => false): void {
-    const found = this.waiting.get(orderId);
-    if (found !== undefined && outranks(found.item)) return;
-    this.waiting.set(orderId, {
-      ...{ orderId, type, item, since: Date.now() },
-      ...{ failures: 0, lastError: '', retryAt: 0 },
-    });
+  /** Takes an item in. */
+  add(orderId: string, type: string, item: Item): void {
+    this.backlog.add(orderId, type, item);
   }
 
   /**
    * Handles what arrives until the history is long, and then goes on in a new run.
    *
    * @param first The arguments of the new run, before what is left.
-   * @param handle Handles a batch, and returns why items of it failed, by order id. It must not throw.
    */
-  async handleAll(first: readonly unknown[], handle: Handle<Item>): Promise<never> {
-    while (!this.shouldContinueAsNew()) {
-      this.handling = this.ready().slice(0, this.batch);
-      for (const { orderId } of this.handling) this.waiting.delete(orderId);
-      setCurrentDetails(waitingDetails(this.handling.length, this.views()));
-      if (this.handling.length === 0) await this.untilReady();
-      else await this.handleBatch(handle);
+  async handleAll(first: readonly unknown[]): Promise<never> {
+    while (!isHistoryLong()) {
+      await this.askForUnkept();
+      const batch = this.backlog.take(this.treatment.batch);
+      this.show();
+      if (batch.length === 0) await this.untilReady();
+      else await this.handleBatch(batch);
     }
-    return continueAsNew(...first, [...this.waiting.values()]);
+    const { waiting, unkept } = this.backlog.carry();
+    return continueAsNew(...first, waiting, unkept);
   }
 
-  private views(): WaitingView[] {
-    return [...this.handling, ...this.waiting.values()].map(viewOf);
+  private show(): void {
+    const { handlingCount, unkeptCount } = this.backlog;
+    setCurrentDetails(waitingDetails(handlingCount, this.backlog.views(), unkeptCount));
   }
 
-  private async handleBatch(handle: Handle<Item>): Promise<void> {
-    const failed = await handle(this.handling.map(({ item }) => item));
-    for (const entry of this.handling) this.putBack(entry, failed.get(entry.orderId));
+  private async askForUnkept(): Promise<void> {
+    await Promise.all(
+      this.backlog.unkeptToAsk().map(async (orderId) => {
+        this.backlog.asked(orderId);
+        if (!(await this.treatment.askAgain(orderId))) this.backlog.forget(orderId);
+      }),
+    );
   }
 
-  /** What is carried along must fit into one payload; while there is more, the history has to grow. */
-  private shouldContinueAsNew(): boolean {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    return (continueAsNewSuggested || historyLength > LONG_HISTORY) && this.waiting.size <= MAXIMUM_CARRIED;
+  /** Without an end where the service is down: a history that gets too long goes on in a new run, batch and all. */
+  private async handleBatch(batch: readonly Item[]): Promise<void> {
+    let failed: ReadonlyMap<string, string> | undefined;
+    this.treatment.handle(batch).then((found) => {
+      failed = found;
+    });
+    await condition(() => failed !== undefined || isHistoryLong(TOO_LONG_HISTORY));
+    if (failed !== undefined) this.backlog.putBack(failed);
   }
 
   private async untilReady(): Promise<void> {
-    const next = Math.min(...[...this.waiting.values()].map(({ retryAt }) => retryAt));
-    const isReady = () => this.ready().length > 0 || this.shouldContinueAsNew();
+    const next = this.backlog.nextAt();
+    const isReady = () => this.backlog.isReady() || isHistoryLong();
     if (next === Number.POSITIVE_INFINITY) await condition(isReady);
     else await condition(isReady, Math.max(1, next - Date.now()), RETRY_TIMER);
   }
+}
 
-  private ready(): Waiting<Item>[] {
-    const now = Date.now();
-    return [...this.waiting.values()].filter(({ retryAt }) => retryAt <= now);
-  }
-
-  /** A newer item of the same order has taken its place. */
-  private putBack(entry: Waiting<Item>, lastError: string | undefined): void {
-    if (lastError === undefined || this.waiting.has(entry.orderId)) return;
-    const { firstRetry, longestRetry } = policies.settle;
-    const wait = Math.min(longestRetry, firstRetry * 2 ** entry.failures);
-    const failures = entry.failures + 1;
-    this.waiting.set(entry.orderId, { ...entry, failures, lastError, retryAt: Date.now() + wait });
-  }
+function isHistoryLong(most = LONG_HISTORY): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > most;
 }
 
 const RETRY_TIMER = { summary: 'Until what has failed is tried again' };
 // Short enough that a worker that has to replay it is back at once.
 const LONG_HISTORY = 2_000;
-// Messages of a hundred lines have 5 KB each, and Temporal takes 2 MB.
-const MAXIMUM_CARRIED = 200;
-
-function viewOf<Item>({ orderId, type, failures, lastError, since, retryAt }: Waiting<Item>): WaitingView {
-  const nextAttemptAt = retryAt === 0 ? {} : { nextAttemptAt: new Date(retryAt).toISOString() };
-  return { orderId, type, failures, lastError, since: new Date(since).toISOString(), ...nextAttemptAt };
-}
+// Far below the 10,000 signals that Temporal takes: what is being handled is put off for it.
+const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
+// An answer of Temporal's takes 2 MB.
+const MOST_SHOWN = 1_000;
 
 /**
  * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before

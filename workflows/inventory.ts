@@ -6,7 +6,6 @@ import { optionsOf } from './participants.ts';
 import { pinned } from './pinned.ts';
 
 export { deliverEvent } from './deliver-event.ts';
-export { mailbox } from './mailbox.ts';
 export { reapHolds } from './reap-holds.ts';
 export { relay } from './relay.ts';
 

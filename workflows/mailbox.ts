@@ -1,9 +1,11 @@
-import { log, proxyActivities, setHandler } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, log, proxyActivities, setHandler } from '@temporalio/workflow';
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { workflowIdOf } from '../domain/place-order.ts';
+import { carriedOver } from './backlog.ts';
 import { causeOf } from './failures.ts';
-import { batchOptions, carriedOver, Inbox } from './inbox.ts';
-import { messageSignal } from './messages.ts';
+import { batchOptions, Inbox } from './inbox.ts';
+import { messageSignal, sayAgainSignal } from './messages.ts';
 
 type Inventory = {
   'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;
@@ -15,23 +17,26 @@ const inventory = proxyActivities<Inventory>({
 });
 
 /**
- * A durable mailbox of the inventory service: messages that arrive are kept until they are handled and answered, also
- * while the inventory is down. What waits is taken in one batch, so the more there is to do, the less each costs.
+ * A durable mailbox of the inventory: messages that arrive are kept until they are handled and answered, also while the
+ * inventory is down. What waits is taken in one batch, so the more there is to do, the less each costs. The order
+ * service's worker runs it, because that is who fills it.
  *
- * @param carried What the run before this one left.
+ * @param carried What the run before this one left: messages,
+ * @param unkept and the orders that have to say theirs again.
  */
-export async function mailbox(carried?: unknown): Promise<never> {
-  const inbox = new Inbox<Announcement>(BATCH, carriedOver(carried, validMessage));
-  setHandler(messageSignal, (message) => takeIn(inbox, message));
-  return inbox.handleAll([], handleBatch);
-}
-
-function takeIn(inbox: Inbox<Announcement>, input: unknown): void {
-  const message = validMessage(input);
-  if (message === undefined) return;
-  // Stock is asked for first: such a message that comes after another one of its order is a late copy.
-  const isRequest = message.type === 'ReserveStock';
-  inbox.add(message.subject, message.type, message, ({ type }) => isRequest && type !== 'ReserveStock');
+export async function mailbox(carried?: unknown, unkept?: unknown): Promise<never> {
+  const inbox = new Inbox<Announcement>(carriedOver(carried, unkept, validMessage), {
+    batch: BATCH,
+    // Stock is asked for first: such a message that comes after another one of its order is a late copy.
+    outranks: (type, other) => other === 'ReserveStock' && type !== 'ReserveStock',
+    handle: handleBatch,
+    askAgain,
+  });
+  setHandler(messageSignal, (input) => {
+    const message = validMessage(input);
+    if (message !== undefined) inbox.add(message.subject, message.type, message);
+  });
+  return inbox.handleAll([]);
 }
 
 /** Nothing where it is no message for the inventory: anyone may send a signal, and there is nobody to refuse it to. */
@@ -60,6 +65,16 @@ async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyM
   } catch (error) {
     // A mailbox that fails would lose what it keeps.
     return new Map(messages.map(({ subject }) => [subject, causeOf(error)]));
+  }
+}
+
+/** An order that has ended has been answered; one that was ended by hand has to be resolved, whatever it has said. */
+async function askAgain(orderId: string): Promise<boolean> {
+  try {
+    await getExternalWorkflowHandle(workflowIdOf(orderId)).signal(sayAgainSignal);
+    return true;
+  } catch {
+    return false;
   }
 }
 

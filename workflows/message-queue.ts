@@ -18,9 +18,9 @@ export async function placeByMessages(
 ): Promise<OrderOutcome> {
   const orders = bindOrderService(request, prepareBudget);
   const replies = new Replies(request);
-  const hasVoted = () => replies.vote !== undefined;
+  const isAnswered = () => replies.vote !== undefined;
 
-  const answer = await placeAndWait(orders, hasVoted, { request, prepareBudget, progress });
+  const answer = await placeAndWait(orders, replies, { isAnswered, request, prepareBudget, progress });
   if (answer.elsewhere !== undefined) return progress.finish(answer.elsewhere);
   const proposal = progress.proposal(answer.refusal ?? refusalIn(replies, progress));
 

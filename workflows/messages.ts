@@ -27,6 +27,9 @@ export const replySignal = defineSignal<[Announcement]>(signals.reply);
 /** What the order service has on record, in `event-driven`: the decision. */
 export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 
+/** To an order that waits for the inventory: what it last said was not kept, so it shall say it again. */
+export const sayAgainSignal = defineSignal(signals.sayAgain);
+
 /** Steps of an order that don't get on, which its workflow can't see by itself: only for people to read. */
 export const troubleSignal = defineSignal<[readonly Trouble[]]>(signals.trouble);
 

@@ -63,12 +63,18 @@ export interface Answer {
 /** Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end. */
 export async function placeAndWait(
   orders: OrderService,
-  isAnswered: () => boolean,
+  replies: Replies,
   {
+    isAnswered,
     request,
     prepareBudget,
     progress,
-  }: { request: ParticipantRequest; prepareBudget: number; progress: Progress },
+  }: {
+    isAnswered: () => boolean;
+    request: ParticipantRequest;
+    prepareBudget: number;
+    progress: Progress;
+  },
 ): Promise<Answer> {
   const waiting = new CancellationScope();
   progress.onCancel(() => waiting.cancel());
@@ -77,7 +83,7 @@ export async function placeAndWait(
     return await waiting.run(async () => {
       await progress.track(orders, 'prepare', orders.prepare());
       const left = prepareBudget - (Date.now() - startedAt);
-      const inTime = await awaitAnswer(isAnswered, () => orders.announceAgain(), left);
+      const inTime = await awaitAnswer(replies, isAnswered, () => orders.announceAgain(), left);
       return inTime ? {} : { refusal: noAnswer('inventory') };
     });
   } catch (error) {
@@ -93,7 +99,7 @@ export function untilSettled(
   { outcome, progress }: { outcome: OrderOutcome; progress: Progress },
 ): Promise<void> {
   const isSettled = () => replies.isSettled;
-  const settled = awaitAnswer(isSettled, () => orders.announceAgain(outcome)).then(() => {});
+  const settled = awaitAnswer(replies, isSettled, () => orders.announceAgain(outcome)).then(() => {});
   return progress.track(INVENTORY, stepOf(outcome), settled);
 }
 

@@ -8,6 +8,7 @@ import { optionsOf } from './participants.ts';
 
 /** Everything that the order service's worker runs. */
 export { deliverEvent } from './deliver-event.ts';
+export { mailbox } from './mailbox.ts';
 export { placeOrder } from './place-order.ts';
 export { relay } from './relay.ts';
 export { resolveOrder } from './resolve-order.ts';

@@ -2,8 +2,9 @@ import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@te
 import { publishers, relayIdOf } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier } from '../domain/order.ts';
+import { carriedOver } from './backlog.ts';
 import { asWorkflowFailure, causeOf } from './failures.ts';
-import { batchOptions, carriedOver, Inbox } from './inbox.ts';
+import { batchOptions, Inbox } from './inbox.ts';
 import { wakeSignal } from './messages.ts';
 import { optionsOf } from './participants.ts';
 
@@ -16,28 +17,36 @@ type Unpublished = { readonly id: string; readonly error: string };
  * begins anew looks for what nobody has told of.
  *
  * @param service Whose outboxes; also its task queue.
- * @param carried What the run before this one left.
+ * @param carried What the run before this one left,
+ * @param unkept and orders of which it kept no more than the id, which is all that is needed here.
  */
-export async function relay(service: string, carried?: unknown): Promise<never> {
+export async function relay(service: string, carried?: unknown, unkept?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
-  const inbox = new Inbox<string>(BATCH, carriedOver(carried, validOrderId));
   const activities = proxyActivities<Relay>({ taskQueue: service, ...batchOptions(`${service}.publish`) });
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
+  const inbox = new Inbox<string>(carriedOver(carried, unkept, validOrderId), {
+    batch: BATCH,
+    async handle(orderIds) {
+      try {
+        const failed = (await activities[`${service}.publish`]?.(orderIds)) ?? [];
+        return new Map(failed.map(({ id, error }) => [id, error]));
+      } catch (error) {
+        // A relay that fails would lose what it was told.
+        return new Map(orderIds.map((orderId) => [orderId, causeOf(error)]));
+      }
+    },
+    async askAgain(orderId) {
+      add(orderId);
+      return true;
+    },
+  });
   setHandler(wakeSignal, (input) => {
     const orderId = validOrderId(input);
     if (orderId !== undefined) add(orderId);
   });
   const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
   if (isNew) for (const orderId of await findUnpublished(service)) add(orderId);
-  return inbox.handleAll([service], async (orderIds) => {
-    try {
-      const failed = (await activities[`${service}.publish`]?.(orderIds)) ?? [];
-      return new Map(failed.map(({ id, error }) => [id, error]));
-    } catch (error) {
-      // A relay that fails would lose what it was told.
-      return new Map(orderIds.map((orderId) => [orderId, causeOf(error)]));
-    }
-  });
+  return inbox.handleAll([service]);
 }
 
 // Each is published in some milliseconds, several at a time.

@@ -5,7 +5,7 @@ import type { OrderOutcome } from '../domain/order.ts';
 import { parseOutcome } from '../domain/order-record.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { RESEND } from '../domain/policies.ts';
-import { recordedSignal, replySignal } from './messages.ts';
+import { recordedSignal, replySignal, sayAgainSignal } from './messages.ts';
 
 /**
  * What an order's workflow has been told: replies may come twice, late, and in any order. What has another form, or is of
@@ -18,6 +18,8 @@ export class Replies {
   outcome: OrderOutcome | undefined;
   /** True once the inventory has carried out the decision. */
   isSettled = false;
+  /** True while somebody wants to hear again what was said last. */
+  isAskedAgain = false;
 
   constructor({ order, transaction }: ParticipantRequest) {
     setHandler(replySignal, (input) => {
@@ -27,6 +29,9 @@ export class Replies {
     setHandler(recordedSignal, (input) => {
       const outcome = validOrNothing(parseOutcome, input);
       if (outcome?.orderId === order.orderId) this.outcome ??= outcome;
+    });
+    setHandler(sayAgainSignal, () => {
+      this.isAskedAgain = true;
     });
   }
 
@@ -39,38 +44,39 @@ export class Replies {
 }
 
 /**
- * Waits for an answer, and now and then says again what it answers: what was handed over is durable, but an operator can
- * have ended the workflow that it was handed to.
+ * Waits for an answer, and says again what it answers when it is asked to, and now and then: what was handed over is
+ * durable, but an operator can have ended the workflow that it was handed to.
  *
  * @param budget How long to wait, in milliseconds; for ever by default.
  * @returns False where there was none in time.
  */
 export async function awaitAnswer(
+  replies: Replies,
   isAnswered: () => boolean,
   sayAgain: () => Promise<void>,
   budget = Number.POSITIVE_INFINITY,
 ): Promise<boolean> {
   let left = budget;
   for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
-    if (await untilAnswered(isAnswered, Math.min(wait, left))) return true;
-    left -= wait;
+    const since = Date.now();
+    await withLimit(() => isAnswered() || replies.isAskedAgain, Math.min(wait, left));
+    if (isAnswered()) return true;
+    left -= Date.now() - since;
+    replies.isAskedAgain = false;
     if (left > 0) await sayAgain();
   }
   return isAnswered();
 }
 
 /** As `condition` with a time limit, for which every order would pay twice as many promises. */
-function untilAnswered(isAnswered: () => boolean, limit: number): Promise<boolean> {
+function withLimit(isMet: () => boolean, limit: number): Promise<void> {
   const timer = new CancellationScope();
   let isTimeUp = false;
   const timeUp = () => {
     isTimeUp = true;
   };
   timer.run(() => sleep(limit, ANSWER_TIMER)).then(timeUp, timeUp);
-  return condition(() => isTimeUp || isAnswered()).then(() => {
-    timer.cancel();
-    return isAnswered();
-  });
+  return condition(() => isTimeUp || isMet()).then(() => timer.cancel());
 }
 
 const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };

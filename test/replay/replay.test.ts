@@ -130,7 +130,7 @@ function exchanged(strategy: Strategy): Record<string, Recorded> {
 
 /** Three orders at once for one mailbox, of which the first fails at first. */
 const mailbox: Recorded = {
-  service: 'inventory',
+  service: 'orders',
   isEndless: true,
   async run(platform, name) {
     const { concord, databases } = platform;

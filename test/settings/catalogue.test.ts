@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { createMongoClient } from '../../activities/mongodb.ts';
 import { markdownTable, sections, settingNames } from '../../settings/catalogue.ts';
 import { readCodecServer } from '../../settings/codec-server.ts';
 import { readEncryption } from '../../settings/encryption.ts';
@@ -98,6 +99,54 @@ describe('a wrong value is refused by the name of its variable:', () => {
     const read = () => readSettings({ [name]: value });
     expect(read).toThrow(`${name}: ${fix}`);
     expect(read).not.toThrow('secret');
+  });
+
+  const weakening: Record<string, readonly [option: string, needed?: string]> = {
+    'w=0': ['w', '=majority'],
+    'w=1': ['w', '=majority'],
+    'W=2': ['w', '=majority'],
+    'w=tag': ['w', '=majority'],
+    'journal=false': ['journal', '=true'],
+    'JOURNAL=false': ['journal', '=true'],
+    'j=false': ['j', '=true'],
+    'fsync=false': ['fsync', '=true'],
+    'wtimeoutMS=1': ['wtimeoutMS'],
+    'wtimeout=1': ['wtimeout'],
+    'readConcernLevel=local': ['readConcernLevel', '=majority'],
+    'readConcernLevel=available': ['readConcernLevel', '=majority'],
+    'readConcernLevel=snapshot': ['readConcernLevel', '=majority'],
+    'readPreference=primaryPreferred': ['readPreference', '=primary'],
+    'readPreference=secondary': ['readPreference', '=primary'],
+    'readPreference=secondaryPreferred': ['readPreference', '=primary'],
+    'readPreference=nearest': ['readPreference', '=primary'],
+    'readPreferenceTags=dc:here': ['readPreferenceTags'],
+    'maxStalenessSeconds=100': ['maxStalenessSeconds'],
+  };
+
+  test.each(Object.entries(weakening))('a connection string with %s', (given, [option, needed]) => {
+    const fix = `leave ${option} out${needed === undefined ? '' : `, or use ${option}${needed}`}: `;
+    for (const name of ['MONGODB_URI', 'ORDERS_MONGODB_URI', 'INVENTORY_MONGODB_URI']) {
+      for (const uri of [
+        `mongodb://me:secret@one,two/?retryWrites=true&${given}`,
+        `mongodb://host?${given}`,
+      ]) {
+        expect(() => readSettings({ [name]: uri })).toThrow(`${name}: ${fix}`);
+        expect(() => readSettings({ [name]: uri })).not.toThrow('secret');
+      }
+    }
+    expect(() => createMongoClient(`mongodb://host/?${given}`, 'test')).toThrow(fix);
+  });
+
+  test('a connection string that says what holds anyway, or only how to retry, is taken', async () => {
+    const options = 'w=majority&journal=true&readConcernLevel=majority&readPreference=primary';
+    for (const retryWrites of [true, false]) {
+      const uri = `mongodb://me:secret@one,two/shop?${options}&retryWrites=${retryWrites}&replicaSet=rs`;
+      expect(readSettings({ MONGODB_URI: uri }).databases.orders.uri).toBe(uri);
+      await using client = createMongoClient(uri, 'test');
+      expect(client.options.writeConcern).toMatchObject({ w: 'majority', journal: true });
+      expect(client.options.writeConcern).not.toHaveProperty('wtimeoutMS');
+      expect(client.options.readPreference).toMatchObject({ mode: 'primary' });
+    }
   });
 
   test.each([

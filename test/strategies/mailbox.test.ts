@@ -38,6 +38,29 @@ test('a late copy of a request never takes the place of the message that ended i
   expect(late).toMatchObject({ available: 100, reserved: 0 });
 });
 
+test('what a mailbox could not carry along is said again at once, and forgotten where nobody is there', async () => {
+  const { concord } = platform;
+  const { workflow } = concord.client;
+  await platform.stop('inventory');
+  const order = { orderId: 'unkept', customerId: 'c', lines };
+  await concord.place(order, { strategy: 'message-queue', wait: 'accepted' });
+  const mailbox = workflow.getHandle(mailboxIdOf(order));
+  const waiting = async () => (await mailbox.query(waitingQuery)).map(({ orderId }) => orderId);
+  await expect.poll(waiting).toEqual(['unkept']);
+  await mailbox.terminate();
+  await workflow.start('mailbox', {
+    workflowId: mailbox.workflowId,
+    taskQueue: 'orders',
+    args: [[], { ReserveStock: ['nobody', 'unkept'] }],
+  });
+  await platform.start('inventory');
+  expect(await concord.place(order, { strategy: 'message-queue' })).toMatchObject({ status: 'confirmed' });
+  const { events } = await workflow.getHandle('order/unkept').fetchHistory();
+  const fired = events?.filter(({ timerFiredEventAttributes }) => timerFiredEventAttributes);
+  expect(fired, 'it has not waited until it says it again by itself').toEqual([]);
+  await expect.poll(waiting).toEqual([]);
+});
+
 test.each([
   ['mailbox', mailboxIdOf(requestOf('any', lines).order), 'message-queue'],
   ['relay', relayIdOf('orders'), 'event-driven'],
@@ -75,7 +98,7 @@ async function send(message: Announcement | undefined): Promise<void> {
   if (message === undefined) throw new Error('two-phase has no messages');
   await platform.concord.client.workflow.signalWithStart('mailbox', {
     workflowId: mailboxIdOf(message.data.order),
-    taskQueue: 'inventory',
+    taskQueue: 'orders',
     signal: messageSignal,
     signalArgs: [message],
   });

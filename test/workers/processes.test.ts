@@ -113,6 +113,15 @@ test('a wrong setting is named, with the fix, and ends the worker with 2', async
   expect(output.trim().split('\n')).toHaveLength(1);
 });
 
+test('a connection string that takes away a promise is refused by its variable, and ends the worker with 2', async () => {
+  const { exitCode, output } = await outcomeOf('orders', {
+    ORDERS_MONGODB_URI: 'mongodb://127.0.0.1:27017/?journal=false',
+  });
+  expect(exitCode).toBe(2);
+  expect(output).toMatch(/ORDERS_MONGODB_URI: leave journal out, or use journal=true/);
+  expect(output.trim().split('\n')).toHaveLength(1);
+});
+
 test('a worker waits for a database that is not up yet, says so, and can be stopped meanwhile', async () => {
   const child = launch('inventory', { ...environment(), INVENTORY_MONGODB_URI: 'mongodb://127.0.0.1:9' });
   let output = '';
