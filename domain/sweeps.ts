@@ -19,7 +19,10 @@ export function parseSkipped(result: unknown): readonly Skipped[] {
 
 /** What is wrong, short enough to be handed on: an error may repeat what it was about, and that may be huge. */
 export function problemOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, LONGEST_PROBLEM);
+  if (!(error instanceof Error)) return String(error).slice(0, LONGEST_PROBLEM);
+  // Temporal's client says only that a call has failed; why is in the cause.
+  const because = error.cause instanceof Error ? ` (${problemOf(error.cause)})` : '';
+  return `${error.message}${because}`.slice(0, LONGEST_PROBLEM);
 }
 
 const LONGEST_PROBLEM = 500;
