@@ -25,8 +25,8 @@ export const itemScope = new AsyncLocalStorage<ItemScope>();
  * Handles a batch so that one item which can't be handled, or hangs, doesn't keep the rest of it.
  *
  * @returns What must be tried again. An item that hung may still be at work.
- * @throws The first failure, where everything has failed and not because of what it is about: the batch is then tried
- *   again as a whole.
+ * @throws The first failure, where several items have all failed and not because of what they are about: the batch is then
+ *   tried again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.
  */
 export async function handleEach<Item extends { readonly id: string }>(
   items: readonly Item[],
@@ -40,13 +40,18 @@ export async function handleEach<Item extends { readonly id: string }>(
     }),
   );
   const found = failures.filter((failure) => failure !== undefined);
-  const isDown = found.length === items.length && !found.some((failure) => failure instanceof ConcordError);
-  if (isDown && found.length > 0) throw found[0];
+  const isDown = found.length === items.length && !found.some(isAboutItem);
+  if (isDown && found.length > 1) throw found[0];
   return items.flatMap(({ id }, index) => {
     const failure = failures[index];
     if (failure === undefined) return [];
     return [{ id, error: failure instanceof Error ? failure.message : String(failure) }];
   });
+}
+
+/** Refused for what it is; or so malformed that the code has stumbled over it. */
+function isAboutItem(failure: unknown): boolean {
+  return failure instanceof ConcordError || failure instanceof TypeError || failure instanceof RangeError;
 }
 
 // Half of what an attempt has, so that a batch with one that hangs still answers the others. Milliseconds.

@@ -2,8 +2,8 @@ import type { Collection, Filter } from 'mongodb';
 import { type Announcement, announcementOfOrders } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../domain/order.ts';
-import { identifier, sameContent } from '../domain/order.ts';
-import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import { identifier, orderStatuses, sameContent } from '../domain/order.ts';
+import { checkStored, type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import {
   type DecideRequest,
   type Participant,
@@ -12,6 +12,7 @@ import {
   parseParticipantRequest,
 } from '../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../domain/strategies.ts';
+import { problemOf } from '../domain/sweeps.ts';
 import { parse } from '../domain/validation.ts';
 import { insertUnlessPresent, READ_COMMITTED } from './mongodb.ts';
 
@@ -96,7 +97,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
         ...(strategy === undefined ? {} : { strategy: strategyFilter(strategy) }),
       };
       const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
-      return (await found.toArray()).map(toRecord);
+      return (await found.toArray()).map(listed);
     },
   };
 
@@ -147,7 +148,7 @@ export function announcementOfDecision(request: DecideRequest): Announcement | u
 export interface OrderReads {
   /** The order's record, or null where the id is unknown. */
   findOrder(orderId: string): Promise<OrderRecord | null>;
-  /** The newest orders first. @throws ConcordError `InvalidInput` */
+  /** The newest orders first; one whose document is damaged says so as its reason. @throws ConcordError `InvalidInput` */
   listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
@@ -227,4 +228,35 @@ function toRecord(document: OrderDocument): OrderRecord {
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };
+}
+
+/** Whatever is wrong with one document, all others are listed. */
+function listed(document: OrderDocument): OrderRecord {
+  try {
+    checkStored({ ...document, orderId: document._id });
+    return toRecord(document);
+  } catch (error) {
+    return damagedRecord(document, problemOf(error));
+  }
+}
+
+/** As much as can be told of it; what can't is empty, and `pending` claims nothing. */
+function damagedRecord(document: OrderDocument, problem: string): OrderRecord {
+  const { _id, customerId, status, strategy, createdAt, updatedAt } = document;
+  const orderId = String(_id);
+  const { code, message, details } = new ConcordError('DamagedOrder', { orderId, problem });
+  return {
+    orderId,
+    strategy: strategies.find((name) => name === strategy) ?? DEFAULT_STRATEGY,
+    customerId: identifier().safeParse(customerId).data ?? '',
+    lines: [],
+    status: orderStatuses.find((name) => name === status) ?? 'pending',
+    reason: { code, message, details: { ...details } },
+    createdAt: timeOrNothing(createdAt),
+    updatedAt: timeOrNothing(updatedAt),
+  };
+}
+
+function timeOrNothing(value: unknown): string {
+  return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : '';
 }

@@ -1,5 +1,6 @@
 import type { Collection } from 'mongodb';
-import type { Announcement } from '../domain/announcements.ts';
+import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { ConcordError } from '../domain/errors.ts';
 import type { Line, Order } from '../domain/order.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 import { handOver, type Post } from './post.ts';
@@ -42,7 +43,12 @@ export function createOutboxes(service: string, collection: Collection, post: Po
         { ...READ_COMMITTED, projection: { outbox: 1 } },
       );
       const waiting = found?.outbox ?? [];
-      for (const announcement of waiting) await handOver(post, announcement);
+      if (!Array.isArray(waiting)) throw damagedOutbox();
+      for (const announcement of waiting) {
+        // One that somebody has changed is refused as such, so that it counts as this order's own trouble.
+        parseAnnouncement(announcement);
+        await handOver(post, announcement);
+      }
       if (waiting.length === 0) return;
       const ids = waiting.map(({ id }) => id);
       await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });
@@ -70,4 +76,8 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       await documents.updateOne({ _id: orderId, customerId, lines: [...lines] }, { $set: { outbox: [] } });
     },
   };
+}
+
+function damagedOutbox(): ConcordError {
+  return new ConcordError('InvalidInput', { problems: [{ field: 'outbox', fix: 'it must be a list' }] });
 }

@@ -1,17 +1,24 @@
 import type { Collection } from 'mongodb';
 import pMap from 'p-map';
+import { identifier, type Line, sameContent } from '../domain/order.ts';
+import { parsePlaceOrderInput } from '../domain/place-order.ts';
+import { QUESTION_LIMIT, SWEEP_TIME } from '../domain/policies.ts';
 import { type Orphan, parseHoldLimit } from '../domain/resolution.ts';
-import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
+import { problemOf, type Skipped } from '../domain/sweeps.ts';
 import type { Coordinators } from './coordinator.ts';
 import type { ReservationDocument, StockDocument } from './inventory-documents.ts';
 import { READ_COMMITTED } from './mongodb.ts';
+import { within } from './time-limit.ts';
 
 export interface Reaper {
-  /** At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs. */
-  findOrphans(holdLimit: number): Promise<Orphan[]>;
+  /**
+   * At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and what can't
+   * be judged, at most 100 of that as well.
+   */
+  findOrphans(holdLimit: number): Promise<(Orphan | Skipped)[]>;
 }
 
-/** Told at each sweep when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
+/** Told at the end of each search when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
 export type HoldObserver = (openedAt: readonly Date[], holdLimit: number) => void;
 
 export interface ReaperDependencies {
@@ -20,43 +27,83 @@ export interface ReaperDependencies {
   readonly coordinators: Coordinators;
   /** Absent where nobody wants to know. */
   readonly observe?: HoldObserver | undefined;
+  /** Told of everything that can't be judged. */
+  readonly report?: ((skipped: Skipped) => void) | undefined;
+  /** How long one order may be asked about, and how long all of them, in milliseconds. */
+  readonly limits?: { readonly question: number; readonly all: number };
 }
 
-/** Looks for holds that are left over; reads only. */
-export function createReaper({ stock, reservations, coordinators, observe }: ReaperDependencies): Reaper {
+/** Looks for holds that are left over; reads only. What is wrong with one order or document keeps none of the others. */
+export function createReaper({
+  stock,
+  reservations,
+  coordinators,
+  observe,
+  report,
+  limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
+}: ReaperDependencies): Reaper {
   return {
-    async findOrphans(holdLimit) {
+    async findOrphans(input) {
+      const holdLimit = parseHoldLimit(input);
+      const timeIsUp = Date.now() + limits.all;
+      const skipped: Skipped[] = [];
+      const skip = (orderId: string, problem: string) => {
+        skipped.push({ orderId, problem });
+        report?.({ orderId, problem });
+      };
+      const held = await readHolds(skip);
+      const openings = await readOpenings([...held.keys()], skip);
+      const old = await oldReservations([...openings.keys()], holdLimit);
       const orphans: Orphan[] = [];
-      const holding = await holders();
-      observe?.(await openingsOf(holding), parseHoldLimit(holdLimit));
-      const old = await oldReservations(holding, parseHoldLimit(holdLimit));
-      for (let next = 0; next < old.length && orphans.length < MAXIMUM_ORPHANS; next += BATCH) {
-        const judged = await pMap(old.slice(next, next + BATCH), orphanOf, {
-          concurrency: QUESTIONS_AT_ONCE,
-        });
-        orphans.push(...judged.filter((orphan) => orphan !== undefined));
+      for (let next = 0; next < old.length && orphans.length < MAXIMUM_FOUND; next += BATCH) {
+        const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
+        const found = await pMap(old.slice(next, next + BATCH), judge, { concurrency: QUESTIONS_AT_ONCE });
+        orphans.push(...found.filter((orphan) => orphan !== undefined));
       }
-      return orphans.slice(0, MAXIMUM_ORPHANS);
+      observe?.([...openings.values()], holdLimit);
+      return [...orphans.slice(0, MAXIMUM_FOUND), ...skipped.slice(0, MAXIMUM_FOUND)];
     },
   };
 
-  /** Every order that holds units now. */
-  async function holders(): Promise<string[]> {
+  /** What every order holds now. */
+  async function readHolds(skip: Skip): Promise<Holds> {
     const found = stock.find(
-      { 'holds.0': { $exists: true } },
+      { $or: [{ 'holds.0': { $exists: true } }, { holds: { $not: { $type: 'array' } } }] },
       { ...READ_COMMITTED, projection: { holds: 1 } },
     );
-    const orderIds = new Set<string>();
-    for await (const { holds } of found) {
-      // One damaged document must not keep the others' stock.
-      if (Array.isArray(holds)) for (const { orderId } of holds) orderIds.add(orderId);
+    const held = new Map<string, Line[]>();
+    for await (const { _id: sku, holds } of found) {
+      if (!Array.isArray(holds)) {
+        skip(`stock/${sku}`, 'holds is no list');
+        continue;
+      }
+      const nameless: unknown[] = [];
+      for (const hold of holds) {
+        const orderId = identifier().safeParse(hold?.orderId).data;
+        if (orderId === undefined) nameless.push(hold);
+        else linesOf(held, orderId).push({ sku, quantity: hold.quantity });
+      }
+      const [first] = nameless;
+      if (nameless.length > 0)
+        skip(`stock/${sku}`, `${nameless.length} holds name no order: ${shown(first)}`);
     }
-    return [...orderIds];
+    return held;
   }
 
-  async function openingsOf(orderIds: string[]): Promise<Date[]> {
-    const found = reservations.find({ _id: { $in: orderIds } }, { projection: { openedAt: 1 } });
-    return (await found.toArray()).map(({ openedAt }) => openedAt).filter((at) => at instanceof Date);
+  /** When each of these orders has opened its holds, where that is on record. */
+  async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
+    const found = await reservations
+      .find({ _id: { $in: orderIds } }, { ...READ_COMMITTED, projection: { openedAt: 1 } })
+      .toArray();
+    const openings = new Map(found.map(({ _id, openedAt }) => [_id, openedAt]));
+    const sound = new Map<string, Date>();
+    for (const orderId of orderIds) {
+      const openedAt = openings.get(orderId);
+      if (isPastDate(openedAt)) sound.set(orderId, openedAt);
+      else if (openings.has(orderId)) skip(orderId, `${DAMAGED}: openedAt is no time in the past`);
+      else skip(orderId, 'it holds stock, and has no reservation');
+    }
+    return sound;
   }
 
   async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
@@ -69,22 +116,85 @@ export function createReaper({ stock, reservations, coordinators, observe }: Rea
       .toArray();
   }
 
+  /** Nothing where it is no orphan, or where that can't be told. */
+  async function judged(
+    reservation: ReservationDocument,
+    held: Holds,
+    timeIsUp: number,
+    skip: Skip,
+  ): Promise<Orphan | undefined> {
+    const { _id: orderId } = reservation;
+    try {
+      const placed = placedIn(reservation, held.get(orderId) ?? []);
+      const limit = Math.min(limits.question, timeIsUp - Date.now());
+      if (limit <= 0) throw new Error('the sweep had no time left for it');
+      return await within(limit, () => orphanOf(placed));
+    } catch (error) {
+      skip(orderId, problemOf(error));
+      return undefined;
+    }
+  }
+
   /** Nothing where the order lives, whatever its age, or is being settled already. */
-  async function orphanOf(reservation: ReservationDocument): Promise<Orphan | undefined> {
-    const { _id: orderId, customerId, lines, strategy = DEFAULT_STRATEGY } = reservation;
+  async function orphanOf({ order, strategy }: Placed): Promise<Orphan | undefined> {
+    const { orderId } = order;
     const { state } = await coordinators.findCoordinator(orderId);
     if (state === 'running' || (await coordinators.isBeingResolved(orderId))) return undefined;
     // It may have settled by itself between the two questions.
-    if (!(await holds(reservation))) return undefined;
-    return { order: { orderId, customerId, lines }, strategy, coordinator: state };
-  }
-
-  async function holds({ _id: orderId, lines }: ReservationDocument): Promise<boolean> {
-    const skus = lines.map(({ sku }) => sku);
-    return (await stock.findOne({ _id: { $in: skus }, 'holds.orderId': orderId }, READ_COMMITTED)) !== null;
+    const skus = order.lines.map(({ sku }) => sku);
+    const hold = await stock.findOne({ _id: { $in: skus }, 'holds.orderId': orderId }, READ_COMMITTED);
+    return hold === null ? undefined : { order, strategy, coordinator: state };
   }
 }
 
-const MAXIMUM_ORPHANS = 100;
+type Skip = (orderId: string, problem: string) => void;
+/** Lines by order id; their quantities are whatever the documents say. */
+type Holds = ReadonlyMap<string, readonly Line[]>;
+type Placed = Pick<Orphan, 'order' | 'strategy'>;
+
+/** @throws Error where settling it could not succeed, so that it would be begun again and again. */
+function placedIn(reservation: ReservationDocument, held: readonly Line[]): Placed {
+  const { _id: orderId, customerId, lines, strategy } = reservation;
+  const placed = soundOrder({ order: { orderId, customerId, lines }, strategy });
+  if (!sameContent(placed.order, { orderId, customerId, lines })) {
+    throw new Error(`${DAMAGED}: its lines are not one for each SKU, sorted`);
+  }
+  for (const hold of held) {
+    const isOfLine = lines.some(({ sku, quantity }) => sku === hold.sku && quantity === hold.quantity);
+    const isOnlyOne = held.filter(({ sku }) => sku === hold.sku).length === 1;
+    if (isOfLine && isOnlyOne) continue;
+    throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
+  }
+  return placed;
+}
+
+function soundOrder(input: unknown): Placed {
+  try {
+    return parsePlaceOrderInput(input);
+  } catch (error) {
+    throw new Error(`${DAMAGED}: ${problemOf(error)}`);
+  }
+}
+
+function linesOf(held: Map<string, Line[]>, orderId: string): Line[] {
+  const lines = held.get(orderId) ?? [];
+  held.set(orderId, lines);
+  return lines;
+}
+
+const DAMAGED = 'its reservation is damaged';
+
+function isPastDate(value: unknown): value is Date {
+  return value instanceof Date && value.getTime() < Date.now() + CLOCK_DIFFERENCE;
+}
+
+// More than the clocks of a worker and of a database ever differ by. Milliseconds.
+const CLOCK_DIFFERENCE = 60 * 60_000;
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 100);
+}
+
+const MAXIMUM_FOUND = 100;
 const BATCH = 200;
 const QUESTIONS_AT_ONCE = 10;

@@ -2,7 +2,7 @@ import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import { type Execution, listExecutions } from '../activities/oversight/listing.ts';
-import { messageOf } from '../activities/oversight/reading.ts';
+import { isUnreadable, messageOf } from '../activities/oversight/reading.ts';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
@@ -110,6 +110,7 @@ async function failureOf(client: Client, { workflowId, runId }: Delivery): Promi
     await client.workflow.getHandle(workflowId, runId).result();
     return '';
   } catch (error) {
+    if (isUnreadable(error)) return (error as Error).message;
     if (!(error instanceof WorkflowFailedError)) throw error;
     return innermost(error).message;
   }

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
-import { isUnreadable } from '../activities/oversight/reading.ts';
+import { type Listed, listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
+import { describeExecution, statusOf } from '../activities/oversight/reading.ts';
 import { listWaiting } from '../activities/oversight/waiting.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { literal } from '../domain/markdown.ts';
@@ -21,26 +21,28 @@ export interface StoppedDelivery {
 
 const AT_ONCE = { concurrency: 16 };
 
-/** Deliveries that were ended, and not started again since: of one order, or of all. */
-export async function listStoppedDeliveries(client: Client, orderId?: string): Promise<StoppedDelivery[]> {
+/** Deliveries that were ended, of one order or of all: some have been started again since. */
+export function listEndedDeliveries(client: Client, orderId?: string): AsyncGenerator<Listed, void, void> {
   const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')${ofOrder(orderId)}`;
-  const found = await pMap(
-    listWorkflows(client, query),
-    async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
-      const latest = await client.workflow.getHandle(workflowId).describe().catch(undefinedWhereUnreadable);
-      if (latest?.runId !== runId) return [];
-      const status = latest.status.name.toLowerCase();
-      return [{ workflowId, runId, orderId: orderOf(workflowId), status, stoppedAt: endedAt.toISOString() }];
-    },
-    AT_ONCE,
-  );
-  return found.flat();
+  return listWorkflows(client, query);
+}
+
+/** None where it has been started again. */
+export async function stoppedDelivery(
+  client: Client,
+  { workflowId, runId, startedAt, endedAt = startedAt }: Listed,
+): Promise<StoppedDelivery[]> {
+  const latest = await describeExecution(client, { workflowId });
+  if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
+  const stoppedAt = endedAt.toISOString();
+  return [{ workflowId, runId, orderId: orderOf(workflowId), status: statusOf(latest), stoppedAt }];
 }
 
 /** Makes the deliveries of an order that were ended, after all. Returns what they deliver. */
 export async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
-  const stopped = await listStoppedDeliveries(client, orderId);
-  return pMap(stopped, async ({ workflowId }) => {
+  const ended = listEndedDeliveries(client, orderId);
+  const stopped = await pMap(ended, (delivery) => stoppedDelivery(client, delivery), AT_ONCE);
+  return pMap(stopped.flat(), async ({ workflowId }) => {
     const delivery = (await firstInput(client, workflowId)) as Delivery;
     const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
     await client.workflow.start('deliverEvent', {
@@ -64,9 +66,4 @@ export async function tryWaitingNow(client: Client, orderId: string): Promise<st
 export function stepOf(deliveryId: string): string {
   const [, , type = '', subscriber = ''] = deliveryId.split('/');
   return `${subscriber}.on${type}`;
-}
-
-/** Anyone can start a workflow under such an id, with a memo that nobody can read. */
-function undefinedWhereUnreadable(error: unknown): undefined {
-  if (!isUnreadable(error)) throw error;
 }

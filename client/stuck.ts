@@ -1,7 +1,13 @@
-import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import {
+  type Client,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
-import { listWorkflows } from '../activities/oversight/listing.ts';
+import { type Listed, listWorkflows } from '../activities/oversight/listing.ts';
 import { describeExecution, isUnreadable, statusOf } from '../activities/oversight/reading.ts';
 import {
   isRunning,
@@ -11,11 +17,14 @@ import {
   timeOf,
   unansweredStepOf,
 } from '../activities/oversight/stuck-steps.ts';
+import { within } from '../activities/time-limit.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
+import { QUESTION_LIMIT } from '../domain/policies.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
+import { parseSkipped, problemOf, type Skipped } from '../domain/sweeps.ts';
 import type { StuckLimits as Limits } from '../domain/trouble.ts';
-import { listStoppedDeliveries, type StoppedDelivery, stepOf } from './exchange.ts';
+import { listEndedDeliveries, type StoppedDelivery, stepOf, stoppedDelivery } from './exchange.ts';
 
 /** From when on an order counts as stuck. */
 export interface StuckOptions {
@@ -27,21 +36,81 @@ export interface StuckOptions {
 
 /** Every order that doesn't get on, the oldest first, as far as Temporal shows. */
 export async function findStuck(client: Client, limits: Limits): Promise<StuckStep[]> {
-  const [running, stopped, undelivered, waiting] = await Promise.all([
-    pMap(listWorkflows(client, RUNNING), (found) => stuckStepsOf(client, found, limits), AT_ONCE),
-    stoppedOrders(client).then((orderIds) =>
-      pMap(orderIds, (orderId) => stoppedStepsOf(client, orderId), AT_ONCE),
+  const [running, stopped, undelivered, waiting, skipped] = await Promise.all([
+    pMap(
+      listWorkflows(client, RUNNING),
+      (found) => alone(found.workflowId, () => stuckStepsOf(client, found, limits)),
+      AT_ONCE,
     ),
-    listStoppedDeliveries(client).then((deliveries) => deliveries.map(stoppedDeliveryStep)),
+    stoppedOrders(client).then((orderIds) =>
+      pMap(orderIds, (id) => alone(workflowIdOf(id), () => stoppedStepsOf(client, id)), AT_ONCE),
+    ),
+    pMap(
+      listEndedDeliveries(client),
+      (ended) =>
+        alone(ended.workflowId, async () => (await stoppedDelivery(client, ended)).map(stoppedDeliveryStep)),
+      AT_ONCE,
+    ),
     stuckWaiting(client, limits),
+    skippedSteps(client),
   ]);
-  const explained = [...running.flat(), ...stopped.flat(), ...undelivered, ...waiting];
+  const explained = [...running.flat(), ...stopped.flat(), ...undelivered.flat(), ...waiting];
   const silent = await unanswered(client, new Set(explained.map(({ orderId }) => orderId)), limits);
-  return [...explained, ...silent].sort((one, other) => (one.since < other.since ? -1 : 1));
+  return [...explained, ...silent, ...skipped].sort((one, other) => (one.since < other.since ? -1 : 1));
+}
+
+/** What is wrong with one workflow, also that nobody answers for it, is said of it, and keeps none of the others. */
+async function alone(workflowId: string, look: () => Promise<StuckStep[]>): Promise<StuckStep[]> {
+  try {
+    return await within(QUESTION_LIMIT, look);
+  } catch (error) {
+    if (isAboutAll(error)) throw error;
+    const about = { orderId: orderOf(workflowId), problem: problemOf(error) };
+    return [skippedStep(about, workflowId, 'workflow', new Date())];
+  }
+}
+
+/** True where Temporal answers nobody, or not us. */
+function isAboutAll(error: unknown): boolean {
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(grpc) && ABOUT_ALL.includes(grpc.code);
+}
+
+// gRPC's PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and UNAUTHENTICATED.
+const ABOUT_ALL: readonly number[] = [7, 8, 14, 16];
+
+/** What the last sweep that has ended well has left alone; what was repaired meanwhile is there until the next one. */
+async function skippedSteps(client: Client): Promise<StuckStep[]> {
+  for await (const sweep of listWorkflows(client, SWEPT)) {
+    return alone(sweep.workflowId, () => skippedIn(client, sweep));
+  }
+  return [];
+}
+
+async function skippedIn(
+  client: Client,
+  { workflowId, runId, startedAt, endedAt = startedAt }: Listed,
+): Promise<StuckStep[]> {
+  const result: unknown = await client.workflow.getHandle(workflowId, runId).result();
+  return parseSkipped(result).map((about) =>
+    skippedStep(about, workflowId, 'inventory.findOrphans', endedAt),
+  );
+}
+
+function skippedStep(
+  { orderId, problem: lastError }: Skipped,
+  workflowId: string,
+  step: string,
+  seenAt: Date,
+): StuckStep {
+  const since = seenAt.toISOString();
+  return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since };
 }
 
 const TYPES = `WorkflowType IN ('placeOrder', 'resolveOrder')`;
 const RUNNING = `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') AND ExecutionStatus = 'Running'`;
+// The last ended first.
+const SWEPT = `WorkflowType = 'reapHolds' AND ExecutionStatus = 'Completed'`;
 const STOPPED = `${TYPES} AND ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')`;
 // Enough for thousands of orders in seconds, and nothing that a Temporal server would feel.
 const AT_ONCE = { concurrency: 16 };
@@ -107,7 +176,10 @@ async function unanswered(
   const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND StartTime < '${startedBefore}'`;
   const found = await pMap(
     listWorkflows(client, query),
-    (listed) => (explained.has(orderOf(listed.workflowId)) ? [] : unansweredStepOf(client, listed)),
+    (listed) =>
+      explained.has(orderOf(listed.workflowId))
+        ? []
+        : alone(listed.workflowId, () => unansweredStepOf(client, listed)),
     AT_ONCE,
   );
   return found.flat();

@@ -18,6 +18,7 @@ export interface FailureDetails {
   OrderFailed: { orderId: string; lastError: string };
   Abandoned: { orderId: string };
   DamagedStock: { sku: string; problem: string };
+  DamagedOrder: { orderId: string; problem: string };
   CannotResolve: { orderId: string; status: string; because: string };
   NothingToRetry: { orderId: string; because: string };
   RetryUnsupported: { orderId: string };
@@ -142,6 +143,12 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     retryable: true,
     kind: 'internal',
     message: ({ sku, problem }) => `the stock document of ${sku} is damaged and must be repaired: ${problem}`,
+  },
+  DamagedOrder: {
+    retryable: true,
+    kind: 'internal',
+    message: ({ orderId, problem }) =>
+      `the record of order ${orderId} is damaged and must be repaired: ${problem}`,
   },
   CannotResolve: {
     retryable: false,

@@ -6,13 +6,17 @@ import {
   type OrderOutcome,
   type OrderStatus,
   orderStatuses,
+  parseOrder,
   type Reason,
 } from './order.ts';
 import { refusalFields } from './participant.ts';
 import { type Strategy, strategies } from './strategies.ts';
 import { parse } from './validation.ts';
 
-/** What the order service knows of an order. Times are ISO 8601. */
+/**
+ * What the order service knows of an order. Times are ISO 8601. In a list, one whose document is damaged says so as its reason,
+ * `DamagedOrder`; what can't be told of it is empty.
+ */
 export interface OrderRecord extends Order {
   readonly strategy: Strategy;
   readonly status: OrderStatus;
@@ -46,6 +50,23 @@ const filterSchema = z.strictObject({
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOrderFilter(input: unknown): z.output<typeof filterSchema> {
   return parse(filterSchema, input);
+}
+
+const DATE_FIX = 'use a date';
+
+const storedSchema = z.object({
+  ...{ orderId: identifier(), customerId: identifier(), lines: z.unknown() },
+  status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
+  reason: refusalFields().reason.optional(),
+  createdAt: z.date(DATE_FIX),
+  updatedAt: z.date(DATE_FIX),
+});
+
+/** Checks what is on record of an order, where somebody may have changed it. @throws ConcordError `InvalidInput` */
+export function checkStored(stored: unknown): void {
+  const { orderId, customerId, lines } = parse(storedSchema, stored);
+  parseOrder({ orderId, customerId, lines });
 }
 
 const outcomeSchema = z.strictObject({

@@ -71,6 +71,18 @@ export const REAP_INTERVAL = 60_000;
  */
 export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;
 
+/**
+ * How long a sweep may go on, retries included: less than three intervals, so that after one that hangs another has begun
+ * before an alert says that none has succeeded. Milliseconds.
+ */
+export const SWEEP_BUDGET = 2 * 60_000;
+
+/** How long an attempt of a sweep asks about orders: what is left of it is for the databases. Milliseconds. */
+export const SWEEP_TIME = policies.sweep.attempt - 15_000;
+
+/** How long a sweep waits for what it asks about one order; most answers take milliseconds. Milliseconds. */
+export const QUESTION_LIMIT = 5_000;
+
 /** How often somebody looks for orders that don't get on, to tell them why. Milliseconds. */
 export const WATCH_INTERVAL = 60_000;
 

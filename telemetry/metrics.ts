@@ -42,7 +42,7 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
   const holds = gauge('concord_holds', 'Orders that hold stock, by how long they have');
   const oldest = gauge('concord_oldest_hold_age_seconds', 'How long the oldest hold has been there');
   const limit = gauge('concord_hold_limit_seconds', 'How old a hold is before the reaper looks at it');
-  const swept = gauge('concord_holds_swept_timestamp_seconds', 'When holds were last looked at');
+  const swept = gauge('concord_holds_swept_timestamp_seconds', 'When all holds were last looked at');
   return (openedAt, holdLimit) => {
     const now = Date.now();
     const ages = openedAt.map((at) => Math.max(0, now - at.getTime()) / 1_000);
@@ -53,6 +53,13 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
     limit.set(holdLimit / 1_000);
     swept.set(now / 1_000);
   };
+}
+
+/** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
+export function showSweepInterval(meter: MetricMeter, workflowType: string, interval: number): void {
+  meter
+    .createGauge('concord_sweep_interval_seconds', 'float', '', 'How often a sweep should succeed')
+    .set(interval / 1_000, { workflowType });
 }
 
 // The reaper's limit is 15 minutes by default. Seconds.

@@ -9,7 +9,8 @@ import { reviveWhenDeaf } from '../activities/mongodb-revival.ts';
 import { dataConverterOf } from '../codec/data-converter.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { metricsOptions } from '../telemetry/metrics.ts';
+import { WATCH_INTERVAL } from '../domain/policies.ts';
+import { metricsOptions, showSweepInterval } from '../telemetry/metrics.ts';
 import { startTracing } from '../telemetry/tracing.ts';
 import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
@@ -104,7 +105,8 @@ async function hostWorkers(
   );
   const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
   const client = new Client({ connection, namespace, dataConverter });
-  for (const { sweep, ensure } of names.map((name) => schedules[name])) {
+  for (const { sweep, workflowType, intervalOf, ensure } of names.map((name) => schedules[name])) {
+    if (meter) showSweepInterval(meter, workflowType, intervalOf(settings));
     // No order depends on it, so no worker waits for it.
     untilEnded(`the schedule of the ${sweep}`, () => ensure(client, settings)).catch((error) =>
       logger.debug({ err: error }, `ended before the ${sweep} was scheduled`),
@@ -125,12 +127,25 @@ async function hostWorkers(
 
 /** What each service's worker has Temporal run now and then. */
 const schedules = {
-  orders: { sweep: 'watch', ensure: (client) => ensureWatchSchedule(client) },
-  inventory: { sweep: 'reaper', ensure: (client, { reaper }) => ensureReaperSchedule(client, reaper) },
+  orders: {
+    sweep: 'watch',
+    workflowType: 'watchOrders',
+    intervalOf: () => WATCH_INTERVAL,
+    ensure: (client) => ensureWatchSchedule(client),
+  },
+  inventory: {
+    sweep: 'reaper',
+    workflowType: 'reapHolds',
+    intervalOf: ({ reaper }) => reaper.interval,
+    ensure: (client, { reaper }) => ensureReaperSchedule(client, reaper),
+  },
 } as const satisfies Record<ServiceName, Schedule>;
 
 interface Schedule {
   readonly sweep: string;
+  readonly workflowType: string;
+  /** Milliseconds. */
+  intervalOf(settings: WorkerSettings): number;
   ensure(client: Client, settings: WorkerSettings): Promise<void>;
 }
 

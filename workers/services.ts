@@ -12,6 +12,7 @@ import { createReaper, type HoldObserver } from '../activities/reaper.ts';
 import { createRelay } from '../activities/relay.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { moduleFile } from './compiled.ts';
+import { reportSkipped } from './report-skipped.ts';
 import {
   type EventHandler,
   handlersOf,
@@ -57,7 +58,8 @@ export const services = {
       'orders.findCoordinator': coordinators.findCoordinator,
     }),
     createOversight: (client) => ({
-      'orders.tellTroubled': (limits: unknown) => tellTroubled(client, parseStuckOptions(limits)),
+      'orders.tellTroubled': (limits: unknown) =>
+        tellTroubled(client, parseStuckOptions(limits), reportSkipped),
     }),
     async prepareDatabase(database) {
       const orders = database.collection('orders');
@@ -79,11 +81,16 @@ export const services = {
       };
     },
     createRecovery(database, coordinators, observe?: HoldObserver) {
-      const stock = database.collection<StockDocument>('stock');
-      const reservations = database.collection<ReservationDocument>('reservations');
+      const collections = {
+        stock: database.collection<StockDocument>('stock'),
+        reservations: database.collection<ReservationDocument>('reservations'),
+      };
       return {
-        ...withPrefix('inventory', createInventoryInspection(reservations)),
-        ...withPrefix('inventory', createReaper({ stock, reservations, coordinators, observe })),
+        ...withPrefix('inventory', createInventoryInspection(collections.reservations)),
+        ...withPrefix(
+          'inventory',
+          createReaper({ ...collections, coordinators, observe, report: reportSkipped }),
+        ),
       };
     },
     createOversight: () => ({}),

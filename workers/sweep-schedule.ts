@@ -1,4 +1,5 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import { SWEEP_BUDGET } from '../domain/policies.ts';
 
 /** A workflow that Temporal starts again and again. */
 export interface Sweep {
@@ -16,7 +17,7 @@ export interface Sweep {
 export async function ensureSweep(client: Client, { id, interval, ...workflow }: Sweep): Promise<void> {
   const options = {
     spec: { intervals: [{ every: interval }] },
-    action: { type: 'startWorkflow', workflowId: id, ...workflow } as const,
+    action: { type: 'startWorkflow', workflowId: id, workflowRunTimeout: RUN_LIMIT, ...workflow } as const,
     // After an outage one sweep finds everything, so none is made up for.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' } as const,
   };
@@ -27,3 +28,7 @@ export async function ensureSweep(client: Client, { id, interval, ...workflow }:
     await client.schedule.getHandle(id).update(({ state }) => ({ ...options, state }));
   }
 }
+
+// One that nobody runs, or whose code fails, would keep every further one from beginning. A little more than a sweep may
+// take, so that it says itself of what it fails. Milliseconds.
+const RUN_LIMIT = SWEEP_BUDGET + 30_000;

@@ -25,3 +25,10 @@ export function countCompensation(participant: string, strategy: Strategy): void
     .createCounter('concord_compensations', '', 'What participants have undone of orders that were refused')
     .add(1, { participant, strategy });
 }
+
+/** A sweep has done all that it is for; the label `workflowType` says which. One that fails or hangs leaves the last time. */
+export function recordSweep(): void {
+  metricMeter
+    .createGauge('concord_sweep_succeeded_timestamp_seconds', 'float', '', 'When a sweep has last succeeded')
+    .set(Date.now() / 1_000);
+}

@@ -1,4 +1,4 @@
-import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
+import { log, proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
 import { publishers, relayIdOf } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier } from '../domain/order.ts';
@@ -45,15 +45,23 @@ export async function relay(service: string, carried?: unknown, unkept?: unknown
     if (orderId !== undefined) add(orderId);
   });
   const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
-  if (isNew) for (const orderId of await findUnpublished(service)) add(orderId);
+  if (isNew) {
+    for (const found of await findUnpublished(service)) {
+      const orderId = validOrderId(found);
+      if (orderId === undefined)
+        log.warn('left alone', { found, problem: 'it has an outbox, and is no order' });
+      else add(orderId);
+    }
+  }
   return inbox.handleAll([service]);
 }
 
 // Each is published in some milliseconds, several at a time.
 const BATCH = 100;
 
-function findUnpublished(service: string): Promise<string[]> {
-  return scheduleActivity<string[]>(`${service}.findUnpublished`, [], {
+/** What has something in its outbox: orders, unless somebody has written anything else there. */
+function findUnpublished(service: string): Promise<unknown[]> {
+  return scheduleActivity<unknown[]>(`${service}.findUnpublished`, [], {
     taskQueue: service,
     ...optionsOf('settle', `${service}.findUnpublished`),
   });

@@ -1,6 +1,8 @@
 import { proxyActivities } from '@temporalio/workflow';
+import { SWEEP_BUDGET } from '../domain/policies.ts';
 import { parseStuckOptions, type StuckLimits } from '../domain/trouble.ts';
 import { asWorkflowFailure } from './failures.ts';
+import { recordSweep } from './metrics.ts';
 import { optionsOf } from './participants.ts';
 
 type Oversight = { 'orders.tellTroubled'(limits: StuckLimits): Promise<string[]> };
@@ -8,6 +10,7 @@ type Oversight = { 'orders.tellTroubled'(limits: StuckLimits): Promise<string[]>
 const oversight = proxyActivities<Oversight>({
   taskQueue: 'orders',
   ...optionsOf('sweep', 'orders.tellTroubled'),
+  scheduleToCloseTimeout: SWEEP_BUDGET,
 });
 
 /**
@@ -18,5 +21,7 @@ const oversight = proxyActivities<Oversight>({
  * @throws ApplicationFailure `InvalidInput`
  */
 export async function watchOrders(limits: Partial<StuckLimits> = {}): Promise<readonly string[]> {
-  return oversight['orders.tellTroubled'](asWorkflowFailure(() => parseStuckOptions(limits)));
+  const told = await oversight['orders.tellTroubled'](asWorkflowFailure(() => parseStuckOptions(limits)));
+  recordSweep();
+  return told;
 }

@@ -8,14 +8,19 @@ import { listWaiting, type WaitingItem } from './waiting.ts';
 
 /** A step of an order that doesn't get on. Times are ISO 8601. */
 export interface StuckStep {
+  /** The order; `stock/<SKU>` where a stock document says of no order's. */
   readonly orderId: string;
-  /** The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, or the mailbox or relay that keeps a message. */
+  /**
+   * The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay that keeps a message, or the sweep that
+   * has left something alone.
+   */
   readonly workflowId: string;
   /**
    * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
-   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome.
+   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome; `skipped`:
+   * its record, its stock or its workflow can't be made sense of, and is left alone until it is repaired.
    */
-  readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped';
+  readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped' | 'skipped';
   /** The activity, such as `inventory.commit`, or `workflow`. */
   readonly step: string;
   /** How often it has been tried. */

@@ -32,6 +32,16 @@ test('what each item is refused for does not fail the batch', async () => {
   expect(unhandled).toHaveLength(items.length);
 });
 
+test('what the code stumbles over in each item does not fail the batch', async () => {
+  const malformed = () => Promise.reject(new TypeError('lines is not iterable'));
+  expect(await handleEach(items, malformed, options)).toHaveLength(items.length);
+});
+
+test('one that fails alone is named, and does not keep what comes next from its turn', async () => {
+  const alone = await handleEach([{ id: 'one' }], () => Promise.reject(new Error('it hangs')), options);
+  expect(alone).toEqual([{ id: 'one', error: 'it hangs' }]);
+});
+
 test('an empty batch is done', async () => {
   expect(await handleEach([], () => Promise.reject(new Error('never called')), options)).toEqual([]);
 });

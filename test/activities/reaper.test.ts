@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Document } from 'mongodb';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Coordinators } from '../../activities/coordinator.ts';
-import { createReaper } from '../../activities/reaper.ts';
+import { createReaper, type ReaperDependencies } from '../../activities/reaper.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Orphan } from '../../domain/resolution.ts';
+import type { Skipped } from '../../domain/sweeps.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { collectionsOf, stocked } from '../support/inventory.ts';
 import { requestOf, rollbackOf } from '../support/requests.ts';
@@ -12,6 +16,37 @@ beforeAll(async () => {
 });
 
 afterAll(() => testDatabase[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  for (const collection of await testDatabase.database.collections()) await collection.deleteMany({});
+});
+
+const GONE: Coordinators = {
+  findCoordinator: async () => ({ state: 'closed' }),
+  isBeingResolved: async () => false,
+};
+
+/** The ids of the orphans, sorted. */
+function namesOf(found: readonly (Orphan | Skipped)[]): string[] {
+  return found.flatMap((one) => ('order' in one ? [one.order.orderId] : [])).sort();
+}
+
+function skippedOf(found: readonly (Orphan | Skipped)[]): Record<string, string> {
+  return Object.fromEntries(found.flatMap((one) => ('problem' in one ? [[one.orderId, one.problem]] : [])));
+}
+
+/** Three orders that hold a unit of SKU each, the one in the middle to be damaged; and a reaper of them. */
+async function threeOrphans(dependencies: Partial<ReaperDependencies> = {}) {
+  const collections = collectionsOf(testDatabase.database);
+  const inventory = await stocked(collections, { SKU: 100, OTHER: 100 });
+  for (const orderId of ['first', 'damaged', 'last'])
+    await inventory.prepare(requestOf(orderId, [{ sku: 'SKU', quantity: 1 }]));
+  return {
+    reaper: createReaper({ ...collections, coordinators: GONE, ...dependencies }),
+    reservations: testDatabase.database.collection<Document & { _id: string }>('reservations'),
+    stock: testDatabase.database.collection<{ _id: string; holds: unknown }>('stock'),
+  };
+}
 
 test('an order that settles while the reaper asks about it is no orphan', async () => {
   const collections = collectionsOf(testDatabase.database);
@@ -31,7 +66,142 @@ test('an order that settles while the reaper asks about it is no orphan', async 
     isBeingResolved: async () => false,
   };
   const reaper = createReaper({ ...collections, coordinators });
-  const orphans = (await reaper.findOrphans(0)).map(({ order }) => order.orderId).sort();
+  const orphans = namesOf(await reaper.findOrphans(0));
   const left = requests.filter((request) => !settling.includes(request));
   expect(orphans).toEqual(left.map(({ order }) => order.orderId).sort());
+});
+
+describe('is reported and left alone, and keeps none of the others:', () => {
+  const line = { sku: 'SKU', quantity: 1 };
+  test.each<[string, Document, RegExp]>([
+    ['no lines', { $unset: { lines: 1 } }, /^its reservation is damaged: lines: /],
+    ['lines that are no list', { $set: { lines: 'SKU' } }, /lines: /],
+    ['no line', { $set: { lines: [] } }, /lines: /],
+    ['a line that is nothing', { $set: { lines: [null] } }, /lines\[0\]: /],
+    [
+      'a quantity that is no number',
+      { $set: { lines: [{ ...line, quantity: '1' }] } },
+      /lines\[0\]\.quantity/,
+    ],
+    [
+      'another quantity than it holds',
+      { $set: { lines: [{ ...line, quantity: 2 }] } },
+      /holds of SKU \(1\) is not/,
+    ],
+    [
+      'other lines than it holds',
+      { $set: { lines: [{ ...line, sku: 'OTHER' }] } },
+      /holds of SKU \(1\) is not/,
+    ],
+    ['a SKU twice', { $set: { lines: [line, line] } }, /not one for each SKU/],
+    ['no customer', { $unset: { customerId: 1 } }, /customerId: /],
+    ['a customer that is an operator', { $set: { customerId: ['$ne'] } }, /customerId: /],
+    ['a strategy that is none', { $set: { strategy: 'hope' } }, /strategy: /],
+    ['no time', { $unset: { openedAt: 1 } }, /openedAt is no time in the past/],
+    ['a time that is text', { $set: { openedAt: '2026-01-01' } }, /openedAt is no time in the past/],
+    ['a time far ahead', { $set: { openedAt: new Date('2999-01-01') } }, /openedAt is no time in the past/],
+  ])('a reservation with %s', async (_, damage, problem) => {
+    const { reaper, reservations } = await threeOrphans();
+    await reservations.updateOne({ _id: 'damaged' }, damage);
+    const found = await reaper.findOrphans(0);
+    expect(namesOf(found)).toEqual(['first', 'last']);
+    expect(skippedOf(found)).toEqual({ damaged: expect.stringMatching(problem) });
+  });
+
+  test('a hold of an order that has no reservation', async () => {
+    const { reaper, reservations } = await threeOrphans();
+    await reservations.deleteOne({ _id: 'damaged' });
+    const found = await reaper.findOrphans(0);
+    expect(namesOf(found)).toEqual(['first', 'last']);
+    expect(skippedOf(found)).toEqual({ damaged: 'it holds stock, and has no reservation' });
+  });
+
+  test('a hold that is there twice', async () => {
+    const { reaper, stock } = await threeOrphans();
+    const { holds } = (await stock.findOne({ _id: 'SKU' })) ?? {};
+    const twice = [...(holds as unknown[]), { orderId: 'damaged', quantity: 1 }];
+    await stock.updateOne({ _id: 'SKU' }, { $set: { holds: twice } });
+    const found = await reaper.findOrphans(0);
+    expect(namesOf(found)).toEqual(['first', 'last']);
+    expect(skippedOf(found)).toEqual({ damaged: expect.stringContaining('is not what it has ordered') });
+  });
+
+  test.each([null, 5, 'damaged', [], {}, { orderId: null }, { orderId: { ne: 1 } }, { orderId: /./ }])(
+    'a hold that names no order: %j',
+    async (hold) => {
+      const { reaper, stock } = await threeOrphans();
+      const { holds } = (await stock.findOne({ _id: 'SKU' })) ?? {};
+      await stock.updateOne({ _id: 'SKU' }, { $set: { holds: [hold, ...(holds as unknown[])] } });
+      const found = await reaper.findOrphans(0);
+      expect(namesOf(found)).toEqual(['damaged', 'first', 'last']);
+      expect(skippedOf(found)).toEqual({ 'stock/SKU': expect.stringMatching(/^1 holds name no order: /) });
+    },
+  );
+
+  test.each([undefined, null, 'none', 5, {}, { '0': { orderId: 'first' } }])(
+    'a stock document whose holds are %j',
+    async (holds) => {
+      const { reaper, stock } = await threeOrphans();
+      await stock.updateOne(
+        { _id: 'OTHER' },
+        holds === undefined ? { $unset: { holds: 1 } } : { $set: { holds } },
+      );
+      const found = await reaper.findOrphans(0);
+      expect(namesOf(found)).toEqual(['damaged', 'first', 'last']);
+      expect(skippedOf(found)).toEqual({ 'stock/OTHER': 'holds is no list' });
+    },
+  );
+
+  const question = async (orderId: string, answer: () => Promise<never>) =>
+    orderId === 'damaged' ? answer() : ({ state: 'closed' } as const);
+  test.each<[string, () => Promise<never>, string | RegExp]>([
+    ['can’t be read', () => Promise.reject(new ConcordError('UnknownKey', { keyId: 'old' })), /the key old/],
+    [
+      'fails to be described',
+      () => Promise.reject(new Error('shard status unknown')),
+      'shard status unknown',
+    ],
+    ['makes the code stumble', () => Promise.reject(new TypeError('x is undefined')), 'x is undefined'],
+    ['hangs', () => new Promise<never>(() => {}), 'no answer in 100 ms'],
+  ])('an order whose workflow %s', async (_, answer, problem) => {
+    const coordinators = { ...GONE, findCoordinator: (orderId: string) => question(orderId, answer) };
+    const { reaper } = await threeOrphans({ coordinators, limits: { question: 100, all: 10_000 } });
+    const found = await reaper.findOrphans(0);
+    expect(namesOf(found)).toEqual(['first', 'last']);
+    expect(skippedOf(found)).toEqual({ damaged: expect.stringMatching(problem) });
+  });
+});
+
+test('a search that has no time left hands in what it has found, and says what it has not looked at', async () => {
+  const hanging = { ...GONE, findCoordinator: () => new Promise<never>(() => {}) };
+  const { reaper } = await threeOrphans({ coordinators: hanging, limits: { question: 10_000, all: 0 } });
+  const skipped = skippedOf(await reaper.findOrphans(0));
+  expect(Object.keys(skipped).sort()).toEqual(['damaged', 'first', 'last']);
+  expect(new Set(Object.values(skipped))).toEqual(new Set(['the sweep had no time left for it']));
+});
+
+test('however many are damaged, each is reported, and an orphan is found', async () => {
+  const reported: Skipped[] = [];
+  const { reaper, stock } = await threeOrphans({ report: (skipped) => reported.push(skipped) });
+  const holds = Array.from({ length: 150 }, (_, index) => ({ orderId: `nobody-${index}`, quantity: 1 }));
+  await stock.updateOne({ _id: 'OTHER' }, { $set: { holds } });
+  const found = await reaper.findOrphans(0);
+  expect(namesOf(found)).toEqual(['damaged', 'first', 'last']);
+  expect(Object.keys(skippedOf(found)), 'what one payload can carry').toHaveLength(100);
+  expect(reported).toHaveLength(150);
+});
+
+test('holds are shown as looked at only once all have been', async () => {
+  const observed: unknown[] = [];
+  const { reservations } = collectionsOf(testDatabase.database);
+  const { reaper } = await threeOrphans({ reservations, observe: (...seen) => observed.push(seen) });
+  const find = reservations.find.bind(reservations);
+  const down = () => {
+    throw new Error('the database is down');
+  };
+  vi.spyOn(reservations, 'find').mockImplementationOnce(find).mockImplementationOnce(down);
+  await expect(reaper.findOrphans(0)).rejects.toThrow('the database is down');
+  expect(observed).toEqual([]);
+  await reaper.findOrphans(0);
+  expect(observed).toHaveLength(1);
 });

@@ -151,6 +151,96 @@ describe('left alone is', () => {
   });
 });
 
+describe('what is wrong with one order is shown, and keeps no other one:', () => {
+  test('its reservation lacks its lines; once that is mended, it is settled as well', async () => {
+    const { concord, inventory } = platform;
+    await concord.restock('no-lines', 10);
+    await prepareByHand(platform, 'no-lines', { only: 'inventory' });
+    const { lines } = (await inventory.reservations.findOne({ _id: 'no-lines' })) ?? {};
+    await inventory.reservations.updateOne({ _id: 'no-lines' }, { $unset: { lines: 1 } });
+    await concord.restock('made-later', 10);
+    await prepareByHand(platform, 'made-later', { only: 'inventory' });
+    expect(await sweep()).toEqual(['made-later']);
+    await settled('made-later').toEqual({ ...GIVEN_UP, phase: 'final' });
+    await expect
+      .poll(() => skipped('no-lines'))
+      .toMatchObject([
+        {
+          step: 'inventory.findOrphans',
+          lastError: expect.stringMatching(/^its reservation is damaged: lines: /),
+        },
+      ]);
+    if (lines) await inventory.reservations.updateOne({ _id: 'no-lines' }, { $set: { lines } });
+    expect(await sweep()).toEqual(['no-lines']);
+    await settled('no-lines').toEqual({ ...GIVEN_UP, phase: 'final' });
+    await expect.poll(() => skipped('no-lines')).toEqual([]);
+  });
+
+  test('the memo of its workflow can’t be read, as with a key that is not here', async () => {
+    const { concord, namespace } = platform;
+    const { workflowService } = concord.client;
+    const event = { metadata: { encoding: Buffer.from('binary/unheard-of') }, data: Buffer.from('{}') };
+    await workflowService.startWorkflowExecution({
+      ...{ namespace, workflowId: 'order/memo', requestId: 'memo', memo: { fields: { event } } },
+      ...{ workflowType: { name: 'placeOrder' }, taskQueue: { name: 'nobody' } },
+    });
+    await concord.client.workflow.getHandle('order/memo').terminate();
+    for (const orderId of ['memo', 'beside-memo']) {
+      await concord.restock(orderId, 10);
+      await prepareByHand(platform, orderId, { only: 'inventory' });
+    }
+    expect(await sweep()).toEqual(['beside-memo']);
+    await settled('beside-memo').toEqual({ ...GIVEN_UP, phase: 'final' });
+    await expect
+      .poll(() => skipped('memo'))
+      .toMatchObject([{ lastError: 'Unknown encoding: binary/unheard-of' }]);
+    await platform.inventory.reservations.deleteOne({ _id: 'memo' });
+    await platform.inventory.stock.deleteOne({ _id: 'memo' });
+  });
+
+  test('a stock document has lost its holds', async () => {
+    const stock = platform.databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
+    await platform.concord.restock('lost', 10);
+    await stock.updateOne({ _id: 'lost' }, { $set: { holds: 'none' } });
+    await sweep();
+    await expect.poll(() => skipped('stock/lost')).toMatchObject([{ lastError: 'holds is no list' }]);
+    await stock.deleteOne({ _id: 'lost' });
+  });
+
+  test('what somebody has started as a sweep says nothing that can be understood', async () => {
+    const { client } = platform.concord;
+    const fake = { taskQueue: 'nobody', workflowId: 'fake-sweep', args: [] };
+    const { namespace } = platform;
+    await client.workflow.start('reapHolds', fake);
+    const task = await client.withDeadline(Date.now() + 30_000, () =>
+      client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'nobody' } }),
+    );
+    const result = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{"skipped":5}') };
+    await client.workflowService.respondWorkflowTaskCompleted({
+      ...{ namespace, taskToken: task.taskToken },
+      commands: [
+        {
+          commandType: COMPLETE_WORKFLOW,
+          completeWorkflowExecutionCommandAttributes: { result: { payloads: [result] } },
+        },
+      ],
+    });
+    await expect
+      .poll(() => skipped('fake-sweep'))
+      .toMatchObject([{ lastError: expect.stringContaining('skipped: ') }]);
+    await sweep();
+    await expect.poll(() => skipped('fake-sweep')).toEqual([]);
+  });
+});
+
+// `temporal.api.enums.v1.CommandType`
+const COMPLETE_WORKFLOW = 4;
+
+async function skipped(orderId: string) {
+  const steps = await platform.concord.stuck();
+  return steps.filter((step) => step.problem === 'skipped' && step.orderId === orderId);
+}
+
 describe('the schedule', () => {
   test('is there as soon as a worker of the inventory is', async () => {
     const { client } = platform.concord;
@@ -185,6 +275,9 @@ describe('the schedule', () => {
       policies: { overlap: 'SKIP' },
       state: { paused: true },
     });
+    const { action } = await schedule.describe();
+    // Whatever it hangs of, it has ended before three intervals of a minute are over.
+    expect(action).toMatchObject({ workflowRunTimeout: 150_000 });
     await platform.concord.restock('scheduled', 10);
     await prepareByHand(platform, 'scheduled');
     await schedule.trigger();

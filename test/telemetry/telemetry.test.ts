@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { relayIdOf } from '../../domain/addresses.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import { droppedSpans } from '../../telemetry/tracing.ts';
-import { ensureReaperSchedule } from '../../workers/reaper-schedule.ts';
+import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { runCli } from '../client/run-cli.ts';
 import { orderOf, prepareByHand } from '../operations/support.ts';
@@ -33,6 +33,7 @@ beforeAll(async () => {
   await concord.place(orderOf('cancelled'), { wait: 'accepted' });
   await concord.client.workflow.getHandle('order/cancelled').cancel();
   await prepareByHand(platform, 'held', { only: 'inventory' });
+  await platform.databases.inventory.collection('stock').insertOne({ sku: 'damaged', holds: 'none' });
   await ensureReaperSchedule(concord.client, { interval: 60_000, holdLimit: 900_000 });
   const environment = tracing();
   workers = {
@@ -195,11 +196,16 @@ describe('Prometheus', () => {
     const args = [{}];
     const wrong = { taskQueue: 'orders', workflowId: 'order/wrong', args };
     await expect(concord.client.workflow.execute('placeOrder', wrong)).rejects.toThrow();
+    // The schedule would have it run within a minute.
+    const watch = { taskQueue: 'orders', workflowId: 'watch', args: [{}] };
+    await concord.client.workflow.execute('watchOrders', watch);
     await vi.waitFor(
       async () => {
         samples = [...(await scraped('orders')), ...(await scraped('inventory'))];
         expect(sumOf(samples, 'concord_orders_total')).toBe(6);
         expect(sumOf(samples, 'concord_holds', { age: 'under 1 minute' })).toBe(1);
+        for (const workflowType of ['reapHolds', 'watchOrders'])
+          expect(sumOf(samples, SUCCEEDED, { workflowType })).toBeGreaterThan(0);
       },
       { timeout: 30_000, interval: 200 },
     );
@@ -228,6 +234,34 @@ describe('Prometheus', () => {
     expect(sumOf(samples, 'concord_holds')).toBe(1);
     expect(sumOf(samples, 'concord_oldest_hold_age_seconds')).toBeGreaterThan(0);
     expect(sumOf(samples, 'concord_hold_limit_seconds')).toBe(900);
+  });
+
+  test('shows how often each sweep should succeed, and what sweeps have left alone', () => {
+    const interval = 'concord_sweep_interval_seconds';
+    expect(sumOf(samples, interval, { workflowType: 'reapHolds' })).toBe(1);
+    expect(sumOf(samples, interval, { workflowType: 'watchOrders' })).toBe(60);
+    const skipped = { activity_type: 'inventory.findOrphans' };
+    expect(sumOf(samples, 'concord_skipped_total', skipped)).toBeGreaterThan(0);
+    expect(workers.inventory.logs()).toContainEqual(
+      expect.objectContaining({ msg: 'left alone', problem: 'holds is no list' }),
+    );
+  });
+
+  test('a sweep that fails leaves the time of its last success', async () => {
+    const { client } = platform.concord;
+    const labels = { workflowType: 'reapHolds' };
+    const succeeded = async () => sumOf(await scraped('inventory'), SUCCEEDED, labels) ?? 0;
+    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    await schedule.pause();
+    const running = async () => (await schedule.describe()).info.runningActions.length;
+    await expect.poll(running).toBe(0);
+    const before = await succeeded();
+    const sweep = { taskQueue: 'inventory', workflowId: 'fails', args: [-1] };
+    await expect(client.workflow.execute('reapHolds', sweep)).rejects.toThrow();
+    expect(await succeeded()).toBe(before);
+    await client.workflow.execute('reapHolds', { ...sweep, workflowId: 'succeeds', args: [900_000] });
+    await expect.poll(succeeded).toBeGreaterThan(before);
+    await schedule.unpause();
   });
 
   test('tells quick decisions from those that took the whole budget to prepare', () => {
@@ -261,6 +295,8 @@ describe('Prometheus', () => {
     }
   });
 });
+
+const SUCCEEDED = 'concord_sweep_succeeded_timestamp_seconds';
 
 const LABELS = [
   'activityType',
