@@ -14,6 +14,7 @@ const long = [
   'test/dev/bundles.test.ts',
   'test/dev/start.test.ts',
   'test/engine/whole.test.ts',
+  'test/explorer/large-scenarios.test.ts',
   'test/examples/orders-with-payment.test.ts',
   'test/faults/recovery-points.test.ts',
   'test/faults/strategy-points.test.ts',

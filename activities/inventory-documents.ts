@@ -96,6 +96,11 @@ export const DEFAULT_INVENTORY_LIMITS: InventoryLimits = {
   tombstoneMargin: TOMBSTONE_MARGIN,
 };
 
+/** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
+export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
+  return attemptLifetime + writeLimit + tombstoneMargin;
+}
+
 /** Drops the tombstones of an SKU whose time is past. It rides on writes that happen anyway. */
 export async function prune(stock: Collection<StockDocument>, sku: string, now: Date): Promise<void> {
   await stock.updateOne({ _id: sku, settled: { $elemMatch: past(now) } }, { $pull: { settled: past(now) } });

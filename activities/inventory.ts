@@ -21,6 +21,7 @@ import {
   type ReservationDocument,
   type StockDocument,
   type Tombstone,
+  tombstoneLifetime,
 } from './inventory-documents.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
 
@@ -51,7 +52,7 @@ export interface Inventory extends Participant {
  */
 export function createInventory(
   { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
-  { attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
+  limits: InventoryLimits = DEFAULT_INVENTORY_LIMITS,
   onLateHold: (late: LateHold) => void = () => {},
 ): Inventory {
   return {
@@ -140,7 +141,7 @@ export function createInventory(
         'holds.orderId': { $ne: orderId },
         'settled.id': { $ne: orderId },
         ...SOUND_LISTS,
-        $expr: { $lt: ['$$NOW', after(openedAt, attemptLifetime)] },
+        $expr: { $lt: ['$$NOW', after(openedAt, limits.attemptLifetime)] },
       },
       {
         $inc: { available: -quantity, reserved: quantity },
@@ -149,7 +150,7 @@ export function createInventory(
         $pull: { settled: past(openedAt) },
       },
       // The database reads its clock when a command starts, so only with this limit is a deadline one for the write.
-      { maxTimeMS: writeLimit },
+      { maxTimeMS: limits.writeLimit },
     );
     return matchedCount === 1 ? attempt : explainNoHold(orderId, sku, quantity);
   }
@@ -334,10 +335,8 @@ export function createInventory(
     );
   }
 
-  /** Lives longer than any write of an attempt that was let in before the decision. */
   function tombstone({ _id, decidedAt }: ReservationDocument): Tombstone {
-    const lifetime = attemptLifetime + writeLimit + tombstoneMargin;
-    return { id: _id, until: decidedAt === undefined ? null : after(decidedAt, lifetime) };
+    return { id: _id, until: decidedAt === undefined ? null : after(decidedAt, tombstoneLifetime(limits)) };
   }
 }
 

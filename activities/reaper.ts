@@ -6,7 +6,12 @@ import { QUESTION_LIMIT, SWEEP_TIME } from '../domain/policies.ts';
 import { type Orphan, parseHoldLimit } from '../domain/resolution.ts';
 import { problemOf, type Skipped } from '../domain/sweeps.ts';
 import type { Coordinators } from './coordinator.ts';
-import type { ReservationDocument, StockDocument } from './inventory-documents.ts';
+import {
+  DEFAULT_INVENTORY_LIMITS,
+  type ReservationDocument,
+  type StockDocument,
+  tombstoneLifetime,
+} from './inventory-documents.ts';
 import { READ_COMMITTED } from './mongodb.ts';
 import { within } from './time-limit.ts';
 
@@ -25,6 +30,8 @@ export interface ReaperDependencies {
   readonly stock: Collection<StockDocument>;
   readonly reservations: Collection<ReservationDocument>;
   readonly coordinators: Coordinators;
+  /** Carries out what is decided on an order that still holds units. */
+  readonly settleDecided: (orderId: string) => Promise<void>;
   /** Absent where nobody wants to know. */
   readonly observe?: HoldObserver | undefined;
   /** Told of everything that can't be judged. */
@@ -33,11 +40,15 @@ export interface ReaperDependencies {
   readonly limits?: { readonly question: number; readonly all: number };
 }
 
-/** Looks for holds that are left over; reads only. What is wrong with one order or document keeps none of the others. */
+/**
+ * Looks for holds that are left over, and settles those of orders that the inventory itself knows to be decided. What is
+ * wrong with one order or document keeps none of the others.
+ */
 export function createReaper({
   stock,
   reservations,
   coordinators,
+  settleDecided,
   observe,
   report,
   limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
@@ -53,6 +64,7 @@ export function createReaper({
       };
       const held = await readHolds(skip);
       const openings = await readOpenings([...held.keys()], skip);
+      await settleLateHolds([...openings.keys()], skip);
       const old = await oldReservations([...openings.keys()], holdLimit);
       const orphans: Orphan[] = [];
       for (let next = 0; next < old.length && orphans.length < MAXIMUM_FOUND; next += BATCH) {
@@ -104,6 +116,22 @@ export function createReaper({
       else skip(orderId, 'it holds stock, and has no reservation');
     }
     return sound;
+  }
+
+  /** A hold that is left so long after the decision came late, or those who were to settle it have died. */
+  async function settleLateHolds(orderIds: string[], skip: Skip): Promise<void> {
+    const isOver = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
+    const decided = reservations.find(
+      { _id: { $in: orderIds }, decision: { $in: ['commit', 'rollback'] }, $expr: isOver },
+      { ...READ_COMMITTED, projection: { _id: 1 } },
+    );
+    for (const { _id: orderId } of (await decided.toArray()).slice(0, MAXIMUM_FOUND)) {
+      try {
+        await within(limits.question, () => settleDecided(orderId));
+      } catch (error) {
+        skip(orderId, problemOf(error));
+      }
+    }
   }
 
   async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
@@ -195,6 +223,7 @@ function shown(value: unknown): string {
   return (JSON.stringify(value) ?? String(value)).slice(0, 100);
 }
 
+const TOMBSTONE_LIFETIME = tombstoneLifetime(DEFAULT_INVENTORY_LIMITS);
 const MAXIMUM_FOUND = 100;
 const BATCH = 200;
 const QUESTIONS_AT_ONCE = 10;

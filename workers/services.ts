@@ -89,7 +89,13 @@ export const services = {
         ...withPrefix('inventory', createInventoryInspection(collections.reservations)),
         ...withPrefix(
           'inventory',
-          createReaper({ ...collections, coordinators, observe, report: reportSkipped }),
+          createReaper({
+            ...collections,
+            coordinators,
+            settleDecided: inventoryOf(database).settleDecided,
+            observe,
+            report: reportSkipped,
+          }),
         ),
       };
     },

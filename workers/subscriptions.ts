@@ -1,11 +1,17 @@
 import type { Db } from 'mongodb';
 import { createInventory } from '../activities/inventory.ts';
+import {
+  DEFAULT_INVENTORY_LIMITS,
+  type ReservationDocument,
+  type StockDocument,
+} from '../activities/inventory-documents.ts';
 import { createInventoryService } from '../activities/inventory-service.ts';
 import { createOrderService } from '../activities/order-service.ts';
 import { createOrders } from '../activities/orders.ts';
 import { createOutboxes } from '../activities/outbox.ts';
 import type { Post, Subscriber } from '../activities/post.ts';
 import type { Announcement } from '../domain/announcements.ts';
+import { reportLateHold } from './report-late-hold.ts';
 
 type EventType = Announcement['type'];
 
@@ -74,8 +80,7 @@ export function inventoryServiceOf(database: Db, post: Post) {
 }
 
 export function inventoryOf(database: Db) {
-  return createInventory({
-    stock: database.collection('stock'),
-    reservations: database.collection('reservations'),
-  });
+  const stock = database.collection<StockDocument>('stock');
+  const reservations = database.collection<ReservationDocument>('reservations');
+  return createInventory({ stock, reservations }, DEFAULT_INVENTORY_LIMITS, reportLateHold);
 }

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import type { Collection } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createInventory, type LateHold } from '../../activities/inventory.ts';
 import type { InventoryCollections } from '../../activities/inventory-documents.ts';
 import type { FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
+import type { Participant } from '../../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
@@ -87,7 +89,7 @@ class Model {
 }
 
 function send(
-  inventory: ReturnType<typeof wholeInventory>,
+  inventory: Participant,
   step: Step,
   orderId: string,
   lines: readonly Line[],
@@ -346,6 +348,38 @@ describe('attempts that were given up but still run', () => {
     expect(await checkedStock(collections)).toMatchObject([{ available: 10, reserved: 0, holds: [] }]);
   });
 
+  test('sell nothing a second time, however late their hold lands; it is released and told of', async () => {
+    const limits = { attemptLifetime: 60_000, writeLimit: 100, tombstoneMargin: -60_000 };
+    await stocked(collections, { SKU: 10 }, limits);
+    const late: LateHold[] = [];
+    const inventory = createInventory(collections, limits, (hold) => late.push(hold));
+    const hanging = paused(limits);
+    void send(hanging.inventory, 'prepare', 'order', lines).catch(() => {});
+    await hanging.reached;
+    expect(await send(inventory, 'prepare', 'order', lines)).toBe('ok');
+    expect(await send(inventory, 'commit', 'order', lines)).toBe('ok');
+    // The tombstone's time is up at once here, and another order takes it away.
+    await expect
+      .poll(async () => {
+        await send(inventory, 'prepare', `other-${Date.now()}`, [{ sku: 'SKU', quantity: 1 }]);
+        return (await checkedStock(collections))[0]?.settled;
+      })
+      .toEqual([]);
+    const reservation = await collections.reservations.findOne({ _id: 'order' });
+    expect(reservation).toMatchObject({ attempts: 2, ended: 1, heldBy: [2] });
+    // As the first attempt's hold, which began before its deadline.
+    await collections.stock.updateOne(
+      { _id: 'SKU' },
+      {
+        $inc: { available: -2, reserved: 2 },
+        $push: { holds: { orderId: 'order', quantity: 2, attempt: 1 } },
+      },
+    );
+    expect(await send(inventory, 'commit', 'order', lines)).toBe('ok');
+    expect(await checkedStock(collections)).toMatchObject([{ sold: 2 }]);
+    expect(late).toEqual([{ orderId: 'order', sku: 'SKU', quantity: 2 }]);
+  });
+
   test('hold nothing for ever, where they die right after a write between the steps of the rollback', async () => {
     await stocked(collections, { SKU: 10 });
     const dying = createGate(); // never opened: this attempt gets no further than its hold
@@ -474,6 +508,15 @@ describe('the stock document', () => {
     const [document] = await checkedStock(collections);
     expect(document?.holds).toEqual([]);
     expect(document?.settled).toEqual([]);
+  });
+
+  test('forgets tombstones whose time is past, also beside one that has no end', async () => {
+    const inventory = await stocked(collections, { SKU: 1 });
+    const past = { id: 'past', until: new Date(0) };
+    const endless = { id: 'endless', until: null };
+    await collections.stock.updateOne({ _id: 'SKU' }, { $set: { settled: [endless, past] } });
+    await inventory.receive({ receiptId: 'more', sku: 'SKU', quantity: 1 });
+    expect(await checkedStock(collections)).toMatchObject([{ settled: [endless] }]);
   });
 
   test('does not grow with the orders that it refused', async () => {

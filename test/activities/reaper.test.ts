@@ -42,7 +42,12 @@ async function threeOrphans(dependencies: Partial<ReaperDependencies> = {}) {
   for (const orderId of ['first', 'damaged', 'last'])
     await inventory.prepare(requestOf(orderId, [{ sku: 'SKU', quantity: 1 }]));
   return {
-    reaper: createReaper({ ...collections, coordinators: GONE, ...dependencies }),
+    reaper: createReaper({
+      ...collections,
+      coordinators: GONE,
+      settleDecided: async () => {},
+      ...dependencies,
+    }),
     reservations: testDatabase.database.collection<Document & { _id: string }>('reservations'),
     stock: testDatabase.database.collection<{ _id: string; holds: unknown }>('stock'),
   };
@@ -65,7 +70,7 @@ test('an order that settles while the reaper asks about it is no orphan', async 
     },
     isBeingResolved: async () => false,
   };
-  const reaper = createReaper({ ...collections, coordinators });
+  const reaper = createReaper({ ...collections, coordinators, settleDecided: async () => {} });
   const orphans = namesOf(await reaper.findOrphans(0));
   const left = requests.filter((request) => !settling.includes(request));
   expect(orphans).toEqual(left.map(({ order }) => order.orderId).sort());

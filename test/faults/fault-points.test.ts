@@ -37,10 +37,10 @@ const table: readonly Case<Story>[] = [
     outcomes: always('confirmed'),
     late: ['LateArrival'],
   },
-  { activity: 'orders.commit', story: 'placed', writes: 1, outcomes: always('confirmed'), late: ['ok'] },
-  { activity: 'orders.rollback', story: 'refused', writes: 1, outcomes: always('rejected'), late: ['ok'] },
+  { activity: 'orders.decide', story: 'placed', writes: 1, outcomes: always('confirmed'), late: ['ok'] },
+  { activity: 'orders.decide', story: 'refused', writes: 1, outcomes: always('rejected'), late: ['ok'] },
   {
-    activity: 'orders.rollback',
+    activity: 'orders.decide',
     story: 'cancelled',
     writes: 2,
     outcomes: always('cancelled'),

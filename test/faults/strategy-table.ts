@@ -69,8 +69,8 @@ const soleRelay = { killable: false } as const;
 /** Activity × boundary → outcome, in the strategies that have no coordinator. A write is one of a document of its own. */
 export const strategyTable: readonly Row[] = [
   row('message-queue', 'orders.prepare', 'placed', 1, { late: ['ok', 'LateArrival'], ...withItsAnswer }),
-  row('message-queue', 'orders.commit', 'placed', 2, withItsAnswer),
-  row('message-queue', 'orders.rollback', 'refused', 2, withItsAnswer),
+  row('message-queue', 'orders.decide', 'placed', 2, withItsAnswer),
+  row('message-queue', 'orders.decide', 'refused', 2, withItsAnswer),
   row('message-queue', 'orders.announce', 'unheard', 0, unhurried),
   message('ReserveStock', 'placed', 5),
   message('ReserveStock', 'refused', 9),

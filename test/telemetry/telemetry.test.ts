@@ -72,7 +72,7 @@ describe('one trace', () => {
     const trace = await traceOf(collector, 'two-phase');
     expect(firstSpansIn(trace)).toEqual(['place']);
     const chains = commandsIn(trace).map((command) => ancestorsOf(command, trace));
-    const steps = ['orders.prepare', 'orders.commit', 'inventory.prepare', 'inventory.commit'];
+    const steps = ['orders.prepare', 'orders.decide', 'inventory.prepare', 'inventory.commit'];
     expect(new Set(chains.map(([activity]) => activity))).toEqual(
       new Set(steps.map((step) => `RunActivity:${step}`)),
     );
@@ -96,7 +96,7 @@ describe('the trace of an order whose services aren’t called goes on', () => {
     const handled = trace.filter(({ name }) => name === 'HandleItem:inventory.handleMessages');
     expect(handled.map((item) => ancestorsOf(item, trace).slice(0, 2))).toEqual([
       ['SignalWithStartWorkflow:mailbox', 'RunActivity:orders.prepare'],
-      ['SignalWithStartWorkflow:mailbox', 'RunActivity:orders.commit'],
+      ['SignalWithStartWorkflow:mailbox', 'RunActivity:orders.decide'],
     ]);
     const batches = collector.spans.filter(({ name }) => name === 'RunActivity:inventory.handleMessages');
     for (const { links } of handled)
