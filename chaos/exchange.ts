@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { type Delivery, listDeliveries } from '../client/deliveries.ts';
-import { type WaitingView, waitingQuery } from '../workflows/messages.ts';
+import { type WaitingView, waitingQuery } from '../workflows/order/messages.ts';
 
 /** A mailbox or a relay. */
 export interface Carrier {

@@ -41,7 +41,7 @@ import { readTemporal } from '../settings/temporal.ts';
 import { temporalTrouble } from '../settings/temporal-trouble.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
-import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
+import { cancelUpdate, decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { EventFollower, findEvents, type OrderEvent } from './events.ts';

@@ -5,8 +5,8 @@ import { isUnreadable } from '../activities/oversight/reading.ts';
 import { listWaiting } from '../activities/oversight/waiting.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { literal } from '../domain/markdown.ts';
-import type { Delivery } from '../workflows/deliver-event.ts';
-import { tryNowSignal } from '../workflows/messages.ts';
+import type { Delivery } from '../workflows/exchange/deliver-event.ts';
+import { tryNowSignal } from '../workflows/order/messages.ts';
 import { firstInput } from './history.ts';
 
 /** A delivery of an event that has ended without having been made. */

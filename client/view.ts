@@ -4,7 +4,7 @@ import type { Line, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { statusQuery } from '../workflows/messages.ts';
+import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
 import { retryingElsewhere } from './retrying.ts';

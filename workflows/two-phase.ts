@@ -2,10 +2,10 @@ import { CancellationScope } from '@temporalio/workflow';
 import { allDone } from '../domain/all-done.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { Compensations } from './compensations.ts';
-import { reasonOf, recordedOutcome } from './failures.ts';
-import { type BoundParticipant, bindParticipants } from './participants.ts';
-import type { Progress } from './progress.ts';
+import { Compensations } from './order/compensations.ts';
+import { reasonOf, recordedOutcome } from './order/failures.ts';
+import { type BoundParticipant, bindParticipants } from './order/participants.ts';
+import type { Progress } from './order/progress.ts';
 
 /**
  * Two-phase commit whose coordinator is this workflow. Its decision is durable in the history, so a coordinator that

@@ -3,7 +3,7 @@ import type { Concord } from '../../client/concord.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import { decisionUpdate } from '../../workflows/messages.ts';
+import { decisionUpdate } from '../../workflows/order/messages.ts';
 import type { floor, sequentialSaga } from './workflows/shapes.ts';
 
 /** What takes turns. */

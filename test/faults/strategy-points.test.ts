@@ -4,7 +4,7 @@ import { createInventory } from '../../activities/inventory.ts';
 import { createOrders } from '../../activities/orders.ts';
 import { publishers, relayIdOf } from '../../domain/addresses.ts';
 import type { Strategy } from '../../domain/strategies.ts';
-import { cancelUpdate } from '../../workflows/messages.ts';
+import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { shelve } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';

@@ -1,7 +1,7 @@
 import { condition, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Order, OrderOutcome } from '../../../domain/order.ts';
 import type { ParticipantRequest, RollbackRequest } from '../../../domain/participant.ts';
-import { decisionUpdate } from '../../../workflows/messages.ts';
+import { decisionUpdate } from '../../../workflows/order/messages.ts';
 
 // What Concord's workflow is measured against. Neither is an example to follow.
 

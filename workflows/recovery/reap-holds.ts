@@ -1,10 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { ParentClosePolicy, proxyActivities, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
-import { orderDetails, resolutionSummary } from '../domain/order-text.ts';
-import { workflowIdOf } from '../domain/place-order.ts';
-import { type Orphan, parseHoldLimit, resolutionIdOf } from '../domain/resolution.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { optionsOf } from './participants.ts';
+import { orderDetails, resolutionSummary } from '../../domain/order-text.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import { type Orphan, parseHoldLimit, resolutionIdOf } from '../../domain/resolution.ts';
+import { asWorkflowFailure } from '../order/failures.ts';
+import { optionsOf } from '../order/participants.ts';
 import type { resolveOrder } from './resolve-order.ts';
 
 type Reaping = { 'inventory.findOrphans'(holdLimit: number): Promise<Orphan[]> };

@@ -1,11 +1,11 @@
 import { proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
-import { publishers, relayIdOf } from '../domain/addresses.ts';
-import { ConcordError } from '../domain/errors.ts';
-import { identifier } from '../domain/order.ts';
-import { asWorkflowFailure, causeOf } from './failures.ts';
+import { publishers, relayIdOf } from '../../domain/addresses.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { identifier } from '../../domain/order.ts';
+import { asWorkflowFailure, causeOf } from '../order/failures.ts';
+import { wakeSignal } from '../order/messages.ts';
+import { optionsOf } from '../order/participants.ts';
 import { batchOptions, carriedOver, Inbox } from './inbox.ts';
-import { wakeSignal } from './messages.ts';
-import { optionsOf } from './participants.ts';
 
 type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;
 

@@ -7,12 +7,12 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { allDone } from '../domain/all-done.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { Order, OrderOutcome } from '../domain/order.ts';
-import type { ParticipantRequest } from '../domain/participant.ts';
-import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { DEFAULT_PREPARE_BUDGET } from '../domain/policies.ts';
+import { allDone } from '../../domain/all-done.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Order, OrderOutcome } from '../../domain/order.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
+import { parsePlaceOrderInput, workflowIdOf } from '../../domain/place-order.ts';
+import { DEFAULT_PREPARE_BUDGET } from '../../domain/policies.ts';
 import {
   type Coordinator,
   parseResolveRequest,
@@ -21,15 +21,15 @@ import {
   resolutionOf,
   type Standing,
   type Standings,
-} from '../domain/resolution.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
-import { Compensations } from './compensations.ts';
-import { asWorkflowFailure, recordedOutcome } from './failures.ts';
-import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
-import { bindOrderService } from './order-service.ts';
-import { participantNames } from './participant-names.ts';
-import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
-import { pinned } from './pinned.ts';
+} from '../../domain/resolution.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import { Compensations } from '../order/compensations.ts';
+import { asWorkflowFailure, recordedOutcome } from '../order/failures.ts';
+import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
+import { bindOrderService } from '../order/order-service.ts';
+import { participantNames } from '../order/participant-names.ts';
+import { type BoundParticipant, bindParticipants, optionsOf } from '../order/participants.ts';
+import { pinned } from '../order/pinned.ts';
 
 type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
 

@@ -7,11 +7,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { z } from 'zod';
-import { waitingDetails } from '../domain/current-details.ts';
-import { identifier } from '../domain/order.ts';
-import { BATCH_HEARTBEAT, policies } from '../domain/policies.ts';
-import { tryNowSignal, type WaitingView, waitingQuery } from './messages.ts';
-import { optionsOf } from './participants.ts';
+import { waitingDetails } from '../../domain/current-details.ts';
+import { identifier } from '../../domain/order.ts';
+import { BATCH_HEARTBEAT, policies } from '../../domain/policies.ts';
+import { tryNowSignal, type WaitingView, waitingQuery } from '../order/messages.ts';
+import { optionsOf } from '../order/participants.ts';
 
 /** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
 export interface Waiting<Item> {

@@ -1,10 +1,10 @@
 import { CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
-import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { OrderOutcome } from '../domain/order.ts';
-import { parseOutcome } from '../domain/order-record.ts';
-import type { ParticipantRequest } from '../domain/participant.ts';
-import { RESEND } from '../domain/policies.ts';
+import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import { parseOutcome } from '../../domain/order-record.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
+import { RESEND } from '../../domain/policies.ts';
 import { recordedSignal, replySignal } from './messages.ts';
 
 /**

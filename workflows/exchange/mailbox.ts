@@ -1,9 +1,9 @@
 import { log, proxyActivities, setHandler } from '@temporalio/workflow';
-import { type Announcement, type AnnouncementType, parseAnnouncement } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import { causeOf } from './failures.ts';
+import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { causeOf } from '../order/failures.ts';
+import { messageSignal } from '../order/messages.ts';
 import { batchOptions, carriedOver, Inbox } from './inbox.ts';
-import { messageSignal } from './messages.ts';
 
 type Inventory = {
   'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;

@@ -1,9 +1,9 @@
 import { log, scheduleActivity } from '@temporalio/workflow';
-import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
-import { identifier } from '../domain/order.ts';
-import { parse } from '../domain/validation.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { optionsOf } from './participants.ts';
+import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
+import { identifier } from '../../domain/order.ts';
+import { parse } from '../../domain/validation.ts';
+import { asWorkflowFailure } from '../order/failures.ts';
+import { optionsOf } from '../order/participants.ts';
 
 /** One event, for one of its subscribers. */
 export interface Delivery {

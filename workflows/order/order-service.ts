@@ -1,7 +1,7 @@
 import { CancellationScope, scheduleActivity } from '@temporalio/workflow';
-import { type Announcement, announcementOfOrders } from '../domain/announcements.ts';
-import type { OrderOutcome, Reason } from '../domain/order.ts';
-import type { ParticipantRequest } from '../domain/participant.ts';
+import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
+import type { OrderOutcome, Reason } from '../../domain/order.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import { type BoundParticipant, bindParticipants, optionsOf } from './participants.ts';
 import type { Progress } from './progress.ts';

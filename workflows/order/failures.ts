@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../domain/errors.ts';
-import { finalStatuses, type OrderOutcome, type Reason } from '../domain/order.ts';
+import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
+import { finalStatuses, type OrderOutcome, type Reason } from '../../domain/order.ts';
 
 /** Why a participant's failed prepare makes the order fail, in the words of the failure table. */
 export function reasonOf(error: unknown): Reason {

@@ -1,7 +1,7 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
-import type { Participant, ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
-import { policies } from '../domain/policies.ts';
-import { summaryOf } from '../domain/summaries.ts';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+import { policies } from '../../domain/policies.ts';
+import { summaryOf } from '../../domain/summaries.ts';
 import { participantNames } from './participant-names.ts';
 
 /** A participant, bound to one order. */

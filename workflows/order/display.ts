@@ -6,11 +6,11 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { currentDetails } from '../domain/current-details.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { FinalStatus } from '../domain/order.ts';
-import type { OrderProgress } from '../domain/place-order.ts';
-import { parseTroubles, type Trouble } from '../domain/trouble.ts';
+import { currentDetails } from '../../domain/current-details.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { FinalStatus } from '../../domain/order.ts';
+import type { OrderProgress } from '../../domain/place-order.ts';
+import { parseTroubles, type Trouble } from '../../domain/trouble.ts';
 import { causeOf } from './failures.ts';
 import { troubleSignal } from './messages.ts';
 

@@ -1,15 +1,15 @@
 import { allHandlersFinished, CancellationScope, condition, log, setHandler } from '@temporalio/workflow';
-import { ConcordError } from '../domain/errors.ts';
-import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../domain/order.ts';
-import type { RollbackRequest } from '../domain/participant.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../../domain/order.ts';
+import type { RollbackRequest } from '../../domain/participant.ts';
 import {
   type CancelRequest,
   type OrderProgress,
   type ParticipantState,
   type Phase,
   parseCancelRequest,
-} from '../domain/place-order.ts';
-import type { Strategy } from '../domain/strategies.ts';
+} from '../../domain/place-order.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 import { Display } from './display.ts';
 import { asWorkflowFailure, settledBefore } from './failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';

@@ -1,10 +1,10 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import { queries, signals } from '../domain/addresses.ts';
-import type { Announcement } from '../domain/announcements.ts';
-import type { WaitingView } from '../domain/current-details.ts';
-import type { Order, OrderOutcome } from '../domain/order.ts';
-import type { CancelRequest, OrderProgress } from '../domain/place-order.ts';
-import type { Trouble } from '../domain/trouble.ts';
+import { queries, signals } from '../../domain/addresses.ts';
+import type { Announcement } from '../../domain/announcements.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
+import type { Order, OrderOutcome } from '../../domain/order.ts';
+import type { CancelRequest, OrderProgress } from '../../domain/place-order.ts';
+import type { Trouble } from '../../domain/trouble.ts';
 
 /** Where the order stands: phase, lines, each participant's state, the decision once there is one. */
 export const statusQuery = defineQuery<OrderProgress>('status');

@@ -1,7 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow';
-import { parseStuckOptions, type StuckLimits } from '../domain/trouble.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { optionsOf } from './participants.ts';
+import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
+import { asWorkflowFailure } from '../order/failures.ts';
+import { optionsOf } from '../order/participants.ts';
 
 type Oversight = { 'orders.tellTroubled'(limits: StuckLimits): Promise<string[]> };
 

@@ -1,6 +1,6 @@
 import { metricMeter, workflowInfo } from '@temporalio/workflow';
-import type { OrderOutcome } from '../domain/order.ts';
-import type { Strategy } from '../domain/strategies.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 
 // What is counted of orders. The meter leaves out what is replayed, and does nothing where a worker shows no metrics.
 
