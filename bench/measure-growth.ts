@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BSON, type Collection } from 'mongodb';
-import type { StockDocument } from '../activities/inventory-documents.ts';
+import type { StockDocument } from '../activities/inventory/documents.ts';
 import { checkStock } from '../chaos/checker.ts';
 import type { Report } from '../dev/report.ts';
 import { workflowIdOf } from '../domain/place-order.ts';

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import { createInventory } from '../activities/inventory.ts';
-import { createInventoryDesk } from '../activities/inventory-desk.ts';
 import type {
   ReceiptDocument,
   ReservationDocument,
   StockDocument,
-} from '../activities/inventory-documents.ts';
-import { createOrders, type OrderDocument } from '../activities/orders.ts';
+} from '../activities/inventory/documents.ts';
+import { createInventory } from '../activities/inventory/participant.ts';
+import { createInventoryDesk } from '../activities/inventory/stock.ts';
+import { createOrders, type OrderDocument } from '../activities/orders/participant.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { ParticipantRequest, RollbackRequest } from '../domain/participant.ts';
 import type { Stage } from './stage.ts';

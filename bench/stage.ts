@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { createMongoClient } from '../activities/mongodb.ts';
+import { createMongoClient } from '../activities/mongodb/client.ts';
 import type { Sources } from '../chaos/state.ts';
 import { Concord } from '../client/concord.ts';
 import type { Report } from '../dev/report.ts';

@@ -1,4 +1,4 @@
-import type { OrderDocument } from '../activities/orders.ts';
+import type { OrderDocument } from '../activities/orders/participant.ts';
 import type { AnnouncementType } from '../domain/announcements.ts';
 import type { FinalStatus } from '../domain/order.ts';
 import { subscribersOf, subscriptions } from '../workers/subscriptions.ts';

@@ -2,8 +2,8 @@ import type {
   ReceiptDocument,
   ReservationDocument,
   StockDocument,
-} from '../activities/inventory-documents.ts';
-import type { OrderDocument } from '../activities/orders.ts';
+} from '../activities/inventory/documents.ts';
+import type { OrderDocument } from '../activities/orders/participant.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';

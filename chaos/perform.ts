@@ -1,4 +1,4 @@
-import { createMongoClient } from '../activities/mongodb.ts';
+import { createMongoClient } from '../activities/mongodb/client.ts';
 import { Concord } from '../client/concord.ts';
 import type { Report } from '../dev/report.ts';
 import { checkAnnouncements } from './announcement-checker.ts';

@@ -5,8 +5,8 @@ import type {
   ReceiptDocument,
   ReservationDocument,
   StockDocument,
-} from '../activities/inventory-documents.ts';
-import type { OrderDocument } from '../activities/orders.ts';
+} from '../activities/inventory/documents.ts';
+import type { OrderDocument } from '../activities/orders/participant.ts';
 import { firstInput } from '../client/history.ts';
 import type { Order, OrderOutcome } from '../domain/order.ts';
 import { parsePlaceOrderInput } from '../domain/place-order.ts';

@@ -1,6 +1,6 @@
 import type { MetricMeter } from '@temporalio/common';
 import type { RuntimeOptions } from '@temporalio/worker';
-import type { HoldObserver } from '../activities/reaper.ts';
+import type { HoldObserver } from '../activities/inventory/reaper.ts';
 
 type TelemetryOptions = NonNullable<RuntimeOptions['telemetryOptions']>;
 

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
-import { createPost } from '../activities/post.ts';
+import { createPost } from '../activities/exchange/post.ts';
 import { dataConverterOf } from '../codec/data-converter.ts';
 import { holdMetrics } from '../telemetry/metrics.ts';
 import { droppedSpans, type Tracing } from '../telemetry/tracing.ts';

@@ -1,7 +1,7 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import { z } from 'zod';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { metricsOptions } from '../../telemetry/metrics.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
 import { poolOf } from '../../workers/limits.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Db } from 'mongodb';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory-documents.ts';
-import type { OrderDocument } from '../../activities/orders.ts';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { checkStock, type Violation } from '../../chaos/checker.ts';
 import type { Sample, SeenByReader } from './result.ts';
 import type { Stage } from './stage.ts';

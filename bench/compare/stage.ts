@@ -3,7 +3,7 @@ import { mkdtemp, realpath } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import type { ConnectionOptions } from '@temporalio/client';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { startChaosMongoDB, startChaosTemporal } from '../../chaos/chaos-server.ts';
 import type { Sources } from '../../chaos/state.ts';
 import { Concord } from '../../client/concord.ts';

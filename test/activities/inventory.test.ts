@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Collection } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory-documents.ts';
+import type { InventoryCollections } from '../../activities/inventory/documents.ts';
 import type { FailureCode } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';

@@ -1,6 +1,6 @@
 import type { Collection } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createOrders, type OrderDocument } from '../../activities/orders.ts';
+import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { expectEveryRow, expectOneSettlement, type State, type Step, steps } from '../support/promises.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Coordinators } from '../../activities/coordinator.ts';
-import { createReaper } from '../../activities/reaper.ts';
+import { createReaper } from '../../activities/inventory/reaper.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { collectionsOf, stocked } from '../support/inventory.ts';
 import { requestOf, rollbackOf } from '../support/requests.ts';

@@ -1,11 +1,11 @@
 import type { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createInventoryService } from '../../activities/inventory-service.ts';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import { createOrderService } from '../../activities/order-service.ts';
-import { createOrders } from '../../activities/orders.ts';
-import { createOutboxes } from '../../activities/outbox.ts';
-import type { Post } from '../../activities/post.ts';
+import { createOutboxes } from '../../activities/exchange/outbox.ts';
+import type { Post } from '../../activities/exchange/post.ts';
+import { createInventoryService } from '../../activities/inventory/announcing.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { createOrderService } from '../../activities/orders/announcing.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { type CommandCounts, countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
 import type { Line } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';

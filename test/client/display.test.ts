@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { Concord } from '../../client/concord.ts';
 import { registerSearchAttributes } from '../../client/search-attributes.ts';
 import { mailboxIdOf } from '../../domain/addresses.ts';

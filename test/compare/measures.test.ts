@@ -1,8 +1,8 @@
 import { MongoClient } from 'mongodb';
 import { expect, inject, test, vi } from 'vitest';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory-documents.ts';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import type { OrderDocument } from '../../activities/orders.ts';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
 import { tallyOf } from '../../bench/compare/cost.ts';
 import { outcomeOf } from '../../bench/compare/faults.ts';

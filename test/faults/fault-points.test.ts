@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';

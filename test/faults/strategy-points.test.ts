@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createOrders } from '../../activities/orders.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { publishers, relayIdOf } from '../../domain/addresses.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { cancelUpdate } from '../../workflows/order/messages.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { relayIdOf } from '../../domain/addresses.ts';
 import type { FinalStatus, OrderOutcome } from '../../domain/order.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';

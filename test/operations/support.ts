@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createOrders } from '../../activities/orders.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { listWaiting } from '../../activities/oversight/waiting.ts';
 import type { Placed } from '../../client/concord.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';

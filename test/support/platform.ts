@@ -11,8 +11,8 @@ import {
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { inject } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory-documents.ts';
-import type { OrderDocument } from '../../activities/orders.ts';
+import type { InventoryCollections } from '../../activities/inventory/documents.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { Concord } from '../../client/concord.ts';
 import { dataConverterOf } from '../../codec/data-converter.ts';
 import type { EncryptionKeys } from '../../codec/keys.ts';

@@ -1,6 +1,6 @@
 import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { orderOf, placeAndWait, requestByHand } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { findBrowser, INSTALL, launchBrowser, saveScreenshot } from './browser.ts';

@@ -1,9 +1,9 @@
 import type { Collection } from 'mongodb';
-import type { Announcement } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { Line } from '../domain/order.ts';
-import { policies, TOMBSTONE_MARGIN } from '../domain/policies.ts';
-import type { Strategy } from '../domain/strategies.ts';
+import type { Announcement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Line } from '../../domain/order.ts';
+import { policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 
 /**
  * One SKU, one document. Invariants, in every state that a reader can see: `available + reserved + sold = received`,

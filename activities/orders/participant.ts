@@ -1,19 +1,19 @@
 import type { Collection, Filter } from 'mongodb';
-import { type Announcement, announcementOfOrders } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
-import { identifier, sameContent } from '../domain/order.ts';
-import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Line, Order, OrderStatus, Reason } from '../../domain/order.ts';
+import { identifier, sameContent } from '../../domain/order.ts';
+import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../../domain/order-record.ts';
 import {
   type Participant,
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
   type RollbackRequest,
-} from '../domain/participant.ts';
-import { DEFAULT_STRATEGY, type Strategy, strategies } from '../domain/strategies.ts';
-import { parse } from '../domain/validation.ts';
-import { insertUnlessPresent, READ_COMMITTED } from './mongodb.ts';
+} from '../../domain/participant.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
+import { parse } from '../../domain/validation.ts';
+import { insertUnlessPresent, READ_COMMITTED } from '../mongodb/client.ts';
 
 /** One order, one document: the order service's whole memory of it, and its own tombstone. */
 export interface OrderDocument {

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
-import type { Announcement } from '../domain/announcements.ts';
-import type { Line, Order } from '../domain/order.ts';
-import { READ_COMMITTED } from './mongodb.ts';
+import type { Announcement } from '../../domain/announcements.ts';
+import type { Line, Order } from '../../domain/order.ts';
+import { READ_COMMITTED } from '../mongodb/client.ts';
 import { handOver, type Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */

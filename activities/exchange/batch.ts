@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pMap from 'p-map';
-import { ConcordError } from '../domain/errors.ts';
+import { ConcordError } from '../../domain/errors.ts';
 
 /** Something of a batch that could not be handled now, and why. */
 export interface Unhandled {

@@ -1,9 +1,9 @@
-import { type Announcement, announcementOfInventory, parseAnnouncement } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { Participant, RollbackRequest } from '../domain/participant.ts';
-import { handleEach, type Unhandled } from './batch.ts';
-import type { Outboxes } from './outbox.ts';
-import { handOver, type Post } from './post.ts';
+import { type Announcement, announcementOfInventory, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Participant, RollbackRequest } from '../../domain/participant.ts';
+import { handleEach, type Unhandled } from '../exchange/batch.ts';
+import type { Outboxes } from '../exchange/outbox.ts';
+import { handOver, type Post } from '../exchange/post.ts';
 
 export interface InventoryService {
   /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */

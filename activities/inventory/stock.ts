@@ -1,5 +1,6 @@
-import { ConcordError } from '../domain/errors.ts';
-import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../domain/stock.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
+import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import {
   after,
   attemptExpired,
@@ -8,8 +9,7 @@ import {
   type InventoryLimits,
   prune,
   type StockDocument,
-} from './inventory-documents.ts';
-import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
+} from './documents.ts';
 
 /** What the inventory does beside taking part in orders. */
 export interface InventoryDesk {

@@ -1,14 +1,15 @@
 import pMap from 'p-map';
-import { type Announcement, announcementOfInventory } from '../domain/announcements.ts';
-import { ConcordError } from '../domain/errors.ts';
-import type { Line, Order } from '../domain/order.ts';
-import { sameContent } from '../domain/order.ts';
+import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Line, Order } from '../../domain/order.ts';
+import { sameContent } from '../../domain/order.ts';
 import {
   type Participant,
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
-} from '../domain/participant.ts';
+} from '../../domain/participant.ts';
+import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import {
   after,
   attemptExpired,
@@ -18,8 +19,7 @@ import {
   prune,
   type ReservationDocument,
   type StockDocument,
-} from './inventory-documents.ts';
-import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from './mongodb.ts';
+} from './documents.ts';
 
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition; the order's

@@ -1,9 +1,9 @@
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { deliveryIdOf, mailboxIdOf, relayIdOf, signals } from '../domain/addresses.ts';
-import type { Announcement } from '../domain/announcements.ts';
-import { literal } from '../domain/markdown.ts';
-import type { OrderOutcome } from '../domain/order.ts';
-import { workflowIdOf } from '../domain/place-order.ts';
+import { deliveryIdOf, mailboxIdOf, relayIdOf, signals } from '../../domain/addresses.ts';
+import type { Announcement } from '../../domain/announcements.ts';
+import { literal } from '../../domain/markdown.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
 
 /**
  * How services reach each other. What is handed over is durable in Temporal when a method returns; a caller that doesn't

@@ -1,10 +1,10 @@
 import type { Collection } from 'mongodb';
 import pMap from 'p-map';
-import { type Orphan, parseHoldLimit } from '../domain/resolution.ts';
-import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
-import type { Coordinators } from './coordinator.ts';
-import type { ReservationDocument, StockDocument } from './inventory-documents.ts';
-import { READ_COMMITTED } from './mongodb.ts';
+import { type Orphan, parseHoldLimit } from '../../domain/resolution.ts';
+import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
+import type { Coordinators } from '../coordinator.ts';
+import { READ_COMMITTED } from '../mongodb/client.ts';
+import type { ReservationDocument, StockDocument } from './documents.ts';
 
 export interface Reaper {
   /** At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs. */

@@ -1,16 +1,16 @@
-import { type Announcement, announcementOfOrders, parseAnnouncement } from '../domain/announcements.ts';
-import { ConcordError, type FailureCode } from '../domain/errors.ts';
-import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '../domain/order.ts';
+import { type Announcement, announcementOfOrders, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError, type FailureCode } from '../../domain/errors.ts';
+import { type FinalStatus, type OrderOutcome, type Reason, sameContent } from '../../domain/order.ts';
 import {
   type Participant,
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
   type RollbackRequest,
-} from '../domain/participant.ts';
-import type { OrderReads } from './orders.ts';
-import type { Outboxes } from './outbox.ts';
-import { handOver, type Post } from './post.ts';
+} from '../../domain/participant.ts';
+import type { Outboxes } from '../exchange/outbox.ts';
+import { handOver, type Post } from '../exchange/post.ts';
+import type { OrderReads } from './participant.ts';
 
 /** How an order shall end, unless it has ended already. */
 export interface DecideRequest extends ParticipantRequest {
