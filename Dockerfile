@@ -14,9 +14,7 @@ COPY activities ./activities
 COPY workflows ./workflows
 COPY workers ./workers
 COPY client ./client
-COPY codec ./codec
-COPY settings ./settings
-COPY telemetry ./telemetry
+COPY platform ./platform
 RUN npm run build
 # What only `concord compare` needs is optional, and not for an image of a worker.
 RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && \

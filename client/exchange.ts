@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
-import { isUnreadable } from '../activities/oversight/reading.ts';
-import { listWaiting } from '../activities/oversight/waiting.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { literal } from '../domain/markdown.ts';
+import { listWorkflows, ofOrder } from '../platform/visibility/listing.ts';
+import { isUnreadable } from '../platform/visibility/reading.ts';
+import { listWaiting } from '../platform/visibility/waiting.ts';
 import type { Delivery } from '../workflows/exchange/deliver-event.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import { firstInput } from './history.ts';

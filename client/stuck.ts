@@ -1,8 +1,12 @@
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
-import { listWorkflows } from '../activities/oversight/listing.ts';
-import { describeExecution, isUnreadable, statusOf } from '../activities/oversight/reading.ts';
+import { orderOf } from '../domain/addresses.ts';
+import { workflowIdOf } from '../domain/place-order.ts';
+import { resolutionIdOf } from '../domain/resolution.ts';
+import type { StuckLimits as Limits } from '../domain/trouble.ts';
+import { listWorkflows } from '../platform/visibility/listing.ts';
+import { describeExecution, isUnreadable, statusOf } from '../platform/visibility/reading.ts';
 import {
   isRunning,
   type StuckStep,
@@ -10,11 +14,7 @@ import {
   stuckWaiting,
   timeOf,
   unansweredStepOf,
-} from '../activities/oversight/stuck-steps.ts';
-import { orderOf } from '../domain/addresses.ts';
-import { workflowIdOf } from '../domain/place-order.ts';
-import { resolutionIdOf } from '../domain/resolution.ts';
-import type { StuckLimits as Limits } from '../domain/trouble.ts';
+} from '../platform/visibility/stuck-steps.ts';
 import { listStoppedDeliveries, type StoppedDelivery, stepOf } from './exchange.ts';
 
 /** From when on an order counts as stuck. */

@@ -7,7 +7,11 @@ import { prepareCheckout, runScript } from './bootstrap.mjs';
 const root = new URL('../', import.meta.url);
 const dist = new URL('dist/', root);
 // What is read, and not imported.
-const assets = ['bench/compare/page.css', 'bench/compare/page.browser.js', 'codec/failure-converter.cjs'];
+const assets = [
+  'bench/compare/page.css',
+  'bench/compare/page.browser.js',
+  'platform/encryption/failure-converter.cjs',
+];
 
 prepareCheckout();
 // Nothing of an older build may stay.
@@ -23,7 +27,7 @@ mkdirSync(bundles);
 const { register } = await import('tsx/esm/api');
 register();
 const { bundleWorkflows } = await import(new URL('workers/bundle.ts', root).href);
-const { encryptedFailures } = await import(new URL('codec/data-converter.ts', root).href);
+const { encryptedFailures } = await import(new URL('platform/encryption/data-converter.ts', root).href);
 for (const name of ['orders', 'inventory']) {
   for (const converter of [{}, encryptedFailures]) {
     await bundleWorkflows(name, fileURLToPath(bundles), converter);

@@ -223,7 +223,7 @@ async function startProgram(
 
 async function registerAt(address: string, namespace: string): Promise<void> {
   const { Connection } = await import('@temporalio/client');
-  const { registerSearchAttributes } = await import('../client/search-attributes.ts');
+  const { registerSearchAttributes } = await import('../platform/display/register-search-attributes.ts');
   const connection = await Connection.connect({ address });
   try {
     await registerSearchAttributes(connection, namespace);

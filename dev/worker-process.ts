@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Concord } from '../client/concord.ts';
-import { nodeArguments } from '../workers/compiled.ts';
+import { nodeArguments } from '../platform/compiled.ts';
 import type { ServiceName } from '../workers/services.ts';
 import { ServersError } from './attempts.ts';
 import { endpointsOf } from './ports.ts';

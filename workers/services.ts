@@ -9,9 +9,9 @@ import type { ReservationDocument, StockDocument } from '../activities/inventory
 import { createReaper, type HoldObserver } from '../activities/inventory/reaper.ts';
 import { createInventoryDesk, type InventoryDesk } from '../activities/inventory/stock.ts';
 import { createOrders } from '../activities/orders/participant.ts';
-import { tellTroubled } from '../activities/oversight/attention.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
-import { moduleFile } from './compiled.ts';
+import { moduleFile } from '../platform/compiled.ts';
+import { tellTroubled } from '../platform/visibility/attention.ts';
 import {
   type EventHandler,
   handlersOf,
@@ -105,7 +105,9 @@ function deskOf(database: Db): InventoryDesk {
 export const preloadedModules = [moduleFile('../domain/preloaded', import.meta.url)];
 
 /** Bundled with every service's workflows. */
-export const workflowInterceptorModules = [moduleFile('../telemetry/workflow-interceptors', import.meta.url)];
+export const workflowInterceptorModules = [
+  moduleFile('../platform/tracing/workflow-interceptors', import.meta.url),
+];
 
 /** Events have activities of their own, which `handlersOf` names. */
 function operationsOf<Service extends { handleEvent: EventHandler }>({

@@ -1,6 +1,6 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import pRetry from 'p-retry';
-import { registerSearchAttributes } from '../../client/search-attributes.ts';
+import { registerSearchAttributes } from '../../platform/display/register-search-attributes.ts';
 
 /** A Temporal namespace of its own, on a server that others use as well. */
 export interface OwnNamespace {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { ServersError } from '../../dev/attempts.ts';
 import { tail } from '../../dev/supervisor.ts';
-import { moduleFile, nodeArguments } from '../../workers/compiled.ts';
+import { moduleFile, nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type CommandCounts, commandCountsSchema } from './commands.ts';
 

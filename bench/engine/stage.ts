@@ -1,7 +1,7 @@
 import getPort from 'get-port';
 import type { Report } from '../../dev/report.ts';
+import { moduleFile } from '../../platform/compiled.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
-import { moduleFile } from '../../workers/compiled.ts';
 import { services } from '../../workers/services.ts';
 import { type Stage, setStage, type UserTemporal } from '../compare/stage.ts';
 

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { markdownTable, sections, settingNames } from '../../settings/catalogue.ts';
-import { readCodecServer } from '../../settings/codec-server.ts';
-import { readEncryption } from '../../settings/encryption.ts';
+import { markdownTable, sections, settingNames } from '../../client/cli/settings-catalogue.ts';
+import { readCodecServer } from '../../platform/codec-server/settings.ts';
+import { readEncryption } from '../../platform/encryption/settings.ts';
 import { readSettings } from '../../workers/settings.ts';
 import { runInProcess } from '../client/run-cli.ts';
 
@@ -13,10 +13,9 @@ const FOLDERS = [
   'bench',
   'chaos',
   'client',
-  'codec',
   'dev',
   'domain',
-  'settings',
+  'platform',
   'workers',
   'workflows',
 ];

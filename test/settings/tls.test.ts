@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
 import { silentReport } from '../../dev/report.ts';
 import { startWorker } from '../../dev/worker-process.ts';
-import { readTemporal } from '../../settings/temporal.ts';
+import { readTemporal } from '../../platform/connection/settings.ts';
 import { connectTemporal, mongodbTrouble } from '../../workers/connection-trouble.ts';
 import { runCli } from '../client/run-cli.ts';
 import { type Authority, type Certificate, createAuthority } from '../support/certificates.ts';

@@ -5,7 +5,7 @@ import {
   type OpenTelemetryActivityOutboundInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
 import type { ActivityInterceptors, ActivityInterceptorsFactory } from '@temporalio/worker';
-import { type ItemScope, itemScope } from '../activities/exchange/batch.ts';
+import { type ItemScope, itemScope } from '../../activities/exchange/batch.ts';
 import { type Carrier, itemCarriersIn } from './headers.ts';
 import { endWith } from './spans.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { CodecServerSettings } from '../settings/codec-server.ts';
 import { type Caller, callerOfSession, callerOfToken, SESSION_LIFETIME, sessionOf } from './callers.ts';
 import { type Answer, type Asked, Refusal } from './http.ts';
+import type { CodecServerSettings } from './settings.ts';
 
 const COOKIE = 'concord-codec';
 

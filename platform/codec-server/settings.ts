@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import type { Caller } from '../codec/callers.ts';
-import { parse } from '../domain/validation.ts';
-import { readableFile } from './files.ts';
-import { documented, port, truth, withoutEmpty } from './setting.ts';
+import { parse } from '../../domain/validation.ts';
+import { readableFile } from '../settings/readable-file.ts';
+import { documented, port, truth, withoutEmpty } from '../settings/setting.ts';
+import type { Caller } from './callers.ts';
 
 const CALLERS_FIX =
   'write each as name:token, the token in 32 or more letters, digits, - and _; each name once';

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'n
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { decode, encode } from '@temporalio/common/lib/encoding.js';
 import proto from '@temporalio/proto';
-import { ConcordError } from '../domain/errors.ts';
+import { ConcordError } from '../../domain/errors.ts';
 import type { EncryptionKey, EncryptionKeys } from './keys.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;

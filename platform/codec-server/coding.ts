@@ -1,11 +1,11 @@
 import type { Payload } from '@temporalio/common';
 import { z } from 'zod';
-import { ConcordError } from '../domain/errors.ts';
-import type { CodecServerSettings } from '../settings/codec-server.ts';
-import { EncryptionCodec } from './encryption-codec.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { EncryptionCodec } from '../encryption/encryption-codec.ts';
+import type { EncryptionKeys } from '../encryption/keys.ts';
 import { type Answer, type Asked, JSON_CONTENT, Refusal } from './http.ts';
-import type { EncryptionKeys } from './keys.ts';
-import { callerOf } from './server-sign-in.ts';
+import type { CodecServerSettings } from './settings.ts';
+import { callerOf } from './sign-in.ts';
 
 /** Where payloads are sent to; the namespace before it says nothing new, because keys are the same for all. */
 export const SERVED = /^(?:\/[^/]+)?\/(encode|decode)$/;

@@ -1,9 +1,9 @@
 import { isGrpcServiceError, type WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
-import type { Order } from '../domain/order.ts';
-import { orderDetails, orderMemo, orderSummary } from '../domain/order-text.ts';
-import { indexedSkus } from '../domain/search-attributes.ts';
-import type { Strategy } from '../domain/strategies.ts';
+import type { Order } from '../../domain/order.ts';
+import { orderDetails, orderMemo, orderSummary } from '../../domain/order-text.ts';
+import { indexedSkus } from '../../domain/search-attributes.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 
 /** What a workflow is started with for people to read. */
 export type Shown = Pick<

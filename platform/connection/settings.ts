@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from '@temporalio/client';
 import { type ClientConfigProfile, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import { z } from 'zod';
-import { ConcordError } from '../domain/errors.ts';
-import { parse } from '../domain/validation.ts';
-import { readableFile } from './files.ts';
-import { documented, truth, withoutEmpty } from './setting.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { parse } from '../../domain/validation.ts';
+import { readableFile } from '../settings/readable-file.ts';
+import { documented, truth, withoutEmpty } from '../settings/setting.ts';
 import { problemsOfTls } from './temporal-tls.ts';
 
 /** Where a Temporal server is. */

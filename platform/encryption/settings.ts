@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type EncryptionKeys, KeysError, parseKeys } from '../codec/keys.ts';
-import { parse } from '../domain/validation.ts';
-import { readableFile } from './files.ts';
-import { documented, withoutEmpty } from './setting.ts';
+import { parse } from '../../domain/validation.ts';
+import { readableFile } from '../settings/readable-file.ts';
+import { documented, withoutEmpty } from '../settings/setting.ts';
+import { type EncryptionKeys, KeysError, parseKeys } from './keys.ts';
 
 const keys = z.string().transform((text, context): EncryptionKeys => {
   try {

@@ -13,8 +13,8 @@ import {
   OpenTelemetryWorkflowClientInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
 import type { WorkflowInfo } from '@temporalio/workflow';
-import { tracedActivities } from './activities.ts';
 import { endWith } from './spans.ts';
+import { tracedActivities } from './traced-activities.ts';
 import type { Tracing, TracingOptions } from './tracing.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { MongoClient } from 'mongodb';
 import { z } from 'zod';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../domain/policies.ts';
+import { faultOf } from '../platform/settings/readable-file.ts';
+import { documented, port, wholeNumber } from '../platform/settings/setting.ts';
 import { DEFAULT_LIMITS } from '../workers/limits.ts';
-import { faultOf } from './files.ts';
-import { documented, port, wholeNumber } from './setting.ts';
 
 const uri = z.string().superRefine((value, context) => {
   const message = problemOfUri(value);

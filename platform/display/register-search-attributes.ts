@@ -4,7 +4,7 @@ import {
   type SearchAttributeName,
   searchAttributeNames,
   searchAttributeTypes,
-} from '../domain/search-attributes.ts';
+} from '../../domain/search-attributes.ts';
 
 /** How a namespace's search attributes compare with those that orders carry. */
 export interface SearchAttributeState {
