@@ -15,6 +15,7 @@ COPY workflows ./workflows
 COPY workers ./workers
 COPY client ./client
 COPY platform ./platform
+COPY tools ./tools
 RUN npm run build
 # What only `concord compare` needs is optional, and not for an image of a worker.
 RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && \

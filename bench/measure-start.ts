@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { Concord } from '../client/concord.ts';
-import { ServersError } from '../dev/attempts.ts';
-import type { Report } from '../dev/report.ts';
-import { type Servers, startServers } from '../dev/servers.ts';
+import { ServersError } from '../tools/programs/attempts.ts';
+import type { Report } from '../tools/programs/report.ts';
+import { type Servers, startServers } from '../tools/servers/servers.ts';
 
 /** How long a worker needs from its process's start. Milliseconds, one of each for every run. */
 export interface StartTimes {

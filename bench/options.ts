@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { optionsOrExit } from '../dev/command-line.ts';
+import { optionsOrExit } from '../tools/start/command-line.ts';
 
 /** What a measurement is asked to do. */
 export interface Options {

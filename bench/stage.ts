@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import type { Sources } from '../chaos/state.ts';
 import { Concord } from '../client/concord.ts';
-import type { Report } from '../dev/report.ts';
-import { type Servers, startServers } from '../dev/servers.ts';
-import { startWorker, type WorkerProcess } from '../dev/worker-process.ts';
+import type { Report } from '../tools/programs/report.ts';
+import { type Servers, startServers } from '../tools/servers/servers.ts';
+import { startWorker, type WorkerProcess } from '../tools/start/worker-process.ts';
 import type { ServiceName } from '../workers/services.ts';
 
 /** Servers, a worker process for each service, and ways to look at all of it. */

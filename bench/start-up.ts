@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { optionsOrExit } from '../dev/command-line.ts';
+import { optionsOrExit } from '../tools/start/command-line.ts';
 import { spreadOf } from './compare/statistics.ts';
 import { measureStart, type StartResult } from './measure-start.ts';
 import { wholeNumberFrom } from './options.ts';

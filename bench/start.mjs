@@ -1,4 +1,4 @@
-import { prepareCheckout } from '../dev/bootstrap.mjs';
+import { prepareCheckout } from '../tools/bootstrap.mjs';
 
 prepareCheckout();
 const { register } = await import('tsx/esm/api');

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { ServersError } from '../dev/attempts.ts';
-import { createReport, type Report } from '../dev/report.ts';
-import { onStopSignal, STOPPED_BY_SIGNAL } from '../dev/stop-signals.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { ServersError } from '../tools/programs/attempts.ts';
+import { createReport, type Report } from '../tools/programs/report.ts';
+import { onStopSignal, STOPPED_BY_SIGNAL } from '../tools/start/stop-signals.ts';
 import { type Options, readOptions, type Tool } from './options.ts';
 import { type Stage, setStage } from './stage.ts';
 

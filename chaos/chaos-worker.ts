@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServerProcess, Supervisor } from '../dev/supervisor.ts';
+import { signal } from '../tools/programs/pause.ts';
+import type { ServerProcess, Supervisor } from '../tools/programs/supervisor.ts';
 import type { ServiceName } from '../workers/services.ts';
-import { signal } from './pause.ts';
 
 /** A service's worker process, which is started again whenever it ends. */
 export interface ChaosWorker {

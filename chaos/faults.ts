@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { pause, signal } from '../tools/programs/pause.ts';
 import type { LinkName, PlannedFault } from './fault-plan.ts';
-import { pause, signal } from './pause.ts';
 import type { Stage } from './stage.ts';
 
 /** A fault that has hit. Milliseconds since 1970. */

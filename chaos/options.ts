@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { optionsOrExit } from '../dev/command-line.ts';
 import { strategies } from '../domain/strategies.ts';
+import { optionsOrExit } from '../tools/start/command-line.ts';
 import { MIXED, type StrategyChoice } from './load-plan.ts';
 
 /** What a run is asked to do. */

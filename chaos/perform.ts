@@ -1,6 +1,6 @@
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { Concord } from '../client/concord.ts';
-import type { Report } from '../dev/report.ts';
+import type { Report } from '../tools/programs/report.ts';
 import { checkAnnouncements } from './announcement-checker.ts';
 import { checkAtRest, type Violation } from './checker.ts';
 import type { Answers } from './customers.ts';

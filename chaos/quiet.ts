@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { identify } from '../dev/processes.ts';
+import { identify } from '../tools/programs/processes.ts';
 import { readCarriers } from './exchange.ts';
 import { readActivityFaults } from './fault-log.ts';
 import type { Sources } from './state.ts';

@@ -1,16 +1,16 @@
 import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { end, identify } from '../dev/processes.ts';
-import type { Report } from '../dev/report.ts';
-import { createSupervisor, type Supervisor } from '../dev/supervisor.ts';
+import { withDescendants } from '../tools/programs/pause.ts';
+import { end, identify } from '../tools/programs/processes.ts';
+import type { Report } from '../tools/programs/report.ts';
+import { createSupervisor, type Supervisor } from '../tools/programs/supervisor.ts';
+import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../tools/servers/lasting-server.ts';
 import { bundleWorkflows } from '../workers/bundle.ts';
 import type { ServiceName } from '../workers/services.ts';
-import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from './chaos-server.ts';
 import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
 import type { LinkName } from './fault-plan.ts';
 import { type Link, openLink } from './link.ts';
-import { withDescendants } from './pause.ts';
 import { type ActivityFaultRates, chaosEnvironment } from './worker-settings.ts';
 
 /** Everything that a run is about: servers, workers, and the ways between them. */

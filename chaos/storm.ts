@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../client/concord.ts';
-import type { Report } from '../dev/report.ts';
+import type { Report } from '../tools/programs/report.ts';
 import type { Violation } from './checker.ts';
 import { type Answers, type Load, startLoad, stockShelves } from './customers.ts';
 import { type ActivityFault, readActivityFaults } from './fault-log.ts';

@@ -13,7 +13,7 @@ const folders = {
   platform: ['domain', 'activities'],
   workers: ['domain', 'platform', 'workflows', 'activities'],
   // The command line loads the last two where it needs them: to compare, and to find a running `npm start`.
-  client: ['domain', 'platform', 'workflows', 'activities', 'workers', 'bench', 'dev'],
+  client: ['domain', 'platform', 'workflows', 'activities', 'workers', 'bench', 'tools'],
 } as const;
 
 test.each(Object.entries(folders))('%s imports of Concord only what it stands on: %j', (folder, allowed) => {

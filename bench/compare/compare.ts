@@ -1,7 +1,7 @@
 import { checkAtRest, type Told } from '../../chaos/checker.ts';
 import { untilQuiet } from '../../chaos/quiet.ts';
 import { readState } from '../../chaos/state.ts';
-import { createLineReport } from '../../dev/report.ts';
+import { createLineReport } from '../../tools/programs/report.ts';
 import { measureCost } from './cost.ts';
 import { measureFaults } from './faults.ts';
 import { measurePerformance, performanceOf, type Run } from './performance.ts';

@@ -4,9 +4,9 @@ import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { ServersError } from '../../dev/attempts.ts';
-import { tail } from '../../dev/supervisor.ts';
 import { moduleFile, nodeArguments } from '../../platform/compiled.ts';
+import { ServersError } from '../../tools/programs/attempts.ts';
+import { tail } from '../../tools/programs/supervisor.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type CommandCounts, commandCountsSchema } from './commands.ts';
 

@@ -1,6 +1,6 @@
 import getPort from 'get-port';
-import type { Report } from '../../dev/report.ts';
 import { moduleFile } from '../../platform/compiled.ts';
+import type { Report } from '../../tools/programs/report.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import { services } from '../../workers/services.ts';
 import { type Stage, setStage, type UserTemporal } from '../compare/stage.ts';

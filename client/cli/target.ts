@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
-import type { RunningRecord } from '../../dev/running.ts';
 import { parse } from '../../domain/validation.ts';
 import { isCompiled } from '../../platform/compiled.ts';
 import type { TemporalSettings } from '../../platform/connection/settings.ts';
 import type { EncryptionKeys } from '../../platform/encryption/keys.ts';
+import type { RunningRecord } from '../../tools/servers/running.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -113,7 +113,7 @@ type RunningServer = NonNullable<RunningRecord['temporal']>;
 
 /** The servers of running `npm start`s, the newest first. */
 async function runningServers(): Promise<RunningServer[]> {
-  const { livingServers } = await import('../../dev/running.ts');
+  const { livingServers } = await import('../../tools/servers/running.ts');
   // Without them there is still the default, so whatever is wrong with the records is no reason to fail.
   const records = await livingServers().catch(() => []);
   return records.flatMap(({ role, ready, temporal }) =>

@@ -194,7 +194,7 @@ describe('its command', () => {
 
 /** Builds and packs this checkout, and returns the file. */
 async function pack(): Promise<string> {
-  await execa(process.execPath, ['dev/build.mjs'], { cwd: root });
+  await execa(process.execPath, ['tools/build.mjs'], { cwd: root });
   const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', project];
   const { stdout } = await execa('npm', args, { cwd: root });
   return path.join(project, stdout.trim());

@@ -10,7 +10,7 @@ import { temporaryDirectory } from './support.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SOURCES = [
-  ...['activities', 'client', 'dev', 'domain', 'platform', 'workers', 'workflows'],
+  ...['activities', 'client', 'dev', 'domain', 'platform', 'tools', 'workers', 'workflows'],
   ...['package.json', 'tsconfig.json'],
 ];
 const MARKER = 'only-in-the-changed-source';
@@ -39,7 +39,7 @@ test('a start runs the bundle of an earlier one, until a source changes', { time
 /** The workflow code that a start in that checkout runs. */
 async function bundle(): Promise<string> {
   const program = [
-    "import { bundledWorkflows } from './dev/bundles.ts';",
+    "import { bundledWorkflows } from './tools/start/bundles.ts';",
     "process.stdout.write(await bundledWorkflows('inventory', {}), () => process.exit());",
   ];
   const { stdout } = await execa(

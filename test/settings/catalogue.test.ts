@@ -16,6 +16,7 @@ const FOLDERS = [
   'dev',
   'domain',
   'platform',
+  'tools',
   'workers',
   'workflows',
 ];

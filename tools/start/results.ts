@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import colors from 'picocolors';
-import type { OrderOutcome } from '../domain/order.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
 import type { SampleResult, SampleResults } from './samples.ts';
 
 /** Prints what happened to each order and to the stock, as tables on standard output. */

@@ -1,9 +1,9 @@
 import pRetry from 'p-retry';
-import { findMongoDB, startMongoDB } from '../dev/mongodb.ts';
-import { type Report, silentReport } from '../dev/report.ts';
-import type { ServerProcess, Supervisor } from '../dev/supervisor.ts';
-import { findTemporal, startTemporal } from '../dev/temporal.ts';
-import { signal } from './pause.ts';
+import { signal } from '../programs/pause.ts';
+import { type Report, silentReport } from '../programs/report.ts';
+import type { ServerProcess, Supervisor } from '../programs/supervisor.ts';
+import { findMongoDB, startMongoDB } from './mongodb.ts';
+import { findTemporal, startTemporal } from './temporal.ts';
 
 /** A server that keeps its address and its data, whatever is done to it. */
 export interface ChaosServer {

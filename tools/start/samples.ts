@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
 import { z } from 'zod';
-import type { Concord } from '../client/concord.ts';
-import { finalStatuses, type OrderOutcome, parseOrder } from '../domain/order.ts';
-import { workflowIdOf } from '../domain/place-order.ts';
-import type { StockLevel } from '../domain/stock.ts';
-import { parse } from '../domain/validation.ts';
-import type { Report } from './report.ts';
+import type { Concord } from '../../client/concord.ts';
+import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import type { StockLevel } from '../../domain/stock.ts';
+import { parse } from '../../domain/validation.ts';
+import type { Report } from '../programs/report.ts';
 
 const catalogSchema = z.array(z.strictObject({ sku: z.string(), name: z.string(), quantity: z.number() }));
 const samplesSchema = z.array(
@@ -120,5 +120,5 @@ function resultOf(
 }
 
 async function readJson(file: string): Promise<unknown> {
-  return JSON.parse(await readFile(new URL(`../samples/${file}`, import.meta.url), 'utf8'));
+  return JSON.parse(await readFile(new URL(`samples/${file}`, import.meta.url), 'utf8'));
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { dataConverterOf } from '../platform/encryption/data-converter.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
-import { runServices } from '../workers/run.ts';
-import { type ServiceName, services } from '../workers/services.ts';
+import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
+import { readEncryption } from '../../platform/encryption/settings.ts';
+import { runServices } from '../../workers/run.ts';
+import { type ServiceName, services } from '../../workers/services.ts';
 import { bundledWorkflows } from './bundles.ts';
 
 // A service's worker that `npm start` hosts: `worker.ts SERVICE`. It loads and bundles what it runs while the

@@ -1,16 +1,16 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { ConcordError } from '../domain/errors.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
-import type { ServiceName } from '../workers/services.ts';
-import type { WorkerSettings } from '../workers/settings.ts';
-import { DataDirectoryError, ServersError } from './attempts.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { readTemporal } from '../../platform/connection/settings.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import type { WorkerSettings } from '../../workers/settings.ts';
+import { DataDirectoryError, ServersError } from '../programs/attempts.ts';
+import { portsOfAnother } from '../programs/ports.ts';
+import { createReport, type Report } from '../programs/report.ts';
+import { type Servers, startServers } from '../servers/servers.ts';
 import { optionsOrExit } from './command-line.ts';
-import { portsOfAnother } from './ports.ts';
-import { createReport, type Report } from './report.ts';
 import { printResults, resultsAsJson } from './results.ts';
 import type { SampleResults } from './samples.ts';
-import { type Servers, startServers } from './servers.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from './stop-signals.ts';
 import { type PreparedWorker, prepareWorker } from './worker-process.ts';
 
@@ -58,7 +58,7 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
         }
       },
     }),
-    import('../client/concord.ts'),
+    import('../../client/concord.ts'),
     import('./samples.ts'),
   ]);
   stops.unshift(servers.stop); // what uses them is stopped before
@@ -84,7 +84,7 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
 
 /** What the workers would refuse is better known now than when the servers are up. */
 async function checkedSettings(): Promise<Pick<WorkerSettings, 'encryptionKeys'>> {
-  const { readSettings } = await import('../workers/settings.ts');
+  const { readSettings } = await import('../../workers/settings.ts');
   return readSettings({ ...process.env, MONGODB_URI: process.env.MONGODB_URI || TO_BE_STARTED });
 }
 
@@ -102,7 +102,7 @@ function environmentOf({ temporal, mongodb }: Servers): Record<string, string> {
 function readOptions(): Options {
   const command = new Command('npm start --')
     .description(
-      'Starts Temporal, MongoDB and the workers, and places the sample orders of samples/orders.json.',
+      'Starts Temporal, MongoDB and the workers, and places the sample orders of tools/start/samples/orders.json.',
     )
     .option('--once', 'end after the table; exit 0 only if every outcome was the expected one')
     .option(

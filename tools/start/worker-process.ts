@@ -4,13 +4,13 @@ import { openSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Concord } from '../client/concord.ts';
-import { nodeArguments } from '../platform/compiled.ts';
-import type { ServiceName } from '../workers/services.ts';
-import { ServersError } from './attempts.ts';
-import { endpointsOf } from './ports.ts';
-import type { Report } from './report.ts';
-import { tail } from './supervisor.ts';
+import type { Concord } from '../../client/concord.ts';
+import { nodeArguments } from '../../platform/compiled.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import { ServersError } from '../programs/attempts.ts';
+import { endpointsOf } from '../programs/ports.ts';
+import type { Report } from '../programs/report.ts';
+import { tail } from '../programs/supervisor.ts';
 
 export interface WorkerProcess {
   /** The process that runs now. */
@@ -116,7 +116,7 @@ function launch({ name, environment }: Preparation, log: string): ChildProcess {
   });
 }
 
-const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('hosted-worker.ts', import.meta.url));
 
 /** One that has ended already is noticed by its exit. */
 function tell(child: ChildProcess, environment: Readonly<Record<string, string>>): void {

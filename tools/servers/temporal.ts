@@ -2,13 +2,13 @@ import { mkdir, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import getPort from 'get-port';
-import { searchAttributeTypes } from '../domain/search-attributes.ts';
-import { firstThatWorks, ServersError } from './attempts.ts';
-import { findCached, installed } from './cache.ts';
-import { retryingPorts } from './ports.ts';
-import { download, executableName, fromCache, goInstall, onPath, step } from './programs.ts';
-import type { Report } from './report.ts';
-import { type ServerProcess, type Supervisor, untilReady } from './supervisor.ts';
+import { searchAttributeTypes } from '../../domain/search-attributes.ts';
+import { firstThatWorks, ServersError } from '../programs/attempts.ts';
+import { findCached, installed } from '../programs/cache.ts';
+import { retryingPorts } from '../programs/ports.ts';
+import { download, executableName, fromCache, goInstall, onPath, step } from '../programs/programs.ts';
+import type { Report } from '../programs/report.ts';
+import { type ServerProcess, type Supervisor, untilReady } from '../programs/supervisor.ts';
 
 const CLI_VERSION = 'v1.5.1';
 const DEFAULT_NAMESPACE = 'default';
@@ -223,7 +223,7 @@ async function startProgram(
 
 async function registerAt(address: string, namespace: string): Promise<void> {
   const { Connection } = await import('@temporalio/client');
-  const { registerSearchAttributes } = await import('../platform/display/register-search-attributes.ts');
+  const { registerSearchAttributes } = await import('../../platform/display/register-search-attributes.ts');
   const connection = await Connection.connect({ address });
   try {
     await registerSearchAttributes(connection, namespace);

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
-import { bundleWorkflowCode } from '../workers/bundle.ts';
-import type { ServiceName } from '../workers/services.ts';
-import { cacheDirectory } from './cache.ts';
+import { bundleWorkflowCode } from '../../workers/bundle.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import { cacheDirectory } from '../programs/cache.ts';
 import { remembered } from './remembered.ts';
 
 /**
@@ -26,11 +26,11 @@ export function bundledWorkflows(name: ServiceName, converter: DataConverter): P
   );
 }
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 // What is bundled and how: the versions that npm has installed, our own options, and what else configures the compiler.
 const BUNDLER = [
   'node_modules/.package-lock.json',
-  ...['workers/bundle.ts', 'workers/services.ts', 'dev/bundles.ts', 'dev/remembered.ts'],
+  ...['workers/bundle.ts', 'workers/services.ts', 'tools/start/bundles.ts', 'tools/start/remembered.ts'],
   ...['.swcrc', '.browserslistrc', 'package.json'],
 ];
