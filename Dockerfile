@@ -31,7 +31,6 @@ WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
-COPY bin ./bin
 USER node
 # It starts within seconds, and then waits for Temporal and MongoDB for as long as it has to.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

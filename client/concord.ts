@@ -51,10 +51,10 @@ import { cancelUpdate, decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { EventFollower, findEvents, type OrderEvent } from './events.ts';
-import { isBrokenCode, translated } from './failures.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { findStuck, type StuckOptions } from './stuck.ts';
+import { isBrokenCode, translated } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */

@@ -6,11 +6,12 @@ import { prepareCheckout, runScript } from './bootstrap.mjs';
 
 const root = new URL('../', import.meta.url);
 const dist = new URL('dist/', root);
-// What is read, and not imported.
+// What is read or run, and not imported.
 const assets = [
   'bench/compare/page.css',
   'bench/compare/page.browser.js',
   'platform/encryption/failure-converter.cjs',
+  'client/cli/bin.mjs',
 ];
 
 prepareCheckout();

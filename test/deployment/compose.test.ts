@@ -236,7 +236,7 @@ describe('the image', () => {
       expect.stringMatching(/^npm prune --omit=dev --omit=optional/),
     ]);
     const copied = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(' ').at(-1));
-    expect(copied.sort()).toEqual(['./', './bin', './dist', './node_modules']);
+    expect(copied.sort()).toEqual(['./', './dist', './node_modules']);
   });
 });
 

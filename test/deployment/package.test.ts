@@ -53,7 +53,7 @@ test('it is built when it is packed, and holds the build alone', async () => {
   const { scripts } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   expect(scripts.prepack).toBe(scripts.build);
   const installed = path.join(project, 'node_modules/concord');
-  expect((await readdir(installed)).sort()).toEqual(['README.md', 'bin', 'dist', 'package.json']);
+  expect((await readdir(installed)).sort()).toEqual(['README.md', 'dist', 'package.json']);
   await expect(readdir(path.join(project, 'node_modules/tsx'))).rejects.toThrow('ENOENT');
 });
 

@@ -1,4 +1,4 @@
-import { acceptTypeScript } from '../../dev/typescript.mjs';
+import { acceptTypeScript } from '../../client/cli/typescript.mjs';
 import { prepareCheckout } from '../bootstrap.mjs';
 
 prepareCheckout();

@@ -13,9 +13,9 @@ process.stdout.write('', () => process.exit(exitCode));
 
 /** A checkout runs its sources, even where it has a build, which may be older; a package has the build alone. */
 async function load() {
-  const source = new URL('../client/cli.ts', import.meta.url);
-  if (!existsSync(source)) return import(new URL('../dist/client/cli.js', import.meta.url).href);
-  const { acceptTypeScript } = await import('../dev/typescript.mjs');
+  const source = new URL('./main.ts', import.meta.url);
+  if (!existsSync(source)) return import(new URL('./main.js', import.meta.url).href);
+  const { acceptTypeScript } = await import('./typescript.mjs');
   await acceptTypeScript();
   return import(source.href);
 }

@@ -1,18 +1,18 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { describeCodecServer } from './cli/commands/codec-server.ts';
-import { describeCompare } from './cli/commands/compare.ts';
-import { describeDoctor } from './cli/commands/doctor.ts';
-import { describeEvents } from './cli/commands/events.ts';
-import { describeCancel, describeList, describeStatus, describeWatch } from './cli/commands/orders.ts';
-import { describePlace } from './cli/commands/place.ts';
-import { describeResolve, describeRetry, describeStuck } from './cli/commands/recovery.ts';
-import { describeSettings } from './cli/commands/settings.ts';
-import { describeRestock, describeStock } from './cli/commands/stock.ts';
-import { exitCodeOf, printError } from './cli/errors.ts';
-import { Output } from './cli/output.ts';
-import { Session } from './cli/session.ts';
-import type { GlobalOptions } from './cli/target.ts';
+import { describeCodecServer } from './commands/codec-server.ts';
+import { describeCompare } from './commands/compare.ts';
+import { describeDoctor } from './commands/doctor.ts';
+import { describeEvents } from './commands/events.ts';
+import { describeCancel, describeList, describeStatus, describeWatch } from './commands/orders.ts';
+import { describePlace } from './commands/place.ts';
+import { describeResolve, describeRetry, describeStuck } from './commands/recovery.ts';
+import { describeSettings } from './commands/settings.ts';
+import { describeRestock, describeStock } from './commands/stock.ts';
+import { Output } from './output.ts';
+import { exitCodeOf, printError } from './print-error.ts';
+import { Session } from './session.ts';
+import type { GlobalOptions } from './target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
