@@ -6,9 +6,6 @@ COPY package.json package-lock.json ./
 # Install scripts stay off: no dependency needs one, and each would be code that runs at build time.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY bench ./bench
-COPY chaos ./chaos
-COPY dev ./dev
 COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows

@@ -8,8 +8,8 @@ const root = new URL('../', import.meta.url);
 const dist = new URL('dist/', root);
 // What is read or run, and not imported.
 const assets = [
-  'bench/compare/page.css',
-  'bench/compare/page.browser.js',
+  'tools/compare/page.css',
+  'tools/compare/page.browser.js',
   'platform/encryption/failure-converter.cjs',
   'client/cli/bin.mjs',
 ];

@@ -6,10 +6,14 @@ import { createInventoryService } from '../../activities/inventory/announcing.ts
 import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { createOrderService } from '../../activities/orders/announcing.ts';
 import { createOrders } from '../../activities/orders/participant.ts';
-import { type CommandCounts, countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
 import type { Line } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import type { Strategy } from '../../domain/strategies.ts';
+import {
+  type CommandCounts,
+  countCommands,
+  withCommandMonitoring,
+} from '../../tools/measure/command-counts.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, shelve, wholeInventory } from '../support/inventory.ts';
 import { requestOf } from '../support/requests.ts';

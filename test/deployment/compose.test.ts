@@ -223,7 +223,7 @@ describe('the image', () => {
     // Everything that is compiled is in there.
     const { files } = parse(read('tsconfig.build.json').replace(/^\s*\/\/.*$/gm, '')) as { files: string[] };
     for (const file of files) expect(sources).toContain(file.split('/')[0]);
-    for (const folder of ['workflows', 'activities', 'domain', 'chaos']) expect(sources).toContain(folder);
+    for (const folder of ['workflows', 'activities', 'domain', 'tools']) expect(sources).toContain(folder);
   });
 
   test('holds the build and what it needs at run time, and neither sources nor their compilers', () => {

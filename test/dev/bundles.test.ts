@@ -10,7 +10,7 @@ import { temporaryDirectory } from './support.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SOURCES = [
-  ...['activities', 'client', 'dev', 'domain', 'platform', 'tools', 'workers', 'workflows'],
+  ...['activities', 'client', 'domain', 'platform', 'tools', 'workers', 'workflows'],
   ...['package.json', 'tsconfig.json'],
 ];
 const MARKER = 'only-in-the-changed-source';

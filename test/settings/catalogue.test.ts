@@ -8,18 +8,7 @@ import { readSettings } from '../../workers/settings.ts';
 import { runInProcess } from '../client/run-cli.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDERS = [
-  'activities',
-  'bench',
-  'chaos',
-  'client',
-  'dev',
-  'domain',
-  'platform',
-  'tools',
-  'workers',
-  'workflows',
-];
+const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers', 'workflows'];
 
 /** What belongs to the machine or the terminal, and what our own processes tell each other. */
 const NO_SETTINGS =
