@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../domain/policies.ts';
 import { faultOf } from '../platform/settings/readable-file.ts';
 import { documented, port, wholeNumber } from '../platform/settings/setting.ts';
-import { DEFAULT_LIMITS } from '../workers/limits.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 
 const uri = z.string().superRefine((value, context) => {
   const message = problemOfUri(value);

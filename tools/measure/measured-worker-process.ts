@@ -5,9 +5,9 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { moduleFile, nodeArguments } from '../../platform/compiled.ts';
-import { ServersError } from '../../tools/programs/attempts.ts';
-import { tail } from '../../tools/programs/supervisor.ts';
 import type { ServiceName } from '../../workers/services.ts';
+import { ServersError } from '../programs/attempts.ts';
+import { tail } from '../programs/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
 /** A service's worker process, which ends with this process in whatever way that ends. */
