@@ -6,17 +6,13 @@ COPY package.json package-lock.json ./
 # Install scripts stay off: no dependency needs one, and each would be code that runs at build time.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY bench ./bench
-COPY chaos ./chaos
-COPY dev ./dev
 COPY domain ./domain
 COPY activities ./activities
 COPY workflows ./workflows
 COPY workers ./workers
 COPY client ./client
-COPY codec ./codec
-COPY settings ./settings
-COPY telemetry ./telemetry
+COPY platform ./platform
+COPY tools ./tools
 RUN npm run build
 # What only `concord compare` needs is optional, and not for an image of a worker.
 RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && \
@@ -32,7 +28,6 @@ WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
-COPY bin ./bin
 USER node
 # It starts within seconds, and then waits for Temporal and MongoDB for as long as it has to.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

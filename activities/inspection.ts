@@ -1,9 +1,9 @@
 import type { Collection } from 'mongodb';
 import { parseOrder, sameContent } from '../domain/order.ts';
 import type { Inspectable } from '../domain/resolution.ts';
-import type { ReservationDocument } from './inventory-documents.ts';
-import { READ_COMMITTED } from './mongodb.ts';
-import type { OrderDocument } from './orders.ts';
+import type { ReservationDocument } from './inventory/documents.ts';
+import { READ_COMMITTED } from './mongodb/client.ts';
+import type { OrderDocument } from './orders/participant.ts';
 
 /** How far the order service is with an order. Another order of this id is none of ours: `unknown`. */
 export function createOrderInspection(orders: Collection<OrderDocument>): Inspectable {

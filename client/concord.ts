@@ -10,9 +10,6 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { StuckStep } from '../activities/oversight/stuck-steps.ts';
-import { dataConverterOf } from '../codec/data-converter.ts';
-import type { EncryptionKeys } from '../codec/keys.ts';
 import { ConcordError } from '../domain/errors.ts';
 import {
   identifier,
@@ -36,25 +33,28 @@ import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domai
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { parse } from '../domain/validation.ts';
-import { readEncryption } from '../settings/encryption.ts';
-import { readTemporal } from '../settings/temporal.ts';
-import { temporalTrouble } from '../settings/temporal-trouble.ts';
-import type { Tracing } from '../telemetry/tracing.ts';
-import type { readStock, restock } from '../workflows/inventory.ts';
-import { cancelUpdate, decisionUpdate } from '../workflows/messages.ts';
-import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
-import { type EventFilter, parseEventFilter } from './event-filter.ts';
-import { EventFollower, findEvents, type OrderEvent } from './events.ts';
-import { isBrokenCode, translated } from './failures.ts';
-import { firstInput } from './history.ts';
-import { OrderIndex, type Shown } from './order-display.ts';
-import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import { readTemporal } from '../platform/connection/settings.ts';
+import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
+import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import {
   findSearchAttributes,
   registerSearchAttributes,
   type SearchAttributeState,
-} from './search-attributes.ts';
+} from '../platform/display/register-search-attributes.ts';
+import { dataConverterOf } from '../platform/encryption/data-converter.ts';
+import type { EncryptionKeys } from '../platform/encryption/keys.ts';
+import { readEncryption } from '../platform/encryption/settings.ts';
+import type { Tracing } from '../platform/tracing/tracing.ts';
+import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
+import type { readStock, restock } from '../workflows/inventory.ts';
+import { cancelUpdate, decisionUpdate } from '../workflows/order/messages.ts';
+import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
+import { type EventFilter, parseEventFilter } from './event-filter.ts';
+import { EventFollower, findEvents, type OrderEvent } from './events.ts';
+import { firstInput } from './history.ts';
+import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { findStuck, type StuckOptions } from './stuck.ts';
+import { isBrokenCode, translated } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */

@@ -1,11 +1,11 @@
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
-import { type Execution, listExecutions } from '../activities/oversight/listing.ts';
-import { isUnreadable, messageOf } from '../activities/oversight/reading.ts';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { type Execution, listExecutions } from '../platform/visibility/listing.ts';
+import { isUnreadable, messageOf } from '../platform/visibility/reading.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
 export interface Delivery {

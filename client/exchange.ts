@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { type Listed, listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
-import { describeExecution, statusOf } from '../activities/oversight/reading.ts';
-import { listWaiting } from '../activities/oversight/waiting.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { literal } from '../domain/markdown.ts';
-import type { Delivery } from '../workflows/deliver-event.ts';
-import { tryNowSignal } from '../workflows/messages.ts';
+import { type Listed, listWorkflows, ofOrder } from '../platform/visibility/listing.ts';
+import { describeExecution, statusOf } from '../platform/visibility/reading.ts';
+import { listWaiting } from '../platform/visibility/waiting.ts';
+import type { Delivery } from '../workflows/exchange/deliver-event.ts';
+import { tryNowSignal } from '../workflows/order/messages.ts';
 import { firstInput } from './history.ts';
 
 /** A delivery of an event that has ended without having been made. */

@@ -1,7 +1,5 @@
 // What `import { Concord } from 'concord'` gives: the typed client.
 
-export type { RetryingStep } from '../activities/oversight/retrying-steps.ts';
-export type { StuckStep } from '../activities/oversight/stuck-steps.ts';
 export {
   ConcordError,
   type FailureCode,
@@ -14,6 +12,8 @@ export type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
 export type { ResolveRequest } from '../domain/resolution.ts';
 export type { Receipt, StockLevel } from '../domain/stock.ts';
 export { type Strategy, strategies } from '../domain/strategies.ts';
+export type { RetryingStep } from '../platform/visibility/retrying-steps.ts';
+export type { StuckStep } from '../platform/visibility/stuck-steps.ts';
 export {
   type Cancelled,
   Concord,

@@ -7,7 +7,6 @@ import {
   WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { listWorkflows, ofOrder } from '../activities/oversight/listing.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { FinalStatus, Order, OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
@@ -15,6 +14,7 @@ import { orderDetails, resolutionSummary } from '../domain/order-text.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
 import type { Strategy } from '../domain/strategies.ts';
+import { listWorkflows, ofOrder } from '../platform/visibility/listing.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { ofOrder } from '../activities/oversight/listing.ts';
-import { type RetryingStep, retryingSteps } from '../activities/oversight/retrying-steps.ts';
-import { waitingIn } from '../activities/oversight/waiting.ts';
 import { mailboxIdOf, publishers, relayIdOf } from '../domain/addresses.ts';
 import type { Order } from '../domain/order.ts';
 import type { Strategy } from '../domain/strategies.ts';
+import { ofOrder } from '../platform/visibility/listing.ts';
+import { type RetryingStep, retryingSteps } from '../platform/visibility/retrying-steps.ts';
+import { waitingIn } from '../platform/visibility/waiting.ts';
 import { listDeliveries, viewOfDelivery } from './deliveries.ts';
 import { stepOf } from './exchange.ts';
 

@@ -7,16 +7,6 @@ import {
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
-import { type Listed, listWorkflows } from '../activities/oversight/listing.ts';
-import { describeExecution, isUnreadable, statusOf } from '../activities/oversight/reading.ts';
-import {
-  isRunning,
-  type StuckStep,
-  stuckStepsOf,
-  stuckWaiting,
-  timeOf,
-  unansweredStepOf,
-} from '../activities/oversight/stuck-steps.ts';
 import { within } from '../activities/time-limit.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
@@ -24,6 +14,16 @@ import { QUESTION_LIMIT } from '../domain/policies.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
 import { parseSkipped, problemOf, type Skipped } from '../domain/sweeps.ts';
 import type { StuckLimits as Limits } from '../domain/trouble.ts';
+import { type Listed, listWorkflows } from '../platform/visibility/listing.ts';
+import { describeExecution, isUnreadable, statusOf } from '../platform/visibility/reading.ts';
+import {
+  isRunning,
+  type StuckStep,
+  stuckStepsOf,
+  stuckWaiting,
+  timeOf,
+  unansweredStepOf,
+} from '../platform/visibility/stuck-steps.ts';
 import { listEndedDeliveries, type StoppedDelivery, stepOf, stoppedDelivery } from './exchange.ts';
 
 /** From when on an order counts as stuck. */

@@ -1,10 +1,10 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { type RetryingStep, retryingSteps } from '../activities/oversight/retrying-steps.ts';
 import type { Line, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { statusQuery } from '../workflows/messages.ts';
+import { type RetryingStep, retryingSteps } from '../platform/visibility/retrying-steps.ts';
+import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
 import { retryingElsewhere } from './retrying.ts';

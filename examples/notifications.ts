@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { insertUnlessPresent, READ_COMMITTED } from '../activities/mongodb.ts';
+import { insertUnlessPresent, READ_COMMITTED } from '../activities/mongodb/client.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import type { FinalStatus } from '../domain/order.ts';
 import type { EventHandler, Subscription } from '../workers/subscriptions.ts';

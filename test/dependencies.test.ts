@@ -9,9 +9,11 @@ const folders = {
   domain: [],
   workflows: ['domain'],
   activities: ['domain'],
-  workers: ['domain', 'workflows', 'activities', 'codec', 'settings', 'telemetry'],
-  // The command line loads the last two where it needs them: to compare, and to find a running `npm start`.
-  client: ['domain', 'workflows', 'activities', 'workers', 'codec', 'settings', 'telemetry', 'bench', 'dev'],
+  // Traces of what a batch holds are made where the batch is handled.
+  platform: ['domain', 'activities'],
+  workers: ['domain', 'platform', 'workflows', 'activities'],
+  // The command line names the workers' settings, and loads tools to compare, and to find a running `npm start`.
+  client: ['domain', 'platform', 'workflows', 'activities', 'workers', 'tools'],
 } as const;
 
 test.each(Object.entries(folders))('%s imports of Concord only what it stands on: %j', (folder, allowed) => {

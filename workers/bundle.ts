@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { type BundleOptions, bundleWorkflowCode as bundle, DefaultLogger } from '@temporalio/worker';
-import { isCompiled } from './compiled.ts';
+import { isCompiled } from '../platform/compiled.ts';
 import { preloadedModules, type ServiceName, services, workflowInterceptorModules } from './services.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { type MongoError, MongoServerError, MongoServerSelectionError } from 'mongodb';
-import { temporalTrouble } from '../settings/temporal-trouble.ts';
-import { tlsTrouble } from '../settings/tls-trouble.ts';
+import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
+import { tlsTrouble } from '../platform/connection/tls-trouble.ts';
 
 /** Connects to Temporal. @throws Error saying what to do, as far as that can be told. */
 export async function connectTemporal(options: NativeConnectionOptions): Promise<NativeConnection> {

@@ -8,13 +8,13 @@ import {
 } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
-import { createPost } from '../activities/post.ts';
-import { dataConverterOf } from '../codec/data-converter.ts';
-import { holdMetrics } from '../telemetry/metrics.ts';
-import { droppedSpans, type Tracing } from '../telemetry/tracing.ts';
+import { createPost } from '../activities/exchange/post.ts';
+import { dataConverterOf } from '../platform/encryption/data-converter.ts';
+import { droppedSpans, type Tracing } from '../platform/tracing/tracing.ts';
 import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
+import { holdMetrics } from './metrics.ts';
 import {
   type Activities,
   preloadedModules,

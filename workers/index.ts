@@ -1,7 +1,7 @@
 // What `import … from 'concord/workers'` gives: workers to run in a program of one's own, with its own subscribers.
 
-export { createMongoClient } from '../activities/mongodb.ts';
-export type { Post } from '../activities/post.ts';
+export type { Post } from '../activities/exchange/post.ts';
+export { createMongoClient } from '../activities/mongodb/client.ts';
 export type { Announcement } from '../domain/announcements.ts';
 export { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 export { DEFAULT_LIMITS, poolOf, type WorkerLimits } from './limits.ts';

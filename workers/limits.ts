@@ -1,5 +1,5 @@
 import type { WorkerOptions } from '@temporalio/worker';
-import type { PoolLimits } from '../activities/mongodb.ts';
+import type { PoolLimits } from '../activities/mongodb/client.ts';
 import { policies } from '../domain/policies.ts';
 
 /** The few figures that size a worker; everything else is derived from them here, so that it fits together. */

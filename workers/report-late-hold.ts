@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { LateHold } from '../activities/inventory.ts';
+import type { LateHold } from '../activities/inventory/participant.ts';
 
 /** Tells of a hold that came after its order was settled, and was released: in the activity's log, and as a count. */
 export function reportLateHold(late: LateHold): void {

@@ -1,17 +1,17 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import type { Coordinators } from '../activities/coordinator.ts';
+import { createOutboxes } from '../activities/exchange/outbox.ts';
+import type { Post } from '../activities/exchange/post.ts';
+import { createRelay } from '../activities/exchange/publishing.ts';
 import { createInventoryInspection, createOrderInspection } from '../activities/inspection.ts';
-import { createInventoryDesk, type InventoryDesk } from '../activities/inventory-desk.ts';
-import type { ReservationDocument, StockDocument } from '../activities/inventory-documents.ts';
-import { createOrders } from '../activities/orders.ts';
-import { createOutboxes } from '../activities/outbox.ts';
-import { tellTroubled } from '../activities/oversight/attention.ts';
-import type { Post } from '../activities/post.ts';
-import { createReaper, type HoldObserver } from '../activities/reaper.ts';
-import { createRelay } from '../activities/relay.ts';
+import type { ReservationDocument, StockDocument } from '../activities/inventory/documents.ts';
+import { createReaper, type HoldObserver } from '../activities/inventory/reaper.ts';
+import { createInventoryDesk, type InventoryDesk } from '../activities/inventory/stock.ts';
+import { createOrders } from '../activities/orders/participant.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
-import { moduleFile } from './compiled.ts';
+import { moduleFile } from '../platform/compiled.ts';
+import { tellTroubled } from '../platform/visibility/attention.ts';
 import { reportSkipped } from './report-skipped.ts';
 import {
   type EventHandler,
@@ -118,7 +118,9 @@ function deskOf(database: Db): InventoryDesk {
 export const preloadedModules = [moduleFile('../domain/preloaded', import.meta.url)];
 
 /** Bundled with every service's workflows. */
-export const workflowInterceptorModules = [moduleFile('../telemetry/workflow-interceptors', import.meta.url)];
+export const workflowInterceptorModules = [
+  moduleFile('../platform/tracing/workflow-interceptors', import.meta.url),
+];
 
 /** Events have activities of their own, which `handlersOf` names. */
 function operationsOf<Service extends { handleEvent: EventHandler }>({

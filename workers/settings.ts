@@ -1,13 +1,13 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import type { EncryptionKeys } from '../codec/keys.ts';
 import { parse } from '../domain/validation.ts';
-import { readEncryption } from '../settings/encryption.ts';
-import { withoutEmpty } from '../settings/setting.ts';
-import { readTemporal } from '../settings/temporal.ts';
-import { workerEnvironment } from '../settings/worker.ts';
+import { readTemporal } from '../platform/connection/settings.ts';
+import type { EncryptionKeys } from '../platform/encryption/keys.ts';
+import { readEncryption } from '../platform/encryption/settings.ts';
+import { withoutEmpty } from '../platform/settings/setting.ts';
 import type { WorkerLimits } from './limits.ts';
 import type { ReaperSettings } from './reaper-schedule.ts';
 import type { ServiceName } from './services.ts';
+import { workerEnvironment } from './variables.ts';
 import type { DeploymentVersion } from './versioning.ts';
 
 export interface WorkerSettings {
@@ -36,7 +36,7 @@ export interface DatabaseSettings {
 }
 
 /**
- * Every setting of a worker, from the environment; `settings/` says what there is.
+ * Every setting of a worker, from the environment; `variables.ts` and the platform's `settings.ts` say what there is.
  *
  * @throws ConcordError `InvalidInput`, naming each variable and the fix.
  */

@@ -1,15 +1,15 @@
 import type { Db } from 'mongodb';
-import { createInventory } from '../activities/inventory.ts';
+import { createOutboxes } from '../activities/exchange/outbox.ts';
+import type { Post, Subscriber } from '../activities/exchange/post.ts';
+import { createInventoryService } from '../activities/inventory/announcing.ts';
 import {
   DEFAULT_INVENTORY_LIMITS,
   type ReservationDocument,
   type StockDocument,
-} from '../activities/inventory-documents.ts';
-import { createInventoryService } from '../activities/inventory-service.ts';
-import { createOrderService } from '../activities/order-service.ts';
-import { createOrders } from '../activities/orders.ts';
-import { createOutboxes } from '../activities/outbox.ts';
-import type { Post, Subscriber } from '../activities/post.ts';
+} from '../activities/inventory/documents.ts';
+import { createInventory } from '../activities/inventory/participant.ts';
+import { createOrderService } from '../activities/orders/announcing.ts';
+import { createOrders } from '../activities/orders/participant.ts';
 import type { Announcement } from '../domain/announcements.ts';
 import { reportLateHold } from './report-late-hold.ts';
 

@@ -6,7 +6,7 @@ export type DeploymentVersion = WorkerDeploymentVersion;
 
 /**
  * A worker's version in the SDK's words. Workflows that may outlive every version go along to the next one; an order stays
- * with the version that began it (`workflows/pinned.ts`), so that no code replays a history that it doesn't fit.
+ * with the version that began it (`workflows/order/pinned.ts`), so that no code replays a history that it doesn't fit.
  */
 export function versioningOf(
   version: DeploymentVersion | undefined,

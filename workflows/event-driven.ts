@@ -1,9 +1,15 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { adoptRecord, bindOrderService, decideOrder, placeAndWait, untilSettled } from './order-service.ts';
-import type { Progress } from './progress.ts';
-import { Replies } from './replies.ts';
+import {
+  adoptRecord,
+  bindOrderService,
+  decideOrder,
+  placeAndWait,
+  untilSettled,
+} from './order/order-service.ts';
+import type { Progress } from './order/progress.ts';
+import { Replies } from './order/replies.ts';
 
 /**
  * Nobody coordinates: the order service publishes that the order is placed, and the services react to each other's

@@ -1,13 +1,13 @@
 import { proxyActivities } from '@temporalio/workflow';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { optionsOf } from './participants.ts';
-import { pinned } from './pinned.ts';
+import { asWorkflowFailure } from './order/failures.ts';
+import { optionsOf } from './order/participants.ts';
+import { pinned } from './order/pinned.ts';
 
-export { deliverEvent } from './deliver-event.ts';
-export { reapHolds } from './reap-holds.ts';
-export { relay } from './relay.ts';
+export { deliverEvent } from './exchange/deliver-event.ts';
+export { relay } from './exchange/relay.ts';
+export { reapHolds } from './recovery/reap-holds.ts';
 
 type Desk = {
   'inventory.receive'(receipt: Receipt): Promise<StockLevel>;

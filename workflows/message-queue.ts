@@ -1,10 +1,16 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { noAnswer } from './failures.ts';
-import { bindOrderService, decideOrder, INVENTORY, placeAndWait, untilSettled } from './order-service.ts';
-import type { Progress } from './progress.ts';
-import { Replies } from './replies.ts';
+import { noAnswer } from './order/failures.ts';
+import {
+  bindOrderService,
+  decideOrder,
+  INVENTORY,
+  placeAndWait,
+  untilSettled,
+} from './order/order-service.ts';
+import type { Progress } from './order/progress.ts';
+import { Replies } from './order/replies.ts';
 
 /**
  * The order service and the inventory exchange messages. Each message is written together with the state that it tells

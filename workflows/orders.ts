@@ -3,16 +3,16 @@ import { identifier } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parse } from '../domain/validation.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { optionsOf } from './participants.ts';
+import { asWorkflowFailure } from './order/failures.ts';
+import { optionsOf } from './order/participants.ts';
 
 /** Everything that the order service's worker runs. */
-export { deliverEvent } from './deliver-event.ts';
-export { mailbox } from './mailbox.ts';
+export { deliverEvent } from './exchange/deliver-event.ts';
+export { mailbox } from './exchange/mailbox.ts';
+export { relay } from './exchange/relay.ts';
 export { placeOrder } from './place-order.ts';
-export { relay } from './relay.ts';
-export { resolveOrder } from './resolve-order.ts';
-export { watchOrders } from './watch-orders.ts';
+export { resolveOrder } from './recovery/resolve-order.ts';
+export { watchOrders } from './recovery/watch-orders.ts';
 
 type Reads = {
   'orders.findOrder'(orderId: string): Promise<OrderRecord | null>;

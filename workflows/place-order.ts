@@ -6,11 +6,11 @@ import type { ParticipantRequest } from '../domain/participant.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import { placeByEvents } from './event-driven.ts';
-import { asWorkflowFailure } from './failures.ts';
 import { placeByMessages } from './message-queue.ts';
-import { participantNames } from './participant-names.ts';
-import { pinned } from './pinned.ts';
-import { Progress } from './progress.ts';
+import { asWorkflowFailure } from './order/failures.ts';
+import { participantNames } from './order/participant-names.ts';
+import { pinned } from './order/pinned.ts';
+import { Progress } from './order/progress.ts';
 import { placeInTwoPhases } from './two-phase.ts';
 
 /**

@@ -2,11 +2,11 @@ import { CancellationScope } from '@temporalio/workflow';
 import { allDone } from '../domain/all-done.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
-import { Compensations } from './compensations.ts';
-import { reasonOf } from './failures.ts';
-import { bindOrderService, decideOrder } from './order-service.ts';
-import { type BoundParticipant, type BoundVoter, bindParticipants, refusalOf } from './participants.ts';
-import type { Progress } from './progress.ts';
+import { Compensations } from './order/compensations.ts';
+import { reasonOf } from './order/failures.ts';
+import { bindOrderService, decideOrder } from './order/order-service.ts';
+import { type BoundParticipant, type BoundVoter, bindParticipants, refusalOf } from './order/participants.ts';
+import type { Progress } from './order/progress.ts';
 
 /**
  * Two-phase commit whose coordinator is this workflow: all services vote at once; the order service puts the decision on

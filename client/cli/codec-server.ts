@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { serveCodec } from '../../codec/server.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import { readCodecServer } from '../../settings/codec-server.ts';
-import { readEncryption } from '../../settings/encryption.ts';
+import { serveCodec } from '../../platform/codec-server/server.ts';
+import { readCodecServer } from '../../platform/codec-server/settings.ts';
+import { readEncryption } from '../../platform/encryption/settings.ts';
 import type { Session } from './session.ts';
 
 /** `codec-server` */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ConcordError } from '../../domain/errors.ts';
-import { namespaceFix } from '../failures.ts';
-import { exitCodes } from './errors.ts';
+import { namespaceFix } from '../temporal-failures.ts';
 import { type Output, safe } from './output.ts';
+import { exitCodes } from './print-error.ts';
 import { type Connected, connectTo, type Session } from './session.ts';
 import { startWorkerFix } from './start-fix.ts';
 import { findTarget, type Target } from './target.ts';

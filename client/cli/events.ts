@@ -1,11 +1,11 @@
 import type { DeliveryView } from '../deliveries.ts';
 import { type EventFilter, parseEventFilter } from '../event-filter.ts';
 import type { OrderEvent } from '../events.ts';
-import { Interrupted } from './errors.ts';
 import { interruptible } from './interrupt.ts';
-import { localTime } from './order-text.ts';
 import { type Output, safe, table } from './output.ts';
+import { Interrupted } from './print-error.ts';
 import type { Session } from './session.ts';
+import { localTime } from './terminal-text.ts';
 
 export interface EventFlags {
   readonly follow?: boolean;

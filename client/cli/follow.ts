@@ -1,6 +1,6 @@
-import { waitingText } from './order-text.ts';
 import type { Progress } from './output.ts';
 import type { Connected } from './session.ts';
+import { waitingText } from './terminal-text.ts';
 
 /** Looks now and then at an order that somebody waits for, and says why it takes so long. */
 export function follow(

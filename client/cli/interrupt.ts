@@ -1,4 +1,4 @@
-import { Interrupted } from './errors.ts';
+import { Interrupted } from './print-error.ts';
 
 /**
  * Waits for `work`, which goes on without us, until it is done or Ctrl-C is pressed.

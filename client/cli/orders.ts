@@ -4,8 +4,11 @@ import { parseCancelRequest } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { parse } from '../../domain/validation.ts';
 import type { OrderView } from '../view.ts';
-import { exitCodes } from './errors.ts';
 import { interruptible } from './interrupt.ts';
+import { type Output, type Progress, safe, shortened, table } from './output.ts';
+import { exitCodes } from './print-error.ts';
+import type { Connected, Session } from './session.ts';
+import { orderUrl } from './target.ts';
 import {
   changeRow,
   coloured,
@@ -15,10 +18,7 @@ import {
   viewRows,
   viewText,
   waitingText,
-} from './order-text.ts';
-import { type Output, type Progress, safe, shortened, table } from './output.ts';
-import type { Connected, Session } from './session.ts';
-import { orderUrl } from './target.ts';
+} from './terminal-text.ts';
 
 /** `status ID` */
 export async function showStatus(id: string, session: Session): Promise<void> {

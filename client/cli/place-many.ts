@@ -1,12 +1,12 @@
 import pMap from 'p-map';
 import type { Order } from '../../domain/order.ts';
 import type { Placed, PlaceOptions } from '../concord.ts';
-import { errorDocument, exitCodeOf, exitCodes, Interrupted } from './errors.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
-import { coloured, reasonCells } from './order-text.ts';
 import { type Output, safe, table } from './output.ts';
+import { errorDocument, exitCodeOf, exitCodes, Interrupted } from './print-error.ts';
 import type { Connected, Session } from './session.ts';
+import { coloured, reasonCells } from './terminal-text.ts';
 
 /** Places orders side by side, and prints a result for each; also after Ctrl-C. */
 export async function placeMany(

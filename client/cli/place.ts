@@ -3,12 +3,12 @@ import type { Strategy } from '../../domain/strategies.ts';
 import type { Placed, PlaceOptions, WaitFor } from '../concord.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
-import { coloured, reasonCells } from './order-text.ts';
 import { type Output, safe } from './output.ts';
 import { type OrderFlags, orderFromFlags, ordersFromFile } from './place-input.ts';
 import { exitCodeOfPlaced, placeMany } from './place-many.ts';
 import type { Connected, Session } from './session.ts';
 import { orderUrl } from './target.ts';
+import { coloured, reasonCells } from './terminal-text.ts';
 
 export interface PlaceFlags extends OrderFlags {
   readonly file?: string;

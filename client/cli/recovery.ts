@@ -1,11 +1,11 @@
-import type { StuckStep } from '../../activities/oversight/stuck-steps.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import { parseResolveRequest } from '../../domain/resolution.ts';
+import type { StuckStep } from '../../platform/visibility/stuck-steps.ts';
 import type { StuckOptions } from '../stuck.ts';
-import { coloured, localTime, reasonCells } from './order-text.ts';
 import { checkOrderId } from './orders.ts';
 import { type Output, safe, table } from './output.ts';
 import type { Session } from './session.ts';
+import { coloured, localTime, reasonCells } from './terminal-text.ts';
 
 export interface StuckFlags {
   readonly failures?: number;

@@ -1,5 +1,5 @@
 import { ConcordError } from '../../domain/errors.ts';
-import { startTracing, type Tracing } from '../../telemetry/tracing.ts';
+import { startTracing, type Tracing } from '../../platform/tracing/tracing.ts';
 import type { Concord } from '../concord.ts';
 import type { Output } from './output.ts';
 import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';

@@ -1,6 +1,6 @@
-import { sections } from '../../settings/catalogue.ts';
 import { safe, table } from './output.ts';
 import type { Session } from './session.ts';
+import { sections } from './settings-catalogue.ts';
 
 /** `settings` */
 export async function printSettings({ output }: Session): Promise<void> {

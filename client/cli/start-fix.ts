@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { isCompiled, moduleFile } from '../../workers/compiled.ts';
+import { isCompiled, moduleFile } from '../../platform/compiled.ts';
 
 /** What to do where a service has no worker. */
 export function startWorkerFix(service: 'orders' | 'inventory'): string {

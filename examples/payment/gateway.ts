@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb.ts';
+import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb/client.ts';
 
 /**
  * A payment provider, as far as the example needs one. Every call names the payment by an id of ours, which is the

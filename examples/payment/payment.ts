@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb';
-import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb.ts';
+import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb/client.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Line, type Order, parseOrder, sameContent } from '../../domain/order.ts';
 import {

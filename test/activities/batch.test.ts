@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { handleEach } from '../../activities/batch.ts';
+import { handleEach } from '../../activities/exchange/batch.ts';
 import { ConcordError } from '../../domain/errors.ts';
 
 const items = Array.from({ length: 60 }, (_, index) => ({ id: `item-${index}` }));

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory-documents.ts';
+import type { InventoryCollections } from '../../activities/inventory/documents.ts';
 import type { Line } from '../../domain/order.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';

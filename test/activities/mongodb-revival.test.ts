@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Collection, MongoClient, ServerHeartbeatStartedEvent } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import { reviveWhenDeaf } from '../../activities/mongodb-revival.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { reviveWhenDeaf } from '../../activities/mongodb/revival.ts';
 
 // The driver goes deaf where a connection closes in the wrong moment.
 

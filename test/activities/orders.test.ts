@@ -1,6 +1,6 @@
 import type { Collection } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createOrders, type OrderDocument } from '../../activities/orders.ts';
+import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { DecideRequest } from '../../domain/participant.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';

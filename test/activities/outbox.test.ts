@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { InventoryCollections } from '../../activities/inventory-documents.ts';
-import { createInventoryService } from '../../activities/inventory-service.ts';
-import { createOrderService } from '../../activities/order-service.ts';
-import { createOrders, type OrderDocument } from '../../activities/orders.ts';
-import { createOutboxes } from '../../activities/outbox.ts';
-import type { Post } from '../../activities/post.ts';
-import { createRelay } from '../../activities/relay.ts';
+import { createOutboxes } from '../../activities/exchange/outbox.ts';
+import type { Post } from '../../activities/exchange/post.ts';
+import { createRelay } from '../../activities/exchange/publishing.ts';
+import { createInventoryService } from '../../activities/inventory/announcing.ts';
+import type { InventoryCollections } from '../../activities/inventory/documents.ts';
+import { createOrderService } from '../../activities/orders/announcing.ts';
+import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';

@@ -1,7 +1,7 @@
 import type { Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Coordinators } from '../../activities/coordinator.ts';
-import { createReaper, type ReaperDependencies } from '../../activities/reaper.ts';
+import { createReaper, type ReaperDependencies } from '../../activities/inventory/reaper.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Orphan } from '../../domain/resolution.ts';
 import type { Skipped } from '../../domain/sweeps.ts';

@@ -1,14 +1,18 @@
 import type { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { createInventoryService } from '../../activities/inventory-service.ts';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import { createOrderService } from '../../activities/order-service.ts';
-import { createOrders } from '../../activities/orders.ts';
-import { createOutboxes } from '../../activities/outbox.ts';
-import type { Post } from '../../activities/post.ts';
-import { type CommandCounts, countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
+import { createOutboxes } from '../../activities/exchange/outbox.ts';
+import type { Post } from '../../activities/exchange/post.ts';
+import { createInventoryService } from '../../activities/inventory/announcing.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { createOrderService } from '../../activities/orders/announcing.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import type { Line } from '../../domain/order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
+import {
+  type CommandCounts,
+  countCommands,
+  withCommandMonitoring,
+} from '../../tools/measure/command-counts.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { checkedStock, collectionsOf, shelve, wholeInventory } from '../support/inventory.ts';
 import { requestOf } from '../support/requests.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { RunReport } from '../../chaos/report.ts';
 import { strategies } from '../../domain/strategies.ts';
+import type { RunReport } from '../../tools/chaos/run-report.ts';
 
 // `npm run chaos` as a user runs it: a process of its own, and everything that it starts.
 
@@ -92,7 +92,7 @@ interface Started {
 }
 
 function start(args: string[], environment: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, ['chaos/start.mjs', ...args], {
+  const child = spawn(process.execPath, ['tools/chaos/start.mjs', ...args], {
     env: { ...process.env, TMPDIR: directory, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { checkAnnouncements } from '../../chaos/announcement-checker.ts';
-import { checkAtRest, type Invariant, invariants, type Told } from '../../chaos/checker.ts';
-import type { EventDelivery } from '../../chaos/exchange.ts';
-import { type OrderExecution, readState, type State } from '../../chaos/state.ts';
 import type { AnnouncementType } from '../../domain/announcements.ts';
 import { type Order, parseOrder } from '../../domain/order.ts';
+import { checkAnnouncements } from '../../tools/measure/announcement-checker.ts';
+import type { EventDelivery } from '../../tools/measure/carriers.ts';
+import { checkAtRest, type Invariant, invariants, type Told } from '../../tools/measure/checker.ts';
+import { type OrderExecution, readState, type State } from '../../tools/measure/state.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 
 // A checker that never complains proves nothing: for each invariant, something that breaks it and nothing else.

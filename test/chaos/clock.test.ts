@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BSON } from 'mongodb';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { realTime, shiftClock } from '../../chaos/clock.ts';
+import { realTime, shiftClock } from '../../tools/chaos/clock.ts';
 
 const HOUR = 3_600_000;
 const original = globalThis.Date;

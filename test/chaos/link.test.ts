@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Link, openLink } from '../../chaos/link.ts';
+import { type Link, openLink } from '../../tools/chaos/link.ts';
 
 // The way to a server that sends back what it gets.
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { faultKinds, planFaults } from '../../chaos/fault-plan.ts';
-import { planLoad, type StrategyChoice } from '../../chaos/load-plan.ts';
 import { strategies } from '../../domain/strategies.ts';
+import { faultKinds, planFaults } from '../../tools/chaos/fault-plan.ts';
+import { planLoad, type StrategyChoice } from '../../tools/chaos/load-plan.ts';
 
 const MINUTE = 60_000;
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Violation } from '../../chaos/checker.ts';
-import type { Fault } from '../../chaos/faults.ts';
-import { planLoad } from '../../chaos/load-plan.ts';
-import { composeReport, type RunReport, renderReport } from '../../chaos/report.ts';
-import type { State, Sweep } from '../../chaos/state.ts';
+import type { Fault } from '../../tools/chaos/faults.ts';
+import { planLoad } from '../../tools/chaos/load-plan.ts';
+import { composeReport, type RunReport, renderReport } from '../../tools/chaos/run-report.ts';
+import type { Violation } from '../../tools/measure/checker.ts';
+import type { State, Sweep } from '../../tools/measure/state.ts';
 
 // One order that is in flight from 12:00:10 to 12:00:20.
 

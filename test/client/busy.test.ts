@@ -8,12 +8,12 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { exitCodeOf } from '../../client/cli/errors.ts';
+import { exitCodeOf } from '../../client/cli/print-error.ts';
 import { Concord, type PlaceOptions } from '../../client/concord.ts';
-import { silentReport } from '../../dev/report.ts';
-import { createSupervisor } from '../../dev/supervisor.ts';
-import { startTemporal } from '../../dev/temporal.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { silentReport } from '../../tools/programs/report.ts';
+import { createSupervisor } from '../../tools/programs/supervisor.ts';
+import { startTemporal } from '../../tools/servers/temporal.ts';
 
 // A server that has more to do than it accepts; no worker runs, and none is needed to be refused.
 

@@ -48,7 +48,7 @@ async function packagesOf(args: readonly string[]): Promise<{ exitCode?: number;
     const urls = reports.flatMap((report) =>
       (JSON.parse(report) as { result: { url: string }[] }).result.map(({ url }) => url),
     );
-    expect(urls.filter((url) => url.includes('/client/cli.'))).not.toEqual([]);
+    expect(urls.filter((url) => url.includes('/client/cli/main.'))).not.toEqual([]);
     const names = urls.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []);
     const packages = [...new Set(names)].filter((name) => !COMPILERS.includes(name)).sort();
     return { ...(exitCode === undefined ? {} : { exitCode }), packages };

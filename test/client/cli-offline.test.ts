@@ -119,7 +119,7 @@ describe('the program', () => {
   });
 
   test('says that dependencies are missing: exit code 1', async () => {
-    const bin = path.join(directory, 'copy', 'concord.mjs');
+    const bin = path.join(directory, 'copy', 'bin.mjs');
     await mkdir(path.dirname(bin));
     await copyFile(BIN, bin);
     expect(await concord(['--version'], { bin })).toMatchObject({

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keepRecord } from '../../dev/running.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
+import { keepRecord } from '../../tools/servers/running.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { type RunOptions, runCli, runCliAsJson, startCli } from './run-cli.ts';
 

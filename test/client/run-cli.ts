@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { vi } from 'vitest';
-import { main } from '../../client/cli.ts';
+import { main } from '../../client/cli/main.ts';
 
 /** The program itself. */
-export const BIN = fileURLToPath(new URL('../../bin/concord.mjs', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../client/cli/bin.mjs', import.meta.url));
 
 /** How to run a command: by default with nothing on standard input. */
 export interface RunOptions {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import { EncryptionCodec, isEncrypted } from '../../codec/encryption-codec.ts';
-import { parseKeys } from '../../codec/keys.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { EncryptionCodec, isEncrypted } from '../../platform/encryption/encryption-codec.ts';
+import { parseKeys } from '../../platform/encryption/keys.ts';
 
 const keyOf = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
 const OLD = keyOf('2026-05');

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { dataConverterOf } from '../../codec/data-converter.ts';
-import { parseKeys } from '../../codec/keys.ts';
+import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
+import { parseKeys } from '../../platform/encryption/keys.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { Encryption } from '../support/platform.ts';
 

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callerOfSession, SESSION_LIFETIME, sessionOf } from '../../codec/callers.ts';
-import { EncryptionCodec } from '../../codec/encryption-codec.ts';
-import { parseKeys } from '../../codec/keys.ts';
-import { type Access, serveCodec } from '../../codec/server.ts';
+import { callerOfSession, SESSION_LIFETIME, sessionOf } from '../../platform/codec-server/callers.ts';
+import { type Access, serveCodec } from '../../platform/codec-server/server.ts';
+import { EncryptionCodec } from '../../platform/encryption/encryption-codec.ts';
+import { parseKeys } from '../../platform/encryption/keys.ts';
 
 const UI = 'http://127.0.0.1:8233';
 const FOREIGN = 'http://evil.example';

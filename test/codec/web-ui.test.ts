@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Access, serveCodec } from '../../codec/server.ts';
+import { type Access, serveCodec } from '../../platform/codec-server/server.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { bundleForEncryption, keyOf } from './encryption.ts';
 

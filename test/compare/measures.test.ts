@@ -1,15 +1,15 @@
 import { MongoClient } from 'mongodb';
 import { expect, inject, test, vi } from 'vitest';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory-documents.ts';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import type { OrderDocument } from '../../activities/orders.ts';
-import { countCommands, withCommandMonitoring } from '../../bench/compare/commands.ts';
-import { tallyOf } from '../../bench/compare/cost.ts';
-import { outcomeOf } from '../../bench/compare/faults.ts';
-import { insist } from '../../bench/compare/insist.ts';
-import { startReader } from '../../bench/compare/reader.ts';
-import type { StreamedOrder } from '../../bench/compare/stream.ts';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { tallyOf } from '../../tools/compare/cost.ts';
+import { insist } from '../../tools/compare/insist.ts';
+import { startReader } from '../../tools/compare/reader.ts';
+import type { StreamedOrder } from '../../tools/compare/stream.ts';
+import { outcomeOf } from '../../tools/compare/under-faults.ts';
+import { countCommands, withCommandMonitoring } from '../../tools/measure/command-counts.ts';
 import { openDatabase } from '../support/database.ts';
 
 test('actions: what Temporal bills, each attempt of an activity, and a run that goes on only once', () => {

@@ -1,9 +1,9 @@
 import { createContext, runInContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { chartsOf } from '../../bench/compare/charts.ts';
-import { renderPage } from '../../bench/compare/page.ts';
-import type { Comparison } from '../../bench/compare/result.ts';
-import { sectionsOf, verdictOf } from '../../bench/compare/sections.ts';
+import { chartsOf } from '../../tools/compare/charts.ts';
+import { renderPage } from '../../tools/compare/page.ts';
+import type { Comparison } from '../../tools/compare/result.ts';
+import { sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
 import { dataIn, expectSelfContained } from './page.ts';
 import { sampleComparison } from './sample.ts';
 

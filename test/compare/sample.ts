@@ -1,12 +1,12 @@
+import { strategies } from '../../domain/strategies.ts';
 import type {
   Comparison,
   CostFigures,
   FaultFigures,
   PerformanceFigures,
   Spread,
-} from '../../bench/compare/result.ts';
-import { demands, faults, loads, parts } from '../../bench/compare/result.ts';
-import { strategies } from '../../domain/strategies.ts';
+} from '../../tools/compare/result.ts';
+import { demands, faults, loads, parts } from '../../tools/compare/result.ts';
 
 /** A comparison with figures that are made up, and easy to tell apart: the n-th strategy's are n times as large. */
 export function sampleComparison(): Comparison {

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chartsOf } from '../../bench/compare/charts.ts';
-import { type Comparison, demands, faults, type Latency, loads, parts } from '../../bench/compare/result.ts';
-import { columns, sectionsOf, verdictOf } from '../../bench/compare/sections.ts';
 import { strategies } from '../../domain/strategies.ts';
+import { chartsOf } from '../../tools/compare/charts.ts';
+import { type Comparison, demands, faults, type Latency, loads, parts } from '../../tools/compare/result.ts';
+import { columns, sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
 import { runCli } from '../client/run-cli.ts';
 import { dataIn, expectSelfContained } from './page.ts';
 

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { settingNames } from '../../client/cli/settings-catalogue.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
-import { settingNames } from '../../settings/catalogue.ts';
 import { readSettings } from '../../workers/settings.ts';
 
 // What can be told from the files, without a Docker daemon.
@@ -223,7 +223,7 @@ describe('the image', () => {
     // Everything that is compiled is in there.
     const { files } = parse(read('tsconfig.build.json').replace(/^\s*\/\/.*$/gm, '')) as { files: string[] };
     for (const file of files) expect(sources).toContain(file.split('/')[0]);
-    for (const folder of ['workflows', 'activities', 'domain', 'chaos']) expect(sources).toContain(folder);
+    for (const folder of ['workflows', 'activities', 'domain', 'tools']) expect(sources).toContain(folder);
   });
 
   test('holds the build and what it needs at run time, and neither sources nor their compilers', () => {
@@ -236,7 +236,7 @@ describe('the image', () => {
       expect.stringMatching(/^npm prune --omit=dev --omit=optional/),
     ]);
     const copied = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(' ').at(-1));
-    expect(copied.sort()).toEqual(['./', './bin', './dist', './node_modules']);
+    expect(copied.sort()).toEqual(['./', './dist', './node_modules']);
   });
 });
 

@@ -53,7 +53,7 @@ test('it is built when it is packed, and holds the build alone', async () => {
   const { scripts } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   expect(scripts.prepack).toBe(scripts.build);
   const installed = path.join(project, 'node_modules/concord');
-  expect((await readdir(installed)).sort()).toEqual(['README.md', 'bin', 'dist', 'package.json']);
+  expect((await readdir(installed)).sort()).toEqual(['README.md', 'dist', 'package.json']);
   await expect(readdir(path.join(project, 'node_modules/tsx'))).rejects.toThrow('ENOENT');
 });
 
@@ -194,7 +194,7 @@ describe('its command', () => {
 
 /** Builds and packs this checkout, and returns the file. */
 async function pack(): Promise<string> {
-  await execa(process.execPath, ['dev/build.mjs'], { cwd: root });
+  await execa(process.execPath, ['tools/build.mjs'], { cwd: root });
   const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', project];
   const { stdout } = await execa('npm', args, { cwd: root });
   return path.join(project, stdout.trim());

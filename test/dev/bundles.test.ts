@@ -3,14 +3,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nodeArguments } from '../../workers/compiled.ts';
+import { nodeArguments } from '../../platform/compiled.ts';
 import { temporaryDirectory } from './support.ts';
 
 // A checkout of its own, whose sources change between two starts.
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SOURCES = [
-  ...['activities', 'client', 'codec', 'dev', 'domain', 'settings', 'telemetry', 'workers', 'workflows'],
+  ...['activities', 'client', 'domain', 'platform', 'tools', 'workers', 'workflows'],
   ...['package.json', 'tsconfig.json'],
 ];
 const MARKER = 'only-in-the-changed-source';
@@ -39,7 +39,7 @@ test('a start runs the bundle of an earlier one, until a source changes', { time
 /** The workflow code that a start in that checkout runs. */
 async function bundle(): Promise<string> {
   const program = [
-    "import { bundledWorkflows } from './dev/bundles.ts';",
+    "import { bundledWorkflows } from './tools/start/bundles.ts';",
     "process.stdout.write(await bundledWorkflows('inventory', {}), () => process.exit());",
   ];
   const { stdout } = await execa(

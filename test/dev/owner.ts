@@ -1,9 +1,9 @@
 // Starts the servers as `npm start` does, in a process that a test can end: prints its record, and stops on a line.
 
 import { once } from 'node:events';
-import { createReport } from '../../dev/report.ts';
-import { livingServers } from '../../dev/running.ts';
-import { startServers } from '../../dev/servers.ts';
+import { createReport } from '../../tools/programs/report.ts';
+import { livingServers } from '../../tools/servers/running.ts';
+import { startServers } from '../../tools/servers/servers.ts';
 
 const servers = await startServers({ report: createReport(), role: 'test' });
 const record = (await livingServers()).find(({ owner }) => owner.pid === process.pid);

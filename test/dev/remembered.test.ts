@@ -1,7 +1,7 @@
 import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { remembered } from '../../dev/remembered.ts';
+import { remembered } from '../../tools/start/remembered.ts';
 import { temporaryDirectory } from './support.ts';
 
 // What was made is used again only where nothing has changed that it was made from.

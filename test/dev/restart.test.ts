@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startMongoDB } from '../../dev/mongodb.ts';
-import { isGoneWithin } from '../../dev/processes.ts';
-import { silentReport } from '../../dev/report.ts';
-import { createSupervisor, type ServerProcess, type Supervisor } from '../../dev/supervisor.ts';
-import { startTemporal } from '../../dev/temporal.ts';
+import { isGoneWithin } from '../../tools/programs/processes.ts';
+import { silentReport } from '../../tools/programs/report.ts';
+import { createSupervisor, type ServerProcess, type Supervisor } from '../../tools/programs/supervisor.ts';
+import { startMongoDB } from '../../tools/servers/mongodb.ts';
+import { startTemporal } from '../../tools/servers/temporal.ts';
 import { ownCache, removeDirectory, temporaryDirectory } from './support.ts';
 
 let cache: string;

@@ -3,11 +3,11 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exists } from '../../dev/cache.ts';
-import { isAlive, type ProcessIdentity } from '../../dev/processes.ts';
-import { silentReport } from '../../dev/report.ts';
-import { cleanUpAfterTheDead, livingServers, type RunningRecord } from '../../dev/running.ts';
-import { type Servers, startServers } from '../../dev/servers.ts';
+import { exists } from '../../tools/programs/cache.ts';
+import { isAlive, type ProcessIdentity } from '../../tools/programs/processes.ts';
+import { silentReport } from '../../tools/programs/report.ts';
+import { cleanUpAfterTheDead, livingServers, type RunningRecord } from '../../tools/servers/running.ts';
+import { type Servers, startServers } from '../../tools/servers/servers.ts';
 import {
   endOwners,
   keepingReport,

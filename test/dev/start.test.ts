@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { execa } from 'execa';
 import getPort from 'get-port';
 import { expect, test } from 'vitest';
-import type { SampleResults } from '../../dev/samples.ts';
+import type { SampleResults } from '../../tools/start/samples.ts';
 
 // `npm start` as a user runs it: a process of its own.
 
@@ -42,7 +42,7 @@ test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second
   timeout: 200_000,
 }, async () => {
   const [metrics, health] = [await getPort(), await getPort()];
-  const child = execa(process.execPath, ['dev/start.mjs'], {
+  const child = execa(process.execPath, ['tools/start/start.mjs'], {
     env: { METRICS_PORT: String(metrics), HEALTH_PORT: String(health) },
     reject: false,
   });
@@ -84,7 +84,9 @@ test.each(['Starting Temporal', 'Starting the orders worker'])(
   'Ctrl-C while it says "%s" ends it at once, and leaves nothing',
   async (moment) => {
     const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
-    const child = spawn(process.execPath, ['dev/start.mjs'], { env: { ...process.env, TMPDIR: directory } });
+    const child = spawn(process.execPath, ['tools/start/start.mjs'], {
+      env: { ...process.env, TMPDIR: directory },
+    });
     let output = '';
     child.stderr.on('data', (data) => {
       output += data;
@@ -142,7 +144,7 @@ async function start(args: string[], env: Record<string, string> = {}) {
   try {
     return {
       exitCode: 0,
-      ...(await promisify(execFile)(process.execPath, ['dev/start.mjs', ...args], options)),
+      ...(await promisify(execFile)(process.execPath, ['tools/start/start.mjs', ...args], options)),
     };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };

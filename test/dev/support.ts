@@ -7,11 +7,11 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { cacheDirectory } from '../../dev/cache.ts';
-import { findMongoDB } from '../../dev/mongodb.ts';
-import { createLineReport, type Report } from '../../dev/report.ts';
-import type { RunningRecord } from '../../dev/running.ts';
-import { findTemporal } from '../../dev/temporal.ts';
+import { cacheDirectory } from '../../tools/programs/cache.ts';
+import { createLineReport, type Report } from '../../tools/programs/report.ts';
+import { findMongoDB } from '../../tools/servers/mongodb.ts';
+import type { RunningRecord } from '../../tools/servers/running.ts';
+import { findTemporal } from '../../tools/servers/temporal.ts';
 
 /** A directory for one test file. */
 export async function temporaryDirectory(): Promise<string> {

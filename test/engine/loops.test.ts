@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { closedLoop, openLoop } from '../../bench/engine/loops.ts';
-import type { Placing } from '../../bench/engine/subjects.ts';
 import type { Order } from '../../domain/order.ts';
+import { closedLoop, openLoop } from '../../tools/bench/engine/loops.ts';
+import type { Placing } from '../../tools/bench/engine/subjects.ts';
 
 const orders: readonly Order[] = Array.from({ length: 12 }, (_, index) => ({
   orderId: `order-${index}`,

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { figuresOf } from '../../bench/engine/figures.ts';
-import { chartsOf, renderEnginePage } from '../../bench/engine/page.ts';
-import { ratiosOf } from '../../bench/engine/ratios.ts';
-import { type EngineOptions, type EngineResult, parts, type Run } from '../../bench/engine/result.ts';
-import { sectionsOf } from '../../bench/engine/sections.ts';
-import { subjects } from '../../bench/engine/subjects.ts';
+import { figuresOf } from '../../tools/bench/engine/figures.ts';
+import { chartsOf, renderEnginePage } from '../../tools/bench/engine/page.ts';
+import { ratiosOf } from '../../tools/bench/engine/ratios.ts';
+import { type EngineOptions, type EngineResult, parts, type Run } from '../../tools/bench/engine/result.ts';
+import { sectionsOf } from '../../tools/bench/engine/sections.ts';
+import { subjects } from '../../tools/bench/engine/subjects.ts';
 
 const options: EngineOptions = { subjects, parts, orders: 10, rounds: 2, atOnce: [2, 50], rates: [3] };
 const usage = {

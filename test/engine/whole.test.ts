@@ -4,8 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import type { EngineResult } from '../../bench/engine/result.ts';
-import { subjects } from '../../bench/engine/subjects.ts';
+import type { EngineResult } from '../../tools/bench/engine/result.ts';
+import { subjects } from '../../tools/bench/engine/subjects.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 
 test.each([

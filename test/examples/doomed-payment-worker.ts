@@ -1,5 +1,5 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { createStandInGateway } from '../../examples/payment/gateway.ts';
 import { createPaymentWorker } from '../../examples/payment/worker.ts';
 

@@ -18,7 +18,7 @@ export function collectionsOf(database: Db): PaymentBooks {
   };
 }
 
-const table = fileURLToPath(new URL('../../workflows/participant-names.ts', import.meta.url));
+const table = fileURLToPath(new URL('../../workflows/order/participant-names.ts', import.meta.url));
 const tableWithPayment = fileURLToPath(
   new URL('../../examples/payment/participant-names.ts', import.meta.url),
 );

@@ -1,7 +1,7 @@
-import { createInventory, type Inventory } from '../../activities/inventory.ts';
-import { createInventoryDesk } from '../../activities/inventory-desk.ts';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory-documents.ts';
-import { createOrders, type OrderDocument, type Orders } from '../../activities/orders.ts';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
+import { createInventory, type Inventory } from '../../activities/inventory/participant.ts';
+import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createOrders, type OrderDocument, type Orders } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, OrderOutcome } from '../../domain/order.ts';
 import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';

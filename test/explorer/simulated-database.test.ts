@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { insertUnlessPresent, isDuplicateKey } from '../../activities/mongodb.ts';
+import { insertUnlessPresent, isDuplicateKey } from '../../activities/mongodb/client.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { type DatabaseState, execute, simulatedCollection } from './simulated-database.ts';
 

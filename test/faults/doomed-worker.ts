@@ -1,5 +1,5 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import { DEFAULT_LIMITS } from '../../workers/limits.ts';
 import type { ServiceName } from '../../workers/services.ts';

@@ -1,6 +1,6 @@
 import { WithStartWorkflowOperation } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { cancelUpdate } from '../../workflows/messages.ts';
+import { cancelUpdate } from '../../workflows/order/messages.ts';
 import type { placeOrder } from '../../workflows/orders.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
-import { cancelUpdate } from '../../workflows/messages.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
+import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';

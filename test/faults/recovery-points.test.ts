@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createOrders } from '../../activities/orders.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';

@@ -1,10 +1,10 @@
 import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createOrders } from '../../activities/orders.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { publishers, relayIdOf } from '../../domain/addresses.ts';
 import type { Strategy } from '../../domain/strategies.ts';
-import { cancelUpdate } from '../../workflows/messages.ts';
+import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { shelve } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';

@@ -2,7 +2,7 @@ import type { History } from '@temporalio/common/lib/proto-utils.js';
 import pMap from 'p-map';
 import { expect, test } from 'vitest';
 import { mailboxIdOf } from '../../domain/addresses.ts';
-import { waitingQuery } from '../../workflows/messages.ts';
+import { waitingQuery } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 

@@ -1,6 +1,6 @@
 import { NativeConnection } from '@temporalio/worker';
 import { expect, inject, test } from 'vitest';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import { poolOf, type WorkerLimits } from '../../workers/limits.ts';
 import type { ServiceName } from '../../workers/services.ts';

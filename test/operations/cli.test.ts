@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { main } from '../../client/cli.ts';
+import { main } from '../../client/cli/main.ts';
 
 // What the commands for operators say without any server.
 

@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { OrderOutcome } from '../../domain/order.ts';
 import type { PlaceOrderInput } from '../../domain/place-order.ts';
-import { pinned } from '../../workflows/pinned.ts';
+import { pinned } from '../../workflows/order/pinned.ts';
 import { placeOrder as placeOrderOfToday } from '../../workflows/place-order.ts';
 
 export * from '../../workflows/orders.ts';

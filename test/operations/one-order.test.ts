@@ -1,8 +1,8 @@
 import { type Document, ObjectId } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
-import { tellTroubled } from '../../activities/oversight/attention.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import type { Skipped } from '../../domain/sweeps.ts';
+import { tellTroubled } from '../../platform/visibility/attention.ts';
 import { runCli } from '../client/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { orderOf, placeAndWait, placeAnother, requestByHand } from './support.ts';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createOrders } from '../../activities/orders.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { relayIdOf } from '../../domain/addresses.ts';
 import type { FinalStatus, OrderOutcome } from '../../domain/order.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import { wakeSignal } from '../../workflows/messages.ts';
+import { wakeSignal } from '../../workflows/order/messages.ts';
 import type { resolveOrder } from '../../workflows/orders.ts';
 import { FaultInjector } from '../faults/fault-injection.ts';
 import { startStruckWorkers } from '../faults/struck-workers.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
 import { runCliAsJson } from '../client/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import {

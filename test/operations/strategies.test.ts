@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { DEFAULT_STRATEGY, strategies } from '../../domain/strategies.ts';
-import { wakeSignal } from '../../workflows/messages.ts';
+import { wakeSignal } from '../../workflows/order/messages.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { orderOf, placeAndWait, prepareByHand, recorded, terminate } from './support.ts';
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createOrders } from '../../activities/orders.ts';
-import { listWaiting } from '../../activities/oversight/waiting.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import type { Placed } from '../../client/concord.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import { listWaiting } from '../../platform/visibility/waiting.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { checkedStock } from '../support/inventory.ts';
 import type { Platform } from '../support/platform.ts';

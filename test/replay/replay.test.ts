@@ -6,7 +6,7 @@ import { describe, expect, inject, test } from 'vitest';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import { waitingQuery } from '../../workflows/messages.ts';
+import { waitingQuery } from '../../workflows/order/messages.ts';
 import { orderOf, prepareByHand, preparedAndTerminated } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 

@@ -1,26 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { createMongoClient } from '../../activities/mongodb.ts';
-import { markdownTable, sections, settingNames } from '../../settings/catalogue.ts';
-import { readCodecServer } from '../../settings/codec-server.ts';
-import { readEncryption } from '../../settings/encryption.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { markdownTable, sections, settingNames } from '../../client/cli/settings-catalogue.ts';
+import { readCodecServer } from '../../platform/codec-server/settings.ts';
+import { readEncryption } from '../../platform/encryption/settings.ts';
 import { readSettings } from '../../workers/settings.ts';
 import { runInProcess } from '../client/run-cli.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDERS = [
-  'activities',
-  'bench',
-  'chaos',
-  'client',
-  'codec',
-  'dev',
-  'domain',
-  'settings',
-  'workers',
-  'workflows',
-];
+const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers', 'workflows'];
 
 /** What belongs to the machine or the terminal, and what our own processes tell each other. */
 const NO_SETTINGS =

@@ -2,9 +2,9 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findFerretDB, startFerretDB } from '../../dev/ferretdb.ts';
-import { silentReport } from '../../dev/report.ts';
-import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
+import { silentReport } from '../../tools/programs/report.ts';
+import { createSupervisor, type Supervisor } from '../../tools/programs/supervisor.ts';
+import { findFerretDB, startFerretDB } from '../../tools/servers/fallback/ferretdb.ts';
 import { mongodbTrouble } from '../../workers/connection-trouble.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 
@@ -36,7 +36,10 @@ describe.skipIf(program === undefined)(title, () => {
   afterAll(() => supervisor.stop());
 
   const start = (uri: string) =>
-    execa(process.execPath, ['dev/start.mjs', '--once'], { env: { MONGODB_URI: uri }, reject: false });
+    execa(process.execPath, ['tools/start/start.mjs', '--once'], {
+      env: { MONGODB_URI: uri },
+      reject: false,
+    });
 
   test('that is right is taken', { timeout: 180_000 }, async () => {
     const client = new MongoClient(right);

@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
-import { messageSignal, waitingQuery, wakeSignal } from '../../workflows/messages.ts';
+import { messageSignal, waitingQuery, wakeSignal } from '../../workflows/order/messages.ts';
 import { checkedStock } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { requestOf, rollbackOf } from '../support/requests.ts';

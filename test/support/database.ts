@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Db } from 'mongodb';
 import { inject } from 'vitest';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 
 export interface TestDatabase extends AsyncDisposable {
   readonly database: Db;

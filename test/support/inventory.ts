@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
 import { expect } from 'vitest';
-import { createInventory } from '../../activities/inventory.ts';
-import { createInventoryDesk, type InventoryDesk } from '../../activities/inventory-desk.ts';
 import type {
   InventoryCollections,
   InventoryLimits,
   StockDocument,
-} from '../../activities/inventory-documents.ts';
+} from '../../activities/inventory/documents.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
+import { createInventoryDesk, type InventoryDesk } from '../../activities/inventory/stock.ts';
 import type { Participant } from '../../domain/participant.ts';
 
 export function collectionsOf(database: Db): InventoryCollections {

@@ -2,9 +2,9 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { createReport } from '../../dev/report.ts';
-import { startServers } from '../../dev/servers.ts';
-import { timeSkippingServer } from '../../dev/time-skipping.ts';
+import { createReport } from '../../tools/programs/report.ts';
+import { startServers } from '../../tools/servers/servers.ts';
+import { timeSkippingServer } from '../../tools/servers/time-skipping.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { execa } from 'execa';
 import { describe, expect, test, vi } from 'vitest';
-import { isTracingOn, startTracing } from '../../telemetry/tracing.ts';
+import { isTracingOn, startTracing } from '../../platform/tracing/tracing.ts';
 import { startOtlpReceiver } from './otlp-receiver.ts';
 
 // What may not cost anything, or stop anybody.
@@ -35,7 +35,7 @@ async function loadedWith(env: Record<string, string | undefined>): Promise<stri
     import { createRequire } from 'node:module';
     await import('./workers/create-worker.ts');
     await import('./client/concord.ts');
-    const { startTracing } = await import('./telemetry/tracing.ts');
+    const { startTracing } = await import('./platform/tracing/tracing.ts');
     await startTracing({ service: 'test' });
     const files = Object.keys(createRequire(import.meta.url).cache);
     const packages = files.map((file) => /@opentelemetry.[^/\\\\]+/.exec(file)?.[0]).filter(Boolean);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { parse } from 'yaml';
 import { relayIdOf } from '../../domain/addresses.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import { droppedSpans } from '../../telemetry/tracing.ts';
+import { droppedSpans } from '../../platform/tracing/tracing.ts';
 import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { runCli } from '../client/run-cli.ts';

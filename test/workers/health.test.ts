@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import getPort from 'get-port';
 import { expect, inject, test } from 'vitest';
-import { openLink } from '../../chaos/link.ts';
+import { openLink } from '../../tools/chaos/link.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { startPlatform } from '../support/platform.ts';
 

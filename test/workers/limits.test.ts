@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
-import { createMongoClient } from '../../activities/mongodb.ts';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { policies } from '../../domain/policies.ts';
 import { poolOf, slotsOf } from '../../workers/limits.ts';
 import { readSettings } from '../../workers/settings.ts';

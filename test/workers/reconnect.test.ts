@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
-import { startMongoDB } from '../../dev/mongodb.ts';
-import { silentReport } from '../../dev/report.ts';
-import { createSupervisor, type Supervisor } from '../../dev/supervisor.ts';
-import { startTemporal } from '../../dev/temporal.ts';
-import { startWorker, type WorkerProcess } from '../../dev/worker-process.ts';
+import { silentReport } from '../../tools/programs/report.ts';
+import { createSupervisor, type Supervisor } from '../../tools/programs/supervisor.ts';
+import { startMongoDB } from '../../tools/servers/mongodb.ts';
+import { startTemporal } from '../../tools/servers/temporal.ts';
+import { startWorker, type WorkerProcess } from '../../tools/start/worker-process.ts';
 import type { ServiceName } from '../../workers/services.ts';
 
 let supervisor: Supervisor;

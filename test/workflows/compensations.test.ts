@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Compensations } from '../../workflows/compensations.ts';
+import { Compensations } from '../../workflows/order/compensations.ts';
 
 test('compensations run last to first, one after another, and all of them even where one fails', async () => {
   const compensations = new Compensations();

@@ -2,7 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OrderProgress } from '../../domain/place-order.ts';
 import { strategies } from '../../domain/strategies.ts';
-import { cancelUpdate, statusQuery } from '../../workflows/messages.ts';
+import { cancelUpdate, statusQuery } from '../../workflows/order/messages.ts';
 import type { placeOrder } from '../../workflows/orders.ts';
 import { checkedStock, stocked } from '../support/inventory.ts';
 import { startTimeSkipping, type TimeSkipping } from '../support/time-skipping.ts';

@@ -6,11 +6,13 @@ import { expect, test } from 'vitest';
 const folder = (name: string) => new URL(`../../${name}/`, import.meta.url);
 
 test('every module of the domain that a workflow imports is preloaded', async () => {
-  const files = (await readdir(folder('workflows'))).filter((file) => file.endsWith('.ts'));
+  const files = (await readdir(folder('workflows'), { recursive: true })).filter((file) =>
+    file.endsWith('.ts'),
+  );
   const wanted = new Set<string>();
   for (const file of files) {
     const imports = await importsOf(new URL(file, folder('workflows')));
-    for (const [, module] of imports.map((each) => /^\.\.\/domain\/(.*)$/.exec(each) ?? [])) {
+    for (const [, module] of imports.map((each) => /^(?:\.\.\/)+domain\/(.*)$/.exec(each) ?? [])) {
       if (module !== undefined) wanted.add(module);
     }
   }

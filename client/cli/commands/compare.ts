@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { faults, type Part, parts } from '../../../bench/compare/result.ts';
-import type { CompareFlags } from '../compare.ts';
+import type { CompareFlags } from '../../../tools/compare/command.ts';
+import { faults, type Part, parts } from '../../../tools/compare/result.ts';
 import type { Session } from '../session.ts';
 
 /** `compare` */
@@ -34,7 +34,9 @@ Examples:
   $ concord compare --only faults --fault-seconds 10 --json > faults.json
 `,
     )
-    .action(async (flags: CompareFlags) => (await import('../compare.ts')).compare(flags, session));
+    .action(async (flags: CompareFlags) =>
+      (await import('../../../tools/compare/command.ts')).compare(flags, session),
+    );
 }
 
 const PARTS_HELP = `performance, faults, or single ones: ${faults.join(', ')} (default: all)`;

@@ -1,0 +1,121 @@
+import type { Collection } from 'mongodb';
+import type { Announcement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Line } from '../../domain/order.ts';
+import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
+import type { Strategy } from '../../domain/strategies.ts';
+
+/**
+ * One SKU, one document. Invariants, in every state that a reader can see: `available + reserved + sold = received`,
+ * no count below zero, `reserved = Σ holds.quantity`.
+ */
+export interface StockDocument {
+  _id: string;
+  available: number;
+  reserved: number;
+  sold: number;
+  received: number;
+  /** The orders that hold units now, each once. */
+  holds: Hold[];
+  /**
+   * Tombstones of orders an attempt of which may still be running. Dropped once `until` is past on the database's clock,
+   * so the document doesn't grow with the orders that it ever saw.
+   */
+  settled: Tombstone[];
+  /** Receipts whose units are about to be added, each by one attempt. Absent where there was never one. */
+  arriving?: { receiptId: string; attempt: number }[];
+}
+
+export interface Hold {
+  readonly orderId: string;
+  readonly quantity: number;
+  /** Which prepare attempt of its order has made it, counted from 1. */
+  readonly attempt: number;
+}
+
+export interface Tombstone {
+  readonly id: string;
+  /** Null where nobody knows when the order was decided; such a tombstone stays. */
+  readonly until: Date | null;
+}
+
+/** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
+export interface ReservationDocument {
+  _id: string;
+  transaction: string;
+  customerId: string;
+  lines: Line[];
+  /** Prepare attempts that were ever let in, and those known to have ended: the others may still be running. */
+  attempts: number;
+  ended: number;
+  /** True once every line is held: the durable vote yes. */
+  prepared: boolean;
+  /** Recorded with the vote: for each line, the attempt whose hold it counts on. Only that hold may be sold. */
+  heldBy?: number[];
+  decision: 'commit' | 'rollback' | null;
+  /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
+  openedAt?: Date;
+  decidedAt?: Date;
+  strategy?: Strategy;
+  /** What the order service is still to be told, written with the vote that it tells of. */
+  outbox?: Announcement[];
+}
+
+/** Units that arrived at the warehouse: makes restocking idempotent. */
+export interface ReceiptDocument {
+  _id: string;
+  sku: string;
+  quantity: number;
+  state: 'open' | 'applied';
+  /** How many attempts were let in. */
+  attempts: number;
+  /** The attempt whose entry in the stock document adds the units; it is chosen once. */
+  addedBy?: number;
+  changedAt?: Date;
+}
+
+export interface InventoryCollections {
+  stock: Collection<StockDocument>;
+  reservations: Collection<ReservationDocument>;
+  receipts: Collection<ReceiptDocument>;
+}
+
+/** All in milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
+export interface InventoryLimits {
+  /** How long after it was let in an attempt may begin to hold. */
+  readonly attemptLifetime: number;
+  /** How long the database may take to carry out a hold that it has begun. */
+  readonly writeLimit: number;
+  /** How much longer than both a tombstone lives. */
+  readonly tombstoneMargin: number;
+}
+
+export const DEFAULT_INVENTORY_LIMITS: InventoryLimits = {
+  attemptLifetime: policies.prepare.attempt,
+  writeLimit: HOLD_WRITE_LIMIT,
+  tombstoneMargin: TOMBSTONE_MARGIN,
+};
+
+/** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
+export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
+  return attemptLifetime + writeLimit + tombstoneMargin;
+}
+
+/** Drops the tombstones of an SKU whose time is past. It rides on writes that happen anyway. */
+export async function prune(stock: Collection<StockDocument>, sku: string, now: Date): Promise<void> {
+  await stock.updateOne({ _id: sku, settled: { $elemMatch: past(now) } }, { $pull: { settled: past(now) } });
+}
+
+/** Matches a tombstone whose time is past. One without an end never matches, because null is no date. */
+export function past(now: Date) {
+  return { until: { $lt: now } };
+}
+
+export function after(start: Date, milliseconds: number): Date {
+  return new Date(start.getTime() + milliseconds);
+}
+
+/** Nobody knows whether this attempt has done anything; the next one finds out. */
+export function attemptExpired(orderId: string): ConcordError {
+  return new ConcordError('AttemptExpired', { participant: 'inventory', orderId });
+}

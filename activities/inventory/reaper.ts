@@ -1,0 +1,229 @@
+import type { Collection } from 'mongodb';
+import pMap from 'p-map';
+import { identifier, type Line, sameContent } from '../../domain/order.ts';
+import { parsePlaceOrderInput } from '../../domain/place-order.ts';
+import { QUESTION_LIMIT, SWEEP_TIME } from '../../domain/policies.ts';
+import { type Orphan, parseHoldLimit } from '../../domain/resolution.ts';
+import { problemOf, type Skipped } from '../../domain/sweeps.ts';
+import type { Coordinators } from '../coordinator.ts';
+import { READ_COMMITTED } from '../mongodb/client.ts';
+import { within } from '../time-limit.ts';
+import {
+  DEFAULT_INVENTORY_LIMITS,
+  type ReservationDocument,
+  type StockDocument,
+  tombstoneLifetime,
+} from './documents.ts';
+
+export interface Reaper {
+  /**
+   * At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and what can't
+   * be judged, at most 100 of that as well.
+   */
+  findOrphans(holdLimit: number): Promise<(Orphan | Skipped)[]>;
+}
+
+/** Told at the end of each search when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
+export type HoldObserver = (openedAt: readonly Date[], holdLimit: number) => void;
+
+export interface ReaperDependencies {
+  readonly stock: Collection<StockDocument>;
+  readonly reservations: Collection<ReservationDocument>;
+  readonly coordinators: Coordinators;
+  /** Carries out what is decided on an order that still holds units. */
+  readonly settleDecided: (orderId: string) => Promise<void>;
+  /** Absent where nobody wants to know. */
+  readonly observe?: HoldObserver | undefined;
+  /** Told of everything that can't be judged. */
+  readonly report?: ((skipped: Skipped) => void) | undefined;
+  /** How long one order may be asked about, and how long all of them, in milliseconds. */
+  readonly limits?: { readonly question: number; readonly all: number };
+}
+
+/**
+ * Looks for holds that are left over, and settles those of orders that the inventory itself knows to be decided. What is
+ * wrong with one order or document keeps none of the others.
+ */
+export function createReaper({
+  stock,
+  reservations,
+  coordinators,
+  settleDecided,
+  observe,
+  report,
+  limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
+}: ReaperDependencies): Reaper {
+  return {
+    async findOrphans(input) {
+      const holdLimit = parseHoldLimit(input);
+      const timeIsUp = Date.now() + limits.all;
+      const skipped: Skipped[] = [];
+      const skip = (orderId: string, problem: string) => {
+        skipped.push({ orderId, problem });
+        report?.({ orderId, problem });
+      };
+      const held = await readHolds(skip);
+      const openings = await readOpenings([...held.keys()], skip);
+      await settleLateHolds([...openings.keys()], skip);
+      const old = await oldReservations([...openings.keys()], holdLimit);
+      const orphans: Orphan[] = [];
+      for (let next = 0; next < old.length && orphans.length < MAXIMUM_FOUND; next += BATCH) {
+        const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
+        const found = await pMap(old.slice(next, next + BATCH), judge, { concurrency: QUESTIONS_AT_ONCE });
+        orphans.push(...found.filter((orphan) => orphan !== undefined));
+      }
+      observe?.([...openings.values()], holdLimit);
+      return [...orphans.slice(0, MAXIMUM_FOUND), ...skipped.slice(0, MAXIMUM_FOUND)];
+    },
+  };
+
+  /** What every order holds now. */
+  async function readHolds(skip: Skip): Promise<Holds> {
+    const found = stock.find(
+      { $or: [{ 'holds.0': { $exists: true } }, { holds: { $not: { $type: 'array' } } }] },
+      { ...READ_COMMITTED, projection: { holds: 1 } },
+    );
+    const held = new Map<string, Line[]>();
+    for await (const { _id: sku, holds } of found) {
+      if (!Array.isArray(holds)) {
+        skip(`stock/${sku}`, 'holds is no list');
+        continue;
+      }
+      const nameless: unknown[] = [];
+      for (const hold of holds) {
+        const orderId = identifier().safeParse(hold?.orderId).data;
+        if (orderId === undefined) nameless.push(hold);
+        else linesOf(held, orderId).push({ sku, quantity: hold.quantity });
+      }
+      const [first] = nameless;
+      if (nameless.length > 0)
+        skip(`stock/${sku}`, `${nameless.length} holds name no order: ${shown(first)}`);
+    }
+    return held;
+  }
+
+  /** When each of these orders has opened its holds, where that is on record. */
+  async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
+    const found = await reservations
+      .find({ _id: { $in: orderIds } }, { ...READ_COMMITTED, projection: { openedAt: 1 } })
+      .toArray();
+    const openings = new Map(found.map(({ _id, openedAt }) => [_id, openedAt]));
+    const sound = new Map<string, Date>();
+    for (const orderId of orderIds) {
+      const openedAt = openings.get(orderId);
+      if (isPastDate(openedAt)) sound.set(orderId, openedAt);
+      else if (openings.has(orderId)) skip(orderId, `${DAMAGED}: openedAt is no time in the past`);
+      else skip(orderId, 'it holds stock, and has no reservation');
+    }
+    return sound;
+  }
+
+  /** A hold that is left so long after the decision came late, or those who were to settle it have died. */
+  async function settleLateHolds(orderIds: string[], skip: Skip): Promise<void> {
+    const isOver = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
+    const decided = reservations.find(
+      { _id: { $in: orderIds }, decision: { $in: ['commit', 'rollback'] }, $expr: isOver },
+      { ...READ_COMMITTED, projection: { _id: 1 } },
+    );
+    for (const { _id: orderId } of (await decided.toArray()).slice(0, MAXIMUM_FOUND)) {
+      try {
+        await within(limits.question, () => settleDecided(orderId));
+      } catch (error) {
+        skip(orderId, problemOf(error));
+      }
+    }
+  }
+
+  async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
+    return reservations
+      .find(
+        { _id: { $in: orderIds }, $expr: { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] } },
+        READ_COMMITTED,
+      )
+      .sort({ openedAt: 1 })
+      .toArray();
+  }
+
+  /** Nothing where it is no orphan, or where that can't be told. */
+  async function judged(
+    reservation: ReservationDocument,
+    held: Holds,
+    timeIsUp: number,
+    skip: Skip,
+  ): Promise<Orphan | undefined> {
+    const { _id: orderId } = reservation;
+    try {
+      const placed = placedIn(reservation, held.get(orderId) ?? []);
+      const limit = Math.min(limits.question, timeIsUp - Date.now());
+      if (limit <= 0) throw new Error('the sweep had no time left for it');
+      return await within(limit, () => orphanOf(placed));
+    } catch (error) {
+      skip(orderId, problemOf(error));
+      return undefined;
+    }
+  }
+
+  /** Nothing where the order lives, whatever its age, or is being settled already. */
+  async function orphanOf({ order, strategy }: Placed): Promise<Orphan | undefined> {
+    const { orderId } = order;
+    const { state } = await coordinators.findCoordinator(orderId);
+    if (state === 'running' || (await coordinators.isBeingResolved(orderId))) return undefined;
+    // It may have settled by itself between the two questions.
+    const skus = order.lines.map(({ sku }) => sku);
+    const hold = await stock.findOne({ _id: { $in: skus }, 'holds.orderId': orderId }, READ_COMMITTED);
+    return hold === null ? undefined : { order, strategy, coordinator: state };
+  }
+}
+
+type Skip = (orderId: string, problem: string) => void;
+/** Lines by order id; their quantities are whatever the documents say. */
+type Holds = ReadonlyMap<string, readonly Line[]>;
+type Placed = Pick<Orphan, 'order' | 'strategy'>;
+
+/** @throws Error where settling it could not succeed, so that it would be begun again and again. */
+function placedIn(reservation: ReservationDocument, held: readonly Line[]): Placed {
+  const { _id: orderId, customerId, lines, strategy } = reservation;
+  const placed = soundOrder({ order: { orderId, customerId, lines }, strategy });
+  if (!sameContent(placed.order, { orderId, customerId, lines })) {
+    throw new Error(`${DAMAGED}: its lines are not one for each SKU, sorted`);
+  }
+  for (const hold of held) {
+    const isOfLine = lines.some(({ sku, quantity }) => sku === hold.sku && quantity === hold.quantity);
+    const isOnlyOne = held.filter(({ sku }) => sku === hold.sku).length === 1;
+    if (isOfLine && isOnlyOne) continue;
+    throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
+  }
+  return placed;
+}
+
+function soundOrder(input: unknown): Placed {
+  try {
+    return parsePlaceOrderInput(input);
+  } catch (error) {
+    throw new Error(`${DAMAGED}: ${problemOf(error)}`);
+  }
+}
+
+function linesOf(held: Map<string, Line[]>, orderId: string): Line[] {
+  const lines = held.get(orderId) ?? [];
+  held.set(orderId, lines);
+  return lines;
+}
+
+const DAMAGED = 'its reservation is damaged';
+
+function isPastDate(value: unknown): value is Date {
+  return value instanceof Date && value.getTime() < Date.now() + CLOCK_DIFFERENCE;
+}
+
+// More than the clocks of a worker and of a database ever differ by. Milliseconds.
+const CLOCK_DIFFERENCE = 60 * 60_000;
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? String(value)).slice(0, 100);
+}
+
+const TOMBSTONE_LIFETIME = tombstoneLifetime(DEFAULT_INVENTORY_LIMITS);
+const MAXIMUM_FOUND = 100;
+const BATCH = 200;
+const QUESTIONS_AT_ONCE = 10;

@@ -1,0 +1,100 @@
+import {
+  type Collection,
+  type Document,
+  MongoClient,
+  MongoServerError,
+  type OptionalUnlessRequiredId,
+} from 'mongodb';
+import { ConcordError } from '../../domain/errors.ts';
+
+/**
+ * Reads that decide something read only what can't be lost any more: with a weaker read, a failover could undo the
+ * write of an earlier attempt after its successor had answered "already done". Where a write has matched nothing, the
+ * read after it must see why. For that it needs the primary, and writes that count only when a majority has put them into
+ * its journal: what `createMongoClient` sets, and `weakeningIn` keeps a connection string from taking away.
+ */
+export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
+
+/** How many connections a client may open, and how long a call waits while all are in use. */
+export interface PoolLimits {
+  readonly size: number;
+  /** After which the call fails, in milliseconds. */
+  readonly waitLimit: number;
+}
+
+/**
+ * What a connection string may say of the options that could take away a promise; nothing at all of some. `retryWrites`
+ * is none of them, because activities retry by themselves, and some databases don't have it.
+ */
+const NEEDED: Readonly<Record<string, string | undefined>> = {
+  w: 'majority',
+  journal: 'true',
+  j: 'true',
+  fsync: 'true',
+  // A write that nobody knows to be durable would come to an end.
+  wtimeoutMS: undefined,
+  wtimeout: undefined,
+  readConcernLevel: 'majority',
+  readPreference: 'primary',
+  readPreferenceTags: undefined,
+  maxStalenessSeconds: undefined,
+};
+
+/** What in a connection string takes away what Concord promises, and the fix; nothing where all is well. */
+export function weakeningIn(uri: string): string | undefined {
+  const given = [...new URLSearchParams(uri.split('?')[1])];
+  const fixes = Object.entries(NEEDED).flatMap(([option, needed]) => {
+    const isWrong = ([name, value]: [string, string]) =>
+      name.toLowerCase() === option.toLowerCase() && value !== needed;
+    if (!given.some(isWrong)) return [];
+    return needed === undefined ? `leave ${option} out` : `leave ${option} out, or use ${option}=${needed}`;
+  });
+  return fixes.length === 0 ? undefined : `${fixes.join('; ')}: no order is safe with less than a majority`;
+}
+
+/**
+ * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
+ * Once it has connected, it reconnects by itself, but for what `reviveWhenDeaf` is there for; one whose first connection
+ * failed must be replaced (mongodb 7.9.0).
+ *
+ * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
+ * @throws ConcordError `InvalidInput` where the connection string asks for less; some of that comes before our options.
+ */
+export function createMongoClient(uri: string, applicationName: string, pool?: PoolLimits): MongoClient {
+  const fix = weakeningIn(uri);
+  if (fix !== undefined) {
+    throw new ConcordError('InvalidInput', { problems: [{ field: 'connection string', fix }] });
+  }
+  return new MongoClient(uri, {
+    appName: applicationName,
+    writeConcern: { w: 'majority', journal: true },
+    readPreference: 'primary',
+    // An attempt has ten seconds; a server that can't be found in three leaves the rest to the retry policy.
+    serverSelectionTimeoutMS: 3_000,
+    connectTimeoutMS: 3_000,
+    // Longer than an attempt: an answer that comes later serves nobody.
+    socketTimeoutMS: 15_000,
+    ...(pool === undefined ? {} : { maxPoolSize: pool.size, waitQueueTimeoutMS: pool.waitLimit }),
+  });
+}
+
+/** True when the error says that a document of this `_id` is already there. */
+export function isDuplicateKey(error: unknown): boolean {
+  if (!(error instanceof MongoServerError)) return false;
+  // FerretDB passes on PostgreSQL's own words where an upsert meets a taken `_id`.
+  return error.code === 11_000 || error.message.startsWith('duplicate key value violates unique constraint');
+}
+
+/** Inserts the document and returns true, or returns false where its `_id` is taken. */
+export async function insertUnlessPresent<Schema extends Document>(
+  collection: Collection<Schema>,
+  document: OptionalUnlessRequiredId<Schema>,
+): Promise<boolean> {
+  try {
+    await collection.insertOne(document);
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) return false;
+    throw error;
+  }
+}

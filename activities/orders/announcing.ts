@@ -1,0 +1,73 @@
+import { type Announcement, announcementOfOrders, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import {
+  type DecideRequest,
+  parseDecideRequest,
+  parseParticipantRequest,
+  type RollbackRequest,
+} from '../../domain/participant.ts';
+import type { Outboxes } from '../exchange/outbox.ts';
+import { handOver, type Post } from '../exchange/post.ts';
+import { announcementOfDecision, type Orders } from './participant.ts';
+
+export interface OrderService extends Pick<Orders, 'prepare' | 'decide'> {
+  /** Says again what may have been lost. */
+  announce(announcement: Announcement): Promise<void>;
+  /** Reacts to an event of the inventory. */
+  handleEvent(event: Announcement): Promise<void>;
+}
+
+/** The order service as it tells others what it does, by the outbox that each of its writes fills. */
+export function createOrderService(
+  orders: Pick<Orders, 'prepare' | 'decide'>,
+  { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
+): OrderService {
+  return {
+    // An announcement is made of what a request must have, whatever else came with it.
+    async prepare(input) {
+      const request = parseParticipantRequest(input);
+      await orders.prepare(request);
+      await tell(announcementOfOrders('prepare', request)); // removed with what settles the order
+    },
+
+    decide: (input) => decide(parseDecideRequest(input)),
+
+    announce: async (input) => handOver(post, parseAnnouncement(input)),
+
+    async handleEvent(input) {
+      const event = parseAnnouncement(input);
+      const { type, data } = event;
+      if (type === 'StockReserved') await post.tell(await decideByEvent({ ...data, status: 'confirmed' }));
+      else if (type === 'StockRejected')
+        await post.tell(await decideByEvent({ ...data, status: 'rejected' } as RollbackRequest));
+      else await post.send(event); // settled: the order's own workflow waits for it
+    },
+  };
+
+  async function decide(request: DecideRequest): Promise<OrderOutcome> {
+    const outcome = await orders.decide(request);
+    const { orderId, ...end } = outcome;
+    // What is on record is told, whatever was asked for.
+    await tell(announcementOfDecision({ ...request, ...end } as DecideRequest));
+    // Nothing is written after this, so it also empties the outbox, where no relay does that.
+    if (request.strategy === 'message-queue') await outboxes.clear(request.order);
+    return outcome;
+  }
+
+  /** An event has nobody to refuse it to, so it waits until the order can be decided. */
+  async function decideByEvent(request: DecideRequest): Promise<OrderOutcome> {
+    try {
+      return await decide(request);
+    } catch (error) {
+      if (!(error instanceof ConcordError) || !UNDECIDABLE.includes(error.code)) throw error;
+      throw new ConcordError('AttemptExpired', { participant: 'orders', orderId: request.order.orderId });
+    }
+  }
+
+  async function tell(announcement: Announcement | undefined): Promise<void> {
+    if (announcement !== undefined) await outboxes.dispatch(announcement);
+  }
+}
+
+const UNDECIDABLE: readonly string[] = ['ProtocolViolation', 'LeftUndecided'];

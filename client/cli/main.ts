@@ -1,0 +1,102 @@
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { describeCodecServer } from './commands/codec-server.ts';
+import { describeCompare } from './commands/compare.ts';
+import { describeDoctor } from './commands/doctor.ts';
+import { describeEvents } from './commands/events.ts';
+import { describeCancel, describeList, describeStatus, describeWatch } from './commands/orders.ts';
+import { describePlace } from './commands/place.ts';
+import { describeResolve, describeRetry, describeStuck } from './commands/recovery.ts';
+import { describeSettings } from './commands/settings.ts';
+import { describeRestock, describeStock } from './commands/stock.ts';
+import { Output } from './output.ts';
+import { exitCodeOf, printError } from './print-error.ts';
+import { Session } from './session.ts';
+import type { GlobalOptions } from './target.ts';
+
+/** Runs one invocation of the command line and returns its exit code. Never throws. */
+export async function main(args: readonly string[]): Promise<number> {
+  // Known before parsing, because what parsing finds wrong is already to be reported in this form.
+  const output = new Output({ json: hasFlag(args, '--json'), verbose: hasFlag(args, '--verbose') });
+  const session = new Session(output);
+  try {
+    await createProgram(session).parseAsync(args, { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    printError(error, session);
+    return exitCodeOf(error);
+  } finally {
+    await session.close();
+  }
+}
+
+function createProgram(session: Session): Command {
+  const program = new Command('concord')
+    .description(
+      'Places orders across the order service and the inventory service: all of an order, or nothing.',
+    )
+    .version(version(), '-V, --version', 'print the version')
+    .option('--json', 'print JSON: results on standard output, an error on standard error')
+    .option('--verbose', 'print stack traces')
+    .option('--address <host:port>', 'the Temporal server')
+    .option('--namespace <name>', 'the Temporal namespace')
+    .option('--profile <name>', 'a profile of the Temporal configuration file')
+    .configureHelp({ showGlobalOptions: true })
+    // Every error is printed once, in one place, and never ends the process by itself.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      session.options = command.optsWithGlobals<GlobalOptions>();
+    })
+    .addHelpText('after', HELP);
+  describePlace(program, session);
+  describeStatus(program, session);
+  describeWatch(program, session);
+  describeCancel(program, session);
+  describeList(program, session);
+  describeEvents(program, session);
+  describeStock(program, session);
+  describeRestock(program, session);
+  describeStuck(program, session);
+  describeRetry(program, session);
+  describeResolve(program, session);
+  describeDoctor(program, session);
+  describeCompare(program, session);
+  describeSettings(program, session);
+  describeCodecServer(program, session);
+  return program;
+}
+
+const HELP = `
+Which server:
+  --address, --namespace and --profile; else TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE and the Temporal
+  configuration file; else the newest running \`npm start\`; else localhost:7233.
+
+Output:
+  A terminal gets colour and tables. A pipe gets one line for each result, its fields separated by tabs, without a
+  header. With --json, standard output is one JSON document (\`watch\`: one for each line), and an error is one line
+  {"error":{"code","message","details"}} on standard error.
+
+Exit codes:
+  0  done as asked
+  1  refused: rejected, cancelled, too late, unknown order or SKU, order id taken; or an unexpected error
+  2  bad input: nothing was sent
+  3  a server can't be reached, or a service does not answer
+
+Examples:
+  $ concord restock A 10
+  $ concord place --sku A:2 --customer alice
+  $ concord watch 4711
+  $ concord doctor
+`;
+
+/** True where `flag` is given as an option, and not as what follows \`--\`. */
+function hasFlag(args: readonly string[], flag: string): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? undefined : end).includes(flag);
+}
+
+function version(): string {
+  const manifest: unknown = createRequire(import.meta.url)('concord/package.json');
+  return (manifest as { version: string }).version;
+}

@@ -1,6 +1,0 @@
-import { prepareCheckout } from './bootstrap.mjs';
-import { acceptTypeScript } from './typescript.mjs';
-
-prepareCheckout();
-await acceptTypeScript();
-await import('./start.ts');

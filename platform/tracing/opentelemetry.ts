@@ -1,0 +1,89 @@
+import { createRequire } from 'node:module';
+import { trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { setGlobalErrorHandler } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { MongoDBInstrumentation } from '@opentelemetry/instrumentation-mongodb';
+import { detectResourcesSync, envDetectorSync, Resource } from '@opentelemetry/resources';
+import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import type { WorkflowClientInterceptor } from '@temporalio/client';
+import {
+  makeWorkflowExporter,
+  OpenTelemetryWorkflowClientInterceptor,
+} from '@temporalio/interceptors-opentelemetry';
+import type { WorkflowInfo } from '@temporalio/workflow';
+import { endWith } from './spans.ts';
+import { tracedActivities } from './traced-activities.ts';
+import type { Tracing, TracingOptions } from './tracing.ts';
+
+/**
+ * OpenTelemetry in this process, once: spans go out in batches, in the background, over OTLP/HTTP. Where they can't, they
+ * are dropped; nothing waits for them.
+ */
+export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions): Tracing {
+  setGlobalErrorHandler(seldom(onError));
+  const resource = new Resource({ 'service.name': service }).merge(
+    detectResourcesSync({ detectors: [envDetectorSync] }),
+  );
+  const processor = new BatchSpanProcessor(new OTLPTraceExporter());
+  // An order of a hundred lines makes a long command; its beginning tells enough.
+  const spanLimits = { attributeValueLengthLimit: 1_000 };
+  const provider = new BasicTracerProvider({ resource, spanProcessors: [processor], spanLimits });
+  provider.register({ contextManager: new AsyncLocalStorageContextManager() });
+  instrumentMongoDb();
+  const tracer = trace.getTracer('concord');
+  const { export: exportSpans } = makeWorkflowExporter(processor, resource);
+
+  return {
+    client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
+    activity: tracedActivities(tracer),
+    sinks: {
+      exporter: {
+        export: { fn: (info, spans) => exportSpans.fn(withoutContent(info), spans) },
+      },
+    },
+    span: (name, work) => tracer.startActiveSpan(name, (span) => endWith(span, work)),
+    async stop(limit) {
+      const stopped = provider.shutdown().catch(() => {});
+      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, limit).unref())]);
+    },
+  };
+}
+
+/**
+ * A span for each command that is sent within another span; values are replaced by `?`. The driver may be loaded already,
+ * and by ESM, so it is required once more: the hook then patches what all imports share.
+ */
+function instrumentMongoDb(): void {
+  registerInstrumentations({ instrumentations: [new MongoDBInstrumentation({ requireParentSpan: true })] });
+  const require = createRequire(import.meta.url);
+  for (const patched of ['mongodb', 'mongodb/lib/cmap/connection.js']) require(patched);
+}
+
+/** Questions change nothing, and who follows an order asks several a second: they would only be noise. */
+function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): WorkflowClientInterceptor {
+  return {
+    startWithDetails: interceptor.startWithDetails.bind(interceptor),
+    startUpdate: interceptor.startUpdate.bind(interceptor),
+    startUpdateWithStart: interceptor.startUpdateWithStart.bind(interceptor),
+    signal: interceptor.signal.bind(interceptor),
+    signalWithStart: interceptor.signalWithStart.bind(interceptor),
+    cancel: interceptor.cancel.bind(interceptor),
+  };
+}
+
+/** All of it would become attributes of each span: memos hold what customers ordered. */
+function withoutContent(info: WorkflowInfo): WorkflowInfo {
+  const { workflowId, runId, workflowType, taskQueue, namespace } = info;
+  return { workflowId, runId, workflowType, taskQueue, namespace } as WorkflowInfo;
+}
+
+function seldom(tell: (error: Error) => void): (error: unknown) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (Date.now() - last < 60_000) return;
+    last = Date.now();
+    tell(error instanceof Error ? error : new Error(String(error)));
+  };
+}

@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Db } from 'mongodb';
+import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
+import { checkStock, type Violation } from '../measure/checker.ts';
+import type { Stage } from '../measure/stage.ts';
+import type { Sample, SeenByReader } from './result.ts';
+
+/** What somebody saw who read both databases. */
+export interface Reading {
+  readonly samples: readonly Sample[];
+  readonly seen: SeenByReader;
+  /** When each order was first seen decided; milliseconds since 1970. */
+  readonly decidedAt: ReadonlyMap<string, number>;
+  /** What did not hold of the stock at some moment. */
+  readonly violations: readonly Violation[];
+}
+
+/** Reads until it is stopped. */
+export interface Reader {
+  /** Its looks so far. */
+  readonly samples: readonly Sample[];
+  stop(): Promise<Reading>;
+}
+
+interface Options {
+  readonly databases: Stage['databases'];
+  readonly skus: readonly string[];
+  /** The orders that were sent so far, and how many of them are not final. */
+  readonly sent: () => readonly string[];
+  readonly open: () => number;
+}
+
+/** Milliseconds from one look to the next. */
+const INTERVAL = 200;
+
+/** Reads the orders and the stock of both services again and again, as a report or another service would. */
+export function startReader({ databases, skus, sent, open }: Options): Reader {
+  const stopping = new AbortController();
+  const samples: Sample[] = [];
+  const decidedAt = new Map<string, number>();
+  const done = new Set<string>();
+  const inconsistentFor = new Map<string, number>();
+  const violations = new Map<string, Violation>();
+  const began = Date.now();
+  let lastAt = began;
+
+  const look = async () => {
+    const orderIds = sent().filter((id) => !done.has(id));
+    // Nobody can read two databases at once: what is sold before a look at the orders was sold then, and what is not
+    // sold after it was not.
+    const before = await lookAtInventory(databases.inventory, orderIds, skus);
+    const statuses = await statusesOf(databases.orders, orderIds);
+    const after = await lookAtInventory(databases.inventory, orderIds, skus);
+    const now = Date.now();
+    const inconsistent = orderIds.filter((id) => {
+      const isConfirmed = statuses.get(id) === 'confirmed';
+      return isConfirmed ? !after.sold.has(id) : before.sold.has(id);
+    });
+    for (const id of inconsistent) {
+      inconsistentFor.set(id, (inconsistentFor.get(id) ?? 0) + (now - lastAt));
+    }
+    for (const [id, status] of statuses) {
+      if (status === 'pending') continue;
+      if (!decidedAt.has(id)) decidedAt.set(id, now);
+      if (status !== 'confirmed' || after.sold.has(id)) done.add(id);
+    }
+    for (const violation of checkStock(after.stock)) violations.set(violation.subject, violation);
+    samples.push({
+      at: (now - began) / 1_000,
+      open: open(),
+      pending: [...statuses.values()].filter((status) => status === 'pending').length,
+      held: after.stock.reduce((sum, { reserved }) => sum + reserved, 0),
+      inconsistent: inconsistent.length,
+    });
+    lastAt = now;
+  };
+
+  const reading = (async () => {
+    while (!stopping.signal.aborted) {
+      await look();
+      await delay(INTERVAL, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+    await look();
+  })();
+  reading.catch(() => {}); // told when it is stopped
+  return {
+    samples,
+    async stop() {
+      stopping.abort();
+      await reading;
+      const seen = summaryOf(samples, [...inconsistentFor.values()]);
+      return { samples, decidedAt, violations: [...violations.values()], seen };
+    },
+  };
+}
+
+function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[]): SeenByReader {
+  const most = (of: (sample: Sample) => number) => Math.max(0, ...samples.map(of));
+  return {
+    pending: most(({ pending }) => pending),
+    held: most(({ held }) => held),
+    inconsistent: inconsistentFor.length,
+    inconsistentTotal: inconsistentFor.reduce((sum, time) => sum + time, 0) / 1_000,
+    inconsistentLongest: Math.max(0, ...inconsistentFor) / 1_000,
+  };
+}
+
+interface InventoryLook {
+  /** Orders all of whose lines are sold. */
+  readonly sold: ReadonlySet<string>;
+  readonly stock: readonly StockDocument[];
+}
+
+/** The decision comes before the last hold goes, so they are read in this order. */
+async function lookAtInventory(
+  inventory: Db,
+  orderIds: readonly string[],
+  skus: readonly string[],
+): Promise<InventoryLook> {
+  const committed = await inventory
+    .collection<ReservationDocument>('reservations')
+    .find({ _id: { $in: [...orderIds] }, decision: 'commit' }, { projection: { _id: 1 } })
+    .toArray();
+  const stock = await inventory
+    .collection<StockDocument>('stock')
+    .find({ _id: { $in: [...skus] } })
+    .toArray();
+  const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
+  return { sold: new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id))), stock };
+}
+
+async function statusesOf(
+  orders: Db,
+  orderIds: readonly string[],
+): Promise<Map<string, OrderDocument['status']>> {
+  const found = await orders
+    .collection<OrderDocument>('orders')
+    .find({ _id: { $in: [...orderIds] } }, { projection: { status: 1 } })
+    .toArray();
+  return new Map(found.map(({ _id, status }) => [_id, status]));
+}

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Concord } from '../../client/concord.ts';
+import type { Order } from '../../domain/order.ts';
+import type { Strategy } from '../../domain/strategies.ts';
+import type { Told } from '../measure/checker.ts';
+import { insist } from './insist.ts';
+
+/** An order of a stream. Milliseconds since 1970; without a time it has not come so far. */
+export interface StreamedOrder {
+  readonly order: Order;
+  readonly sentAt: number;
+  acceptedAt?: number;
+  finalAt?: number;
+}
+
+/** New orders at a fixed rate, whatever becomes of those before. */
+export interface Stream {
+  readonly orders: readonly StreamedOrder[];
+  readonly told: readonly Told[];
+  /** Sends no more. */
+  stop(): void;
+  /** Resolves when all are final, or after so many milliseconds. */
+  untilFinal(limit: number): Promise<void>;
+}
+
+/** Orders a second: few enough that each strategy keeps up with them, and many enough that a fault meets some. */
+const RATE = 4;
+
+export function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order): Stream {
+  const orders: StreamedOrder[] = [];
+  const told: Told[] = [];
+  const ends: Promise<void>[] = [];
+  let isOver = false;
+
+  const serve = async (streamed: StreamedOrder) => {
+    const { order } = streamed;
+    await insist(
+      () => concord.place(order, { wait: 'accepted', strategy }),
+      () => isOver,
+    );
+    streamed.acceptedAt = Date.now();
+    const { status } = await insist(
+      () => concord.place(order, { strategy }),
+      () => isOver,
+    );
+    streamed.finalAt = Date.now();
+    if (status !== 'pending') told.push({ order, status });
+  };
+  const timer = setInterval(() => {
+    const streamed = { order: nextOrder(), sentAt: Date.now() };
+    orders.push(streamed);
+    // One that is not final in the end is found by the checker.
+    ends.push(serve(streamed).catch(() => {}));
+  }, 1_000 / RATE);
+
+  return {
+    orders,
+    told,
+    stop: () => clearInterval(timer),
+    async untilFinal(limit) {
+      await Promise.race([Promise.all(ends), delay(limit)]);
+      isOver = true;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Strategy, strategies } from '../../domain/strategies.ts';
+import type { Told, Violation } from '../measure/checker.ts';
+import type { Stage } from '../measure/stage.ts';
+import { type Reading, startReader } from './reader.ts';
+import type { Fault, FaultFigures, Skipped } from './result.ts';
+import { fillShelves } from './shelves.ts';
+import { type StreamedOrder, startStream } from './stream.ts';
+
+/** What faults have shown. */
+export interface FaultResults {
+  readonly figures: readonly FaultFigures[];
+  readonly skipped: readonly Skipped[];
+  /** What customers were told, and what did not hold of the stock at some moment. */
+  readonly told: readonly Told[];
+  readonly violations: readonly Violation[];
+}
+
+/** Milliseconds: after a fault every step is tried again within a minute. */
+const QUIET_LIMIT = 150_000;
+/** How soon a process manager starts a worker again. Milliseconds. */
+const RESTART_DELAY = 500;
+const SHELVES = 10;
+
+/** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
+export async function measureFaults(
+  stage: Stage,
+  { faults, seconds }: { readonly faults: readonly Fault[]; readonly seconds: number },
+  tell: (text: string) => void,
+): Promise<FaultResults> {
+  const results = { figures: [] as FaultFigures[], told: [] as Told[], violations: [] as Violation[] };
+  const strikes = strikesOn(stage, seconds * 1_000);
+  for (const fault of faults) {
+    const strike = strikes[fault];
+    if (strike === undefined) continue;
+    for (const strategy of strategies) {
+      tell(`${describeFault(fault)}: ${strategy}`);
+      const one = await measureFault(stage, { fault, strategy, seconds }, strike);
+      results.figures.push(one.figures);
+      results.told.push(...one.told);
+      results.violations.push(...one.violations);
+    }
+  }
+  const skipped = faults
+    .filter((fault) => strikes[fault] === undefined)
+    .map((fault) => ({
+      fault,
+      reason: 'the server is your own; unset TEMPORAL_ADDRESS to have one started',
+    }));
+  return { ...results, skipped };
+}
+
+export function describeFault(fault: Fault): string {
+  const descriptions = {
+    'inventory-down': 'inventory down',
+    'order-service-down': 'order service down',
+    'temporal-restarted': 'Temporal restarted',
+    'worker-killed': 'order worker killed',
+  };
+  return descriptions[fault];
+}
+
+/** Each brings its fault about, and resolves when all works again. */
+function strikesOn({ workers, restartTemporal }: Stage, downFor: number) {
+  const outage = (worker: (typeof workers)['orders'], milliseconds: number) => async () => {
+    await worker.kill();
+    await delay(milliseconds);
+    await worker.start();
+  };
+  return {
+    'inventory-down': outage(workers.inventory, downFor),
+    'order-service-down': outage(workers.orders, downFor),
+    'temporal-restarted': restartTemporal,
+    'worker-killed': outage(workers.orders, RESTART_DELAY),
+  } satisfies Record<Fault, (() => Promise<void>) | undefined>;
+}
+
+async function measureFault(
+  stage: Stage,
+  { fault, strategy, seconds }: { fault: Fault; strategy: Strategy; seconds: number },
+  strike: () => Promise<void>,
+) {
+  const { concord, databases } = stage;
+  const calm = Math.min(5, Math.max(2, seconds / 6)) * 1_000;
+  const { skus, nextOrder } = await fillShelves(concord, { strategy, purpose: fault, count: SHELVES });
+  const stream = startStream(concord, strategy, () => nextOrder('spread'));
+  const start = Date.now();
+  const reader = startReader({
+    ...{ databases, skus },
+    sent: () => stream.orders.map(({ order }) => order.orderId),
+    open: () => stream.orders.filter(({ finalAt }) => finalAt === undefined).length,
+  });
+  await delay(calm);
+  const began = Date.now();
+  await strike();
+  const ended = Date.now();
+  await delay(calm);
+  stream.stop();
+  await stream.untilFinal(QUIET_LIMIT);
+  const reading = await reader.stop();
+  const figures: FaultFigures = {
+    ...{ strategy, fault },
+    seconds: (ended - began) / 1_000,
+    ...outcomeOf(stream.orders, reading, { began, ended }),
+    seen: reading.seen,
+    began: (began - start) / 1_000,
+    ended: (ended - start) / 1_000,
+    samples: reading.samples,
+  };
+  return { figures, told: stream.told, violations: reading.violations };
+}
+
+/** What became of the orders that were sent while the fault lasted, and when all that were sent by its end were final. */
+export function outcomeOf(
+  orders: readonly StreamedOrder[],
+  { decidedAt }: Pick<Reading, 'decidedAt'>,
+  { began, ended }: { readonly began: number; readonly ended: number },
+): Pick<FaultFigures, 'sent' | 'offered' | 'accepted' | 'decided' | 'finalAfter'> {
+  const inTime = (at: number | undefined) => at !== undefined && at <= ended;
+  const sentByItsEnd = orders.filter(({ sentAt }) => sentAt <= ended);
+  const sentDuring = sentByItsEnd.filter(({ sentAt }) => sentAt >= began);
+  const last = Math.max(ended, ...sentByItsEnd.map(({ finalAt = Number.POSITIVE_INFINITY }) => finalAt));
+  return {
+    sent: orders.length,
+    offered: sentDuring.length,
+    accepted: sentDuring.filter(({ acceptedAt }) => inTime(acceptedAt)).length,
+    decided: sentDuring.filter(({ order }) => inTime(decidedAt.get(order.orderId))).length,
+    finalAfter: Number.isFinite(last) ? (last - ended) / 1_000 : null,
+  };
+}

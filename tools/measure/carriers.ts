@@ -1,0 +1,55 @@
+import type { Client } from '@temporalio/client';
+import pMap from 'p-map';
+import { type Delivery, listDeliveries } from '../../client/deliveries.ts';
+import { type WaitingView, waitingQuery } from '../../workflows/order/messages.ts';
+
+/** A mailbox or a relay. */
+export interface Carrier {
+  readonly workflowId: string;
+  /** What it has still to handle; nothing where it doesn't answer. */
+  readonly waiting?: readonly WaitingView[];
+  /** Whether it handles something now, which is no longer among what waits. */
+  readonly isBusy: boolean;
+}
+
+/** A delivery of an event, as far as it has come. */
+export type EventDelivery = Pick<Delivery, 'event' | 'subscriber' | 'workflowId' | 'runId' | 'status'>;
+
+const CONCURRENCY = { concurrency: 8 };
+/** A query takes a worker, which may just have been started again. Milliseconds. */
+const QUERY_TIMEOUT = 10_000;
+
+/** Every mailbox and relay there is. */
+export async function readCarriers(client: Client): Promise<Carrier[]> {
+  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
+  return pMap(
+    client.workflow.list({ query }),
+    ({ workflowId }) => readCarrier(client, workflowId),
+    CONCURRENCY,
+  );
+}
+
+/** Every delivery of an event, one for each time that it was started. */
+export async function readEventDeliveries(client: Client): Promise<EventDelivery[]> {
+  return pMap(listDeliveries(client), (delivery) => withNewestStatus(client, delivery), CONCURRENCY);
+}
+
+async function readCarrier(client: Client, workflowId: string): Promise<Carrier> {
+  const handle = client.workflow.getHandle(workflowId);
+  const waiting = await client
+    .withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery))
+    .catch(() => undefined);
+  // Asked second: what was signalled before the query is handled by now, or is seen to be.
+  const { raw } = await handle.describe();
+  const isBusy = (raw.pendingActivities ?? []).length > 0;
+  return { workflowId, isBusy, ...(waiting === undefined ? {} : { waiting }) };
+}
+
+/** The list may lag behind, so what it says still runs is asked itself. */
+async function withNewestStatus(client: Client, delivery: Delivery): Promise<EventDelivery> {
+  if (delivery.status !== 'running') return delivery;
+  const { workflowId, runId } = delivery;
+  const { status } = await client.workflow.getHandle(workflowId, runId).describe();
+  if (status.name === 'RUNNING') return delivery;
+  return { ...delivery, status: status.name === 'COMPLETED' ? 'done' : 'stopped' };
+}

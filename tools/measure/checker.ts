@@ -1,0 +1,261 @@
+import type {
+  ReceiptDocument,
+  ReservationDocument,
+  StockDocument,
+} from '../../activities/inventory/documents.ts';
+import type { OrderDocument } from '../../activities/orders/participant.ts';
+import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
+import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
+import type { DeliveryExecution, OrderExecution, State } from './state.ts';
+
+/**
+ * What must hold. The first four in every state that a reader can see; all of them when nothing is in flight, and those
+ * of announcements when nothing is under way that was announced.
+ */
+export const invariants = {
+  'stock-adds-up': 'available + reserved + sold = received',
+  'stock-not-negative': 'no count is below zero',
+  'stock-reserved-is-held': 'reserved = the sum of the holds',
+  'stock-held-once': 'no order holds a SKU twice',
+  'stock-received-is-delivered': 'received = the sum of the applied deliveries',
+  'stock-at-rest': 'nothing is reserved and nothing is held',
+  'stock-sold-is-confirmed': 'sold = what confirmed orders ask for',
+  'delivery-applied': 'every delivery is applied, as it was reported, and nothing else is',
+  'order-final': 'every order has ended, in its workflow and in its document',
+  'order-agrees': "the document's content, strategy and status are the workflow's",
+  'order-once': 'one order id, one workflow, one document',
+  'reservation-decided': 'no reservation is undecided',
+  'reservation-agrees':
+    'an order is confirmed exactly where its reservation, with just its lines, is committed',
+  'resolution-agrees': 'the reaper settles only orders whose own workflow has ended, and as that has decided',
+  'hold-not-left': 'no order that has ended holds anything that the reaper must find',
+  'answer-kept': 'what a customer was told is what came of the order',
+  'confirmation-kept': 'no customer was told "confirmed" of an order that is not',
+  'outbox-empty': 'nothing is left in an outbox',
+  'announcement-delivered': 'every message and every event has reached whom it is for',
+  'events-agree': 'the events of an order tell just what is on record of it',
+} as const;
+
+export type Invariant = keyof typeof invariants;
+
+/** Something that does not hold. `subject` is an order id, a SKU or a receipt id. */
+export interface Violation {
+  readonly invariant: Invariant;
+  readonly subject: string;
+  readonly details: string;
+}
+
+/** What a customer was told of an order, when that was said to be final. */
+export interface Told {
+  /** The order that the customer asked for. */
+  readonly order: Order;
+  readonly status: FinalStatus;
+}
+
+/** What must hold of each stock document in every state that a reader can see, whatever is in flight. */
+export function checkStock(stock: readonly StockDocument[]): Violation[] {
+  return stock.flatMap((document) => {
+    const { _id: sku, available, reserved, sold, received, holds } = document;
+    const counts = `available ${available}, reserved ${reserved}, sold ${sold}, received ${received}`;
+    const held = sum(holds);
+    const holders = holds.map(({ orderId }) => orderId);
+    const twice = holders.filter((orderId, index) => holders.indexOf(orderId) !== index);
+    return [
+      ...violated(available + reserved + sold !== received, 'stock-adds-up', sku, counts),
+      ...violated(Math.min(available, reserved, sold, received) < 0, 'stock-not-negative', sku, counts),
+      ...violated(reserved !== held, 'stock-reserved-is-held', sku, `${counts}; holds of ${held}`),
+      ...violated(twice.length > 0, 'stock-held-once', sku, `held twice by ${twice.join(', ')}`),
+    ];
+  });
+}
+
+/** What must hold when nothing is in flight any more. */
+export function checkAtRest(state: State, told: readonly Told[]): Violation[] {
+  return [
+    ...checkStock(state.stock),
+    ...checkStockAtRest(state),
+    ...checkDeliveries(state),
+    ...checkOrders(state),
+    ...checkReservations(state),
+    ...checkResolutions(state),
+    ...checkAnswers(state, told),
+  ];
+}
+
+function checkStockAtRest({ stock, receipts, orders }: State): Violation[] {
+  const applied = receipts.filter(({ state }) => state === 'applied');
+  const confirmed = orders.filter(({ status }) => status === 'confirmed').flatMap(({ lines }) => lines);
+  const skus = new Set([...stock.map(({ _id }) => _id), ...applied.map(({ sku }) => sku)]);
+  return [...skus].flatMap((sku) => {
+    const document = stock.find(({ _id }) => _id === sku);
+    const { received = 0, reserved = 0, sold = 0, holds = [] } = document ?? {};
+    const delivered = sum(applied.filter((receipt) => receipt.sku === sku));
+    const wanted = sum(confirmed.filter((line) => line.sku === sku));
+    const rest = `reserved ${reserved}, held by ${holds.map(({ orderId }) => orderId).join(', ') || 'nobody'}`;
+    return [
+      ...violated(
+        received !== delivered,
+        'stock-received-is-delivered',
+        sku,
+        `received ${received}, delivered ${delivered}`,
+      ),
+      ...violated(reserved !== 0 || holds.length > 0, 'stock-at-rest', sku, rest),
+      ...violated(sold !== wanted, 'stock-sold-is-confirmed', sku, `sold ${sold}, confirmed ${wanted}`),
+    ];
+  });
+}
+
+function checkDeliveries({ receipts, deliveries }: State): Violation[] {
+  const reported = new Map(deliveries.map((delivery) => [delivery.receiptId, delivery]));
+  const recorded = new Map(receipts.map((receipt) => [receipt._id, receipt]));
+  return [...new Set([...reported.keys(), ...recorded.keys()])].flatMap((receiptId) => {
+    const problem = deliveryProblem(reported.get(receiptId), recorded.get(receiptId));
+    return violated(problem !== undefined, 'delivery-applied', receiptId, problem ?? '');
+  });
+}
+
+function deliveryProblem(
+  reported: DeliveryExecution | undefined,
+  recorded: ReceiptDocument | undefined,
+): string | undefined {
+  if (reported === undefined) return 'applied, but nobody has reported it';
+  if (reported.status !== 'COMPLETED') return `its workflow is ${reported.status}`;
+  if (recorded === undefined) return 'its workflow is completed, but nothing is recorded';
+  if (recorded.state !== 'applied') return `its workflow is completed, but it is ${recorded.state}`;
+  const { sku, quantity } = reported.receipt;
+  if (recorded.sku === sku && recorded.quantity === quantity) return undefined;
+  return `reported as ${quantity} × ${sku}, recorded as ${recorded.quantity} × ${recorded.sku}`;
+}
+
+function checkOrders({ orders, executions }: State): Violation[] {
+  const documents = new Map(orders.map((document) => [document._id, document]));
+  const ids = new Set([...documents.keys(), ...executions.map(({ orderId }) => orderId)]);
+  return [...ids].flatMap((orderId) => {
+    const runs = executions.filter((execution) => execution.orderId === orderId);
+    return checkOrder(orderId, documents.get(orderId), runs);
+  });
+}
+
+function checkOrder(
+  orderId: string,
+  document: OrderDocument | undefined,
+  runs: readonly OrderExecution[],
+): Violation[] {
+  const [execution] = runs;
+  if (execution === undefined) {
+    return [{ invariant: 'order-once', subject: orderId, details: 'a document, but no workflow' }];
+  }
+  if (document === undefined) {
+    return [{ invariant: 'order-once', subject: orderId, details: 'a workflow, but no document' }];
+  }
+  const result = execution.outcome?.status ?? execution.status;
+  const isFinal = execution.outcome !== undefined && document.status !== 'pending';
+  const { strategy = DEFAULT_STRATEGY } = document;
+  const isSame = sameContent(execution.order, orderOf(document)) && execution.strategy === strategy;
+  const agrees = document.status === result && isSame;
+  return [
+    ...violated(runs.length > 1, 'order-once', orderId, `${runs.length} workflows`),
+    ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
+    ...violated(
+      isFinal && !agrees,
+      'order-agrees',
+      orderId,
+      `document ${document.status} of ${describeLines(document.lines)} (${strategy}), workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`,
+    ),
+  ];
+}
+
+function checkReservations({ orders, reservations }: State): Violation[] {
+  const documents = new Map(orders.map((document) => [document._id, document]));
+  const reserved = new Map(reservations.map((reservation) => [reservation._id, reservation]));
+  const ids = new Set([...documents.keys(), ...reserved.keys()]);
+  return [...ids].flatMap((orderId) => {
+    const reservation = reserved.get(orderId);
+    const undecided = reservation !== undefined && reservation.decision === null;
+    const problem = undecided ? undefined : reservationProblem(documents.get(orderId), reservation);
+    return [
+      ...violated(undecided, 'reservation-decided', orderId, `of ${describeLines(reservation?.lines ?? [])}`),
+      ...violated(problem !== undefined, 'reservation-agrees', orderId, problem ?? ''),
+    ];
+  });
+}
+
+function reservationProblem(
+  order: OrderDocument | undefined,
+  reservation: ReservationDocument | undefined,
+): string | undefined {
+  const isConfirmed = order?.status === 'confirmed';
+  const isCommitted = reservation?.decision === 'commit';
+  if (isConfirmed && reservation === undefined) return 'confirmed, but nothing is reserved';
+  if (isConfirmed !== isCommitted) {
+    return `order ${order?.status ?? 'unknown'}, reservation ${reservation?.decision ?? 'unknown'}`;
+  }
+  if (!isConfirmed || order === undefined || reservation === undefined) return undefined;
+  if (sameContent(orderOf(order), orderOf(reservation))) return undefined;
+  return `confirmed ${describeLines(order.lines)}, committed ${describeLines(reservation.lines)}`;
+}
+
+function checkResolutions({ executions, resolutions, sweeps }: State): Violation[] {
+  const placings = new Map(executions.map((execution) => [execution.orderId, execution]));
+  return resolutions.flatMap((resolution) => {
+    const { orderId, startedAt } = resolution;
+    const placing = placings.get(orderId);
+    const problem = resolutionProblem(resolution, placing);
+    const sweep = sweeps.find((each) => each.startedAt <= startedAt && startedAt <= each.closedAt);
+    // One that ends while the reaper looks is asked about in vain; but nothing may be left of one that had ended before.
+    const isLeftBehind =
+      sweep !== undefined && placing?.closedAt !== undefined && placing.closedAt < sweep.startedAt;
+    return [
+      ...violated(problem !== undefined, 'resolution-agrees', orderId, problem ?? ''),
+      ...violated(
+        isLeftBehind,
+        'hold-not-left',
+        orderId,
+        'the reaper found a hold of an order that had ended',
+      ),
+    ];
+  });
+}
+
+/** Nobody terminates an order here, so each has decided by itself. */
+function resolutionProblem(
+  { status, outcome, startedAt }: OrderExecution,
+  placing: OrderExecution | undefined,
+): string | undefined {
+  if (placing === undefined) return 'resolved, but nobody has placed it';
+  if (placing.closedAt === undefined || startedAt < placing.closedAt) return 'resolved while it lived';
+  if (outcome === undefined) return `its resolution is ${status}`;
+  const decided = placing.outcome?.status ?? placing.status;
+  return outcome.status === decided ? undefined : `resolved as ${outcome.status}, decided as ${decided}`;
+}
+
+function checkAnswers({ executions }: State, told: readonly Told[]): Violation[] {
+  const byOrder = new Map(executions.map((execution) => [execution.orderId, execution]));
+  return told.flatMap(({ order, status }) => {
+    const execution = byOrder.get(order.orderId);
+    const came = execution?.outcome?.status ?? execution?.status ?? 'unknown';
+    const same = execution !== undefined && sameContent(execution.order, order);
+    const kept = status === came && same;
+    const details = `told ${status} of ${describeLines(order.lines)}; came to ${came} of ${describeLines(execution?.order.lines ?? [])}`;
+    return [
+      ...violated(!kept && status === 'confirmed', 'confirmation-kept', order.orderId, details),
+      ...violated(!kept && status !== 'confirmed', 'answer-kept', order.orderId, details),
+    ];
+  });
+}
+
+function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string): Violation[] {
+  return isViolated ? [{ invariant, subject, details }] : [];
+}
+
+function orderOf({ _id, customerId, lines }: OrderDocument | ReservationDocument): Order {
+  return { orderId: _id, customerId, lines };
+}
+
+function describeLines(lines: readonly Line[]): string {
+  return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ') || 'nothing';
+}
+
+function sum(items: readonly { readonly quantity: number }[]): number {
+  return items.reduce((total, { quantity }) => total + quantity, 0);
+}

@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import { z } from 'zod';
+import type { Concord } from '../../client/concord.ts';
+import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import type { StockLevel } from '../../domain/stock.ts';
+import { parse } from '../../domain/validation.ts';
+import type { Report } from '../programs/report.ts';
+
+const catalogSchema = z.array(z.strictObject({ sku: z.string(), name: z.string(), quantity: z.number() }));
+const samplesSchema = z.array(
+  z.strictObject({
+    name: z.string(),
+    order: z.unknown().transform(parseOrder),
+    /** Cancelled while the inventory service is down. */
+    cancel: z.strictObject({ reason: z.string() }).optional(),
+    expected: z.strictObject({ status: z.enum(finalStatuses), reason: z.string().optional() }),
+  }),
+);
+type Sample = z.output<typeof samplesSchema>[number];
+
+export interface SampleResult extends OrderOutcome {
+  readonly name: string;
+  readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
+  readonly expected: Sample['expected'];
+  readonly asExpected: boolean;
+  /** The order in the Web UI, where its address is known. */
+  readonly webUi?: string;
+}
+
+export interface SampleResults {
+  /** Where the server is that the orders were placed on. */
+  readonly temporal: string;
+  readonly webUi?: string;
+  readonly orders: readonly SampleResult[];
+  readonly stock: readonly StockLevel[];
+  readonly asExpected: boolean;
+}
+
+interface Options {
+  readonly concord: Concord;
+  readonly report: Report;
+  readonly startInventory: () => Promise<void>;
+  readonly address: string;
+  readonly namespace: string;
+  readonly uiUrl?: string;
+}
+
+/**
+ * Stocks the catalog and places the sample orders. Order ids and receipt ids are those of the files, so a second run
+ * on the same data joins what the first one did.
+ */
+export async function placeSamples(options: Options): Promise<SampleResults> {
+  const { concord, report, startInventory, address, namespace, uiUrl } = options;
+  const samples = parse(samplesSchema, await readJson('orders.json'));
+  const catalog = parse(catalogSchema, await readJson('catalog.json'));
+
+  const toCancel = samples.filter(({ cancel }) => cancel !== undefined);
+  for (const sample of toCancel) await cancelInFlight(concord, sample, report);
+  await startInventory();
+
+  const step = report.step(`Stocking ${catalog.length} SKUs and placing ${samples.length} orders`);
+  await pMap(catalog, ({ sku, quantity }) => concord.restock(sku, quantity, { receiptId: `catalog-${sku}` }));
+  const orders: SampleResult[] = [];
+  // One after another, so that each run tells the same story.
+  for (const sample of samples) {
+    orders.push(resultOf(sample, await concord.place(sample.order), namespace, uiUrl));
+  }
+  const stock = await concord.stock(catalog.map(({ sku }) => sku));
+  step.done();
+  return {
+    temporal: address,
+    ...(uiUrl === undefined ? {} : { webUi: uiUrl }),
+    orders,
+    stock,
+    asExpected: orders.every(({ asExpected }) => asExpected),
+  };
+}
+
+/** Places the order and cancels it once the order service has voted yes and the inventory, still down, has not. */
+async function cancelInFlight(concord: Concord, { order, cancel }: Sample, report: Report): Promise<void> {
+  const { orderId } = order;
+  const step = report.step(`Placing ${orderId}, and cancelling it while the inventory service is down`);
+  const { joined } = await concord.place(order, { wait: 'accepted' });
+  for (;;) {
+    const { phase, participants } = await concord.status(orderId);
+    if (phase !== 'preparing' || participants.orders === 'prepared') break;
+    await delay(POLL_INTERVAL);
+  }
+  const { status } = await concord.cancel(orderId, cancel);
+  step.done(
+    joined
+      ? `${orderId} was placed by an earlier run`
+      : `Placed ${orderId}; ${status} while the inventory service is down`,
+  );
+}
+
+const POLL_INTERVAL = 50;
+
+function resultOf(
+  { name, order, expected }: Sample,
+  { orderId, status, reason }: Awaited<ReturnType<Concord['place']>>,
+  namespace: string,
+  uiUrl: string | undefined,
+): SampleResult {
+  if (status === 'pending') throw new Error(`place returned before order ${orderId} was final`);
+  const link = `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowIdOf(orderId))}`;
+  return {
+    name,
+    orderId,
+    lines: order.lines,
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    expected,
+    asExpected: status === expected.status && reason?.code === expected.reason,
+    ...(uiUrl === undefined ? {} : { webUi: link }),
+  };
+}
+
+async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(new URL(`samples/${file}`, import.meta.url), 'utf8'));
+}

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Concord } from '../../client/concord.ts';
+import { nodeArguments } from '../../platform/compiled.ts';
+import type { ServiceName } from '../../workers/services.ts';
+import { ServersError } from '../programs/attempts.ts';
+import { endpointsOf } from '../programs/ports.ts';
+import type { Report } from '../programs/report.ts';
+import { tail } from '../programs/supervisor.ts';
+
+export interface WorkerProcess {
+  /** The process that runs now. */
+  readonly pid: number | undefined;
+  /** Ends it gracefully. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** A worker's process that gets ready while its servers still start. */
+export interface PreparedWorker {
+  /**
+   * Tells it where the servers are, and waits until it polls its task queue. A worker that ends unasked is started again,
+   * as a process manager would.
+   *
+   * @throws ServersError with the tail of its log, where it ends before it is ready.
+   */
+  start(environment: Readonly<Record<string, string>>, concord: Concord): Promise<WorkerProcess>;
+  /** Ends it, also before it was started. Idempotent. */
+  stop(): Promise<void>;
+}
+
+interface Preparation {
+  readonly name: ServiceName;
+  /** Where its log goes. */
+  readonly directory: string;
+  readonly report: Report;
+  /** What is known already, in addition to our own. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+interface Options extends Preparation {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly concord: Concord;
+}
+
+/** Starts a service's worker as a process of its own, and waits until it polls; see {@link PreparedWorker.start}. */
+export function startWorker(options: Options): Promise<WorkerProcess> {
+  return prepareWorker(options).start({}, options.concord);
+}
+
+/** Starts the process of a service's worker, which loads and bundles what it is to run, and then waits for its start. */
+export function prepareWorker(preparation: Preparation): PreparedWorker {
+  const { name, report } = preparation;
+  const log = path.join(preparation.directory, `${name}-worker.log`);
+  let child = launch(preparation, log);
+  let stopping = false;
+  const stop = async () => {
+    stopping = true;
+    await endGracefully(child);
+  };
+  const keepRunning = (environment: Readonly<Record<string, string>>) => {
+    child.once('exit', (code, signal) => {
+      if (stopping) return;
+      report.note(`The ${name} worker ended (${signal ?? `exit code ${code}`}); starting it again`);
+      setTimeout(() => {
+        if (stopping) return;
+        child = launch(preparation, log);
+        tell(child, environment);
+        keepRunning(environment);
+      }, RESTART_DELAY);
+    });
+  };
+  return {
+    stop,
+    async start(environment, concord) {
+      const step = report.step(`Starting the ${name} worker (log: ${log})`);
+      tell(child, environment);
+      try {
+        await untilItPolls(name, concord, child, log);
+      } catch (error) {
+        step.failed('it did not start');
+        await stop();
+        throw error;
+      }
+      const where = endpointsOf({ ...process.env, ...preparation.environment, ...environment });
+      step.done(`The ${name} worker runs (${[`process ${child.pid}`, `log: ${log}`, ...where].join(', ')})`);
+      keepRunning(environment);
+      return {
+        get pid() {
+          return child.pid;
+        },
+        stop,
+      };
+    },
+  };
+}
+
+// A worker that fails at once must not be restarted in a tight loop. Milliseconds.
+const RESTART_DELAY = 1_000;
+const POLL_INTERVAL = 100;
+const START_LIMIT = 60_000;
+// Longer than the worker's own grace for what it runs. Milliseconds.
+const STOP_LIMIT = 15_000;
+
+function launch({ name, environment }: Preparation, log: string): ChildProcess {
+  const output = openSync(log, 'a');
+  // The channel ends with this process, however it ends, and the worker ends with the channel.
+  return spawn(process.execPath, [...nodeArguments(), WORKER, name], {
+    stdio: ['ignore', output, output, 'ipc'],
+    // A Ctrl-C at the terminal is ours to pass on, when the time has come.
+    detached: true,
+    env: { ...process.env, ...environment, CONCORD_ENDS_WITH_PARENT: '1' },
+  });
+}
+
+const WORKER = fileURLToPath(new URL('hosted-worker.ts', import.meta.url));
+
+/** One that has ended already is noticed by its exit. */
+function tell(child: ChildProcess, environment: Readonly<Record<string, string>>): void {
+  child.send(environment, () => {});
+}
+
+async function untilItPolls(
+  name: ServiceName,
+  concord: Concord,
+  child: ChildProcess,
+  log: string,
+): Promise<void> {
+  const deadline = Date.now() + START_LIMIT;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new ServersError(
+        `The ${name} worker ended while starting. The end of its log:\n${await tail(log)}`,
+      );
+    }
+    if (await polls(concord, name, child.pid)) return;
+    await delay(POLL_INTERVAL);
+  }
+  throw new ServersError(`The ${name} worker did not start within ${START_LIMIT / 1000} s; its log: ${log}`);
+}
+
+/** Both kinds of tasks are polled by this very process, and not by one that is gone. */
+async function polls(concord: Concord, name: ServiceName, pid: number | undefined): Promise<boolean> {
+  const { client } = concord;
+  const kinds = [1, 2]; // workflow tasks, activity tasks
+  const answers = await Promise.all(
+    kinds.map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({
+        namespace: client.options.namespace,
+        taskQueue: { name },
+        taskQueueType,
+      }),
+    ),
+  );
+  return answers.every(({ pollers }) => pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`)));
+}
+
+async function endGracefully(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT);
+  await exited;
+  clearTimeout(timer);
+}

@@ -1,0 +1,71 @@
+import type { MetricMeter } from '@temporalio/common';
+import type { RuntimeOptions } from '@temporalio/worker';
+import type { HoldObserver } from '../activities/inventory/reaper.ts';
+
+type TelemetryOptions = NonNullable<RuntimeOptions['telemetryOptions']>;
+
+/** Where Prometheus scrapes `/metrics`. */
+export interface MetricsAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The SDK's own metrics and Concord's at one address; nothing where there is none. */
+export function metricsOptions(address: MetricsAddress | undefined): TelemetryOptions {
+  if (address === undefined) return {};
+  const { host, port } = address;
+  const bindAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return {
+    metrics: {
+      attachServiceName: false,
+      prometheus: {
+        bindAddress,
+        // As Prometheus names them: seconds, units and `_total`.
+        countersTotalSuffix: true,
+        unitSuffix: true,
+        useSecondsForDurations: true,
+        histogramBucketOverrides: { concord_order_decision_seconds: DECISION_BUCKETS },
+      },
+    },
+  };
+}
+
+// From the quickest decision to the usual prepare budget, after which an order is refused. Seconds.
+const DECISION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200];
+
+/**
+ * Shows the ages of holds. One worker sweeps at a time, and the others keep showing what they last saw: the newest
+ * `concord_holds_swept_timestamp_seconds` tells whose figures count.
+ */
+export function holdMetrics(meter: MetricMeter): HoldObserver {
+  const gauge = (name: string, description: string) => meter.createGauge(name, 'float', '', description);
+  const holds = gauge('concord_holds', 'Orders that hold stock, by how long they have');
+  const oldest = gauge('concord_oldest_hold_age_seconds', 'How long the oldest hold has been there');
+  const limit = gauge('concord_hold_limit_seconds', 'How old a hold is before the reaper looks at it');
+  const swept = gauge('concord_holds_swept_timestamp_seconds', 'When all holds were last looked at');
+  return (openedAt, holdLimit) => {
+    const now = Date.now();
+    const ages = openedAt.map((at) => Math.max(0, now - at.getTime()) / 1_000);
+    for (const [age, { from, to }] of Object.entries(AGES)) {
+      holds.set(ages.filter((seconds) => seconds >= from && seconds < to).length, { age });
+    }
+    oldest.set(Math.max(0, ...ages));
+    limit.set(holdLimit / 1_000);
+    swept.set(now / 1_000);
+  };
+}
+
+/** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
+export function showSweepInterval(meter: MetricMeter, workflowType: string, interval: number): void {
+  meter
+    .createGauge('concord_sweep_interval_seconds', 'float', '', 'How often a sweep should succeed')
+    .set(interval / 1_000, { workflowType });
+}
+
+// The reaper's limit is 15 minutes by default. Seconds.
+const AGES: Readonly<Record<string, { from: number; to: number }>> = {
+  'under 1 minute': { from: 0, to: 60 },
+  '1 to 5 minutes': { from: 60, to: 300 },
+  '5 to 15 minutes': { from: 300, to: 900 },
+  'over 15 minutes': { from: 900, to: Number.POSITIVE_INFINITY },
+};

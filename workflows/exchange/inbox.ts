@@ -1,0 +1,123 @@
+import {
+  type ActivityOptions,
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { waitingDetails } from '../../domain/current-details.ts';
+import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
+import { Backlog, type Carried, type Outranks } from '../backlog.ts';
+import { tryNowSignal, waitingQuery } from '../order/messages.ts';
+import { optionsOf } from '../order/participants.ts';
+
+/** What a workflow does with the items that arrive at it. */
+export interface Treatment<Item> {
+  /** How many are handled at once, at most. */
+  readonly batch: number;
+  /** By default a later item takes the place of any earlier one of its order. */
+  readonly outranks?: Outranks;
+  /** Handles a batch, and returns why items of it failed, by order id. It must not throw. */
+  handle(batch: readonly Item[]): Promise<ReadonlyMap<string, string>>;
+  /** Has an order say again what was not kept of it; returns false where nobody is there. It must not throw. */
+  askAgain(orderId: string): Promise<boolean>;
+}
+
+/**
+ * What has arrived at a workflow that handles whatever waits in one batch, as long as it lives. At most one item of an
+ * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
+ * keeps nobody else waiting.
+ *
+ * Such a workflow has to run where those run who fill it: then whatever is told is taken in, and a new run begins before
+ * a history is long, however long the service that handles it is down.
+ */
+export class Inbox<Item> {
+  private readonly backlog: Backlog<Item>;
+  private readonly treatment: Treatment<Item>;
+
+  /** @param carried What the run before this one left. */
+  constructor(carried: Carried<Item>, treatment: Treatment<Item>) {
+    this.treatment = treatment;
+    this.backlog = new Backlog(carried, treatment.outranks ?? (() => false));
+    setHandler(waitingQuery, () => this.backlog.allViews().slice(0, MOST_SHOWN));
+    setHandler(tryNowSignal, (orderId) => this.backlog.tryNow(orderId));
+  }
+
+  /** Takes an item in. */
+  add(orderId: string, type: string, item: Item): void {
+    this.backlog.add(orderId, type, item);
+  }
+
+  /**
+   * Handles what arrives until the history is long, and then goes on in a new run.
+   *
+   * @param first The arguments of the new run, before what is left.
+   */
+  async handleAll(first: readonly unknown[]): Promise<never> {
+    while (!isHistoryLong()) {
+      await this.askForUnkept();
+      const batch = this.backlog.take(this.treatment.batch);
+      this.show();
+      if (batch.length === 0) await this.untilReady();
+      else await this.handleBatch(batch);
+    }
+    const { waiting, unkept } = this.backlog.carry();
+    return continueAsNew(...first, waiting, unkept);
+  }
+
+  private show(): void {
+    const { handlingCount, unkeptCount } = this.backlog;
+    setCurrentDetails(waitingDetails(handlingCount, this.backlog.views(), unkeptCount));
+  }
+
+  private async askForUnkept(): Promise<void> {
+    await Promise.all(
+      this.backlog.unkeptToAsk().map(async (orderId) => {
+        this.backlog.asked(orderId);
+        if (!(await this.treatment.askAgain(orderId))) this.backlog.forget(orderId);
+      }),
+    );
+  }
+
+  /** Without an end where the service is down: a history that gets too long goes on in a new run, batch and all. */
+  private async handleBatch(batch: readonly Item[]): Promise<void> {
+    let failed: ReadonlyMap<string, string> | undefined;
+    this.treatment.handle(batch).then((found) => {
+      failed = found;
+    });
+    await condition(() => failed !== undefined || isHistoryLong(TOO_LONG_HISTORY));
+    if (failed !== undefined) this.backlog.putBack(failed);
+  }
+
+  private async untilReady(): Promise<void> {
+    const next = this.backlog.nextAt();
+    const isReady = () => this.backlog.isReady() || isHistoryLong();
+    if (next === Number.POSITIVE_INFINITY) await condition(isReady);
+    else await condition(isReady, Math.max(1, next - Date.now()), RETRY_TIMER);
+  }
+}
+
+function isHistoryLong(most = LONG_HISTORY): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > most;
+}
+
+const RETRY_TIMER = { summary: 'Until what has failed is tried again' };
+// Short enough that a worker that has to replay it is back at once.
+const LONG_HISTORY = 2_000;
+// Far below the 10,000 signals that Temporal takes: what is being handled is put off for it.
+const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
+// An answer of Temporal's takes 2 MB.
+const MOST_SHOWN = 1_000;
+
+/**
+ * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
+ * that the history doesn't grow, however long a database is down.
+ *
+ * @param activity Its full name.
+ */
+export function batchOptions(activity: string): ActivityOptions {
+  const { retry, ...options } = optionsOf('settle', activity);
+  return { ...options, heartbeatTimeout: BATCH_HEARTBEAT, retry: { ...retry, maximumAttempts: 5 } };
+}

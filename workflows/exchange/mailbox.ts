@@ -1,0 +1,83 @@
+import { getExternalWorkflowHandle, log, proxyActivities, setHandler } from '@temporalio/workflow';
+import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import { carriedOver } from '../backlog.ts';
+import { causeOf } from '../order/failures.ts';
+import { messageSignal, sayAgainSignal } from '../order/messages.ts';
+import { batchOptions, Inbox } from './inbox.ts';
+
+type Inventory = {
+  'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;
+};
+
+const inventory = proxyActivities<Inventory>({
+  taskQueue: 'inventory',
+  ...batchOptions('inventory.handleMessages'),
+});
+
+/**
+ * A durable mailbox of the inventory: messages that arrive are kept until they are handled and answered, also while the
+ * inventory is down. What waits is taken in one batch, so the more there is to do, the less each costs. The order
+ * service's worker runs it, because that is who fills it.
+ *
+ * @param carried What the run before this one left: messages,
+ * @param unkept and the orders that have to say theirs again.
+ */
+export async function mailbox(carried?: unknown, unkept?: unknown): Promise<never> {
+  const inbox = new Inbox<Announcement>(carriedOver(carried, unkept, validMessage), {
+    batch: BATCH,
+    // Stock is asked for first: such a message that comes after another one of its order is a late copy.
+    outranks: (type, other) => other === 'ReserveStock' && type !== 'ReserveStock',
+    handle: handleBatch,
+    askAgain,
+  });
+  setHandler(messageSignal, (input) => {
+    const message = validMessage(input);
+    if (message !== undefined) inbox.add(message.subject, message.type, message);
+  });
+  return inbox.handleAll([]);
+}
+
+/** Nothing where it is no message for the inventory: anyone may send a signal, and there is nobody to refuse it to. */
+function validMessage(input: unknown): Announcement | undefined {
+  try {
+    const message = parseAnnouncement(input);
+    if (MESSAGES.includes(message.type)) return message;
+    log.warn('a message was dropped, because the inventory takes none of its type', { type: message.type });
+  } catch (error) {
+    if (!(error instanceof ConcordError)) throw error;
+    log.warn('a message was dropped, because it is none', { reason: error.message });
+  }
+  return undefined;
+}
+
+const MESSAGES: readonly AnnouncementType[] = ['ReserveStock', 'SellStock', 'ReleaseStock'];
+
+// As many as the activity handles at the same time, so that the whole batch takes no longer than its slowest.
+const BATCH = 25;
+
+async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
+  try {
+    const unhandled = await inventory['inventory.handleMessages'](messages);
+    const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
+    return new Map(messages.flatMap(({ id, subject }) => entryOf(subject, errors.get(id))));
+  } catch (error) {
+    // A mailbox that fails would lose what it keeps.
+    return new Map(messages.map(({ subject }) => [subject, causeOf(error)]));
+  }
+}
+
+/** An order that has ended has been answered; one that was ended by hand has to be resolved, whatever it has said. */
+async function askAgain(orderId: string): Promise<boolean> {
+  try {
+    await getExternalWorkflowHandle(workflowIdOf(orderId)).signal(sayAgainSignal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function entryOf(orderId: string, error: string | undefined): [string, string][] {
+  return error === undefined ? [] : [[orderId, error]];
+}

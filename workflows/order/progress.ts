@@ -1,0 +1,167 @@
+import { allHandlersFinished, CancellationScope, condition, log, setHandler } from '@temporalio/workflow';
+import { ConcordError } from '../../domain/errors.ts';
+import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../../domain/order.ts';
+import {
+  type CancelRequest,
+  type OrderProgress,
+  type ParticipantState,
+  type Phase,
+  parseCancelRequest,
+} from '../../domain/place-order.ts';
+import type { Strategy } from '../../domain/strategies.ts';
+import { Display } from './display.ts';
+import { asWorkflowFailure } from './failures.ts';
+import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
+import { countCompensation, countOrder, recordDecision } from './metrics.ts';
+import { participantNames } from './participant-names.ts';
+
+/** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
+export class Progress {
+  private readonly order: Order;
+  private readonly strategy: Strategy;
+  private phase: Phase = 'preparing';
+  private readonly participants: Record<string, ParticipantState> = {};
+  private cancelRequest: CancelRequest | undefined;
+  private decision: OrderOutcome | undefined;
+  private stopVoting: () => void = () => {};
+  private readonly display: Display;
+
+  constructor(order: Order, strategy: Strategy) {
+    this.order = order;
+    this.strategy = strategy;
+    for (const name of participantNames) this.participants[name] = 'preparing';
+    this.display = new Display(() => this.snapshot());
+    setHandler(statusQuery, () => this.snapshot());
+    setHandler(cancelUpdate, (request) => this.cancel(request), {
+      validator: (request) => asWorkflowFailure(() => this.refuseLateCancel(request)),
+    });
+    setHandler(decisionUpdate, () => this.decided(), {
+      validator: (asked) => asWorkflowFailure(() => this.refuseOtherContent(asked)),
+    });
+  }
+
+  /** Says what to do when somebody cancels before the decision. */
+  onCancel(stopVoting: () => void): void {
+    this.stopVoting = stopVoting;
+    // A cancel that arrived with the workflow's first task was heard before anybody could act on it.
+    if (this.cancelRequest !== undefined) stopVoting();
+  }
+
+  /** What this workflow would decide: yes only if nobody refused and nobody has cancelled. */
+  proposal(refusal: Reason | undefined): OrderOutcome {
+    return outcomeOf(this.cancellation(refusal) ?? refusal, this.order.orderId);
+  }
+
+  /** Makes what is on record the decision, which all who ask are told from now on. */
+  adopt(outcome: OrderOutcome): OrderOutcome {
+    const { orderId, status, reason } = outcome;
+    this.decision = outcome;
+    this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
+    log.info('order decided', { orderId, status, reason: reason?.message });
+    this.showDecision();
+    recordDecision(outcome, this.strategy);
+    return outcome;
+  }
+
+  show({ name }: { readonly name: string }, state: ParticipantState): void {
+    this.participants[name] = state;
+    this.display.refresh();
+    if (state === 'rolled-back') countCompensation(name, this.strategy);
+  }
+
+  /**
+   * Shows a participant's step while it runs, and how it ended. Without `async`, as all that every order goes through:
+   * Temporal keeps the stack of each promise of a workflow, which takes it a tenth of a millisecond.
+   */
+  track(
+    participant: { readonly name: string },
+    step: keyof typeof states,
+    work: Promise<void>,
+  ): Promise<void> {
+    const { name } = participant;
+    const { running, done } = states[step];
+    this.show(participant, running);
+    return work.then(
+      () => {
+        this.show(participant, done);
+        this.display.gotOn(name);
+      },
+      (error) => {
+        // A rollback may have begun meanwhile: the newer step is the one to show.
+        if (step === 'prepare' && this.participants[name] === running) this.participants[name] = 'refused';
+        this.display.gotOn(name);
+        throw error;
+      },
+    );
+  }
+
+  async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
+    this.decision = outcome;
+    this.phase = 'final';
+    this.showDecision();
+    if (!allHandlersFinished()) await condition(allHandlersFinished);
+    countOrder(outcome, this.strategy);
+    return outcome;
+  }
+
+  /** The order ends without an outcome. */
+  fail(error: unknown): void {
+    this.display.failed(error);
+  }
+
+  /** As outsiders are told of it. */
+  private showDecision(): void {
+    if (this.decision !== undefined) this.display.decided(this.decision.status);
+  }
+
+  private async cancel(request: CancelRequest): Promise<OrderOutcome> {
+    this.cancelRequest ??= request;
+    this.stopVoting();
+    return this.decided();
+  }
+
+  private async decided(): Promise<OrderOutcome> {
+    // A cancel of the workflow itself must not cut off who waits: they are told what came of it.
+    await CancellationScope.nonCancellable(() => condition(() => this.decision !== undefined));
+    return this.decision as OrderOutcome;
+  }
+
+  private cancellation(refusal: Reason | undefined): Reason | undefined {
+    if (this.cancelRequest !== undefined) return { code: 'Cancelled', message: this.cancelRequest.reason };
+    // Temporal's own cancel, from its Web UI or CLI, is a cancel as well.
+    const byTemporal = CancellationScope.current().consideredCancelled || refusal?.code === 'Cancelled';
+    return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
+  }
+
+  private refuseLateCancel(request: unknown): void {
+    parseCancelRequest(request);
+    if (this.decision === undefined) return;
+    throw new ConcordError('TooLate', { orderId: this.order.orderId, status: this.decision.status });
+  }
+
+  private refuseOtherContent(asked: unknown): void {
+    if (sameContent(parseOrder(asked), this.order)) return;
+    throw new ConcordError('OrderIdTaken', { orderId: this.order.orderId });
+  }
+
+  private snapshot(): OrderProgress {
+    const { decision } = this;
+    return {
+      ...this.order,
+      phase: this.phase,
+      participants: { ...this.participants },
+      ...(decision === undefined ? {} : { decision }),
+    };
+  }
+}
+
+function outcomeOf(reason: Reason | undefined, orderId: string): OrderOutcome {
+  if (reason === undefined) return { orderId, status: 'confirmed' };
+  return { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
+}
+
+const states = {
+  prepare: { running: 'preparing', done: 'prepared' },
+  commit: { running: 'committing', done: 'committed' },
+  rollback: { running: 'rolling-back', done: 'rolled-back' },
+} as const;

@@ -1,0 +1,91 @@
+import { CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
+import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import { parseOutcome } from '../../domain/order-record.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
+import { RESEND } from '../../domain/policies.ts';
+import { recordedSignal, replySignal, sayAgainSignal } from './messages.ts';
+
+/**
+ * What an order's workflow has been told: replies may come twice, late, and in any order. What has another form, or is of
+ * another order, is dropped, because anyone may send a signal; what is well formed is believed (SECURITY.md).
+ */
+export class Replies {
+  /** The inventory's vote, `StockReserved` or `StockRejected`. */
+  vote: Announcement | undefined;
+  /** The outcome on record, where the order service decides by itself. */
+  outcome: OrderOutcome | undefined;
+  /** True once the inventory has carried out the decision. */
+  isSettled = false;
+  /** True while somebody wants to hear again what was said last. */
+  isAskedAgain = false;
+
+  constructor({ order, transaction }: ParticipantRequest) {
+    setHandler(replySignal, (input) => {
+      const reply = validOrNothing(parseAnnouncement, input);
+      if (reply?.data.transaction === transaction && reply.subject === order.orderId) this.take(reply);
+    });
+    setHandler(recordedSignal, (input) => {
+      const outcome = validOrNothing(parseOutcome, input);
+      if (outcome?.orderId === order.orderId) this.outcome ??= outcome;
+    });
+    setHandler(sayAgainSignal, () => {
+      this.isAskedAgain = true;
+    });
+  }
+
+  private take(reply: Announcement): void {
+    // A no that doesn't say why is none of the inventory's.
+    const isVote = reply.type === 'StockReserved' || (reply.type === 'StockRejected' && reply.data.reason);
+    if (isVote) this.vote ??= reply;
+    else if (reply.type === 'StockSold' || reply.type === 'StockReleased') this.isSettled = true;
+  }
+}
+
+/**
+ * Waits for an answer, and says again what it answers when it is asked to, and now and then: what was handed over is
+ * durable, but an operator can have ended the workflow that it was handed to.
+ *
+ * @param budget How long to wait, in milliseconds; for ever by default.
+ * @returns False where there was none in time.
+ */
+export async function awaitAnswer(
+  replies: Replies,
+  isAnswered: () => boolean,
+  sayAgain: () => Promise<void>,
+  budget = Number.POSITIVE_INFINITY,
+): Promise<boolean> {
+  let left = budget;
+  for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
+    const since = Date.now();
+    await withLimit(() => isAnswered() || replies.isAskedAgain, Math.min(wait, left));
+    if (isAnswered()) return true;
+    left -= Date.now() - since;
+    replies.isAskedAgain = false;
+    if (left > 0) await sayAgain();
+  }
+  return isAnswered();
+}
+
+/** As `condition` with a time limit, for which every order would pay twice as many promises. */
+function withLimit(isMet: () => boolean, limit: number): Promise<void> {
+  const timer = new CancellationScope();
+  let isTimeUp = false;
+  const timeUp = () => {
+    isTimeUp = true;
+  };
+  timer.run(() => sleep(limit, ANSWER_TIMER)).then(timeUp, timeUp);
+  return condition(() => isTimeUp || isMet()).then(() => timer.cancel());
+}
+
+const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };
+
+function validOrNothing<Valid>(parseInput: (input: unknown) => Valid, input: unknown): Valid | undefined {
+  try {
+    return parseInput(input);
+  } catch (error) {
+    if (!(error instanceof ConcordError)) throw error;
+    return undefined;
+  }
+}

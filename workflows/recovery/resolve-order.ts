@@ -1,0 +1,153 @@
+import {
+  allHandlersFinished,
+  condition,
+  log,
+  proxyActivities,
+  scheduleActivity,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { allDone } from '../../domain/all-done.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { Order, OrderOutcome } from '../../domain/order.ts';
+import { parsePlaceOrderInput, workflowIdOf } from '../../domain/place-order.ts';
+import { DEFAULT_PREPARE_BUDGET } from '../../domain/policies.ts';
+import {
+  type Coordinator,
+  parseResolveRequest,
+  type ResolveRequest,
+  resolutionIdOf,
+  resolutionOf,
+  type Standing,
+  type Standings,
+} from '../../domain/resolution.ts';
+import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import { asWorkflowFailure } from '../order/failures.ts';
+import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
+import { bindOrderService } from '../order/order-service.ts';
+import { participantNames } from '../order/participant-names.ts';
+import { type BoundParticipant, bindParticipants, optionsOf, refusalOf } from '../order/participants.ts';
+import { pinned } from '../order/pinned.ts';
+
+type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
+
+const coordinators = proxyActivities<Coordinators>({
+  taskQueue: 'orders',
+  ...optionsOf('settle', 'orders.findCoordinator'),
+});
+
+/**
+ * Settles what is left of an order whose own workflow can't go on, through the participants' own operations.
+ *
+ * It runs beside the closed workflow, as `resolve/<id>`; where Temporal knows of none, it takes that workflow's place
+ * and id, so that nobody can place the order meanwhile.
+ *
+ * @param placed The order, in the form that started its own workflow.
+ * @throws ApplicationFailure `CannotResolve`, before anything is written.
+ */
+export async function resolveOrder(
+  placed: { readonly order: Order; readonly strategy?: Strategy },
+  request: ResolveRequest = {},
+): Promise<OrderOutcome> {
+  const { order, strategy, wanted } = validate(placed, request);
+  let outcome: OrderOutcome | undefined;
+  answerOutsiders(order, () => outcome);
+
+  await refuseBesideCoordinator(order.orderId);
+  const standings = await inspectAll(order);
+  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings));
+
+  const { orders, participants } = bindAll(order, strategy);
+  outcome = await orders.decide(proposal);
+  log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
+  await tell(participants, outcome);
+  await condition(allHandlersFinished);
+  return outcome;
+}
+
+pinned(resolveOrder);
+
+/** This workflow may have been started by anyone. */
+function validate(
+  placed: unknown,
+  request: unknown,
+): { order: Order; strategy: Strategy; wanted: ResolveRequest } {
+  return asWorkflowFailure(() => {
+    const { order, strategy } = parsePlaceOrderInput(placed);
+    const { as, reason } = parseResolveRequest(request);
+    const ids = [workflowIdOf(order.orderId), resolutionIdOf(order.orderId)];
+    if (!ids.includes(workflowInfo().workflowId)) {
+      throw new ConcordError('InvalidInput', {
+        problems: [{ field: 'workflowId', fix: `start this as ${ids.join(' or ')}` }],
+      });
+    }
+    const wanted = { ...(as === undefined ? {} : { as }), ...(reason === undefined ? {} : { reason }) };
+    return { order, strategy, wanted };
+  });
+}
+
+/**
+ * An order's own workflow settles it by itself. (Where it is reset while a resolution runs, the order's record keeps both
+ * from telling the services different things.)
+ */
+async function refuseBesideCoordinator(orderId: string): Promise<void> {
+  if (workflowInfo().workflowId === workflowIdOf(orderId)) return;
+  const { state } = await coordinators['orders.findCoordinator'](orderId);
+  if (state === 'closed') return;
+  const because = state === 'running' ? 'its own workflow runs' : 'its history is no longer kept; ask again';
+  asWorkflowFailure(() => {
+    throw new ConcordError('CannotResolve', { orderId, status: 'final', because });
+  });
+}
+
+async function inspectAll(order: Order): Promise<Standings> {
+  const entries = participantNames.map(async (name) => {
+    const options = { taskQueue: name, ...optionsOf('settle', `${name}.inspect`) };
+    return [name, await scheduleActivity<Standing>(`${name}.inspect`, [order], options)] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+function bindAll(order: Order, strategy: Strategy) {
+  const { runId: transaction, startTime } = workflowInfo();
+  const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
+  const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
+  return {
+    orders: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
+    participants: bindParticipants(request, DEFAULT_PREPARE_BUDGET),
+  };
+}
+
+/** All are told, even where one refuses. */
+function tell(participants: readonly BoundParticipant[], outcome: OrderOutcome): Promise<void> {
+  return allDone(
+    participants.map((participant) =>
+      outcome.status === 'confirmed' ? participant.commit() : participant.rollback(refusalOf(outcome)),
+    ),
+  );
+}
+
+/** What `concord status`, `place` and `cancel` ask of an order's workflow. */
+function answerOutsiders(order: Order, outcome: () => OrderOutcome | undefined): void {
+  const { orderId } = order;
+  setHandler(statusQuery, () => {
+    const decision = outcome();
+    if (decision === undefined) return { ...order, phase: 'preparing', participants: {} };
+    const phase = decision.status === 'confirmed' ? 'committing' : 'rolling-back';
+    return { ...order, phase, participants: {}, decision };
+  });
+  setHandler(decisionUpdate, async () => {
+    await condition(() => outcome() !== undefined);
+    return outcome() as OrderOutcome;
+  });
+  setHandler(cancelUpdate, unreachable, {
+    validator: (_request) =>
+      asWorkflowFailure(() => {
+        throw new ConcordError('TooLate', { orderId, status: outcome()?.status ?? 'being resolved' });
+      }),
+  });
+}
+
+function unreachable(_request: unknown): never {
+  throw new Error('every cancel is refused before');
+}
