@@ -7,13 +7,13 @@ import {
 } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import pMap from 'p-map';
-import { within } from '../activities/time-limit.ts';
 import { orderOf } from '../domain/addresses.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { QUESTION_LIMIT } from '../domain/policies.ts';
 import { resolutionIdOf } from '../domain/resolution.ts';
 import { parseSkipped, problemOf, type Skipped } from '../domain/sweeps.ts';
 import type { StuckLimits as Limits } from '../domain/trouble.ts';
+import { within } from '../platform/time-limit.ts';
 import { type Listed, listWorkflows } from '../platform/visibility/listing.ts';
 import { describeExecution, isUnreadable, statusOf } from '../platform/visibility/reading.ts';
 import {

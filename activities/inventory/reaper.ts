@@ -5,9 +5,9 @@ import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { QUESTION_LIMIT, SWEEP_TIME } from '../../domain/policies.ts';
 import { type Orphan, parseHoldLimit } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
+import { within } from '../../platform/time-limit.ts';
 import type { Coordinators } from '../coordinator.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
-import { within } from '../time-limit.ts';
 import {
   DEFAULT_INVENTORY_LIMITS,
   type ReservationDocument,

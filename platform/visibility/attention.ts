@@ -1,10 +1,10 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import pMap from 'p-map';
-import { within } from '../../activities/time-limit.ts';
 import { orderOf, signals } from '../../domain/addresses.ts';
 import { QUESTION_LIMIT, WATCH_INTERVAL } from '../../domain/policies.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import type { StuckLimits, Trouble } from '../../domain/trouble.ts';
+import { within } from '../time-limit.ts';
 import { type Execution, type Listed, listExecutions, listedOf, listWorkflows } from './listing.ts';
 import { retryingSteps } from './retrying-steps.ts';
 import { type StuckStep, stuckStepsOf, stuckWaiting, unansweredStepOf } from './stuck-steps.ts';

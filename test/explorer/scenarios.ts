@@ -167,12 +167,11 @@ async function oneLineShort(): Promise<Scenario> {
   return ofInventory({
     state: await stocked({ A: 5, B: 1 }),
     actors: { 'attempt 1': prepare(request), coordinator: coordinate(request) },
-    deaths: 1,
   });
 }
 
 async function oneLineShortAndSlow(): Promise<Scenario> {
-  return { ...(await oneLineShort()), clock: [DEADLINE], delays: 1 };
+  return { ...(await oneLineShort()), clock: [DEADLINE], deaths: 1, delays: 1 };
 }
 
 async function unknownSku(): Promise<Scenario> {
@@ -323,7 +322,6 @@ export const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
   'an unknown SKU that becomes known': unknownSku,
   'one receipt, reported twice': receipts,
   'a refusal by messages': () => refusalIn('message-queue'),
-  'a refusal by events': () => refusalIn('event-driven'),
   'a run and its reset': resets,
   'a resolution that takes over': resolutionTakesOver,
 };
@@ -334,5 +332,6 @@ export const largeScenarios: typeof scenarios = {
   'a late attempt beside an order that is sold': lateAttemptBesideAnOrder,
   'one line short, and slow': oneLineShortAndSlow,
   'an unknown SKU that is asked for twice and becomes known': unknownSkuAskedForTwice,
+  'a refusal by events': () => refusalIn('event-driven'),
   'a run, its reset and a resolution': resetBesideAResolution,
 };

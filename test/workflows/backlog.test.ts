@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Backlog, type Carried, type CarryLimits, carriedOver } from '../../workflows/backlog.ts';
+import { Backlog, type Carried, type CarryLimits, carriedOver } from '../../workflows/exchange/backlog.ts';
 
 const NOTHING: Carried<string> = { waiting: [], unkept: {} };
 const failed = new Map([['order', 'the database is down']]);

@@ -8,9 +8,9 @@ import {
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
-import { Backlog, type Carried, type Outranks } from '../backlog.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { optionsOf } from '../order/participants.ts';
+import { Backlog, type Carried, type Outranks } from './backlog.ts';
 
 /** What a workflow does with the items that arrive at it. */
 export interface Treatment<Item> {

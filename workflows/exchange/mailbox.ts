@@ -2,9 +2,9 @@ import { getExternalWorkflowHandle, log, proxyActivities, setHandler } from '@te
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { carriedOver } from '../backlog.ts';
 import { causeOf } from '../order/failures.ts';
 import { messageSignal, sayAgainSignal } from '../order/messages.ts';
+import { carriedOver } from './backlog.ts';
 import { batchOptions, Inbox } from './inbox.ts';
 
 type Inventory = {

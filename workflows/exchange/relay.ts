@@ -2,10 +2,10 @@ import { log, proxyActivities, scheduleActivity, setHandler, workflowInfo } from
 import { publishers, relayIdOf } from '../../domain/addresses.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { identifier } from '../../domain/order.ts';
-import { carriedOver } from '../backlog.ts';
 import { asWorkflowFailure, causeOf } from '../order/failures.ts';
 import { wakeSignal } from '../order/messages.ts';
 import { optionsOf } from '../order/participants.ts';
+import { carriedOver } from './backlog.ts';
 import { batchOptions, Inbox } from './inbox.ts';
 
 type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { WaitingView } from '../domain/current-details.ts';
-import { identifier } from '../domain/order.ts';
-import { policies } from '../domain/policies.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
+import { identifier } from '../../domain/order.ts';
+import { policies } from '../../domain/policies.ts';
 
 /** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
 export interface Waiting<Item> {
