@@ -22,6 +22,7 @@ import {
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
 import {
+  type CancelRequest,
   type PlaceOrderInput,
   parseCancelRequest,
   parsePlaceOrderInput,
@@ -47,14 +48,15 @@ import { readEncryption } from '../platform/encryption/settings.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
-import { cancelUpdate, decisionUpdate } from '../workflows/order/messages.ts';
+import { decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
+import { requestCancel } from './cancelling.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { EventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { findStuck, type StuckOptions } from './stuck.ts';
-import { isBrokenCode, translated } from './temporal-failures.ts';
+import { translated } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
@@ -89,7 +91,7 @@ export interface Placed {
 export interface Cancelled {
   readonly orderId: string;
   /** `requested` where the order service is down: the request is durable, and decided when the service is back. */
-  readonly status: OrderOutcome['status'] | 'requested';
+  readonly status: 'cancelled' | 'requested';
 }
 
 export interface ConcordOptions {
@@ -236,45 +238,49 @@ export class Concord {
   }
 
   /**
-   * Cancels an order that is not decided yet, and returns once that is decided. Repeating it answers the same.
+   * Cancels an order that is not decided yet, and returns once that is decided, however many others wait for the same
+   * order. Repeating it answers the same.
    *
    * @throws ConcordError `TooLate` where it is decided otherwise, `UnknownOrder`
    */
   async cancel(orderId: string, { reason = 'cancelled by the customer' } = {}): Promise<Cancelled> {
-    try {
-      return await this.askToCancel(orderId, reason);
-    } catch (error) {
-      const isTooLate = error instanceof ConcordError && error.code === 'TooLate';
-      if (!isTooLate || (error as ConcordError<'TooLate'>).details.status !== 'cancelled') throw error;
-      return { orderId, status: 'cancelled' };
-    }
-  }
-
-  private async askToCancel(orderId: string, reason: string): Promise<Cancelled> {
-    const handle = this.handleOf(orderId);
     const request = parseCancelRequest({ reason });
     return translated(
       this.address,
       async () => {
-        try {
-          const decided = await within(
-            ANSWER_TIMEOUT,
-            handle.executeUpdate(cancelUpdate, { args: [request] }).catch(nothingWhereCodeFails),
-          );
-          if (decided !== NOTHING) return { orderId, status: decided.status };
-          // The order service's worker is down, or its code fails. Temporal's own cancel request needs no worker to be durable.
-          await handle.cancel();
-          return { orderId, status: 'requested' as const };
-        } catch (error) {
-          if (!(error instanceof WorkflowNotFoundError)) throw error;
-          const { status, phase, reason } = await this.status(orderId);
-          if (phase === 'failed')
-            throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
-          throw new ConcordError('TooLate', { orderId, status });
-        }
+        const status = await this.askToCancel(orderId, request);
+        if (status === 'cancelled' || status === 'requested') return { orderId, status };
+        throw new ConcordError('TooLate', { orderId, status });
       },
       { orderId },
     );
+  }
+
+  /** Returns what the order is then. */
+  private async askToCancel(orderId: string, request: CancelRequest) {
+    const handle = this.handleOf(orderId);
+    try {
+      const { type, closeTime } = await handle.describe();
+      if (type !== 'placeOrder' && closeTime === undefined) return await this.resolvedAs(orderId);
+      const decision = await requestCancel(this.client, handle, { request, patience: ANSWER_TIMEOUT });
+      if (decision !== undefined) return decision.status;
+      // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
+      // Temporal's own cancel request; the reason is that of the signal, which comes first.
+      await handle.cancel();
+      return 'requested';
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      const { status, phase, reason } = await this.status(orderId);
+      if (phase === 'failed')
+        throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
+      return status;
+    }
+  }
+
+  /** A resolution may have taken the place of the order's workflow, and must not be cancelled in its stead. */
+  private async resolvedAs(orderId: string) {
+    const { status } = await this.status(orderId);
+    return status === 'pending' ? 'being resolved' : status;
   }
 
   /** The newest orders first: at most `limit` (20 by default) of a status, of a customer. */
@@ -415,7 +421,7 @@ export class Concord {
     if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
     if (status.name === 'RUNNING' && wait === 'decided') {
       try {
-        return await handle.executeUpdate(decisionUpdate, { args: [order] });
+        return await handle.executeUpdate(decisionUpdate, { args: [order], updateId: JOINT_UPDATE });
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
       }
@@ -516,17 +522,17 @@ const CONNECT_TIMEOUT = '5 seconds';
 const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
+/**
+ * The one update that all who join an order wait for: a workflow takes ten at once, and 2,000 in all, but the server lets
+ * any number wait for the same. Only who knows that the order is theirs may join in, for it is checked once.
+ */
+const JOINT_UPDATE = 'decision';
 /** How often `watch` looks. Milliseconds. */
 const WATCH_INTERVAL = 500;
 /** How often `followEvents` looks. Milliseconds. */
 const EVENTS_INTERVAL = 500;
 
 const NOTHING = Symbol('no answer yet');
-
-function nothingWhereCodeFails(error: unknown): typeof NOTHING {
-  if (!isBrokenCode(error)) throw error;
-  return NOTHING;
-}
 
 async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result | typeof NOTHING> {
   let timer: NodeJS.Timeout | undefined;

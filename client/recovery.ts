@@ -1,7 +1,5 @@
 import {
   type Client,
-  isGrpcServiceError,
-  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowHandle,
   WorkflowIdReusePolicy,
@@ -18,6 +16,7 @@ import { listWorkflows, ofOrder } from '../platform/visibility/listing.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
+import { GRPC_NOT_FOUND, grpcCodeOf } from './temporal-failures.ts';
 
 /** What `retry` has hastened. */
 export interface Retried {
@@ -90,20 +89,14 @@ async function resetStep(client: Client, { orderId, workflowId, activityId }: Pe
     // Deprecated in the newest servers for a call that servers up to 1.29 don't know; it also ends a pause.
     await workflowService.resetActivity({ namespace, identity, execution: { workflowId }, id: activityId });
   } catch (error) {
-    const code = grpcCode(error);
+    const code = grpcCodeOf(error);
     if (code === GRPC_UNIMPLEMENTED)
       throw new ConcordError('RetryUnsupported', { orderId }, { cause: error });
     if (code !== GRPC_NOT_FOUND) throw error; // it has just ended by itself
   }
 }
 
-const GRPC_NOT_FOUND = 5;
 const GRPC_UNIMPLEMENTED = 12;
-
-function grpcCode(error: unknown): number | undefined {
-  const grpc = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(grpc) ? grpc.code : undefined;
-}
 
 /** What is left behind of an order, and which workflow may settle it. */
 export interface Remains {

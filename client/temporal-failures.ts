@@ -96,6 +96,13 @@ function overloadIn(error: unknown, address: string, context: Context): ConcordE
   return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
 }
 
+export const GRPC_NOT_FOUND = 5;
+
+export function grpcCodeOf(error: unknown): number | undefined {
+  const grpc = grpcErrorIn(error);
+  return isGrpcServiceError(grpc) ? grpc.code : undefined;
+}
+
 /** What gRPC itself has said, which the SDK may have wrapped. */
 function grpcErrorIn(error: unknown): unknown {
   return error instanceof ServiceError ? error.cause : error;
@@ -115,7 +122,7 @@ function isUnreachable(error: unknown): boolean {
 const FAILED_PRECONDITION = 9;
 
 /** Nobody can be asked or told anything of a workflow whose code fails. */
-export function isBrokenCode(error: unknown): boolean {
+function isBrokenCode(error: unknown): boolean {
   const grpc = grpcErrorIn(error);
   return isGrpcServiceError(grpc) && grpc.code === FAILED_PRECONDITION && /workflow task/i.test(grpc.details);
 }

@@ -28,7 +28,7 @@ export interface OrderView {
   readonly closedAt?: string;
 }
 
-// A query needs a worker; without one, the rest is still worth showing.
+// A query needs a worker; without one, the rest is still worth showing. Milliseconds.
 const QUERY_TIMEOUT = 3_000;
 // What has been under way for no longer has hardly failed, and is not worth looking for elsewhere. Milliseconds.
 const YOUNG = 1_000;
@@ -60,7 +60,7 @@ export async function viewOf(
   }
   const isYoung = Date.now() - description.startTime.getTime() < YOUNG;
   const [progress, elsewhere] = await Promise.all([
-    queryProgress(client, handle),
+    queryProgress(client, handle, Date.now() + QUERY_TIMEOUT),
     isYoung ? [] : retryingElsewhere(client, order, strategy),
   ]);
   const retrying = [...known.retrying, ...elsewhere];
@@ -91,12 +91,14 @@ export function viewOfRecord({ createdAt, updatedAt, ...record }: OrderRecord): 
   };
 }
 
-async function queryProgress(
+/** Where an order stands as its workflow sees it; nothing where no worker tells before the deadline. */
+export async function queryProgress(
   client: Client,
   handle: WorkflowHandle<typeof placeOrder>,
+  deadline: number,
 ): Promise<OrderProgress | undefined> {
   try {
-    return await client.withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(statusQuery));
+    return await client.withDeadline(deadline, () => handle.query(statusQuery));
   } catch {
     // Nobody polls, or the workflow code fails: either way the worker does not answer.
     return undefined;

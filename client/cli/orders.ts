@@ -66,7 +66,6 @@ export async function cancelOrder(id: string, { reason }: CancelFlags, session: 
       `the order service does not answer: it decides when it is back; see \`concord status ${id}\``,
     );
   }
-  session.exitCode = status === 'cancelled' || status === 'requested' ? 0 : exitCodes.refused;
 }
 
 export interface ListFlags {

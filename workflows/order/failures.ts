@@ -50,6 +50,19 @@ export function asWorkflowFailure<Result>(check: () => Result): Result {
   }
 }
 
+/** What a signal brings, where it is well formed: anyone may send one, and there is nobody to refuse it to. */
+export function validOrNothing<Valid>(
+  parseInput: (input: unknown) => Valid,
+  input: unknown,
+): Valid | undefined {
+  try {
+    return parseInput(input);
+  } catch (error) {
+    if (!(error instanceof ConcordError)) throw error;
+    return undefined;
+  }
+}
+
 function alreadyDecided(failure: unknown): OrderOutcome | undefined {
   const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || cause.type !== 'AlreadyDecided') return undefined;

@@ -16,8 +16,16 @@ export const statusQuery = defineQuery<OrderProgress>('status');
 export const cancelUpdate = defineUpdate<OrderOutcome, [CancelRequest]>('cancel');
 
 /**
+ * Cancels the order, as the update does, and is never refused: a workflow takes ten updates at once, which others may
+ * hold. After the decision, and where the request is malformed, it changes nothing. The `status` query tells what came of it.
+ */
+export const cancelSignal = defineSignal<[CancelRequest]>('cancel');
+
+/**
  * Returns the decision as soon as there is one, while participants are still being told. The order in the argument
  * must be this one: otherwise it is rejected with `OrderIdTaken`.
+ *
+ * Callers who give their update the same id wait for the same update, and any number of them may.
  */
 export const decisionUpdate = defineUpdate<OrderOutcome, [Order]>('decision');
 

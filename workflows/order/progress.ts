@@ -10,8 +10,8 @@ import {
 } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { Display } from './display.ts';
-import { asWorkflowFailure } from './failures.ts';
-import { cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
+import { asWorkflowFailure, validOrNothing } from './failures.ts';
+import { cancelSignal, cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { countCompensation, countOrder, recordDecision } from './metrics.ts';
 import { participantNames } from './participant-names.ts';
 
@@ -34,6 +34,10 @@ export class Progress {
     setHandler(statusQuery, () => this.snapshot());
     setHandler(cancelUpdate, (request) => this.cancel(request), {
       validator: (request) => asWorkflowFailure(() => this.refuseLateCancel(request)),
+    });
+    setHandler(cancelSignal, (input) => {
+      const request = validOrNothing(parseCancelRequest, input);
+      if (request !== undefined) this.hear(request);
     });
     setHandler(decisionUpdate, () => this.decided(), {
       validator: (asked) => asWorkflowFailure(() => this.refuseOtherContent(asked)),
@@ -114,10 +118,16 @@ export class Progress {
     if (this.decision !== undefined) this.display.decided(this.decision.status);
   }
 
-  private async cancel(request: CancelRequest): Promise<OrderOutcome> {
+  private cancel(request: CancelRequest): Promise<OrderOutcome> {
+    this.hear(request);
+    return this.decided();
+  }
+
+  /** The first reason counts; after the decision nothing does. */
+  private hear(request: CancelRequest): void {
+    if (this.decision !== undefined) return;
     this.cancelRequest ??= request;
     this.stopVoting();
-    return this.decided();
   }
 
   private async decided(): Promise<OrderOutcome> {

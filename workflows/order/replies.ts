@@ -1,10 +1,10 @@
 import { CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parseOutcome } from '../../domain/order-record.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { RESEND } from '../../domain/policies.ts';
+import { validOrNothing } from './failures.ts';
 import { recordedSignal, replySignal, sayAgainSignal } from './messages.ts';
 
 /**
@@ -80,12 +80,3 @@ function withLimit(isMet: () => boolean, limit: number): Promise<void> {
 }
 
 const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };
-
-function validOrNothing<Valid>(parseInput: (input: unknown) => Valid, input: unknown): Valid | undefined {
-  try {
-    return parseInput(input);
-  } catch (error) {
-    if (!(error instanceof ConcordError)) throw error;
-    return undefined;
-  }
-}

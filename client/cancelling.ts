@@ -1,0 +1,59 @@
+import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { OrderOutcome } from '../domain/order.ts';
+import type { CancelRequest } from '../domain/place-order.ts';
+import { cancelSignal } from '../workflows/order/messages.ts';
+import type { placeOrder } from '../workflows/orders.ts';
+import { GRPC_NOT_FOUND, grpcCodeOf } from './temporal-failures.ts';
+import { queryProgress } from './view.ts';
+
+type Order = WorkflowHandle<typeof placeOrder>;
+
+/**
+ * Sends a cancel request and waits for the decision: `undefined` where none can be had in time. The request is durable
+ * by then.
+ *
+ * It travels as a signal and not as an update: a workflow takes ten updates at once, which others may hold.
+ *
+ * @param patience How long to wait for the decision, in milliseconds.
+ * @throws WorkflowNotFoundError where the order's workflow has ended.
+ */
+export async function requestCancel(
+  client: Client,
+  handle: Order,
+  { request, patience }: { readonly request: CancelRequest; readonly patience: number },
+): Promise<OrderOutcome | undefined> {
+  const deadline = Date.now() + patience;
+  await signalOnce(client, handle, request);
+  for (let pause = FIRST_PAUSE; Date.now() < deadline; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    const progress = await queryProgress(client, handle, deadline);
+    if (progress === undefined || progress.decision !== undefined) return progress?.decision;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return undefined;
+}
+
+/**
+ * However often an order is cancelled, its history holds one signal: the server drops those whose request id it has seen,
+ * and takes only so many in all. `WorkflowHandle.signal` lets nobody choose that id.
+ */
+async function signalOnce(client: Client, { workflowId }: Order, request: CancelRequest): Promise<void> {
+  const { namespace, identity, loadedDataConverter } = client.options;
+  try {
+    await client.workflowService.signalWorkflowExecution({
+      namespace,
+      identity,
+      workflowExecution: { workflowId },
+      requestId: cancelSignal.name,
+      signalName: cancelSignal.name,
+      input: { payloads: (await encodeToPayloads(loadedDataConverter, request)) ?? null },
+    });
+  } catch (error) {
+    if (grpcCodeOf(error) !== GRPC_NOT_FOUND) throw error;
+    throw new WorkflowNotFoundError('it has ended', workflowId, undefined);
+  }
+}
+
+// Between two looks at what came of a cancel. Milliseconds.
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 1_000;
