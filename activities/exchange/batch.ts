@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import pMap from 'p-map';
 import { ConcordError } from '../../domain/errors.ts';
+import { itemScope } from '../../platform/tracing/item-scope.ts';
 
 /** Something of a batch that could not be handled now, and why. */
 export interface Unhandled {
@@ -14,12 +14,6 @@ export interface BatchOptions {
   /** How long the batch may take, in milliseconds; half of what an attempt has, where nothing else is said. */
   readonly timeLimit?: number;
 }
-
-/** What goes on around the handling of each item, by its id: tracing shows an item where its order is shown. */
-export type ItemScope = (id: string, handle: () => Promise<void>) => Promise<void>;
-
-/** The scope of the batch that is being handled, where there is one. */
-export const itemScope = new AsyncLocalStorage<ItemScope>();
 
 /**
  * Handles a batch so that one item which can't be handled, or hangs, doesn't keep the rest of it.

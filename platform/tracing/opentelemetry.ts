@@ -10,12 +10,33 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 import type { WorkflowClientInterceptor } from '@temporalio/client';
 import {
   makeWorkflowExporter,
+  type OpenTelemetrySinks,
   OpenTelemetryWorkflowClientInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
+import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import type { WorkflowInfo } from '@temporalio/workflow';
-import { endWith } from './spans.ts';
-import { tracedActivities } from './traced-activities.ts';
-import type { Tracing, TracingOptions } from './tracing.ts';
+import { endWith, tracedActivities } from './traced-activities.ts';
+
+/** What a client or worker needs to take part in traces. */
+export interface Tracing {
+  /** Hands the trace on to workflows. */
+  readonly client: WorkflowClientInterceptor[];
+  /** Around each activity, outside all others. */
+  readonly activity: ActivityInterceptorsFactory;
+  /** Takes the spans out of workflows. */
+  readonly sinks: InjectedSinks<OpenTelemetrySinks>;
+  /** Runs this in a span of its own, whose parent is the active one. */
+  span<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+  /** Exports what is left, for as long as `limit` milliseconds; never throws. */
+  stop(limit: number): Promise<void>;
+}
+
+export interface TracingOptions {
+  /** `service.name`, unless `OTEL_SERVICE_NAME` says otherwise. */
+  readonly service: string;
+  /** Told why spans could not be exported, at most once a minute. */
+  readonly onError?: (error: Error) => void;
+}
 
 /**
  * OpenTelemetry in this process, once: spans go out in batches, in the background, over OTLP/HTTP. Where they can't, they

@@ -1,13 +1,21 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, type Tracer, trace } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
 import type { Context } from '@temporalio/activity';
 import {
   OpenTelemetryActivityInboundInterceptor,
   type OpenTelemetryActivityOutboundInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
 import type { ActivityInterceptors, ActivityInterceptorsFactory } from '@temporalio/worker';
-import { type ItemScope, itemScope } from '../../activities/exchange/batch.ts';
 import { type Carrier, itemCarriersIn } from './headers.ts';
-import { endWith } from './spans.ts';
+import { type ItemScope, itemScope } from './item-scope.ts';
 
 type Outbound = Pick<OpenTelemetryActivityOutboundInterceptor, 'getLogAttributes'>;
 
@@ -52,4 +60,19 @@ function inTraces(
       tracer.startActiveSpan(`HandleItem:${activityType}`, options, (span) => endWith(span, handle)),
     );
   };
+}
+
+/** Ends the span with the work, and says how that went. */
+export async function endWith<Result>(span: Span, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    span.setStatus({
+      code: SpanStatusCode.ERROR,
+      message: error instanceof Error ? error.message : String(error),
+    });
+    throw error;
+  } finally {
+    span.end();
+  }
 }

@@ -1,27 +1,8 @@
-import type { WorkflowClientInterceptor } from '@temporalio/client';
 import type { OpenTelemetrySinks } from '@temporalio/interceptors-opentelemetry';
-import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
+import type { InjectedSinks } from '@temporalio/worker';
+import type { Tracing, TracingOptions } from './opentelemetry.ts';
 
-/** What a client or worker needs to take part in traces. */
-export interface Tracing {
-  /** Hands the trace on to workflows. */
-  readonly client: WorkflowClientInterceptor[];
-  /** Around each activity, outside all others. */
-  readonly activity: ActivityInterceptorsFactory;
-  /** Takes the spans out of workflows. */
-  readonly sinks: InjectedSinks<OpenTelemetrySinks>;
-  /** Runs this in a span of its own, whose parent is the active one. */
-  span<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
-  /** Exports what is left, for as long as `limit` milliseconds; never throws. */
-  stop(limit: number): Promise<void>;
-}
-
-export interface TracingOptions {
-  /** `service.name`, unless `OTEL_SERVICE_NAME` says otherwise. */
-  readonly service: string;
-  /** Told why spans could not be exported, at most once a minute. */
-  readonly onError?: (error: Error) => void;
-}
+export type { Tracing };
 
 /** Where a worker doesn't trace, and an order that it meets was placed by somebody who does: its spans are dropped. */
 export const droppedSpans: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn: () => {} } } };
