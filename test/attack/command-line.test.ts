@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { runCli, runInProcess } from '../client/run-cli.ts';
+import { runCli, runInProcess } from '../support/run-cli.ts';
 import {
   damaged,
   expectPresentable,

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BIN, type RunOptions, runCli, runCliAsJson, runInProcess } from './run-cli.ts';
+import { BIN, type RunOptions, runCli, runCliAsJson, runInProcess } from '../support/run-cli.ts';
 
 // What a command says without any server.
 

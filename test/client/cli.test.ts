@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { keepRecord } from '../../tools/servers/running.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { type RunOptions, runCli, runCliAsJson, startCli } from './run-cli.ts';
+import { type RunOptions, runCli, runCliAsJson, startCli } from '../support/run-cli.ts';
 
 // Real processes on a pipe, against a real server: what a script sees.
 

@@ -10,7 +10,7 @@ import { registerSearchAttributes } from '../../platform/display/register-search
 import { hostileValues } from '../attack/hostile.ts';
 import { orderOf, placeAndWait } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { runCliAsJson } from './run-cli.ts';
+import { runCliAsJson } from '../support/run-cli.ts';
 
 let platform: Platform;
 

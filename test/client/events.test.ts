@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { OrderEvent } from '../../client/events.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { runInProcess, startCli } from './run-cli.ts';
+import { runInProcess, startCli } from '../support/run-cli.ts';
 
 // What the strategies show of themselves on a pipe, against a real server.
 

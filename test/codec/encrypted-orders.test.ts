@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { strategies } from '../../domain/strategies.ts';
-import { runCli, runCliAsJson } from '../client/run-cli.ts';
 import { createWorkers, type Encryption, type Platform, startPlatform } from '../support/platform.ts';
+import { runCli, runCliAsJson } from '../support/run-cli.ts';
 import { bundleForEncryption, keptByTemporal, keyOf } from './encryption.ts';
 
 const OLD = keyOf('2026-05');

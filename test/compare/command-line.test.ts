@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { runInProcess } from '../client/run-cli.ts';
+import { runInProcess } from '../support/run-cli.ts';
 
 // What `concord compare` says before it starts anything.
 

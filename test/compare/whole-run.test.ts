@@ -6,7 +6,7 @@ import { strategies } from '../../domain/strategies.ts';
 import { chartsOf } from '../../tools/compare/charts.ts';
 import { type Comparison, demands, faults, type Latency, loads, parts } from '../../tools/compare/result.ts';
 import { columns, sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
-import { runCli } from '../client/run-cli.ts';
+import { runCli } from '../support/run-cli.ts';
 import { dataIn, expectSelfContained } from './page.ts';
 
 // `concord compare` as a user runs it, on servers of its own; only smaller than by default.

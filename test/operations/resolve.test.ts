@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInventory } from '../../activities/inventory/participant.ts';
-import { runCliAsJson } from '../client/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { runCliAsJson } from '../support/run-cli.ts';
 import {
   orderOf,
   placeAndWait,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { runCliAsJson } from '../client/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { runCliAsJson } from '../support/run-cli.ts';
 import { orderOf, placeAndWait, placeAnother, terminate } from './support.ts';
 
 let platform: Platform;

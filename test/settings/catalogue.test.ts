@@ -6,7 +6,7 @@ import { markdownTable, sections, settingNames } from '../../client/cli/settings
 import { readCodecServer } from '../../platform/codec-server/settings.ts';
 import { readEncryption } from '../../platform/encryption/settings.ts';
 import { readSettings } from '../../workers/settings.ts';
-import { runInProcess } from '../client/run-cli.ts';
+import { runInProcess } from '../support/run-cli.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers', 'workflows'];

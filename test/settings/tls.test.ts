@@ -10,9 +10,9 @@ import { readTemporal } from '../../platform/connection/settings.ts';
 import { silentReport } from '../../tools/programs/report.ts';
 import { startWorker } from '../../tools/start/worker-process.ts';
 import { connectTemporal, mongodbTrouble } from '../../workers/connection-trouble.ts';
-import { runCli } from '../client/run-cli.ts';
 import { type Authority, type Certificate, createAuthority } from '../support/certificates.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { runCli } from '../support/run-cli.ts';
 import { openTlsProxy, type TlsProxy } from '../support/tls-proxy.ts';
 
 const NAME = 'temporal.test';
