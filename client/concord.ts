@@ -512,7 +512,8 @@ async function connected(connection: Connection, options: ConnectionOptions): Pr
   connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
   if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
   const address = options.address ?? 'localhost:7233';
-  const fix = await temporalTrouble({ ...options, address });
+  const trouble = temporalTrouble({ ...options, address });
+  const fix = await Promise.race([trouble, connecting.then(() => undefined)]);
   if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   await connecting;
 }

@@ -94,7 +94,7 @@ test('no two folders import each other, at any depth', () => {
       between.set(`${from} -> ${to}`, [...(between.get(`${from} -> ${to}`) ?? []), shown(found)]);
   }
   const mutual = [...between].filter(([arrow]) => between.has(arrow.split(' -> ').reverse().join(' -> ')));
-  expect(Object.fromEntries(mutual)).toEqual({});
+  expect(Object.fromEntries(mutual.map(([arrow, found]) => [arrow, found.slice(0, 3)]))).toEqual({});
 });
 
 test('no files import each other in a circle', () => {
