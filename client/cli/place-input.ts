@@ -135,35 +135,10 @@ function unreadable(error: unknown): string {
 function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
-  } catch {
-    if (text.trim() === '') throw invalid(name, 'is empty; give one order or an array of orders as JSON');
-    const before = text.slice(0, faultOffset(text)).split('\n');
-    const column = (before.at(-1) ?? '').length + 1;
-    throw invalid(name, `is not JSON: see line ${before.length}, column ${column}`);
-  }
-}
-
-/** Where JSON stops being right. V8 does not always say, so the longest beginning that is not wrong is searched. */
-function faultOffset(text: string): number {
-  let good = 0;
-  let bad = text.length + 1;
-  while (bad - good > 1) {
-    const middle = Math.floor((good + bad) / 2);
-    if (isBeginning(text.slice(0, middle))) good = middle;
-    else bad = middle;
-  }
-  return good;
-}
-
-/** True where `text` is JSON, or would be if only it went on. */
-function isBeginning(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
   } catch (error) {
-    const message = error instanceof Error ? error.message : '';
-    const [, position] = /at position (\d+)/.exec(message) ?? [];
-    return message.includes('end of JSON') || (position !== undefined && Number(position) >= text.length);
+    if (text.trim() === '') throw invalid(name, 'is empty; give one order or an array of orders as JSON');
+    // It repeats what stands around the fault, line breaks included.
+    throw invalid(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }
 }
 
