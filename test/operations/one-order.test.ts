@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createOrders } from '../../activities/orders/participant.ts';
 import type { Skipped } from '../../domain/sweeps.ts';
 import { tellTroubled } from '../../platform/visibility/attention.ts';
-import { runCli } from '../support/run-cli.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { runCli } from '../support/run-cli.ts';
 import { orderOf, placeAndWait, placeAnother, requestByHand } from './support.ts';
 
 // Whatever is wrong with one order, those who look at all of them see the others.
