@@ -72,8 +72,9 @@ export const services = {
     workflowsPath: moduleFile('../workflows/inventory', import.meta.url),
     createActivities(database, post, table = subscriptions) {
       const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
+      const { settleDecided, ...participant } = inventoryOf(database);
       return {
-        ...withPrefix('inventory', inventoryOf(database)),
+        ...withPrefix('inventory', participant),
         ...withPrefix('inventory', deskOf(database)),
         ...withPrefix('inventory', operationsOf(inventoryServiceOf(database, post))),
         ...withPrefix('inventory', createRelay(outboxes)),

@@ -76,9 +76,10 @@ const table: readonly Case<Story>[] = [
   {
     activity: 'inventory.receive',
     story: 'delivered',
-    writes: 7,
+    writes: 9,
     outcomes: always('received'),
-    late: ['ok'],
+    // It may find that its successor has used up the entry that it was about to make.
+    late: ['ok', 'AttemptExpired'],
   },
   { activity: 'orders.findOrder', story: 'found', writes: 0, outcomes: always('answered'), late: ['ok'] },
   { activity: 'orders.listOrders', story: 'listed', writes: 0, outcomes: always('answered'), late: ['ok'] },
