@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { strategies } from '../../domain/strategies.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
-import { orderOf, placeAndWait, preparedAndTerminated, recorded } from './support.ts';
+import { orderOf, placeAndWait, recorded, terminate } from './support.ts';
 
 // *Reset* is a button in the Web UI. Whatever is reset, and whatever else is at work on the order, the services agree in the
 // end, the decision on record stands, and no workflow fails for it.
@@ -94,7 +94,11 @@ test('while the first run is still telling the inventory, its decision stands', 
 test('beside a resolution that is still at work, what that has put on record stands', async () => {
   const { concord } = platform;
   const orderId = 'resolved';
-  await preparedAndTerminated(platform, orderId);
+  await concord.restock(orderId, 10);
+  platform.breakDown('orders');
+  await placeAndWait(platform, orderId, { inventory: 'prepared' });
+  await terminate(platform, orderId);
+  platform.repair('orders');
   const mend = await damageStock(orderId);
   await expect(concord.resolve(orderId, { as: 'cancelled' })).rejects.toMatchObject({ code: 'NoAnswer' });
   const again = await reset(orderId);
