@@ -170,10 +170,6 @@ async function oneLineShort(): Promise<Scenario> {
   });
 }
 
-async function oneLineShortAndSlow(): Promise<Scenario> {
-  return { ...(await oneLineShort()), clock: [DEADLINE], deaths: 1, delays: 1 };
-}
-
 async function unknownSku(): Promise<Scenario> {
   const request = requestOf('order', of('NEW'));
   return ofInventory({
@@ -185,12 +181,6 @@ async function unknownSku(): Promise<Scenario> {
     },
     deaths: 1,
   });
-}
-
-async function unknownSkuAskedForTwice(): Promise<Scenario> {
-  const scenario = await unknownSku();
-  const attempt = prepare(requestOf('order', of('NEW')));
-  return { ...scenario, actors: { ...scenario.actors, 'attempt 2': attempt } };
 }
 
 async function receipts(): Promise<Scenario> {
@@ -299,26 +289,11 @@ async function resolutionTakesOver(): Promise<Scenario> {
   };
 }
 
-async function resetBesideAResolution(): Promise<Scenario> {
-  const request = requestOf('order', of('A'));
-  return {
-    state: await stocked({ A: 5 }),
-    actors: {
-      'run 1': run(request, false),
-      'run 2, after a reset': run(request, true),
-      resolution: resolve(request),
-    },
-    checkAlways: checkStock,
-    checkEnd: checkAgreement,
-  };
-}
-
 /** Those that take seconds. */
 export const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
   'two attempts and a rollback': twoAttemptsAndARollback,
   'a late attempt, and a commit that is told twice': lateAttempt,
   'two orders for the last units of two SKUs': lastUnits,
-  'one line short': oneLineShort,
   'an unknown SKU that becomes known': unknownSku,
   'one receipt, reported twice': receipts,
   'a refusal by messages': () => refusalIn('message-queue'),
@@ -330,8 +305,6 @@ export const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
 export const largeScenarios: typeof scenarios = {
   'two slow attempts and a rollback': twoSlowAttemptsAndARollback,
   'a late attempt beside an order that is sold': lateAttemptBesideAnOrder,
-  'one line short, and slow': oneLineShortAndSlow,
-  'an unknown SKU that is asked for twice and becomes known': unknownSkuAskedForTwice,
+  'one line short': oneLineShort,
   'a refusal by events': () => refusalIn('event-driven'),
-  'a run, its reset and a resolution': resetBesideAResolution,
 };
