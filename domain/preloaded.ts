@@ -16,5 +16,6 @@ import './resolution.ts';
 import './stock.ts';
 import './strategies.ts';
 import './summaries.ts';
+import './sweeps.ts';
 import './trouble.ts';
 import './validation.ts';
