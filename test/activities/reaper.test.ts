@@ -1,12 +1,13 @@
 import type { Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Coordinators } from '../../activities/coordinator.ts';
+import { createInventory, type LateHold } from '../../activities/inventory/participant.ts';
 import { createReaper, type ReaperDependencies } from '../../activities/inventory/reaper.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Orphan } from '../../domain/resolution.ts';
 import type { Skipped } from '../../domain/sweeps.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
-import { collectionsOf, stocked } from '../support/inventory.ts';
+import { checkedStock, collectionsOf, stocked } from '../support/inventory.ts';
 import { requestOf, rollbackOf } from '../support/requests.ts';
 
 let testDatabase: TestDatabase;
@@ -52,6 +53,38 @@ async function threeOrphans(dependencies: Partial<ReaperDependencies> = {}) {
     stock: testDatabase.database.collection<{ _id: string; holds: unknown }>('stock'),
   };
 }
+
+test.each(['commit', 'rollback'] as const)(
+  'a hold that lands long after the %s goes back in the next sweep, and is no orphan',
+  async (decision) => {
+    const collections = collectionsOf(testDatabase.database);
+    await stocked(collections, { SKU: 10 });
+    const late: LateHold[] = [];
+    const inventory = createInventory(collections, undefined, (hold) => late.push(hold));
+    const request = requestOf('order', [{ sku: 'SKU', quantity: 2 }]);
+    await inventory.prepare(request);
+    await (decision === 'commit' ? inventory.commit(request) : inventory.rollback(rollbackOf(request)));
+    await collections.stock.updateOne(
+      { _id: 'SKU' },
+      {
+        $inc: { available: -2, reserved: 2 },
+        $push: { holds: { orderId: 'order', quantity: 2, attempt: 9 } },
+      },
+    );
+    const { settleDecided } = inventory;
+    const coordinators: Coordinators = { ...GONE, findCoordinator: async () => ({ state: 'running' }) };
+    const reaper = createReaper({ ...collections, coordinators, settleDecided });
+    // As long as those who decided may still be at work, they are left to it.
+    expect(await reaper.findOrphans(0)).toEqual([]);
+    expect((await checkedStock(collections))[0]).toMatchObject({ reserved: 2 });
+    const decidedAt = new Date(Date.now() - 3_600_000);
+    await collections.reservations.updateOne({ _id: 'order' }, { $set: { decidedAt } });
+    expect(await reaper.findOrphans(0)).toEqual([]);
+    const sold = decision === 'commit' ? 2 : 0;
+    expect((await checkedStock(collections))[0]).toMatchObject({ available: 10 - sold, reserved: 0, sold });
+    expect(late).toHaveLength(decision === 'commit' ? 1 : 0);
+  },
+);
 
 test('an order that settles while the reaper asks about it is no orphan', async () => {
   const collections = collectionsOf(testDatabase.database);
