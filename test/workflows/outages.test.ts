@@ -110,11 +110,10 @@ describe.each(strategies)('%s', (strategy) => {
         reserved: strategy === 'two-phase' ? 2 : 0,
       });
       await environment.sleep('11 minutes');
-      // Where the order's document decides, nothing is decided before it can be written.
-      await until(handle, { phase: strategy === 'event-driven' ? 'preparing' : 'rolling-back' });
+      // The order's document decides, so nothing is decided before it can be written.
+      await until(handle, { phase: 'preparing' });
       if (strategy === 'two-phase')
-        await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
-      expect(await recorded('order-service-late')).toMatchObject(RELEASED);
+        await until(handle, { participants: { orders: 'rolling-back', inventory: 'prepared' } });
       workers.repair('orders');
       expect(await handle.result()).toMatchObject({ status: 'rejected' });
       expect(await recorded('order-service-late')).toEqual({ status: 'rejected', ...RELEASED });
@@ -130,13 +129,11 @@ describe.each(strategies)('%s', (strategy) => {
       workers.breakDown('orders');
       workers.repair('inventory');
       await environment.sleep('3 minutes');
-      const phase = strategy === 'event-driven' ? 'preparing' : 'committing';
-      await until(handle, { phase });
+      await until(handle, { phase: 'preparing' });
       await environment.sleep('2 days');
-      await until(handle, { phase });
-      // A coordinator has had it sold; otherwise the inventory waits to be told.
-      const stock = strategy === 'two-phase' ? { reserved: 0, sold: 2 } : { reserved: 2, sold: 0 };
-      expect(await recorded('two-days')).toMatchObject({ status: 'pending', ...stock });
+      await until(handle, { phase: 'preparing' });
+      // Nothing is sold before it is on record that the order is confirmed.
+      expect(await recorded('two-days')).toMatchObject({ status: 'pending', reserved: 2, sold: 0 });
       workers.repair('orders');
       expect(await handle.result()).toMatchObject({ status: 'confirmed' });
       expect(await recorded('two-days')).toEqual(CONFIRMED);
@@ -157,12 +154,14 @@ describe.each(strategies)('%s', (strategy) => {
         await workers.start('orders', 'workflows');
         const handle = await place('cancel-first');
         await until(handle, { participants: { orders: 'preparing', inventory: 'preparing' } });
-        expect(await cancel(handle)).toMatchObject({
+        const cancelled = cancel(handle);
+        await until(handle, { participants: { orders: 'rolling-back' } });
+        await workers.start('orders', 'activities');
+        await workers.start('inventory');
+        expect(await cancelled).toMatchObject({
           status: 'cancelled',
           reason: { message: 'changed their mind' },
         });
-        await workers.start('orders', 'activities');
-        await workers.start('inventory');
         expect(await handle.result()).toMatchObject({ status: 'cancelled' });
         expect(await recorded('cancel-first')).toEqual({ status: 'cancelled', ...RELEASED });
       },
@@ -187,9 +186,10 @@ describe.each(strategies)('%s', (strategy) => {
         await workers.start('inventory');
         const handle = await place('cancel-held');
         await until(handle, { participants: { orders: 'preparing', inventory: 'prepared' } });
-        expect(await cancel(handle)).toMatchObject({ status: 'cancelled' });
-        await until(handle, { participants: { orders: 'rolling-back', inventory: 'rolled-back' } });
+        const cancelled = cancel(handle);
+        await until(handle, { participants: { orders: 'rolling-back', inventory: 'prepared' } });
         await workers.start('orders', 'activities');
+        expect(await cancelled).toMatchObject({ status: 'cancelled' });
         expect(await handle.result()).toMatchObject({ status: 'cancelled' });
         expect(await recorded('cancel-held')).toEqual({ status: 'cancelled', ...RELEASED });
       },
@@ -212,10 +212,10 @@ describe.each(strategies)('%s', (strategy) => {
       'after the decision is refused, and the order is confirmed all the same',
       async () => {
         const { workers } = time;
-        const handle = await orderServiceDownDuringCommit('cancel-committing');
+        const handle = await inventoryDownDuringCommit('cancel-committing');
         await expect(cancel(handle)).rejects.toMatchObject({ cause: { type: 'TooLate' } });
         await handle.cancel(); // Temporal's own can't be refused, but must change nothing
-        await workers.start('orders', 'activities');
+        workers.repair('inventory');
         expect(await handle.result()).toMatchObject({ status: 'confirmed' });
         expect(await recorded('cancel-committing')).toEqual(CONFIRMED);
       },
@@ -237,17 +237,21 @@ describe.each(strategies)('%s', (strategy) => {
     });
   });
 
-  /** An order that is decided, while the order service can't record it. */
-  async function orderServiceDownDuringCommit(orderId: string): Promise<Handle> {
-    const { workers } = time;
-    await workers.start('orders', 'workflows');
-    await workers.start('orders', 'activities');
-    const handle = await place(orderId);
+  /** An order that is confirmed on record, while the inventory can't carry that out. */
+  async function inventoryDownDuringCommit(orderId: string): Promise<Handle> {
+    const { environment, workers } = time;
+    await startBoth();
+    workers.breakDown('inventory');
+    const handle = await place(orderId, { prepareBudget: HOUR });
     await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-    await workers.stop('orders', 'activities');
-    await workers.start('inventory');
-    const inventory = strategy === 'two-phase' ? 'committed' : 'prepared';
-    await until(handle, { phase: 'committing', participants: { orders: 'committing', inventory } });
+    workers.breakDown('orders');
+    workers.repair('inventory');
+    await environment.sleep('3 minutes');
+    await until(handle, { participants: { orders: 'committing', inventory: 'prepared' } });
+    workers.breakDown('inventory');
+    workers.repair('orders');
+    await environment.sleep('3 minutes');
+    await until(handle, { phase: 'committing' });
     return handle;
   }
 });
