@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { OrderOutcome } from './order.ts';
 import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
 import type { Strategy } from './strategies.ts';
@@ -51,6 +52,21 @@ export function announcementOfOrders(
 ): Announcement | undefined {
   const type = orderTypes(data)[data.strategy ?? 'two-phase']?.[occurrence];
   return type && announce('/concord/orders', type, data);
+}
+
+/**
+ * The announcement of an outcome that the order service has on record; nothing in a strategy that has none.
+ *
+ * @param request Who asked for an outcome, perhaps for another one: only what is on record is told.
+ */
+export function announcementOfOutcome(
+  request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
+  outcome: Pick<OrderOutcome, 'status' | 'reason'>,
+): Announcement | undefined {
+  const { status, reason, ...told } = request;
+  if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
+  const because = outcome.reason === undefined ? {} : { reason: outcome.reason };
+  return announcementOfOrders('rollback', { ...told, status: outcome.status, ...because });
 }
 
 /** The announcement of what the inventory has done; nothing in a strategy that has none. */

@@ -1,4 +1,9 @@
-import { type Announcement, announcementOfOrders, parseAnnouncement } from '../../domain/announcements.ts';
+import {
+  type Announcement,
+  announcementOfOrders,
+  announcementOfOutcome,
+  parseAnnouncement,
+} from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import {
@@ -9,7 +14,7 @@ import {
 } from '../../domain/participant.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import { handOver, type Post } from '../exchange/post.ts';
-import { announcementOfDecision, type Orders } from './participant.ts';
+import type { Orders } from './participant.ts';
 
 export interface OrderService extends Pick<Orders, 'prepare' | 'decide'> {
   /** Says again what may have been lost. */
@@ -47,9 +52,8 @@ export function createOrderService(
 
   async function decide(request: DecideRequest): Promise<OrderOutcome> {
     const outcome = await orders.decide(request);
-    const { orderId, ...end } = outcome;
     // What is on record is told, whatever was asked for.
-    await tell(announcementOfDecision({ ...request, ...end } as DecideRequest));
+    await tell(announcementOfOutcome(request, outcome));
     // Nothing is written after this, so it also empties the outbox, where no relay does that.
     if (request.strategy === 'message-queue') await outboxes.clear(request.order);
     return outcome;

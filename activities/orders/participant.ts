@@ -1,5 +1,9 @@
 import type { Collection, Filter } from 'mongodb';
-import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
+import {
+  type Announcement,
+  announcementOfOrders,
+  announcementOfOutcome,
+} from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
 import { identifier, orderStatuses, sameContent } from '../../domain/order.ts';
@@ -108,7 +112,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
 
   async function settle(request: DecideRequest): Promise<boolean> {
     const { order, transaction, takesOver = false } = request;
-    const announcement = announcementOfDecision(request);
+    const announcement = announcementOfOutcome(request, endOf(request));
     const { matchedCount } = await orders.updateOne(
       {
         _id: order.orderId,
@@ -130,7 +134,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
   async function refuseUnseen(request: DecideRequest): Promise<boolean> {
     if (request.status === 'confirmed') return false;
     const { order, status, reason } = request;
-    const refused = newDocument(request, order, status, announcementOfDecision(request));
+    const refused = newDocument(request, order, status, announcementOfOutcome(request, endOf(request)));
     return insertUnlessPresent(orders, { ...refused, reason });
   }
 
@@ -140,13 +144,6 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
     if (found === null) throw attemptExpired(orderId);
     return found;
   }
-}
-
-/** What the order service tells of an outcome; nothing in a strategy in which it tells nobody. */
-export function announcementOfDecision(request: DecideRequest): Announcement | undefined {
-  if (request.status !== 'confirmed') return announcementOfOrders('rollback', request);
-  const { status, ...confirmed } = request;
-  return announcementOfOrders('commit', confirmed);
 }
 
 /** What the order service answers about orders; reads only. */

@@ -41,6 +41,7 @@ describe.each(strategies)('%s', (strategy) => {
     const answers = await Promise.all(told);
     for (const answer of answers) expect(answer).toMatchObject(CANCELLED);
     expect(answers.filter((answer) => !answer.joined)).toHaveLength(1);
+    expect(await updatesOf(concord, order)).toBe(2);
     await expectRecorded(order);
   });
 
@@ -146,7 +147,7 @@ test('callers who come again and again, before and after the decision, use up no
   expect(await cancelTimed(concord, order)).toEqual({ status: 'cancelled', inTime: true });
   expect(await first).toMatchObject(CANCELLED);
   for (let times = 0; times < 20; times += 1) expect(await ask()).toMatchObject(CANCELLED);
-  expect(await countEvents(concord, order, 'workflowExecutionUpdateAcceptedEventAttributes')).toBe(2);
+  expect(await updatesOf(concord, order)).toBe(2);
   await platform.start('inventory');
   expect(await concord.place(order)).toMatchObject(CANCELLED);
 });
@@ -224,20 +225,15 @@ async function askAndVanish(concord: Concord, ask: () => Promise<unknown>): Prom
   await asking;
 }
 
-function signalsOf(concord: Concord, order: { orderId: string }): Promise<number> {
-  return countEvents(concord, order, 'workflowExecutionSignaledEventAttributes', 'cancel');
+/** How many cancels its history holds. */
+async function signalsOf(concord: Concord, order: { orderId: string }): Promise<number> {
+  const { events } = await handleOf(concord, order).fetchHistory();
+  const names = (events ?? []).map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
+  return names.filter((name) => name === 'cancel').length;
 }
 
-async function countEvents(
-  concord: Concord,
-  order: { orderId: string },
-  kind: 'workflowExecutionSignaledEventAttributes' | 'workflowExecutionUpdateAcceptedEventAttributes',
-  signalName?: string,
-): Promise<number> {
+/** How many updates its workflow has taken. */
+async function updatesOf(concord: Concord, order: { orderId: string }): Promise<number> {
   const { events } = await handleOf(concord, order).fetchHistory();
-  const found = (events ?? []).map((event) => event[kind]).filter((attributes) => attributes);
-  if (signalName === undefined) return found.length;
-  return found.filter(
-    (attributes) => attributes && 'signalName' in attributes && attributes.signalName === signalName,
-  ).length;
+  return (events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length;
 }

@@ -1,5 +1,5 @@
 import { CancellationScope, scheduleActivity } from '@temporalio/workflow';
-import { type Announcement, announcementOfOrders } from '../../domain/announcements.ts';
+import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
@@ -28,7 +28,13 @@ export function bindOrderService(request: ParticipantRequest, prepareBudget: num
   return {
     ...bindVoter('orders', request, prepareBudget),
     decide: (outcome) => call('decide', { ...request, ...endOf(outcome) }),
-    announceAgain: (outcome) => call('announce', announcementOf(request, outcome)),
+    announceAgain: (outcome) =>
+      call(
+        'announce',
+        outcome === undefined
+          ? announcementOfOrders('prepare', request)
+          : announcementOfOutcome(request, outcome),
+      ),
   };
 }
 
@@ -112,18 +118,4 @@ export function stepOf({ status }: Pick<OrderOutcome, 'status'>): 'commit' | 'ro
 
 function endOf({ status, reason }: OrderOutcome): Pick<OrderOutcome, 'status' | 'reason'> {
   return reason === undefined ? { status } : { status, reason };
-}
-
-function announcementOf(
-  request: ParticipantRequest,
-  outcome: OrderOutcome | undefined,
-): Announcement | undefined {
-  if (outcome === undefined) return announcementOfOrders('prepare', request);
-  const { status, reason } = outcome;
-  if (status === 'confirmed') return announcementOfOrders('commit', request);
-  return announcementOfOrders('rollback', {
-    ...request,
-    status,
-    ...(reason === undefined ? {} : { reason }),
-  });
 }
