@@ -1,16 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { explore, type Scenario } from './explorer.ts';
 import { scenarios } from './scenarios.ts';
 import type { Command } from './simulated-database.ts';
-
-beforeAll(() => {
-  // Announcements say when they were written, and a state that was explored must be recognized.
-  vi.useFakeTimers({ now: new Date('2026-01-01T00:00:00.000Z'), toFake: ['Date'] });
-});
-
-afterAll(() => {
-  vi.useRealTimers();
-});
 
 test.each(Object.entries(scenarios))(
   'every schedule of %s keeps stock and decision',
