@@ -64,10 +64,9 @@ function maybeStuck(execution: Execution, { failures, longerThan }: Limits): boo
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
 
 async function activityStep(client: Client, pending: PendingActivity, events: Events): Promise<Step> {
-  const { activityType, activityId, lastFailure, lastStartedTime, nextAttemptScheduleTime } = pending;
+  const { activityType, activityId, lastFailure, nextAttemptScheduleTime } = pending;
   const attempts = (pending.attempt ?? 1) - 1;
-  // A reset step counts from 1 again, but knows that it has been started.
-  const isWaiting = attempts === 0 && !lastStartedTime && !pending.lastAttemptCompleteTime;
+  const isWaiting = isUntaken(pending);
   const scheduled = events.find(
     (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
   );
@@ -80,6 +79,11 @@ async function activityStep(client: Client, pending: PendingActivity, events: Ev
     since: timeOf(scheduled?.eventTime) ?? timeOf(pending.scheduledTime) ?? NOW(),
     ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
   };
+}
+
+/** A reset step counts from 1 again, but knows that it has been started. */
+function isUntaken({ attempt, lastStartedTime, lastAttemptCompleteTime }: PendingActivity): boolean {
+  return (attempt ?? 1) === 1 && !lastStartedTime && !lastAttemptCompleteTime;
 }
 
 /** One, where the workflow's own code does not get on: it fails, or nobody runs it. */
@@ -130,7 +134,23 @@ export async function unansweredStepOf(
 
 /** What waits in mailboxes and relays, and doesn't get on. */
 export async function stuckWaiting(client: Client, limits: Limits): Promise<StuckStep[]> {
-  return (await listWaiting(client)).map(waitingStep).filter((step) => isStuck(step, limits));
+  const steps = (await listWaiting(client)).map(waitingStep).filter((step) => isStuck(step, limits));
+  const untaken = await untakenBatches(client, [...new Set(steps.map(({ workflowId }) => workflowId))]);
+  return steps.map((step) =>
+    step.attempts === 0 && untaken.has(step.workflowId)
+      ? { ...step, problem: 'waiting', lastError: NOT_TAKEN }
+      : step,
+  );
+}
+
+/** Those of these mailboxes and relays whose batch no worker has taken, so that all that they keep waits for one. */
+async function untakenBatches(client: Client, workflowIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const untaken = await pMap(workflowIds, async (workflowId) => {
+    const execution = await describeExecution(client, { workflowId });
+    const [batch] = execution?.pendingActivities ?? [];
+    return batch !== undefined && isUntaken(batch);
+  });
+  return new Set(workflowIds.filter((_, index) => untaken[index]));
 }
 
 function waitingStep({ workflowId, orderId, type, failures, ...item }: WaitingItem): StuckStep {
