@@ -16,8 +16,11 @@ export interface Carrier {
 export type EventDelivery = Pick<Delivery, 'event' | 'subscriber' | 'workflowId' | 'runId' | 'status'>;
 
 const CONCURRENCY = { concurrency: 8 };
-/** A query takes a worker, which may just have been started again. Milliseconds. */
-const QUERY_TIMEOUT = 10_000;
+/**
+ * A query takes a worker, which may just have been started again: Temporal waits ten seconds for the one that knew the
+ * workflow before it asks another. Milliseconds.
+ */
+const QUERY_TIMEOUT = 20_000;
 
 /** Every mailbox and relay there is. */
 export async function readCarriers(client: Client): Promise<Carrier[]> {
