@@ -129,8 +129,10 @@ describe('events', () => {
       await platform.concord.place(order, { strategy: 'event-driven' });
       placed.push(order.orderId);
     }
-    const newest = await platform.concord.events({ limit: 8 });
-    expect(newest.map(({ orderId }) => orderId)).toEqual(placed.slice(1).flatMap((id) => [id, id, id, id]));
+    // An order is answered before the last of its events is on its way.
+    await expect
+      .poll(async () => (await platform.concord.events({ limit: 8 })).map(({ orderId }) => orderId))
+      .toEqual(placed.slice(1).flatMap((id) => [id, id, id, id]));
   });
 
   test('an order that nobody knows: exit code 1; one of another strategy has none', async () => {
