@@ -4,9 +4,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { exists, installed, withLock } from '../../tools/programs/cache.ts';
-import { identify } from '../../tools/programs/processes.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { exists, installed, withLock } from '../../tools/servers/cache.ts';
+import { identify } from '../../tools/servers/processes.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { keepingReport, kill, removeDirectory, temporaryDirectory } from './support.ts';
 
 let cache: string;

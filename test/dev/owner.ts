@@ -1,7 +1,7 @@
 // Starts the servers as `npm start` does, in a process that a test can end: prints its record, and stops on a line.
 
 import { once } from 'node:events';
-import { createReport } from '../../tools/programs/report.ts';
+import { createReport } from '../../tools/servers/report.ts';
 import { livingServers } from '../../tools/servers/running.ts';
 import { startServers } from '../../tools/servers/servers.ts';
 

@@ -7,9 +7,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { cacheDirectory } from '../../tools/programs/cache.ts';
-import { createLineReport, type Report } from '../../tools/programs/report.ts';
+import { cacheDirectory } from '../../tools/servers/cache.ts';
 import { findMongoDB } from '../../tools/servers/mongodb.ts';
+import { createLineReport, type Report } from '../../tools/servers/report.ts';
 import type { RunningRecord } from '../../tools/servers/running.ts';
 import { findTemporal } from '../../tools/servers/temporal.ts';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { tableOf, verdictOf } from '../measure/text.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
-import { createReport } from '../programs/report.ts';
+import { createReport } from '../servers/report.ts';
 import { optionsOrExit } from '../start/command-line.ts';
 import { setEngineStage } from './engine/engine-stage.ts';
 import { measureEngine } from './engine/measure.ts';

@@ -4,7 +4,7 @@ import type { StockDocument } from '../../activities/inventory/documents.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { checkStock } from '../measure/checker.ts';
 import { medianTimes } from '../measure/timing.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import { createParticipants, type Participants } from './direct-participants.ts';
 import type { Options } from './options.ts';
 import type { Measurement } from './tool.ts';

@@ -5,7 +5,7 @@ import type { ServiceName } from '../../workers/services.ts';
 import { checkAtRest } from '../measure/checker.ts';
 import { type MemoryUse, watchMemory } from '../measure/memory.ts';
 import { readState, readStock, type State } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import { planLoad } from './burst-plan.ts';
 import type { Options } from './options.ts';
 import type { Measurement } from './tool.ts';

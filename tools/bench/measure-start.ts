@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { Concord } from '../../client/concord.ts';
-import { ServersError } from '../programs/attempts.ts';
-import type { Report } from '../programs/report.ts';
+import { ServersError } from '../servers/attempts.ts';
+import type { Report } from '../servers/report.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 
 /** How long a worker needs from its process's start. Milliseconds, one of each for every run. */

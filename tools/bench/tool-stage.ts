@@ -4,7 +4,7 @@ import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { Concord } from '../../client/concord.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import type { Sources } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { startWorker, type WorkerProcess } from '../start/worker-process.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pause, signal } from '../programs/pause.ts';
+import { pause, signal } from '../servers/pause.ts';
 import type { Stage } from './chaos-stage.ts';
 import type { LinkName, PlannedFault } from './fault-plan.ts';
 

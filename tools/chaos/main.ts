@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ConcordError } from '../../domain/errors.ts';
-import { ServersError } from '../programs/attempts.ts';
-import { createReport, type Report } from '../programs/report.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { createReport, type Report } from '../servers/report.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from '../start/stop-signals.ts';
 import { type Options, readOptions } from './options.ts';
 import { performRun } from './perform.ts';

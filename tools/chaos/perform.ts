@@ -3,7 +3,7 @@ import { Concord } from '../../client/concord.ts';
 import { checkAnnouncements } from '../measure/announcement-checker.ts';
 import { checkAtRest, type Violation } from '../measure/checker.ts';
 import { readState, type Sources } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import { type Stage, setStage } from './chaos-stage.ts';
 import type { Answers } from './customers.ts';
 import { planFaults } from './fault-plan.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
 import type { Violation } from '../measure/checker.ts';
 import type { Sources } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import type { Stage } from './chaos-stage.ts';
 import { type Answers, type Load, startLoad, stockShelves } from './customers.ts';
 import { type ActivityFault, readActivityFaults } from './fault-log.ts';

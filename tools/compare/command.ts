@@ -99,7 +99,7 @@ function refuseNamespace({ namespace }: GlobalOptions): void {
 
 /** What can't be started can't be reached either; the message says what to do. */
 async function asUnreachable(error: unknown): Promise<unknown> {
-  const { ServersError } = await import('../programs/attempts.ts');
+  const { ServersError } = await import('../servers/attempts.ts');
   if (!(error instanceof ServersError)) return error;
   const details = { server: 'a server', address: 'this machine', fix: error.message };
   return new ConcordError('Unreachable', details, { cause: error });

@@ -2,7 +2,7 @@ import { untilQuiet } from '../chaos/quiet.ts';
 import { checkAtRest, type Told } from '../measure/checker.ts';
 import { type Stage, setStage, type UserTemporal } from '../measure/stage.ts';
 import { readState } from '../measure/state.ts';
-import { createLineReport } from '../programs/report.ts';
+import { createLineReport } from '../servers/report.ts';
 import { measureCost } from './cost.ts';
 import { measurePerformance, performanceOf, type Run } from './performance.ts';
 import { type CompareOptions, type Comparison, faults, type Part } from './result.ts';

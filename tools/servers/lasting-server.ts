@@ -1,8 +1,8 @@
 import pRetry from 'p-retry';
-import { signal } from '../programs/pause.ts';
-import { type Report, silentReport } from '../programs/report.ts';
-import type { ServerProcess, Supervisor } from '../programs/supervisor.ts';
 import { findMongoDB, startMongoDB } from './mongodb.ts';
+import { signal } from './pause.ts';
+import { type Report, silentReport } from './report.ts';
+import type { ServerProcess, Supervisor } from './supervisor.ts';
 import { findTemporal, startTemporal } from './temporal.ts';
 
 /** A server that keeps its address and its data, whatever is done to it. */

@@ -1,14 +1,14 @@
 import { mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import getPort from 'get-port';
-import { firstThatWorks, oneLine, ServersError } from '../programs/attempts.ts';
-import { exists, findCached, installed } from '../programs/cache.ts';
-import { type MongoDBServer, takesWrites } from '../programs/mongodb-server.ts';
-import { retryingPorts } from '../programs/ports.ts';
-import { download, executableName, fromCache, onPath, step } from '../programs/programs.ts';
-import type { Report } from '../programs/report.ts';
-import { type Supervisor, untilReady } from '../programs/supervisor.ts';
-import { type FerretProgram, findFerretDB, startFerretDB } from './fallback/ferretdb.ts';
+import { firstThatWorks, oneLine, ServersError } from './attempts.ts';
+import { exists, findCached, installed } from './cache.ts';
+import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
+import { type MongoDBServer, takesWrites } from './mongodb-server.ts';
+import { retryingPorts } from './ports.ts';
+import { download, executableName, fromCache, onPath, step } from './programs.ts';
+import type { Report } from './report.ts';
+import { type Supervisor, untilReady } from './supervisor.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
 

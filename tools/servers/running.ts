@@ -1,16 +1,9 @@
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { cacheDirectory, remove } from '../programs/cache.ts';
-import {
-  end,
-  identify,
-  isAlive,
-  isForeign,
-  isGoneWithin,
-  processIdentitySchema,
-} from '../programs/processes.ts';
-import type { Report } from '../programs/report.ts';
+import { cacheDirectory, remove } from './cache.ts';
+import { end, identify, isAlive, isForeign, isGoneWithin, processIdentitySchema } from './processes.ts';
+import type { Report } from './report.ts';
 
 /** Every throw-away directory's name begins with this; nothing else is ever removed on the word of a record. */
 export const THROW_AWAY_PREFIX = 'concord-';

@@ -2,10 +2,9 @@ import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DataDirectoryError, oneLine, ServersError } from '../programs/attempts.ts';
-import type { Report } from '../programs/report.ts';
-import { createSupervisor, type ServerCommand, type Supervisor } from '../programs/supervisor.ts';
+import { DataDirectoryError, oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
+import type { Report } from './report.ts';
 import {
   cleanUpAfterTheDead,
   type KeptRecord,
@@ -13,6 +12,7 @@ import {
   livingServers,
   THROW_AWAY_PREFIX,
 } from './running.ts';
+import { createSupervisor, type ServerCommand, type Supervisor } from './supervisor.ts';
 import { startTemporal, temporalFromEnvironment } from './temporal.ts';
 
 /** The servers that Concord needs, started by us or named by the environment. */

@@ -3,12 +3,12 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import getPort from 'get-port';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
-import { firstThatWorks, ServersError } from '../programs/attempts.ts';
-import { findCached, installed } from '../programs/cache.ts';
-import { retryingPorts } from '../programs/ports.ts';
-import { download, executableName, fromCache, goInstall, onPath, step } from '../programs/programs.ts';
-import type { Report } from '../programs/report.ts';
-import { type ServerProcess, type Supervisor, untilReady } from '../programs/supervisor.ts';
+import { firstThatWorks, ServersError } from './attempts.ts';
+import { findCached, installed } from './cache.ts';
+import { retryingPorts } from './ports.ts';
+import { download, executableName, fromCache, goInstall, onPath, step } from './programs.ts';
+import type { Report } from './report.ts';
+import { type ServerProcess, type Supervisor, untilReady } from './supervisor.ts';
 
 const CLI_VERSION = 'v1.5.1';
 const DEFAULT_NAMESPACE = 'default';

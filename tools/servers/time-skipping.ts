@@ -1,9 +1,9 @@
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { firstThatWorks } from '../programs/attempts.ts';
-import { findCached, installed } from '../programs/cache.ts';
-import { download, executableName, needOnPath, run, step } from '../programs/programs.ts';
-import type { Report } from '../programs/report.ts';
+import { firstThatWorks } from './attempts.ts';
+import { findCached, installed } from './cache.ts';
+import { download, executableName, needOnPath, run, step } from './programs.ts';
+import type { Report } from './report.ts';
 
 const VERSION = '1.38.0';
 const DOWNLOADED = 'time-skipping-server';

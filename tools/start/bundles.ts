@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import { cacheDirectory } from '../programs/cache.ts';
+import { cacheDirectory } from '../servers/cache.ts';
 import { remembered } from './remembered.ts';
 
 /**

@@ -7,7 +7,7 @@ import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order
 import { workflowIdOf } from '../../domain/place-order.ts';
 import type { StockLevel } from '../../domain/stock.ts';
 import { parse } from '../../domain/validation.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 
 const catalogSchema = z.array(z.strictObject({ sku: z.string(), name: z.string(), quantity: z.number() }));
 const samplesSchema = z.array(

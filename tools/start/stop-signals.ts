@@ -1,4 +1,4 @@
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 
 /** The exit code of a command that a signal has ended. */
 export const STOPPED_BY_SIGNAL = 130;

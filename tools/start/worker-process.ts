@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import type { Concord } from '../../client/concord.ts';
 import { nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import { ServersError } from '../programs/attempts.ts';
-import { endpointsOf } from '../programs/ports.ts';
-import type { Report } from '../programs/report.ts';
-import { tail } from '../programs/supervisor.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { endpointsOf } from '../servers/ports.ts';
+import type { Report } from '../servers/report.ts';
+import { tail } from '../servers/supervisor.ts';
 
 export interface WorkerProcess {
   /** The process that runs now. */

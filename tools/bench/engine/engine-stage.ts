@@ -3,7 +3,7 @@ import { moduleFile } from '../../../platform/compiled.ts';
 import { bundleWorkflows } from '../../../workers/bundle.ts';
 import { services } from '../../../workers/services.ts';
 import { type Stage, setStage, type UserTemporal } from '../../measure/stage.ts';
-import type { Report } from '../../programs/report.ts';
+import type { Report } from '../../servers/report.ts';
 
 /** Workers that host what they are measured against, too, and show what they do. */
 export interface EngineStage extends Stage {

@@ -2,9 +2,9 @@ import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/prom
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import pMap from 'p-map';
-import { UnavailableError } from '../../programs/attempts.ts';
-import { exists, remove } from '../../programs/cache.ts';
-import { needOnPath, run } from '../../programs/programs.ts';
+import { UnavailableError } from './attempts.ts';
+import { exists, remove } from './cache.ts';
+import { needOnPath, run } from './programs.ts';
 
 // PostgreSQL with DocumentDB, from Debian's packages, in a directory of its own: no root, no chroot, nothing installed.
 // apt works on a private state, the packages are only unpacked, and the programs run through the tree's own loader.
