@@ -25,7 +25,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const BEING_MENDED = [
   /^client\/cli\/commands\/compare\.ts -> tools\//,
   /^client\/cli\/settings-catalogue\.ts -> workers\/variables\.ts/,
-  /^client\/cli\/target\.ts -> tools\/servers\/running\.ts$/,
   /^client\/cli\/main\.ts -> client\/cli\/commands\//,
   /^activities\/inspection\.ts -> activities\/inventory\//,
 ];

@@ -6,7 +6,7 @@ import { livingServers } from '../../tools/servers/running.ts';
 import { startServers } from '../../tools/servers/servers.ts';
 
 const servers = await startServers({ report: createReport(), role: 'test' });
-const record = (await livingServers()).find(({ owner }) => owner.pid === process.pid);
+const record = livingServers().find(({ owner }) => owner.pid === process.pid);
 process.stdout.write(`${JSON.stringify(record)}\n`);
 await once(process.stdin, 'data');
 await servers.stop();

@@ -1,16 +1,17 @@
 import { mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { identify } from '../../client/cli/running-start.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
-import { withDescendants } from '../servers/pause.ts';
-import { end, identify } from '../servers/processes.ts';
+import { end } from '../servers/processes.ts';
 import type { Report } from '../servers/report.ts';
 import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
 import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
 import type { LinkName } from './fault-plan.ts';
 import { type Link, openLink } from './link.ts';
+import { withDescendants } from './pause.ts';
 import { type ActivityFaultRates, chaosEnvironment } from './worker-settings.ts';
 
 /** Everything that a run is about: servers, workers, and the ways between them. */
@@ -73,7 +74,7 @@ export async function setStage(options: {
 /** A server that had to be killed leaves its own children behind. */
 async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
-  const identities = await Promise.all(pids.map(identify));
+  const identities = pids.map(identify);
   await supervisor.stop();
   for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
 }

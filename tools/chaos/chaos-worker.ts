@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '../../workers/services.ts';
-import { signal } from '../servers/pause.ts';
+import { signal } from '../servers/processes.ts';
 import type { ServerProcess, Supervisor } from '../servers/supervisor.ts';
 
 /** A service's worker process, which is started again whenever it ends. */

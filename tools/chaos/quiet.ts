@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { identify } from '../../client/cli/running-start.ts';
 import { readCarriers } from '../measure/carriers.ts';
 import type { Sources } from '../measure/state.ts';
-import { identify } from '../servers/processes.ts';
 import { readActivityFaults } from './fault-log.ts';
 
 /** How often to look. Milliseconds. */

@@ -1,17 +1,17 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import { identify, type ProcessIdentity } from '../../client/cli/running-start.ts';
 import { ServersError } from './attempts.ts';
-import { end, identify, isGoneWithin, type ProcessIdentity } from './processes.ts';
+import { remove } from './cache.ts';
+import { end } from './processes.ts';
+import { keepRecord, type RunningRecord } from './running.ts';
 
-/** A server process to be started under the guard. */
-export type ServerCommand = {
-  /** Unique within one supervisor. */
+/** A server process to be started. */
+export interface ServerCommand {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -25,196 +25,146 @@ export type ServerCommand = {
   readonly stopSignal?: NodeJS.Signals;
   /** How long it may take over that before SIGKILL, in milliseconds. Default: 5000. */
   readonly graceMs?: number;
-};
+  /** Asked again and again; the server counts as started once it says so. Default: it counts at once. */
+  readonly isReady?: () => Promise<boolean>;
+}
 
-/** A server process that runs under the guard. */
-export type ServerProcess = {
+/** A server process that runs. */
+export interface ServerProcess {
   readonly name: string;
   readonly identity: ProcessIdentity;
-  readonly log: string;
-  readonly stopSignal: NodeJS.Signals;
   /** Resolves once the process is gone, with how it ended. */
   readonly exited: Promise<string>;
-  /** Whether the process is gone. */
-  hasExited(): boolean;
   /** Ends the process; its directories stay. Idempotent. */
   stop(): Promise<void>;
-};
+}
 
-/** Our end of a guard: starts servers that do not outlive this process, however it ends. */
-export type Supervisor = {
-  /** The guard process. */
-  readonly identity: ProcessIdentity;
-  /** Every process that was started and lives. */
-  readonly processes: () => readonly ServerProcess[];
+/** Starts servers that do not outlive this process, however it ends: a guard sees to them. */
+export interface Supervisor {
+  /** Every process that was started and lives, in order of start. */
+  processes(): readonly ServerProcess[];
+  /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
   start(command: ServerCommand): Promise<ServerProcess>;
-  /** Directories to be removed when the guard ends. */
+  /** Directories to be removed when the servers have ended. */
   removeAtEnd(...directories: string[]): void;
+  /** Tells other processes more of what runs here. */
+  announce(facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>): void;
   /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
   stop(): Promise<void>;
-};
+}
 
-type Guard = ChildProcessByStdio<Writable, Readable, null>;
-
-const messageSchema = z.union([
-  z.object({ started: z.string(), pid: z.number() }),
-  z.object({ failed: z.string(), message: z.string() }),
-  z.object({
-    exited: z.string(),
-    pid: z.number(),
-    code: z.number().nullable(),
-    signal: z.string().nullable(),
-  }),
-]);
-type Message = z.infer<typeof messageSchema>;
-type Listen = (listener: (message: Message) => void) => void;
-
-/** Starts a guard. */
-export async function createSupervisor(): Promise<Supervisor> {
-  const guard = spawn(process.execPath, [fileURLToPath(new URL('guard.mjs', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    // A session of its own: a Ctrl-C at our terminal must not reach the servers before we have stopped what uses them.
+/** Starts a guard. @param about What other processes can read of this start. */
+export async function createSupervisor(
+  about: Pick<RunningRecord, 'role' | 'dataDirectory'> = { role: 'test' },
+): Promise<Supervisor> {
+  const record = keepRecord(about);
+  const guard = spawn(process.execPath, [GUARD, record.file], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // A session of its own: a Ctrl-C at our terminal must not reach it before we have stopped what uses the servers.
     detached: true,
-    // What loads TypeScript in our process has no use in the guard's.
     env: { ...process.env, NODE_OPTIONS: '' },
   });
-  await once(guard, 'spawn');
-  // Each server that it starts listens for its exit.
-  guard.setMaxListeners(0);
-  // Writing to a guard that was killed is noticed by its exit, not by an exception.
-  guard.stdin.on('error', () => {});
-  const identity = await identify(guard.pid ?? 0);
-  if (identity === undefined) throw new ServersError('The guard process of the servers ended at once.');
   const guardExited = once(guard, 'exit');
+  const identity = identify(guard.pid ?? 0);
+  if (identity === undefined) throw new ServersError('The guard process of the servers ended at once.');
+  record.update({ guard: identity });
 
-  const listeners = new Set<(message: Message) => void>();
-  createInterface({ input: guard.stdout }).on('line', (line) => {
-    const message = messageSchema.parse(JSON.parse(line));
-    for (const listener of listeners) listener(message);
-  });
-
-  const running = new Map<string, ServerProcess>();
+  const running = new Map<ServerProcess, RunningRecord['children'][number]>();
+  const throwAwayDirectories: string[] = [];
+  const launch = async ({ stopSignal = 'SIGTERM', graceMs = 5000, ...command }: ServerCommand) => {
+    const { name } = command;
+    const child = await spawned(command);
+    // One that is gone already gets a start that no process has.
+    const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
+    const exited = child.exited.finally(() => running.delete(server));
+    const stop = async () => {
+      await end(identity, stopSignal, graceMs);
+      await exited;
+    };
+    const server: ServerProcess = { name, identity, exited, stop };
+    running.set(server, { name, ...identity, stopSignal, graceMs });
+    record.update({ children: [...running.values()] });
+    return server;
+  };
+  const stop = async () => {
+    for (const server of [...running.keys()].reverse()) await server.stop();
+    for (const directory of throwAwayDirectories) await remove(directory);
+    record.remove();
+    guard.kill('SIGKILL');
+    await guardExited;
+  };
   let stopping: Promise<void> | undefined;
   return {
-    identity,
-    processes: () => [...running.values()],
-    removeAtEnd: (...directories) => send(guard, { remove: directories }),
+    processes: () => [...running.keys()],
     async start(command) {
-      const server = await startUnder(guard, (listener) => listeners.add(listener), command);
-      running.set(server.name, server);
-      void server.exited.then(() => {
-        if (running.get(server.name) === server) running.delete(server.name);
-      });
+      const server = await launch(command);
+      try {
+        await untilReady(server, command);
+      } catch (error) {
+        await server.stop();
+        throw error;
+      }
       return server;
     },
+    removeAtEnd(...directories) {
+      throwAwayDirectories.push(...directories);
+      record.update({ throwAwayDirectories });
+    },
+    announce: record.update,
     stop() {
-      stopping ??= (async () => {
-        guard.stdin.end();
-        await guardExited;
-        // Only left over when something killed the guard itself.
-        for (const server of [...running.values()].reverse()) await end(server.identity, server.stopSignal);
-      })();
+      stopping ??= stop();
       return stopping;
     },
   };
 }
 
-/**
- * Waits until `isReady` says so, asking again and again.
- * @throws {ServersError} with the tail of the log when the process exits first, or after `timeoutMs` milliseconds
- */
-export async function untilReady(
-  server: ServerProcess,
-  isReady: () => Promise<boolean>,
-  timeoutMs = 60_000,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!server.hasExited()) {
-    if (await isReady()) return;
+const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
+
+/** @throws {ServersError} when there is no such program */
+async function spawned({ name, command, args, directory, environment, log }: ServerCommand) {
+  const output = openSync(log, 'a');
+  const child = spawn(command, args, {
+    cwd: directory,
+    env: { ...process.env, NODE_OPTIONS: '', ...environment },
+    stdio: ['ignore', output, output],
+    // As with the guard: a Ctrl-C is for us to pass on.
+    detached: true,
+  });
+  closeSync(output);
+  if (child.pid === undefined) {
+    const [{ message }] = await once(child, 'error');
+    throw new ServersError(`${name} could not be started: ${message}`);
+  }
+  const exited = once(child, 'exit').then(([code, signal]) => `${signal ?? `exit code ${code}`}`);
+  return { pid: child.pid, exited };
+}
+
+/** Milliseconds. */
+const START_LIMIT = 60_000;
+
+async function untilReady({ name, exited }: ServerProcess, { isReady, log }: ServerCommand): Promise<void> {
+  let ended: string | undefined;
+  void exited.then((how) => {
+    ended = how;
+  });
+  const deadline = Date.now() + START_LIMIT;
+  while (ended === undefined) {
+    if (isReady === undefined || (await isReady())) return;
     if (Date.now() > deadline) {
-      throw new ServersError(
-        `${server.name} was not ready after ${timeoutMs / 1000} s.\n${await tail(server.log)}`,
-      );
+      throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
     }
     await delay(50);
   }
-  throw new ServersError(
-    `${server.name} ended while starting (${await server.exited}).\n${await tail(server.log)}`,
-  );
+  throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
 }
 
 /** The last lines of a log, indented, under a line that names it. */
 export async function tail(log: string): Promise<string> {
-  const file = await open(log);
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read({
-      buffer: Buffer.alloc(4096),
-      position: Math.max(0, size - 4096),
-    });
-    const lines = buffer.subarray(0, bytesRead).toString('utf8').trimEnd().split('\n').slice(-12);
-    return [`The end of ${log}:`, ...lines.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
-  } finally {
-    await file.close();
-  }
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-12);
+  return [`The end of ${log}:`, ...lines.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
 }
 
 /** Some servers put a whole call graph into a line, with what went wrong at its end. */
 function shortenMiddle(line: string): string {
   return line.length <= 300 ? line : `${line.slice(0, 100)} … ${line.slice(-200)}`;
-}
-
-function startUnder(guard: Guard, listen: Listen, command: ServerCommand): Promise<ServerProcess> {
-  const stopSignal = command.stopSignal ?? 'SIGTERM';
-  const graceMs = command.graceMs ?? 5000;
-  let ended = false;
-  let pid: number | undefined;
-  let resolveExited: (how: string) => void;
-  const exited = new Promise<string>((resolve) => {
-    resolveExited = resolve;
-  });
-
-  return new Promise((resolve, reject) => {
-    listen((message) => {
-      if (ended) return;
-      if ('failed' in message && message.failed === command.name) {
-        ended = true;
-        reject(new ServersError(`${command.name} could not be started: ${message.message}`));
-      } else if ('exited' in message && message.exited === command.name && message.pid === pid) {
-        // By pid as well: the end of an earlier server of this name may be told late.
-        ended = true;
-        resolveExited(message.signal ?? `exit code ${message.code}`);
-      } else if ('started' in message && message.started === command.name) {
-        pid = message.pid;
-        resolve(handle(message.pid));
-      }
-    });
-    guard.once('exit', () =>
-      reject(new ServersError(`The guard of ${command.name} was ended from outside.`)),
-    );
-    send(guard, { start: { environment: {}, ...command, stopSignal, graceMs } });
-  });
-
-  async function handle(pid: number): Promise<ServerProcess> {
-    // One that is gone already gets a start that no process has.
-    const identity = (await identify(pid)) ?? { pid, started: 'gone' };
-    return {
-      name: command.name,
-      identity,
-      log: command.log,
-      stopSignal,
-      exited,
-      hasExited: () => ended,
-      async stop() {
-        if (ended) return;
-        if (!guard.stdin.writable) return void (await end(identity, stopSignal, graceMs));
-        send(guard, { stop: command.name });
-        if (!(await isGoneWithin(identity, graceMs + 1000))) await end(identity, 'SIGKILL');
-      },
-    };
-  }
-}
-
-function send(guard: Guard, command: object): void {
-  if (guard.stdin.writable) guard.stdin.write(`${JSON.stringify(command)}\n`);
 }
