@@ -37,7 +37,6 @@ export async function startChaosWorker(options: {
       args: ['--import', tsx, entry, name],
       environment,
       directory,
-      log,
       // At the end of a run there is nothing left to finish.
       stopSignal: 'SIGKILL',
     });

@@ -82,7 +82,6 @@ export async function startFerretDB(
         ...[`--listen-addr=${address}`, `--postgresql-url=${postgres.url}`, `--state-dir=${state}`],
       ],
       directory,
-      log: path.join(directory, 'ferretdb.log'),
       isReady: () => takesWrites(uri),
     });
     return { ...localServer(port, origin, [postgres.server, ferretdb]), uri };
@@ -131,7 +130,6 @@ async function startPostgres(
     ],
     environment: ENVIRONMENT,
     directory,
-    log: path.join(directory, 'postgres.log'),
     // "Fast": does not wait for clients to leave.
     stopSignal: 'SIGINT',
     graceMs: 10_000,

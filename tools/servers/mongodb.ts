@@ -103,7 +103,6 @@ async function startMongod(
       ...['--wiredTigerCacheSizeGB', '0.5', ...(process.platform === 'win32' ? [] : ['--nounixsocket'])],
     ],
     directory,
-    log: path.join(directory, 'mongod.log'),
     graceMs: 10_000,
     isReady: () => takesWrites(uri),
   });
