@@ -5,13 +5,13 @@ import { identify } from '../../client/cli/running-start.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
+import { withDescendants } from '../servers/pause.ts';
 import { end } from '../servers/processes.ts';
 import type { Report } from '../servers/report.ts';
 import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
 import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
 import type { LinkName } from './fault-plan.ts';
 import { type Link, openLink } from './link.ts';
-import { withDescendants } from './pause.ts';
 import { type ActivityFaultRates, chaosEnvironment } from './worker-settings.ts';
 
 /** Everything that a run is about: servers, workers, and the ways between them. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../servers/pause.ts';
 import { signal } from '../servers/processes.ts';
 import type { Stage } from './chaos-stage.ts';
 import type { LinkName, PlannedFault } from './fault-plan.ts';
-import { pause } from './pause.ts';
 
 /** A fault that has hit. Milliseconds since 1970. */
 export interface Fault {
