@@ -1,7 +1,8 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
-import { mailboxIdOf, publishers, relayIdOf } from '../domain/addresses.ts';
+import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
 import type { Order } from '../domain/order.ts';
+import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import { ofOrder } from '../platform/visibility/listing.ts';
 import { type RetryingStep, retryingSteps } from '../platform/visibility/retrying-steps.ts';
@@ -17,7 +18,7 @@ export async function retryingElsewhere(
 ): Promise<RetryingStep[]> {
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue') return failingIn(client, mailboxIdOf(order), order);
-  const relays = publishers.map(relayIdOf);
+  const relays = services.map(relayIdOf);
   const [deliveries, ...waiting] = await Promise.all([
     failingDeliveries(client, order),
     ...relays.map((workflowId) => failingIn(client, workflowId, order)),

@@ -27,7 +27,6 @@ const BEING_MENDED = [
   /^client\/cli\/settings-catalogue\.ts -> workers\/variables\.ts/,
   /^client\/cli\/target\.ts -> tools\/servers\/running\.ts$/,
   /^client\/cli\/main\.ts -> client\/cli\/commands\//,
-  /^activities\/inspection\.ts -> activities\/inventory\//,
 ];
 
 // What stands between the keyword and `from` holds no quotes and no semicolon.

@@ -183,7 +183,7 @@ async function connectDatabase(
   try {
     const database = mongo.db(databases[name].name);
     await database.command({ ping: 1 });
-    await services[name].prepareDatabase(database);
+    await services[name].prepareDatabase?.(database);
     return { name, mongo, database };
   } catch (error) {
     await mongo.close();
