@@ -1,5 +1,5 @@
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
-import { inventory, reading, settling } from './activities.ts';
+import { inventory, reading, settling } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 import { pinned } from './order/pinned.ts';
 

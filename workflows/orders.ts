@@ -1,7 +1,7 @@
 import { identifier } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { parse } from '../domain/validation.ts';
-import { orders, reading } from './activities.ts';
+import { orders, reading } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 
 /** Everything that the order service's worker runs. */

@@ -5,7 +5,7 @@ import type { ParticipantRequest } from '../domain/participant.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { participantNames } from './activities.ts';
+import { participantNames } from './contract/participants.ts';
 import { placeByEvents } from './event-driven.ts';
 import { placeByMessages } from './message-queue.ts';
 import { asWorkflowFailure } from './order/failures.ts';

@@ -2,7 +2,7 @@ import { log, scheduleActivity } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
 import { identifier } from '../../domain/order.ts';
 import { parse } from '../../domain/validation.ts';
-import { settling } from '../activities.ts';
+import { settling } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 
 /** One event, for one of its subscribers. */

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
-import { settling } from '../activities.ts';
+import { settling } from '../contract/activities.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { Backlog, type Carried, type Outranks } from './backlog.ts';
 

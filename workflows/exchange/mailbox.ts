@@ -2,7 +2,7 @@ import { getExternalWorkflowHandle, log, setHandler } from '@temporalio/workflow
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { inventory } from '../activities.ts';
+import { inventory } from '../contract/activities.ts';
 import { causeOf } from '../order/failures.ts';
 import { messageSignal, sayAgainSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';

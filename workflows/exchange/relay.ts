@@ -4,7 +4,7 @@ import { relayIdOf } from '../../domain/addresses.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { identifier } from '../../domain/order.ts';
 import { type ServiceName, services } from '../../domain/services.ts';
-import { inventory, orders, settling } from '../activities.ts';
+import { inventory, orders, settling } from '../contract/activities.ts';
 import { asWorkflowFailure, causeOf } from '../order/failures.ts';
 import { wakeSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';

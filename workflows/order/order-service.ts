@@ -2,7 +2,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
-import { orders, preparing, settling } from '../activities.ts';
+import { orders, preparing, settling } from '../contract/activities.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import { refusalOf } from './participants.ts';
 import type { Progress } from './progress.ts';

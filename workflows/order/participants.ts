@@ -1,6 +1,7 @@
 import type { OrderOutcome } from '../../domain/order.ts';
 import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
-import { participants, preparing, settling } from '../activities.ts';
+import { preparing, settling } from '../contract/activities.ts';
+import { participants } from '../contract/participants.ts';
 
 /** Who votes on an order, bound to it. */
 export interface BoundVoter {

@@ -9,7 +9,7 @@ import {
   parseCancelRequest,
 } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
-import { participantNames } from '../activities.ts';
+import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
 import { asWorkflowFailure, validOrNothing } from './failures.ts';
 import { cancelSignal, cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';

@@ -10,7 +10,7 @@ import { orderDetails, resolutionSummary } from '../../domain/order-text.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { type Orphan, parseHoldLimit, resolutionIdOf } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
-import { inventory, sweeping } from '../activities.ts';
+import { inventory, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
 import type { resolveOrder } from './resolve-order.ts';

@@ -12,7 +12,8 @@ import {
   type Standings,
 } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
-import { orders, participants, settling } from '../activities.ts';
+import { orders, settling } from '../contract/activities.ts';
+import { participants } from '../contract/participants.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
 import { bindOrderService } from '../order/order-service.ts';

@@ -1,5 +1,5 @@
 import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
-import { orders, sweeping } from '../activities.ts';
+import { orders, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
 

@@ -1,10 +1,8 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
-import type { InventoryActivities } from '../activities/inventory/activities.ts';
-import type { OrderActivities } from '../activities/orders/activities.ts';
-import type { Participant } from '../domain/participant.ts';
-import { policies, READ_BUDGET, SWEEP_BUDGET } from '../domain/policies.ts';
-import type { Inspectable } from '../domain/resolution.ts';
-import { summaryOf } from '../domain/summaries.ts';
+import type { InventoryActivities } from '../../activities/inventory/activities.ts';
+import type { OrderActivities } from '../../activities/orders/activities.ts';
+import { policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
+import { summaryOf } from '../../domain/summaries.ts';
 
 // What workflows call, typed by what workers register: `inventory(settling)['inventory.commit'](request)` runs the activity
 // of that name, and nothing else than what its implementation takes and returns compiles.
@@ -14,30 +12,6 @@ export const orders = (options: ActivityOptions) => callable<OrderActivities>('o
 
 /** The activities of the inventory. */
 export const inventory = (options: ActivityOptions) => callable<InventoryActivities>('inventory', options);
-
-/** A participant's part in an order, each step by the activity that takes it. */
-export type ParticipantActivities = Participant & Inspectable;
-
-/**
- * Who takes part in an order beside the order service, whose own record holds the decision. A further participant is one
- * more row, which names its activities: see docs/adding-a-participant.md.
- */
-export const participants: Record<string, (options: ActivityOptions) => ParticipantActivities> = {
-  inventory(options) {
-    const activities = inventory(options);
-    return {
-      prepare: activities['inventory.prepare'],
-      commit: activities['inventory.commit'],
-      rollback: activities['inventory.rollback'],
-      inspect: activities['inventory.inspect'],
-    };
-  },
-};
-
-/** Their names, the order service's first. */
-export function participantNames(): string[] {
-  return ['orders', ...Object.keys(participants)];
-}
 
 /**
  * The activities that the worker on this task queue registers, each with what the Web UI says of it.
