@@ -5,7 +5,7 @@ import type { EncryptionKeys } from '../platform/encryption/keys.ts';
 import { readEncryption } from '../platform/encryption/settings.ts';
 import { withoutEmpty } from '../platform/settings/setting.ts';
 import type { WorkerLimits } from './limits.ts';
-import type { ReaperSettings } from './reaper-schedule.ts';
+import type { ReaperSettings } from './schedules.ts';
 import type { ServiceName } from './services.ts';
 import { workerEnvironment } from './variables.ts';
 import type { DeploymentVersion } from './versioning.ts';
