@@ -34,7 +34,6 @@ import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domai
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { parse } from '../domain/validation.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
 import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import {
@@ -44,7 +43,8 @@ import {
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
+import { readEncryption } from '../platform/settings/encryption.ts';
+import { readTemporal } from '../platform/settings/temporal.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';

@@ -1,11 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-
-/** Someone who may have payloads decrypted. */
-export interface Caller {
-  /** What the log calls them. */
-  readonly name: string;
-  readonly token: string;
-}
+import type { Caller } from '../settings/variables.ts';
 
 /** How long a browser stays signed in. Milliseconds. */
 export const SESSION_LIFETIME = 8 * 60 * 60 * 1_000;

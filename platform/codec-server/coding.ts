@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ConcordError } from '../../domain/errors.ts';
 import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
+import type { CodecServerSettings } from '../settings/codec-server.ts';
 import { type Answer, type Asked, JSON_CONTENT, Refusal } from './http.ts';
-import type { CodecServerSettings } from './settings.ts';
 import { callerOf } from './sign-in.ts';
 
 /** Where payloads are sent to; the namespace before it says nothing new, because keys are the same for all. */

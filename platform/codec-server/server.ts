@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { EncryptionKeys } from '../encryption/keys.ts';
+import type { CodecServerSettings } from '../settings/codec-server.ts';
 import { createCoding, SERVED } from './coding.ts';
 import { type Answer, bodyOf, JSON_CONTENT, Refusal } from './http.ts';
-import type { CodecServerSettings } from './settings.ts';
 import { createSignIn } from './sign-in.ts';
 
 /** What the server tells of each request; never a payload, and never a token. */

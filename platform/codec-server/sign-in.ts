@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Caller, callerOfSession, callerOfToken, SESSION_LIFETIME, sessionOf } from './callers.ts';
+import type { CodecServerSettings } from '../settings/codec-server.ts';
+import type { Caller } from '../settings/variables.ts';
+import { callerOfSession, callerOfToken, SESSION_LIFETIME, sessionOf } from './callers.ts';
 import { type Answer, type Asked, Refusal } from './http.ts';
-import type { CodecServerSettings } from './settings.ts';
 
 const COOKIE = 'concord-codec';
 
