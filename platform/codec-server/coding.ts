@@ -1,15 +1,17 @@
 import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { z } from 'zod';
 import { ConcordError } from '../../domain/errors.ts';
 import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 import type { CodecServerSettings } from '../settings/codec-server.ts';
+import { callerOf } from './callers.ts';
 import { type Answer, type Asked, JSON_CONTENT, Refusal } from './http.ts';
-import { callerOf } from './sign-in.ts';
 
 /** Where payloads are sent to; the namespace before it says nothing new, because keys are the same for all. */
 export const SERVED = /^(?:\/[^/]+)?\/(encode|decode)$/;
 
+const { Payloads } = proto.temporal.api.common.v1;
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const payloads = z.object({
   payloads: z
@@ -41,7 +43,7 @@ export function createCoding(
     return {
       status: 200,
       headers: JSON_CONTENT,
-      body: JSON.stringify({ payloads: coded.map(asJson) }),
+      body: JSON.stringify(Payloads.toObject(Payloads.create({ payloads: coded }), { bytes: String })),
       caller: caller.name,
       payloads: coded.length,
     };
@@ -59,10 +61,7 @@ function payloadsIn(body: string): Payload[] {
   const parsed = payloads.safeParse(parsedJson(body));
   if (!parsed.success)
     throw new Refusal(400, 'send {"payloads": […]}, each with metadata and data in base64');
-  return parsed.data.payloads.map(({ metadata, data }) => ({
-    metadata: Object.fromEntries(Object.entries(metadata ?? {}).map(([key, value]) => [key, bytesOf(value)])),
-    data: bytesOf(data ?? ''),
-  }));
+  return Payloads.fromObject(parsed.data).payloads;
 }
 
 function parsedJson(text: string): unknown {
@@ -80,16 +79,4 @@ async function coding(code: () => Promise<Payload[]>): Promise<Payload[]> {
   } catch (error) {
     throw error instanceof ConcordError ? new Refusal(400, error.message) : error;
   }
-}
-
-function asJson({ metadata, data }: Payload) {
-  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
-  return {
-    metadata: Object.fromEntries(Object.entries(metadata ?? {}).map(([key, value]) => [key, text(value)])),
-    data: text(data ?? new Uint8Array()),
-  };
-}
-
-function bytesOf(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'base64'));
 }

@@ -4,9 +4,9 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from 'node:https';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 import type { CodecServerSettings } from '../settings/codec-server.ts';
+import { callerOf } from './callers.ts';
 import { createCoding, SERVED } from './coding.ts';
-import { type Answer, bodyOf, JSON_CONTENT, Refusal } from './http.ts';
-import { createSignIn } from './sign-in.ts';
+import { type Answer, type Asked, bodyOf, JSON_CONTENT, Refusal } from './http.ts';
 
 /** What the server tells of each request; never a payload, and never a token. */
 export interface Access {
@@ -22,7 +22,7 @@ export interface Access {
 
 /**
  * Decrypts payloads for those allowed, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, where that
- * is switched on), also below a namespace. A person signs in at `/` once, and their browser keeps a cookie.
+ * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
  *
  * @returns The server, once it listens; close it to stop.
  * @throws Error where the port is taken.
@@ -33,7 +33,6 @@ export async function serveCodec(
   tell: (access: Access) => void,
 ): Promise<Server> {
   const coding = createCoding(settings, keys);
-  const signIn = createSignIn(settings);
   const listener: RequestListener = async (request, response) => {
     const { method = '', headers } = request;
     const path = (request.url ?? '').split('?')[0] ?? '';
@@ -46,7 +45,7 @@ export async function serveCodec(
     let answer: Answer;
     try {
       const asked = { method, path, headers, body: () => bodyOf(request) };
-      answer = SERVED.test(path) ? await coding(asked) : await signIn(asked);
+      answer = SERVED.test(path) ? await coding(asked) : page(asked, settings);
     } catch (error) {
       // A fault of ours is none that a stranger may read about.
       const { status, message } =
@@ -75,6 +74,22 @@ export async function serveCodec(
   return server;
 }
 
+/** Where a browser learns who its user is: it then tells so with whatever it asks of this server, until it is closed. */
+function page({ method, path, headers }: Asked, { callers }: CodecServerSettings): Answer {
+  if (path === '/health' && method === 'GET') return { status: 200, body: 'ok' };
+  if (path !== '/') throw new Refusal(404, 'there is no such page');
+  if (method !== 'GET') throw new Refusal(405, 'use GET');
+  const caller = callerOf(callers, headers);
+  if (caller === undefined) {
+    const challenge = { ...TEXT, 'www-authenticate': 'Basic realm="Concord codec server"' };
+    return { status: 401, headers: challenge, body: 'Give the name and the token that you were given.' };
+  }
+  const body = `You are known as ${caller.name}. Now reload the Web UI.`;
+  return { status: 200, headers: TEXT, body, caller: caller.name };
+}
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+
 const MAXIMUM_CONNECTIONS = 200;
 // Whoever sends slowly holds a connection no longer than this. Milliseconds.
 const LIMITS = {
@@ -89,10 +104,8 @@ const SAFE = {
   vary: 'Origin',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-  // Not `no-referrer`: a form would then be sent without its origin.
-  'referrer-policy': 'same-origin',
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
 function shareWith(origin: string): Record<string, string> {
