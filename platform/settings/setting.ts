@@ -42,19 +42,13 @@ export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodD
 }
 
 /**
- * An empty variable, as scripts and Compose files leave it, is one that isn't set.
- *
- * @param isMeant True for those that say something where they are empty.
+ * An empty variable, as scripts and Compose files leave it, is one that isn't set; but an empty header of Temporal's calls
+ * takes that of the profile away.
  */
-export function withoutEmpty(
-  variables: NodeJS.ProcessEnv,
-  isMeant: (name: string) => boolean = () => false,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && (entry[1] !== '' || isMeant(entry[0])),
-    ),
-  );
+export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
+    entry[1] !== undefined && (entry[1] !== '' || entry[0].startsWith('TEMPORAL_GRPC_META_'));
+  return Object.fromEntries(Object.entries(variables).filter(isSet));
 }
 
 /** Any text. */
@@ -65,20 +59,18 @@ export const formed = (form: RegExp, range: string, fix = `use ${range}`) =>
   z.string().regex(form, fix).describe(range);
 
 /** A whole number, also of a unit. */
-export function wholeNumber(least: number, most: number, unit = '') {
-  const fix = `use ${unit ? `whole ${unit},` : 'a whole number'} from ${least} to ${most}`;
+export function wholeNumber(
+  least: number,
+  most: number,
+  unit = '',
+  fix = `use ${unit ? `whole ${unit},` : 'a whole number'} from ${least} to ${most}`,
+) {
   const range = `${unit ? `${unit}, ` : ''}${least} to ${most}`;
   return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix).describe(range);
 }
 
-const PORT_FIX = 'use a port from 1 to 65535';
 /** A port of this machine. */
-export const port = z.coerce
-  .number(PORT_FIX)
-  .int(PORT_FIX)
-  .min(1, PORT_FIX)
-  .max(65_535, PORT_FIX)
-  .describe('1 to 65535');
+export const port = wholeNumber(1, 65_535, '', 'use a port from 1 to 65535');
 
 /** A yes or no, in the words of Temporal's own variables. */
 export const truth = z

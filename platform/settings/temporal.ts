@@ -37,7 +37,7 @@ export interface TemporalSettings {
  * @throws ConcordError `InvalidInput`, naming each variable (or the field of the profile) and the fix, and no secret.
  */
 export function readTemporal(variables: NodeJS.ProcessEnv, profile?: string): TemporalSettings {
-  const set = withoutEmpty(variables, isMetadata);
+  const set = withoutEmpty(variables);
   parse(environment, set);
   const loaded = loadProfile(set, profile);
   const name = profile ?? set.TEMPORAL_PROFILE ?? 'default';
@@ -80,9 +80,4 @@ function fieldOf(message: string, profile: string | undefined): string {
   if (both !== undefined) return `TEMPORAL_TLS_${both.toUpperCase()}_DATA`;
   if (!message.startsWith('Profile ')) return 'TEMPORAL_CONFIG_FILE';
   return profile === undefined ? 'TEMPORAL_PROFILE' : '--profile';
-}
-
-/** An empty one takes a header of the profile away. */
-function isMetadata(name: string): boolean {
-  return name.startsWith('TEMPORAL_GRPC_META_');
 }
