@@ -16,16 +16,8 @@ import {
 
 // Every variable that Concord reads, with what checks it, what it is for, and what holds without it.
 
-/** Those whose values must never be shown. */
-export const secrets: ReadonlySet<string> = new Set([
-  'TEMPORAL_API_KEY',
-  'TEMPORAL_TLS_CLIENT_KEY_DATA',
-  'ENCRYPTION_KEYS',
-  'MONGODB_URI',
-  'ORDERS_MONGODB_URI',
-  'INVENTORY_MONGODB_URI',
-  'CODEC_SERVER_TOKENS',
-]);
+/** Whether its value must never be shown. */
+export const isSecret = (variable: string) => /_(KEYS?|KEY_DATA|TOKENS?|URI)$/.test(variable);
 
 /** Where a Temporal server is. */
 export const address = formed(

@@ -1,10 +1,10 @@
-import { type Setting, settingsOf } from '../../platform/settings/setting.ts';
+import { type Setting, settingsOf } from './setting.ts';
 import {
   codecServerVariables,
   encryptionVariables,
   temporalVariables,
   workerVariables,
-} from '../../platform/settings/variables.ts';
+} from './variables.ts';
 
 /** Settings that belong together, and who reads them. */
 export interface Section {
