@@ -43,8 +43,8 @@ import {
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/settings/encryption.ts';
-import { readTemporal } from '../platform/settings/temporal.ts';
+import { readEncryption } from '../platform/settings/read-encryption.ts';
+import { readTemporal } from '../platform/settings/read-temporal.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';

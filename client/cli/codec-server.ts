@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { ConcordError } from '../../domain/errors.ts';
 import { serveCodec } from '../../platform/codec-server/server.ts';
-import { readCodecServer } from '../../platform/settings/codec-server.ts';
-import { readEncryption } from '../../platform/settings/encryption.ts';
+import { readCodecServer } from '../../platform/settings/read-codec-server.ts';
+import { readEncryption } from '../../platform/settings/read-encryption.ts';
 import type { Session } from './session.ts';
 
 /** `codec-server` */

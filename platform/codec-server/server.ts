@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createSecureServer } from 'node:https';
 import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
-import type { CodecServerSettings } from '../settings/codec-server.ts';
+import type { CodecServerSettings } from '../settings/read-codec-server.ts';
 import { callerOf } from './callers.ts';
 import { bodyOf, Refusal } from './http.ts';
 import { codedBody } from './payloads.ts';

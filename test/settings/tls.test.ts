@@ -6,7 +6,7 @@ import path from 'node:path';
 import { MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
-import { readTemporal } from '../../platform/settings/temporal.ts';
+import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import { silentReport } from '../../tools/programs/report.ts';
 import { startWorker } from '../../tools/start/worker-process.ts';
 import { connectTemporal, mongodbTrouble } from '../../workers/connection-trouble.ts';
