@@ -34,7 +34,7 @@ import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domai
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { parse } from '../domain/validation.ts';
-import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
+import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import {
   findSearchAttributes,
@@ -512,8 +512,8 @@ async function connected(connection: Connection, options: ConnectionOptions): Pr
   connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
   if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
   const address = options.address ?? 'localhost:7233';
-  const trouble = temporalTrouble({ ...options, address });
-  const fix = await Promise.race([trouble, connecting.then(() => undefined)]);
+  const failure = temporalFailure({ ...options, address });
+  const fix = await Promise.race([failure, connecting.then(() => undefined)]);
   if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   await connecting;
 }

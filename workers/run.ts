@@ -1,23 +1,21 @@
 import { Client } from '@temporalio/client';
 import type { NativeConnection, Worker, WorkerStatus } from '@temporalio/worker';
 import { Runtime } from '@temporalio/worker';
-import type { Db, MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import { createMongoClient } from '../activities/mongodb/client.ts';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
-import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
+import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
-import { poolOf } from './limits.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions, showSweepInterval } from './metrics.ts';
 import { ensureSchedule, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
-import { type ServiceName, services } from './services.ts';
+import type { ServiceName } from './services.ts';
 import { readSettings, type WorkerSettings } from './settings.ts';
 
 /**
@@ -147,29 +145,6 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
 interface Hosted {
   readonly worker: Worker;
   readonly mongo: MongoClient;
-}
-
-interface ServiceDatabase {
-  readonly name: ServiceName;
-  readonly mongo: MongoClient;
-  readonly database: Db;
-}
-
-/** A new client each time: one whose first connection failed never recovers. */
-async function connectDatabase(
-  name: ServiceName,
-  { databases, limits }: WorkerSettings,
-): Promise<ServiceDatabase> {
-  const mongo = createMongoClient(databases[name].uri, `concord-${name}`, poolOf(limits));
-  try {
-    const database = mongo.db(databases[name].name);
-    await database.command({ ping: 1 });
-    await services[name].prepareDatabase(database);
-    return { name, mongo, database };
-  } catch (error) {
-    await mongo.close();
-    throw new Error(mongodbTrouble(error, databases[name].variable), { cause: error });
-  }
 }
 
 /** @param started What runs so far; nothing while this process still waits for its servers. */
