@@ -7,6 +7,7 @@ import {
 } from '../activities/orders/activities.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { moduleFile } from '../platform/compiled.ts';
+import { type ReaperSettings, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
 
 export type { ServiceName };
 
@@ -29,6 +30,8 @@ export interface Service {
   createActivities(dependencies: ServiceDependencies): Activities;
   /** Creates what queries need; safe to repeat. */
   prepareDatabase?(database: Db): Promise<void>;
+  /** What its worker has Temporal run now and then. */
+  schedule?(settings: { readonly reaper: ReaperSettings }): Schedule;
 }
 
 /** Concord's own services. */
@@ -38,12 +41,14 @@ export const services: Readonly<Record<ServiceName, Service & { readonly workflo
     workflowsPath: moduleFile('../workflows/orders', import.meta.url),
     createActivities: createOrderActivities,
     prepareDatabase: prepareOrderDatabase,
+    schedule: () => watchSchedule,
   },
   // Every access is by `_id`, but for the reaper's: it looks at all stock, and nobody waits for it.
   inventory: {
     name: 'inventory',
     workflowsPath: moduleFile('../workflows/inventory', import.meta.url),
     createActivities: createInventoryActivities,
+    schedule: ({ reaper }) => reaperSchedule(reaper),
   },
 };
 

@@ -1,13 +1,14 @@
+import { sections } from '../../platform/settings/catalogue.ts';
+import { isSecret } from '../../platform/settings/variables.ts';
 import { safe, table } from './output.ts';
 import type { Session } from './session.ts';
-import { sections } from './settings-catalogue.ts';
 
 /** `settings` */
 export async function printSettings({ output }: Session): Promise<void> {
   const settings = sections.flatMap(({ settings }) =>
-    settings.map(({ name, purpose, range, fallback, secret }) => {
+    settings.map(({ name, purpose, range, fallback }) => {
       const value = process.env[name];
-      const shown = secret ? '(set)' : value;
+      const shown = isSecret(name) ? '(set)' : value;
       return {
         name,
         ...(value ? { value: shown } : {}),
