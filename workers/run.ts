@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import type { NativeConnection, Worker, WorkerStatus } from '@temporalio/worker';
+import type { NativeConnection, Worker } from '@temporalio/worker';
 import { Runtime } from '@temporalio/worker';
 import type { MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
@@ -105,7 +105,7 @@ async function hostWorkers(
       const { limits, version } = settings;
       const common = { connection, namespace, dataConverter, database, limits, version, meter };
       const options = { ...common, ...extras };
-      return { mongo, worker: await createServiceWorker(service, options) };
+      return { service, mongo, worker: await createServiceWorker(service, options) };
     }),
   );
   const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
@@ -145,6 +145,7 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
 }
 
 interface Hosted {
+  readonly service: Service;
   readonly worker: Worker;
   readonly mongo: MongoClient;
 }
@@ -168,7 +169,7 @@ function healthChecks(started: {
       if (connection === undefined || !(await areHealthy())) return false;
       const deadline = Date.now() + PATIENCE;
       await connection.withDeadline(deadline, () => connection.workflowService.getSystemInfo({}));
-      return hosted.every(({ worker }) => isPolling(worker.getStatus()));
+      return hosted.every(isPolling);
     },
     health: areHealthy,
   };
@@ -178,8 +179,10 @@ function healthChecks(started: {
 const PATIENCE = 2_000;
 const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
 
-function isPolling({ workflowPollerState, activityPollerState }: WorkerStatus): boolean {
-  return workflowPollerState === 'POLLING' && activityPollerState === 'POLLING';
+function isPolling({ service, worker }: Hosted): boolean {
+  const { workflowPollerState, activityPollerState } = worker.getStatus();
+  const runsNoWorkflows = service.workflowsPath === undefined;
+  return activityPollerState === 'POLLING' && (runsNoWorkflows || workflowPollerState === 'POLLING');
 }
 
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
