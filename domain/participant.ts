@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ConcordError } from './errors.ts';
 import { type FinalStatus, type Order, parseOrder, type Reason } from './order.ts';
 import { type Strategy, strategies } from './strategies.ts';
 import { parse } from './validation.ts';
@@ -49,6 +50,34 @@ export interface Participant {
   readonly prepare: (request: ParticipantRequest) => Promise<void>;
   readonly commit: (request: ParticipantRequest) => Promise<void>;
   readonly rollback: (request: RollbackRequest) => Promise<void>;
+}
+
+/** How an order is on record, where a participant knows. */
+type Recorded = { readonly status: string; readonly reason?: Reason | undefined };
+
+/** What a participant throws where it can't do what it is asked. @param participant Its name. */
+export function refusalsOf(participant: string) {
+  return {
+    /** Prepare came after the decision. */
+    lateArrival: (orderId: string, recorded?: Recorded) =>
+      new ConcordError('LateArrival', { participant, orderId, ...known(recorded) }),
+    /** Nobody knows whether this attempt has done anything; the next one finds out. */
+    attemptExpired: (orderId: string) => new ConcordError('AttemptExpired', { participant, orderId }),
+    /** A coordinator contradicts what is on record. */
+    violation: (orderId: string, asked: 'commit' | 'rollback', found: string) =>
+      new ConcordError('ProtocolViolation', { participant, orderId, asked, found }),
+    /** Another coordinator has decided it. */
+    alreadyDecided: (orderId: string, { status, reason }: Recorded) =>
+      new ConcordError('AlreadyDecided', { orderId, status, ...known({ status, reason }) }),
+    /** Another coordinator is at it, or was. */
+    leftUndecided: (orderId: string) => new ConcordError('LeftUndecided', { orderId }),
+    /** It is on record with another content. */
+    idTaken: (orderId: string) => new ConcordError('OrderIdTaken', { orderId }),
+  };
+}
+
+function known({ status, reason }: Partial<Recorded> = {}): Partial<{ status: string; reason: Reason }> {
+  return { ...(status === undefined ? {} : { status }), ...(reason === undefined ? {} : { reason }) };
 }
 
 const requestFields = {

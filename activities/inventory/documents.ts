@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import type { Announcement } from '../../domain/announcements.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
+import { refusalsOf } from '../../domain/participant.ts';
 import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 
@@ -115,7 +115,5 @@ export function after(start: Date, milliseconds: number): Date {
   return new Date(start.getTime() + milliseconds);
 }
 
-/** Nobody knows whether this attempt has done anything; the next one finds out. */
-export function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'inventory', orderId });
-}
+/** What the inventory throws where it can't do what it is asked. */
+export const refusals = refusalsOf('inventory');

@@ -13,7 +13,6 @@ import type { Inspectable } from '../../domain/resolution.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import {
   after,
-  attemptExpired,
   DEFAULT_INVENTORY_LIMITS,
   type Hold,
   type InventoryCollections,
@@ -21,10 +20,13 @@ import {
   past,
   prune,
   type ReservationDocument,
+  refusals,
   type StockDocument,
   type Tombstone,
   tombstoneLifetime,
 } from './documents.ts';
+
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } = refusals;
 
 /** Units that an attempt has put on hold although its order was settled already, and that were given back. */
 export interface LateHold {
@@ -129,14 +131,14 @@ export function createInventory(
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) return attemptExpired(orderId);
-    if (!sameContent(order, { orderId, ...found })) return new ConcordError('OrderIdTaken', { orderId });
+    if (!sameContent(order, { orderId, ...found })) return idTaken(orderId);
     const isOurs = found.transaction === transaction;
     // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
     if (found.decision === null) {
-      return isOurs ? attemptExpired(orderId) : new ConcordError('LeftUndecided', { orderId });
+      return isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
     }
-    if (isOurs) return lateArrival(orderId, found.decision);
-    return new ConcordError('AlreadyDecided', { orderId, status: settledAs[found.decision] });
+    if (isOurs) return lateArrival(orderId, recordedAs(found.decision));
+    return alreadyDecided(orderId, recordedAs(found.decision));
   }
 
   /** Returns the attempt whose hold is there now: this one, or an earlier one. */
@@ -173,7 +175,7 @@ export function createInventory(
     refuseDamaged(found);
     const held = found.holds.find((hold) => hold.orderId === orderId);
     if (held !== undefined) return held.attempt;
-    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId, null);
+    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
     if (found.available < quantity) {
       throw new ConcordError('OutOfStock', { sku, requested: quantity, available: found.available });
     }
@@ -194,7 +196,8 @@ export function createInventory(
     if (first.matchedCount === 1) return;
     const again = await reservations.updateOne({ _id: orderId, decision: null }, { $inc: { ended: 1 } });
     if (again.matchedCount === 1) return;
-    throw lateArrival(orderId, await endAttempt(orderId));
+    const decision = await endAttempt(orderId);
+    throw lateArrival(orderId, decision === null ? undefined : recordedAs(decision));
   }
 
   /**
@@ -252,7 +255,7 @@ export function createInventory(
     const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
     if (found?.decision === 'commit') return found;
     if (found !== null && found.decision === null && found.transaction !== request.transaction) {
-      throw new ConcordError('LeftUndecided', { orderId });
+      throw leftUndecided(orderId);
     }
     throw violation(orderId, 'commit', found?.decision === 'rollback' ? 'rolled back' : 'not prepared');
   }
@@ -412,7 +415,9 @@ function decisionOf(decision: 'commit' | 'rollback', transaction: string) {
   } as const;
 }
 
-const settledAs = { commit: 'confirmed', rollback: 'rolled back' } as const;
+function recordedAs(decision: 'commit' | 'rollback'): { status: string } {
+  return { status: decision === 'commit' ? 'confirmed' : 'rolled back' };
+}
 
 /** The order as a reservation stores it; in a filter, it finds the reservation of just this content. */
 function contentOf({ orderId, customerId, lines }: Order): {
@@ -421,13 +426,4 @@ function contentOf({ orderId, customerId, lines }: Order): {
   lines: Line[];
 } {
   return { _id: orderId, customerId, lines: [...lines] };
-}
-
-function lateArrival(orderId: string, decision: ReservationDocument['decision']): ConcordError {
-  const status = decision === null ? {} : { status: settledAs[decision] };
-  return new ConcordError('LateArrival', { participant: 'inventory', orderId, ...status });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'inventory', orderId, asked, found });
 }

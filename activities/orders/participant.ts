@@ -19,12 +19,16 @@ import {
   type ParticipantRequest,
   parseDecideRequest,
   parseParticipantRequest,
+  refusalsOf,
 } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
 import { parse } from '../../domain/validation.ts';
 import { insertUnlessPresent, READ_COMMITTED } from '../mongodb/client.ts';
+
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
+  refusalsOf('orders');
 
 /** One order, one document: the order service's whole memory of it, and its own tombstone. */
 export interface OrderDocument {
@@ -71,8 +75,9 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       const found = await read(order.orderId);
       refuseOtherContent(order, found);
       const isOurs = found.transaction === request.transaction;
-      if (found.status !== 'pending') throw isOurs ? lateArrival(found) : alreadyDecided(found);
-      if (!isOurs) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
+      if (found.status !== 'pending')
+        throw isOurs ? lateArrival(order.orderId, found) : alreadyDecided(order.orderId, found);
+      if (!isOurs) throw leftUndecided(order.orderId);
     },
 
     async decide(input) {
@@ -86,7 +91,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
         if (found !== null) return outcomeOf(request);
       }
       if (found?.status === 'pending' && found.transaction !== transaction && !takesOver) {
-        throw new ConcordError('LeftUndecided', { orderId: order.orderId });
+        throw leftUndecided(order.orderId);
       }
       // Somebody came in between, who is seen by the next attempt.
       if (found === null || found.status === 'pending') throw attemptExpired(order.orderId);
@@ -192,17 +197,8 @@ function newDocument(
 
 function refuseOtherContent(order: Order, found: OrderDocument): void {
   if (!sameContent(order, toRecord(found))) {
-    throw new ConcordError('OrderIdTaken', { orderId: order.orderId });
+    throw idTaken(order.orderId);
   }
-}
-
-function lateArrival({ _id: orderId, status, reason }: OrderDocument): ConcordError {
-  const recorded = reason === undefined ? { status } : { status, reason };
-  return new ConcordError('LateArrival', { participant: 'orders', orderId, ...recorded });
-}
-
-function alreadyDecided({ _id: orderId, status, reason }: OrderDocument): ConcordError {
-  return new ConcordError('AlreadyDecided', { orderId, status, ...(reason === undefined ? {} : { reason }) });
 }
 
 function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
@@ -216,14 +212,6 @@ function outcomeOf(request: DecideRequest): OrderOutcome {
 
 function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): OrderOutcome {
   return { orderId, status: status as FinalStatus, ...(reason === undefined ? {} : { reason }) };
-}
-
-function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'orders', orderId });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'orders', orderId, asked, found });
 }
 
 function toRecord(document: OrderDocument): OrderRecord {

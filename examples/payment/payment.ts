@@ -7,9 +7,13 @@ import {
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
+  refusalsOf,
 } from '../../domain/participant.ts';
 import type { Inspectable, Standing } from '../../domain/resolution.ts';
 import type { PaymentGateway } from './gateway.ts';
+
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
+  refusalsOf('payment');
 
 /** One order, one document: how far its payment is. It is its own tombstone. */
 export interface PaymentDocument {
@@ -51,7 +55,8 @@ export function createPayment(
       const answer = await gateway.authorize({ id: orderId, customerId, amount });
       if (answer === 'declined') throw refusal('the card was declined');
       // Decided meanwhile: this attempt has come too late, and what it blocked is given back or taken already.
-      if (answer === 'voided' || !(await recordVote(request))) throw lateArrival(await read(orderId));
+      if (answer === 'voided' || !(await recordVote(request)))
+        throw lateArrival(orderId, recorded(await read(orderId)));
     },
 
     async commit(input) {
@@ -90,13 +95,13 @@ export function createPayment(
     if (await insertUnlessPresent(payments, opened)) return price;
     const found = await read(orderId);
     const { status, amount } = found;
-    if (!sameContent(order, { orderId, ...found })) throw new ConcordError('OrderIdTaken', { orderId });
+    if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
     const isDecided = status === 'captured' || status === 'voided';
     if (found.transaction !== transaction) {
-      if (!isDecided) throw new ConcordError('LeftUndecided', { orderId });
-      throw new ConcordError('AlreadyDecided', { orderId, status: settledAs(found) });
+      if (!isDecided) throw leftUndecided(orderId);
+      throw alreadyDecided(orderId, recorded(found));
     }
-    if (isDecided) throw lateArrival(found);
+    if (isDecided) throw lateArrival(orderId, recorded(found));
     return amount;
   }
 
@@ -125,8 +130,7 @@ export function createPayment(
     const found = await payments.findOne(contentOf(order), READ_COMMITTED);
     if (found?.status === 'captured') return;
     const isUndecided = found !== null && found.status !== 'voided';
-    if (isUndecided && found.transaction !== transaction)
-      throw new ConcordError('LeftUndecided', { orderId });
+    if (isUndecided && found.transaction !== transaction) throw leftUndecided(orderId);
     throw violation(orderId, 'commit', found?.status ?? 'not authorized');
   }
 
@@ -169,19 +173,6 @@ function refusal(lastError: string): ConcordError {
   return new ConcordError('ParticipantFailed', { participant: 'payment', lastError });
 }
 
-function settledAs({ status }: PaymentDocument): string {
-  return status === 'captured' ? 'confirmed' : 'rolled back';
-}
-
-function lateArrival(found: PaymentDocument): ConcordError {
-  const { _id: orderId } = found;
-  return new ConcordError('LateArrival', { participant: 'payment', orderId, status: settledAs(found) });
-}
-
-function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'payment', orderId });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'payment', orderId, asked, found });
+function recorded({ status }: PaymentDocument): { status: string } {
+  return { status: status === 'captured' ? 'confirmed' : 'rolled back' };
 }
