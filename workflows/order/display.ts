@@ -1,18 +1,11 @@
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
-import {
-  log,
-  setCurrentDetails,
-  setHandler,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { currentDetails } from '../../domain/current-details.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { OrderProgress } from '../../domain/place-order.ts';
 import { parseTroubles, type Trouble } from '../../domain/trouble.ts';
 import { causeOf } from './failures.ts';
-import { troubleSignal } from './messages.ts';
 
 const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
@@ -29,7 +22,6 @@ export class Display {
   /** @param snapshot Where the order stands. */
   constructor(snapshot: () => OrderProgress) {
     this.snapshot = snapshot;
-    setHandler(troubleSignal, (input) => this.takeIn(input));
     this.refresh();
   }
 
@@ -68,8 +60,8 @@ export class Display {
     this.refresh();
   }
 
-  /** Anyone may send a signal, and there is nobody to refuse it to. */
-  private takeIn(input: unknown): void {
+  /** Takes in what is said to be wrong with the order. Anyone may say so, and there is nobody to refuse it to. */
+  takeIn(input: unknown): void {
     try {
       const troubles = parseTroubles(input);
       // It was on its way while the order got on to its end.
