@@ -13,8 +13,8 @@ export interface ParticipantRequest {
   readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
   readonly placedAt: string;
-  /** How the services are kept consistent; `two-phase` where it is left out. */
-  readonly strategy?: Strategy;
+  /** How the services are kept consistent. */
+  readonly strategy: Strategy;
 }
 
 /** A rollback also says how the order ends, and why. */
@@ -88,7 +88,7 @@ const requestFields = {
     .max(100, 'use at most 100 characters'),
   takesOver: z.boolean('use true or false').optional(),
   placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`),
 };
 
 const outcomeFields = {

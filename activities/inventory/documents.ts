@@ -56,7 +56,7 @@ export interface ReservationDocument {
   /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
   openedAt?: Date;
   decidedAt?: Date;
-  strategy?: Strategy;
+  strategy: Strategy;
   /** What the order service is still to be told, written with the vote that it tells of. */
   outbox?: Announcement[];
 }

@@ -113,7 +113,7 @@ export function createInventory(
       const opened = await reservations.findOneAndUpdate(
         { ...contentOf(order), transaction, decision: null },
         {
-          $setOnInsert: { prepared: false, ended: 0, ...(strategy === undefined ? {} : { strategy }) },
+          $setOnInsert: { prepared: false, ended: 0, strategy },
           $inc: { attempts: 1 },
           $currentDate: { openedAt: true },
         },
@@ -265,7 +265,7 @@ export function createInventory(
     request: ParticipantRequest,
     order: Order,
   ): Promise<ReservationDocument | null> {
-    const { transaction, takesOver = false } = request;
+    const { transaction, strategy, takesOver = false } = request;
     const decided = await reservations.findOneAndUpdate(
       undecidedOf(request, order),
       decisionOf('rollback', transaction),
@@ -273,8 +273,9 @@ export function createInventory(
     );
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
-    const none = { transaction, attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
-    if (await insertUnlessPresent(reservations, { ...contentOf(order), ...none })) return null;
+    const none = { attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
+    if (await insertUnlessPresent(reservations, { ...contentOf(order), transaction, strategy, ...none }))
+      return null;
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) throw attemptExpired(orderId);

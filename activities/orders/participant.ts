@@ -40,7 +40,7 @@ export interface OrderDocument {
   reason?: Reason;
   createdAt: Date;
   updatedAt: Date;
-  strategy?: Strategy;
+  strategy: Strategy;
   /** What the inventory is still to be told, written with the state that it tells of. */
   outbox?: Announcement[];
 }
@@ -117,7 +117,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       const query: Filter<OrderDocument> = {
         ...(status === undefined ? {} : { status }),
         ...(customerId === undefined ? {} : { customerId }),
-        ...(strategy === undefined ? {} : { strategy: strategyFilter(strategy) }),
+        ...(strategy === undefined ? {} : { strategy }),
       };
       const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
       return (await found.toArray()).map(listed);
@@ -168,11 +168,6 @@ export interface OrderReads {
   listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
-/** An order of the default strategy has none on record. */
-function strategyFilter(strategy: Strategy): Strategy | { $nin: Strategy[] } {
-  return strategy === DEFAULT_STRATEGY ? { $nin: strategies.filter((name) => name !== strategy) } : strategy;
-}
-
 function newDocument(
   request: ParticipantRequest,
   order: Order,
@@ -190,7 +185,7 @@ function newDocument(
     status,
     createdAt,
     updatedAt: createdAt,
-    ...(strategy === undefined ? {} : { strategy }),
+    strategy,
     ...(announcement === undefined ? {} : { outbox: [announcement] }),
   };
 }
@@ -215,8 +210,7 @@ function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): Order
 }
 
 function toRecord(document: OrderDocument): OrderRecord {
-  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt } = document;
-  const { strategy = DEFAULT_STRATEGY } = document;
+  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt, strategy } = document;
   return {
     orderId,
     strategy,

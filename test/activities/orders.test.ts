@@ -122,7 +122,8 @@ describe('reading orders', () => {
   test('lists the newest first, by status and customer, up to the limit', async () => {
     for (const [index, customerId] of ['one', 'two', 'one', 'two', 'one'].entries()) {
       const order = { orderId: `order-${index}`, customerId, lines };
-      await orders.prepare({ order, transaction: 'run', placedAt: `2026-01-0${index + 1}T00:00:00.000Z` });
+      const placedAt = `2026-01-0${index + 1}T00:00:00.000Z`;
+      await orders.prepare({ order, transaction: 'run', placedAt, strategy: DEFAULT_STRATEGY });
     }
     await orders.decide({
       ...confirmedOf(requestOf('order-0', lines, 'run')),

@@ -127,6 +127,7 @@ test('an order that was placed again in vain ends as its first workflow had begu
     order: orderOf('again', 2),
     transaction: 'forgotten',
     placedAt: new Date().toISOString(),
+    strategy: 'two-phase' as const,
   };
   await createInventory(inventory).commit(request);
   await expect(concord.place(orderOf('again', 2))).rejects.toMatchObject({ code: 'LeftUndecided' });

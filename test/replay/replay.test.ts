@@ -209,7 +209,9 @@ const outcomes: Record<string, Recorded> = {
       const createdAt = new Date();
       const lines = [{ sku: 'SKU', quantity: 1 }];
       const document = { _id: orderId, transaction: 'earlier', customerId: 'customer', lines, createdAt };
-      await orders.insertOne({ ...document, status: 'confirmed', updatedAt: createdAt });
+      await orders.insertOne({
+        ...{ ...document, status: 'confirmed', strategy: 'two-phase', updatedAt: createdAt },
+      });
       expect(await concord.place({ orderId, customerId: 'customer', lines })).toMatchObject({
         status: 'confirmed',
       });

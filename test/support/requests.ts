@@ -11,8 +11,7 @@ export function requestOf(
   strategy: Strategy = DEFAULT_STRATEGY,
 ): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [...lines].sort(bySku) };
-  const request = { order, transaction, placedAt: '2026-01-01T00:00:00.000Z' };
-  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
+  return { order, transaction, placedAt: '2026-01-01T00:00:00.000Z', strategy };
 }
 
 export function rollbackOf(request: ParticipantRequest): RollbackRequest {

@@ -87,7 +87,7 @@ function collectionsOf({ orders, inventory }: Stage['databases']) {
 
 function requestOf(orderId: string, sku: string): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [{ sku, quantity: 1 }] };
-  return { order, transaction: randomUUID(), placedAt: new Date().toISOString() };
+  return { order, transaction: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }
 
 function cancelled(request: ParticipantRequest): RollbackRequest {

@@ -11,7 +11,7 @@ import {
   resolutionOf,
   type Standings,
 } from '../../domain/resolution.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 import { orders, settling } from '../contract/activities.ts';
 import { participants } from '../contract/participants.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
@@ -96,8 +96,7 @@ async function inspectAll(order: Order): Promise<Standings> {
 
 function bindAll(order: Order, strategy: Strategy) {
   const { runId: transaction, startTime } = workflowInfo();
-  const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
-  const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
+  const request = { order, transaction, takesOver: true, placedAt: startTime.toISOString(), strategy };
   return {
     orderService: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
     bound: bindParticipants(request, DEFAULT_PREPARE_BUDGET),

@@ -82,5 +82,5 @@ class Decision {
 
 function requestOf(order: Order): ParticipantRequest {
   const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  return { order, transaction, placedAt: startTime.toISOString() };
+  return { order, transaction, placedAt: startTime.toISOString(), strategy: 'two-phase' };
 }
