@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ConcordError } from '../../domain/errors.ts';
 import { namespaceFix } from '../temporal-failures.ts';
-import { type Output, safe } from './output.ts';
-import { exitCodes } from './print-error.ts';
-import { type Connected, connectTo, type Session } from './session.ts';
+import { type Output, safe } from './shared/output.ts';
+import { exitCodes } from './shared/print-error.ts';
+import { type Connected, connectTo, type Session } from './shared/session.ts';
+import { findTarget, type Target } from './shared/target.ts';
 import { startWorkerFix } from './start-fix.ts';
-import { findTarget, type Target } from './target.ts';
 
 export interface DoctorFlags {
   readonly fix?: boolean;

@@ -1,11 +1,11 @@
 import type { DeliveryView } from '../deliveries.ts';
 import { type EventFilter, parseEventFilter } from '../event-filter.ts';
 import type { OrderEvent } from '../events.ts';
-import { interruptible } from './interrupt.ts';
-import { type Output, safe, table } from './output.ts';
-import { Interrupted } from './print-error.ts';
-import type { Session } from './session.ts';
-import { localTime } from './terminal-text.ts';
+import { interruptible } from './shared/interrupt.ts';
+import { type Output, safe, table } from './shared/output.ts';
+import { Interrupted } from './shared/print-error.ts';
+import type { Session } from './shared/session.ts';
+import { localTime } from './shared/terminal-text.ts';
 
 export interface EventFlags {
   readonly follow?: boolean;

@@ -9,10 +9,10 @@ import { describePlace } from './commands/place.ts';
 import { describeResolve, describeRetry, describeStuck } from './commands/recovery.ts';
 import { describeSettings } from './commands/settings.ts';
 import { describeRestock, describeStock } from './commands/stock.ts';
-import { Output } from './output.ts';
-import { exitCodeOf, printError } from './print-error.ts';
-import { Session } from './session.ts';
-import type { GlobalOptions } from './target.ts';
+import { Output } from './shared/output.ts';
+import { exitCodeOf, printError } from './shared/print-error.ts';
+import { Session } from './shared/session.ts';
+import type { GlobalOptions } from './shared/target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {

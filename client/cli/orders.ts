@@ -4,11 +4,11 @@ import { parseCancelRequest } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { parse } from '../../domain/validation.ts';
 import type { OrderView } from '../view.ts';
-import { interruptible } from './interrupt.ts';
-import { type Output, type Progress, safe, shortened, table } from './output.ts';
-import { exitCodes } from './print-error.ts';
-import type { Connected, Session } from './session.ts';
-import { orderUrl } from './target.ts';
+import { interruptible } from './shared/interrupt.ts';
+import { type Output, type Progress, safe, shortened, table } from './shared/output.ts';
+import { exitCodes } from './shared/print-error.ts';
+import type { Connected, Session } from './shared/session.ts';
+import { orderUrl } from './shared/target.ts';
 import {
   changeRow,
   coloured,
@@ -18,7 +18,7 @@ import {
   viewRows,
   viewText,
   waitingText,
-} from './terminal-text.ts';
+} from './shared/terminal-text.ts';
 
 /** `status ID` */
 export async function showStatus(id: string, session: Session): Promise<void> {

@@ -1,14 +1,14 @@
 import type { Order } from '../../domain/order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Placed, PlaceOptions, WaitFor } from '../concord.ts';
-import { follow } from './follow.ts';
-import { interruptible } from './interrupt.ts';
-import { type Output, safe } from './output.ts';
-import { type OrderFlags, orderFromFlags, ordersFromFile } from './place-input.ts';
-import { exitCodeOfPlaced, placeMany } from './place-many.ts';
-import type { Connected, Session } from './session.ts';
-import { orderUrl } from './target.ts';
-import { coloured, reasonCells } from './terminal-text.ts';
+import { follow } from './shared/follow.ts';
+import { interruptible } from './shared/interrupt.ts';
+import { type Output, safe } from './shared/output.ts';
+import { type OrderFlags, orderFromFlags, ordersFromFile } from './shared/place-input.ts';
+import { exitCodeOfPlaced, placeMany } from './shared/place-many.ts';
+import type { Connected, Session } from './shared/session.ts';
+import { orderUrl } from './shared/target.ts';
+import { coloured, reasonCells } from './shared/terminal-text.ts';
 
 export interface PlaceFlags extends OrderFlags {
   readonly file?: string;

@@ -3,9 +3,9 @@ import { parseResolveRequest } from '../../domain/resolution.ts';
 import type { StuckStep } from '../../platform/visibility/stuck-steps.ts';
 import type { StuckOptions } from '../stuck.ts';
 import { checkOrderId } from './orders.ts';
-import { type Output, safe, table } from './output.ts';
-import type { Session } from './session.ts';
-import { coloured, localTime, reasonCells } from './terminal-text.ts';
+import { type Output, safe, table } from './shared/output.ts';
+import type { Session } from './shared/session.ts';
+import { coloured, localTime, reasonCells } from './shared/terminal-text.ts';
 
 export interface StuckFlags {
   readonly failures?: number;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ConcordError } from '../../domain/errors.ts';
 import { parseReceipt, parseSkus, type StockLevel } from '../../domain/stock.ts';
-import { interruptible } from './interrupt.ts';
-import { type Output, safe, table } from './output.ts';
-import type { Session } from './session.ts';
+import { interruptible } from './shared/interrupt.ts';
+import { type Output, safe, table } from './shared/output.ts';
+import type { Session } from './shared/session.ts';
 
 /** `stock [SKU...]` */
 export async function showStock(skus: readonly string[], session: Session): Promise<void> {

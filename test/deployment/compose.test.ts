@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { settingNames } from '../../client/cli/settings-catalogue.ts';
+import { settingNames } from '../../client/cli/shared/settings-catalogue.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { readSettings } from '../../workers/settings.ts';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
-import { markdownTable, sections, settingNames } from '../../client/cli/settings-catalogue.ts';
+import { markdownTable, sections, settingNames } from '../../client/cli/shared/settings-catalogue.ts';
 import { readCodecServer } from '../../platform/codec-server/settings.ts';
 import { readEncryption } from '../../platform/encryption/settings.ts';
 import { readSettings } from '../../workers/settings.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `codec-server` */
 export function describeCodecServer(program: Command, session: Session): void {
@@ -17,5 +17,5 @@ Example:
   $ concord codec-server
 `,
     )
-    .action(async () => (await import('../codec-server.ts')).runCodecServer(session));
+    .action(async () => (await import('../shared/codec-server.ts')).runCodecServer(session));
 }

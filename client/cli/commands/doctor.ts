@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DoctorFlags } from '../doctor.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `doctor` */
 export function describeDoctor(program: Command, session: Session): void {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { EventFlags } from '../events.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 import { wholeNumber } from './numbers.ts';
 
 /** `events` */

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { orderStatuses } from '../../../domain/order-status.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import type { CancelFlags, ListFlags } from '../orders.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 import { wholeNumber } from './numbers.ts';
 
 /** `status ID` */

@@ -3,7 +3,7 @@ import type { Line } from '../../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../../domain/policies.ts';
 import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
 import type { PlaceFlags } from '../place.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `place` */
 export function describePlace(program: Command, session: Session): void {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { finalStatuses } from '../../../domain/order-status.ts';
 import type { ResolveFlags, StuckFlags } from '../recovery.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 import { seconds, wholeNumber } from './numbers.ts';
 
 /** `stuck` */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `settings` */
 export function describeSettings(program: Command, session: Session): void {
@@ -15,5 +15,5 @@ Example:
   $ concord settings
 `,
     )
-    .action(async () => (await import('../settings.ts')).printSettings(session));
+    .action(async () => (await import('../shared/settings.ts')).printSettings(session));
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 import type { RestockFlags } from '../stock.ts';
 import { wholeNumber } from './numbers.ts';
 

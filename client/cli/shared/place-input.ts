@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { ConcordError } from '../../domain/errors.ts';
-import { type Line, type Order, parseOrder } from '../../domain/order.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import { type Line, type Order, parseOrder } from '../../../domain/order.ts';
 
 /** What the options of `place` say about one order. */
 export interface OrderFlags {

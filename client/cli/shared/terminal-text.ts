@@ -1,5 +1,5 @@
-import type { Line, OrderStatus, Reason } from '../../domain/order.ts';
-import type { OrderView } from '../view.ts';
+import type { Line, OrderStatus, Reason } from '../../../domain/order.ts';
+import type { OrderView } from '../../view.ts';
 import { fields, type Output, safe } from './output.ts';
 
 type Colors = Output['colors'];

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { ConcordError } from '../../domain/errors.ts';
-import { serveCodec } from '../../platform/codec-server/server.ts';
-import { readCodecServer } from '../../platform/codec-server/settings.ts';
-import { readEncryption } from '../../platform/encryption/settings.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import { serveCodec } from '../../../platform/codec-server/server.ts';
+import { readCodecServer } from '../../../platform/codec-server/settings.ts';
+import { readEncryption } from '../../../platform/encryption/settings.ts';
 import type { Session } from './session.ts';
 
 /** `codec-server` */

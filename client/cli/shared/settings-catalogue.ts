@@ -1,8 +1,8 @@
-import { codecServerVariables } from '../../platform/codec-server/settings.ts';
-import { temporalVariables } from '../../platform/connection/settings.ts';
-import { encryptionVariables } from '../../platform/encryption/settings.ts';
-import { type Setting, settingsOf } from '../../platform/settings/setting.ts';
-import { workerVariables } from '../../workers/variables.ts';
+import { codecServerVariables } from '../../../platform/codec-server/settings.ts';
+import { temporalVariables } from '../../../platform/connection/settings.ts';
+import { encryptionVariables } from '../../../platform/encryption/settings.ts';
+import { type Setting, settingsOf } from '../../../platform/settings/setting.ts';
+import { workerVariables } from '../../../workers/variables.ts';
 
 /** Settings that belong together, and who reads them. */
 export interface Section {

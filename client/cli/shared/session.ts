@@ -1,6 +1,6 @@
-import { ConcordError } from '../../domain/errors.ts';
-import { startTracing, type Tracing } from '../../platform/tracing/tracing.ts';
-import type { Concord } from '../concord.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import { startTracing, type Tracing } from '../../../platform/tracing/tracing.ts';
+import type { Concord } from '../../concord.ts';
 import type { Output } from './output.ts';
 import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
 
@@ -46,7 +46,7 @@ export interface Connected {
 export async function connectTo(target: Target, tracing?: Tracing): Promise<Connected> {
   const { address, namespace, connection, encryptionKeys, fix } = target;
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
-  const { Concord } = await import('../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
+  const { Concord } = await import('../../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
   const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
   return { concord: await Concord.connect(options), target };
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
-import { ConcordError, type FailureKind } from '../../domain/errors.ts';
+import { ConcordError, type FailureKind } from '../../../domain/errors.ts';
 import { safe, shortened } from './output.ts';
 import type { Session } from './session.ts';
 

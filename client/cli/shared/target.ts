@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
-import { parse } from '../../domain/validation.ts';
-import { isCompiled } from '../../platform/compiled.ts';
-import type { TemporalSettings } from '../../platform/connection/settings.ts';
-import type { EncryptionKeys } from '../../platform/encryption/keys.ts';
-import type { RunningRecord } from '../../tools/servers/running.ts';
+import { parse } from '../../../domain/validation.ts';
+import { isCompiled } from '../../../platform/compiled.ts';
+import type { TemporalSettings } from '../../../platform/connection/settings.ts';
+import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
+import type { RunningRecord } from '../../../tools/servers/running.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -36,8 +36,8 @@ export interface Target {
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
   // Loads the SDK's configuration: not for `--help`.
-  const { address: validAddress, readTemporal } = await import('../../platform/connection/settings.ts');
-  const { readEncryption } = await import('../../platform/encryption/settings.ts');
+  const { address: validAddress, readTemporal } = await import('../../../platform/connection/settings.ts');
+  const { readEncryption } = await import('../../../platform/encryption/settings.ts');
   const configured = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
   const { connection } = configured;
@@ -113,7 +113,7 @@ type RunningServer = NonNullable<RunningRecord['temporal']>;
 
 /** The servers of running `npm start`s, the newest first. */
 async function runningServers(): Promise<RunningServer[]> {
-  const { livingServers } = await import('../../tools/servers/running.ts');
+  const { livingServers } = await import('../../../tools/servers/running.ts');
   // Without them there is still the default, so whatever is wrong with the records is no reason to fail.
   const records = await livingServers().catch(() => []);
   return records.flatMap(({ role, ready, temporal }) =>

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
-import type { Order } from '../../domain/order.ts';
-import type { Placed, PlaceOptions } from '../concord.ts';
+import type { Order } from '../../../domain/order.ts';
+import type { Placed, PlaceOptions } from '../../concord.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
 import { type Output, safe, table } from './output.ts';
