@@ -26,7 +26,6 @@ const BEING_MENDED = [
   /^client\/cli\/commands\/compare\.ts -> tools\//,
   /^client\/cli\/shared\/settings-catalogue\.ts -> workers\/variables\.ts/,
   /^client\/cli\/shared\/target\.ts -> tools\/servers\/running\.ts$/,
-  /^client\/cli\/main\.ts -> client\/cli\/commands\//,
   /^activities\/inspection\.ts -> activities\/inventory\//,
 ];
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Session } from '../shared/session.ts';
 
 /** `codec-server` */
-export function describeCodecServer(program: Command, session: Session): void {
+export function addCodecServer(program: Command, session: Session): void {
   program
     .command('codec-server')
     .description('decrypt payloads for those allowed, so that the Web UI can show them')

@@ -4,7 +4,7 @@ import { faults, type Part, parts } from '../../../tools/compare/result.ts';
 import type { Session } from '../shared/session.ts';
 
 /** `compare` */
-export function describeCompare(program: Command, session: Session): void {
+export function addCompare(program: Command, session: Session): void {
   program
     .command('compare')
     .description('measure the three strategies side by side, also under faults')

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Session } from '../shared/session.ts';
 
 /** `settings` */
-export function describeSettings(program: Command, session: Session): void {
+export function addSettings(program: Command, session: Session): void {
   program
     .command('settings')
     .description('list every environment variable, what it is for, and what it is set to')

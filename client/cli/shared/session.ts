@@ -28,6 +28,12 @@ export class Session {
     return this.connected;
   }
 
+  /** Asks the server something, and shows meanwhile what. */
+  async ask<Answer>(text: string, question: (concord: Concord) => Promise<Answer>): Promise<Answer> {
+    const { concord } = await this.connect();
+    return this.output.during(text, question(concord));
+  }
+
   async close(): Promise<void> {
     await this.connected?.concord.close();
     await this.tracing?.stop(TRACING_STOP_LIMIT);
