@@ -34,8 +34,7 @@ import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domai
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions } from '../domain/trouble.ts';
 import { parse } from '../domain/validation.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
-import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
+import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import {
   findSearchAttributes,
@@ -44,7 +43,8 @@ import {
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
+import { readEncryption } from '../platform/settings/read-encryption.ts';
+import { readTemporal } from '../platform/settings/read-temporal.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
@@ -512,8 +512,8 @@ async function connected(connection: Connection, options: ConnectionOptions): Pr
   connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
   if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
   const address = options.address ?? 'localhost:7233';
-  const trouble = temporalTrouble({ ...options, address });
-  const fix = await Promise.race([trouble, connecting.then(() => undefined)]);
+  const failure = temporalFailure({ ...options, address });
+  const fix = await Promise.race([failure, connecting.then(() => undefined)]);
   if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   await connecting;
 }

@@ -1,26 +1,22 @@
 import { Client } from '@temporalio/client';
 import type { NativeConnection, Worker, WorkerStatus } from '@temporalio/worker';
 import { Runtime } from '@temporalio/worker';
-import type { Db, MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import { createMongoClient } from '../activities/mongodb/client.ts';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { WATCH_INTERVAL } from '../domain/policies.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
-import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
+import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
-import { poolOf } from './limits.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions, showSweepInterval } from './metrics.ts';
-import { ensureReaperSchedule } from './reaper-schedule.ts';
-import { type ServiceName, services } from './services.ts';
+import { ensureSchedule, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
+import type { ServiceName } from './services.ts';
 import { readSettings, type WorkerSettings } from './settings.ts';
-import { ensureWatchSchedule } from './watch-schedule.ts';
 
 /**
  * Runs the workers of these services in this process until SIGINT or SIGTERM; then they finish or hand back what they
@@ -105,11 +101,12 @@ async function hostWorkers(
   );
   const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
   const client = new Client({ connection, namespace, dataConverter });
-  for (const { sweep, workflowType, intervalOf, ensure } of names.map((name) => schedules[name])) {
-    if (meter) showSweepInterval(meter, workflowType, intervalOf(settings));
+  for (const name of names) {
+    const schedule = schedules[name](settings);
+    if (meter) showSweepInterval(meter, schedule);
     // No order depends on it, so no worker waits for it.
-    untilEnded(`the schedule of the ${sweep}`, () => ensure(client, settings)).catch((error) =>
-      logger.debug({ err: error }, `ended before the ${sweep} was scheduled`),
+    untilEnded(`the schedule ${schedule.id}`, () => ensureSchedule(client, schedule)).catch((error) =>
+      logger.debug({ err: error }, `ended before the schedule ${schedule.id} was there`),
     );
   }
   Object.assign(started, { connection, hosted });
@@ -126,28 +123,10 @@ async function hostWorkers(
 }
 
 /** What each service's worker has Temporal run now and then. */
-const schedules = {
-  orders: {
-    sweep: 'watch',
-    workflowType: 'watchOrders',
-    intervalOf: () => WATCH_INTERVAL,
-    ensure: (client) => ensureWatchSchedule(client),
-  },
-  inventory: {
-    sweep: 'reaper',
-    workflowType: 'reapHolds',
-    intervalOf: ({ reaper }) => reaper.interval,
-    ensure: (client, { reaper }) => ensureReaperSchedule(client, reaper),
-  },
-} as const satisfies Record<ServiceName, Schedule>;
-
-interface Schedule {
-  readonly sweep: string;
-  readonly workflowType: string;
-  /** Milliseconds. */
-  intervalOf(settings: WorkerSettings): number;
-  ensure(client: Client, settings: WorkerSettings): Promise<void>;
-}
+const schedules: Record<ServiceName, (settings: WorkerSettings) => Schedule> = {
+  orders: () => watchSchedule,
+  inventory: ({ reaper }) => reaperSchedule(reaper),
+};
 
 /** Where one worker fails, the others finish what they run before it is reported. */
 async function runAll(workers: readonly Worker[]): Promise<void> {
@@ -166,29 +145,6 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
 interface Hosted {
   readonly worker: Worker;
   readonly mongo: MongoClient;
-}
-
-interface ServiceDatabase {
-  readonly name: ServiceName;
-  readonly mongo: MongoClient;
-  readonly database: Db;
-}
-
-/** A new client each time: one whose first connection failed never recovers. */
-async function connectDatabase(
-  name: ServiceName,
-  { databases, limits }: WorkerSettings,
-): Promise<ServiceDatabase> {
-  const mongo = createMongoClient(databases[name].uri, `concord-${name}`, poolOf(limits));
-  try {
-    const database = mongo.db(databases[name].name);
-    await database.command({ ping: 1 });
-    await services[name].prepareDatabase(database);
-    return { name, mongo, database };
-  } catch (error) {
-    await mongo.close();
-    throw new Error(mongodbTrouble(error, databases[name].variable), { cause: error });
-  }
 }
 
 /** @param started What runs so far; nothing while this process still waits for its servers. */

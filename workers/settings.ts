@@ -1,13 +1,16 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import { MongoClient } from 'mongodb';
+import { z } from 'zod';
+import { weakeningIn } from '../activities/mongodb/client.ts';
 import { parse } from '../domain/validation.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
-import { withoutEmpty } from '../platform/settings/setting.ts';
+import { readEncryption } from '../platform/settings/read-encryption.ts';
+import { readTemporal } from '../platform/settings/read-temporal.ts';
+import { faultOf, withoutEmpty } from '../platform/settings/setting.ts';
+import { workerVariables } from '../platform/settings/variables.ts';
 import type { WorkerLimits } from './limits.ts';
-import type { ReaperSettings } from './reaper-schedule.ts';
+import type { ReaperSettings } from './schedules.ts';
 import type { ServiceName } from './services.ts';
-import { workerEnvironment } from './variables.ts';
 import type { DeploymentVersion } from './versioning.ts';
 
 export interface WorkerSettings {
@@ -36,13 +39,14 @@ export interface DatabaseSettings {
 }
 
 /**
- * Every setting of a worker, from the environment; `variables.ts` and the platform's `settings.ts` say what there is.
+ * Every setting of a worker, from the environment; `platform/settings/variables.ts` says what there is.
  *
  * @throws ConcordError `InvalidInput`, naming each variable and the fix.
  */
 export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
-  const read = parse(workerEnvironment, withoutEmpty(variables));
+  const read = parse(environment, withoutEmpty(variables));
   const { connection, namespace } = readTemporal(variables);
+  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
   return {
     temporal: { connection, namespace: namespace ?? 'default' },
     encryptionKeys: readEncryption(variables),
@@ -64,19 +68,49 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
       cachedWorkflows: read.CACHED_WORKFLOWS,
       pollers: read.MAXIMUM_POLLERS,
     },
-    version: versionOf(read),
+    version: deploymentName && buildId ? { deploymentName, buildId } : undefined,
   };
 }
 
-function versionOf(read: ReturnType<typeof workerEnvironment.parse>): DeploymentVersion | undefined {
-  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
-  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
-}
-
+/** An own connection string wins over the common one. */
 function connectionString(
   own: 'ORDERS_MONGODB_URI' | 'INVENTORY_MONGODB_URI',
-  read: ReturnType<typeof workerEnvironment.parse>,
+  read: z.output<typeof environment>,
 ): Pick<DatabaseSettings, 'uri' | 'variable'> {
-  const uri = read[own];
-  return uri === undefined ? { uri: read.MONGODB_URI, variable: 'MONGODB_URI' } : { uri, variable: own };
+  const variable = read[own] === undefined ? 'MONGODB_URI' : own;
+  return { uri: read[own] ?? read.MONGODB_URI, variable };
+}
+
+const environment = z
+  .object(workerVariables)
+  .extend({
+    MONGODB_URI: workerVariables.MONGODB_URI.superRefine(checkUri),
+    ORDERS_MONGODB_URI: workerVariables.ORDERS_MONGODB_URI.superRefine(checkUri),
+    INVENTORY_MONGODB_URI: workerVariables.INVENTORY_MONGODB_URI.superRefine(checkUri),
+  })
+  // Temporal's SDK would lower the tasks in silence.
+  .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
+    path: ['CACHED_WORKFLOWS'],
+    message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
+  })
+  .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
+    path: ['TEMPORAL_DEPLOYMENT_NAME'],
+    message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
+  });
+
+/** In words of our own: the driver's may repeat the connection string, and so the password. */
+function checkUri(value: string | undefined, context: z.RefinementCtx): void {
+  const complain = (message: string) => context.addIssue({ code: 'custom', message });
+  if (value === undefined) return;
+  try {
+    const { tlsCAFile, tlsCertificateKeyFile } = new MongoClient(value).options;
+    for (const [option, file] of Object.entries({ tlsCAFile, tlsCertificateKeyFile })) {
+      const fault = file === undefined ? undefined : faultOf(file);
+      if (fault !== undefined) complain(`its ${option} ${file} ${fault}`);
+    }
+    const weakening = weakeningIn(value);
+    if (weakening !== undefined) complain(weakening);
+  } catch {
+    complain('use a MongoDB connection string, mongodb://…');
+  }
 }

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
 import { parse } from '../../../domain/validation.ts';
 import { isCompiled } from '../../../platform/compiled.ts';
-import type { TemporalSettings } from '../../../platform/connection/settings.ts';
 import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
+import type { TemporalSettings } from '../../../platform/settings/read-temporal.ts';
 import type { RunningRecord } from '../../../tools/servers/running.ts';
 
 /** The options of every command. */
@@ -36,8 +36,9 @@ export interface Target {
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
   // Loads the SDK's configuration: not for `--help`.
-  const { address: validAddress, readTemporal } = await import('../../../platform/connection/settings.ts');
-  const { readEncryption } = await import('../../../platform/encryption/settings.ts');
+  const { readTemporal } = await import('../../../platform/settings/read-temporal.ts');
+  const { address: validAddress } = await import('../../../platform/settings/variables.ts');
+  const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
   const configured = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
   const { connection } = configured;

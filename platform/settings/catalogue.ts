@@ -1,8 +1,10 @@
-import { codecServerVariables } from '../../../platform/codec-server/settings.ts';
-import { temporalVariables } from '../../../platform/connection/settings.ts';
-import { encryptionVariables } from '../../../platform/encryption/settings.ts';
-import { type Setting, settingsOf } from '../../../platform/settings/setting.ts';
-import { workerVariables } from '../../../workers/variables.ts';
+import { type Setting, settingsOf } from './setting.ts';
+import {
+  codecServerVariables,
+  encryptionVariables,
+  temporalVariables,
+  workerVariables,
+} from './variables.ts';
 
 /** Settings that belong together, and who reads them. */
 export interface Section {
@@ -64,14 +66,3 @@ export const sections: readonly Section[] = [
 export const settingNames: readonly string[] = sections.flatMap(({ settings }) =>
   settings.map(({ name }) => name),
 );
-
-/** The README's table of a section, in Markdown. */
-export function markdownTable({ settings }: Section): string {
-  return [
-    '| variable | what for | values | default |',
-    '| --- | --- | --- | --- |',
-    ...settings.map(
-      ({ name, purpose, range, fallback }) => `| \`${name}\` | ${purpose} | ${range} | ${fallback} |`,
-    ),
-  ].join('\n');
-}

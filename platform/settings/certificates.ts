@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { ClientConfigTLS } from '@temporalio/envconfig';
-import { faultOf } from '../settings/readable-file.ts';
+import { faultOf } from './setting.ts';
 
 interface Problem {
   readonly field: string;

@@ -1,8 +1,9 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { SWEEP_BUDGET } from '../domain/policies.ts';
+import { SWEEP_BUDGET, WATCH_INTERVAL } from '../domain/policies.ts';
+import type { reapHolds } from '../workflows/inventory.ts';
 
 /** A workflow that Temporal starts again and again. */
-export interface Sweep {
+export interface Schedule {
   /** Of the schedule and of the workflow, to pause or trigger it in Temporal. */
   readonly id: string;
   /** How often it runs, in milliseconds. */
@@ -13,8 +14,36 @@ export interface Sweep {
   readonly args: unknown[];
 }
 
+/** How the reaper works. Milliseconds. */
+export interface ReaperSettings {
+  /** How often it looks. */
+  readonly interval: number;
+  /** How old a hold is before it is looked at. */
+  readonly holdLimit: number;
+}
+
+export function reaperSchedule({ interval, holdLimit }: ReaperSettings): Schedule {
+  return {
+    id: 'reap-holds',
+    interval,
+    workflowType: 'reapHolds',
+    taskQueue: 'inventory',
+    staticSummary: 'Settles holds that nobody else will',
+    args: [holdLimit] satisfies Parameters<typeof reapHolds>,
+  };
+}
+
+export const watchSchedule: Schedule = {
+  id: 'watch-orders',
+  interval: WATCH_INTERVAL,
+  workflowType: 'watchOrders',
+  taskQueue: 'orders',
+  staticSummary: 'Tells orders that do not get on what is wrong with them',
+  args: [{}],
+};
+
 /** Has it run for as long as Temporal does. Safe to repeat: the newest settings count, and a pause stays. */
-export async function ensureSweep(client: Client, { id, interval, ...workflow }: Sweep): Promise<void> {
+export async function ensureSchedule(client: Client, { id, interval, ...workflow }: Schedule): Promise<void> {
   const options = {
     spec: { intervals: [{ every: interval }] },
     action: { type: 'startWorkflow', workflowId: id, workflowRunTimeout: RUN_LIMIT, ...workflow } as const,

@@ -3,85 +3,14 @@ import { type ClientConfigProfile, loadClientConfigProfile, toClientOptions } fr
 import { z } from 'zod';
 import { ConcordError } from '../../domain/errors.ts';
 import { parse } from '../../domain/validation.ts';
-import { readableFile } from '../settings/readable-file.ts';
-import { documented, truth, withoutEmpty } from '../settings/setting.ts';
-import { problemsOfTls } from './temporal-tls.ts';
+import { problemsOfTls } from './certificates.ts';
+import { withoutEmpty } from './setting.ts';
+import { temporalVariables } from './variables.ts';
 
-/** Where a Temporal server is. */
-export const address = z
-  .string()
-  .regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:/@]+)(:\d{1,5})?$/, 'use host:port, without https:// before it')
-  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, 'use a port from 1 to 65535');
-const printable = z
-  .string()
-  .regex(/^[\x21-\x7e]+$/, 'use what was issued, without spaces or line breaks around it');
-const pem = z.string().regex(/-----BEGIN /, 'use PEM text, from -----BEGIN to -----END');
 const unsupported = z
   .string()
   .refine(() => false, 'is not supported: name the server in TEMPORAL_TLS_SERVER_NAME, or its CA')
   .optional();
-
-/** The variables of Temporal's own environment configuration that Concord honours. */
-export const temporalVariables = {
-  TEMPORAL_ADDRESS: documented(address.optional(), {
-    purpose: 'the Temporal server',
-    range: '`host:port`',
-    otherwise: 'the profile, else `localhost:7233`',
-  }),
-  TEMPORAL_NAMESPACE: documented(z.string().optional(), {
-    purpose: 'its namespace',
-    range: 'a name',
-    otherwise: 'the profile, else `default`',
-  }),
-  TEMPORAL_CONFIG_FILE: documented(readableFile.optional(), {
-    purpose: 'profiles, in the TOML that the Temporal CLI writes, too',
-    range: 'a path',
-    otherwise: "`temporalio/temporal.toml` in the user's configuration",
-  }),
-  TEMPORAL_PROFILE: documented(z.string().optional(), {
-    purpose: 'which of them counts; variables win over it',
-    range: 'a name',
-    otherwise: '`default`',
-  }),
-  TEMPORAL_API_KEY: documented(printable.optional(), {
-    purpose: 'who we are, where the server takes API keys; switches TLS on',
-    range: 'what was issued',
-    secret: true,
-  }),
-  TEMPORAL_TLS: documented(truth.optional(), {
-    purpose: 'encrypts the way to the server; any other `TEMPORAL_TLS_…` switches it on as well',
-    range: '`true`, `false`',
-    otherwise: '`false`',
-  }),
-  TEMPORAL_TLS_SERVER_CA_CERT_PATH: documented(readableFile.optional(), {
-    purpose: "whom to trust with the server's certificate",
-    range: 'a PEM file',
-    otherwise: 'the CAs that Node trusts',
-  }),
-  TEMPORAL_TLS_SERVER_CA_CERT_DATA: documented(pem.optional(), {
-    purpose: 'the same, as text',
-    range: 'PEM',
-  }),
-  TEMPORAL_TLS_SERVER_NAME: documented(z.string().optional(), {
-    purpose: "the name in the server's certificate",
-    range: 'a host name',
-    otherwise: 'that of the address',
-  }),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: documented(readableFile.optional(), {
-    purpose: 'our own certificate, where the server wants one (mTLS)',
-    range: 'a PEM file',
-  }),
-  TEMPORAL_TLS_CLIENT_CERT_DATA: documented(pem.optional(), { purpose: 'the same, as text', range: 'PEM' }),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: documented(readableFile.optional(), {
-    purpose: 'its private key',
-    range: 'a PEM file without passphrase',
-  }),
-  TEMPORAL_TLS_CLIENT_KEY_DATA: documented(pem.optional(), {
-    purpose: 'the same, as text',
-    range: 'PEM',
-    secret: true,
-  }),
-};
 
 const environment = z.object({
   ...temporalVariables,
@@ -108,7 +37,7 @@ export interface TemporalSettings {
  * @throws ConcordError `InvalidInput`, naming each variable (or the field of the profile) and the fix, and no secret.
  */
 export function readTemporal(variables: NodeJS.ProcessEnv, profile?: string): TemporalSettings {
-  const set = withoutEmpty(variables, isMetadata);
+  const set = withoutEmpty(variables);
   parse(environment, set);
   const loaded = loadProfile(set, profile);
   const name = profile ?? set.TEMPORAL_PROFILE ?? 'default';
@@ -151,9 +80,4 @@ function fieldOf(message: string, profile: string | undefined): string {
   if (both !== undefined) return `TEMPORAL_TLS_${both.toUpperCase()}_DATA`;
   if (!message.startsWith('Profile ')) return 'TEMPORAL_CONFIG_FILE';
   return profile === undefined ? 'TEMPORAL_PROFILE' : '--profile';
-}
-
-/** An empty one takes a header of the profile away. */
-function isMetadata(name: string): boolean {
-  return name.startsWith('TEMPORAL_GRPC_META_');
 }
