@@ -9,9 +9,9 @@ import type { ReservationDocument, StockDocument } from '../activities/inventory
 import { createReaper, type HoldObserver } from '../activities/inventory/reaper.ts';
 import { createInventoryDesk, type InventoryDesk } from '../activities/inventory/stock.ts';
 import { createOrders } from '../activities/orders/participant.ts';
-import { parseStuckOptions } from '../domain/trouble.ts';
+import { parseStuckOptions } from '../domain/stuck-step.ts';
 import { moduleFile } from '../platform/compiled.ts';
-import { tellTroubled } from '../platform/visibility/attention.ts';
+import { tellStuckOrders } from '../platform/visibility/tell-stuck-orders.ts';
 import { reportSkipped } from './report-skipped.ts';
 import {
   type EventHandler,
@@ -59,7 +59,7 @@ export const services = {
     }),
     createOversight: (client) => ({
       'orders.tellTroubled': (limits: unknown) =>
-        tellTroubled(client, parseStuckOptions(limits), reportSkipped),
+        tellStuckOrders(client, parseStuckOptions(limits), reportSkipped),
     }),
     async prepareDatabase(database) {
       const orders = database.collection('orders');

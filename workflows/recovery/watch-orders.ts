@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import { SWEEP_BUDGET } from '../../domain/policies.ts';
-import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
+import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
 import { optionsOf } from '../order/participants.ts';

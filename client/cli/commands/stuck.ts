@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { StuckStep } from '../../../platform/visibility/stuck-steps.ts';
-import type { StuckOptions } from '../../stuck.ts';
+import type { StuckStep } from '../../../domain/stuck-step.ts';
+import type { StuckOptions } from '../../concord.ts';
 import { seconds, wholeNumber } from '../shared/arguments.ts';
 import { type Output, safe, table } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
@@ -10,9 +10,13 @@ import { localTime } from '../shared/terminal-text.ts';
 export function addStuck(program: Command, session: Session): void {
   program
     .command('stuck')
-    .description('list the orders that do not get on, and why')
+    .description('list the steps of orders that are stuck, and why')
     .option('--failures <number>', 'a step has failed more often than this (default: 5)', wholeNumber)
-    .option('--longer-than <seconds>', 'or does not get on for longer than this (default: 60)', seconds)
+    .option(
+      '--longer-than <seconds>',
+      'or has been waiting or retried for longer than this (default: 60)',
+      seconds,
+    )
     .addHelpText('after', HELP)
     .action((limits: StuckOptions) => stuck(limits, session));
 }
