@@ -11,10 +11,10 @@ import { printLevels } from './stock.ts';
 export function addRestock(program: Command, session: Session): void {
   program
     .command('restock')
-    .description('add a delivery to the stock')
-    .argument('<sku>', 'what was delivered')
+    .description('add a receipt of goods to the stock')
+    .argument('<sku>', 'what has arrived')
     .argument('<quantity>', 'how many units', wholeNumber)
-    .option('--receipt-id <id>', 'the id of the delivery: repeating it adds it once (default: a new one)')
+    .option('--receipt-id <id>', 'the id of the receipt: repeating it adds it once (default: a new one)')
     .addHelpText('after', HELP)
     .action((sku: string, quantity: number, flags: { readonly receiptId?: string }) =>
       restock({ sku, quantity, ...flags }, session),
@@ -24,7 +24,7 @@ export function addRestock(program: Command, session: Session): void {
 const HELP = `
 Example:
   $ concord restock A 10
-  $ concord restock A 10 --receipt-id delivery-2025-01
+  $ concord restock A 10 --receipt-id receipt-2025-01
 `;
 
 interface Wanted {
@@ -39,16 +39,15 @@ async function restock(wanted: Wanted, session: Session): Promise<void> {
   session.subject = { receiptId };
   const adding = interruptible(
     concord.restock(sku, quantity, { receiptId }),
-    () =>
-      `delivery ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
+    () => `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
   );
-  const level = await session.output.during(`adding delivery ${receiptId}`, adding).catch((error) => {
+  const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
     throw repeatable(error, receiptId);
   });
   await printLevels([level], session.output, { ...level, receiptId });
 }
 
-/** Where the answer was lost, the delivery may have been added, and its id is what makes repeating it harmless. */
+/** Where the answer was lost, the receipt may have been added, and its id is what makes repeating it harmless. */
 function repeatable(error: unknown, receiptId: string): unknown {
   if (!(error instanceof ConcordError) || error.code !== 'Unreachable') return error;
   const { server, address } = error.details as ConcordError<'Unreachable'>['details'];
