@@ -1,8 +1,9 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { mailboxIdOf, publishers, relayIdOf } from '../domain/addresses.ts';
+import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
 import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
+import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import type { StuckStep } from '../domain/stuck-step.ts';
 import { listWorkflows, ofOrder } from '../platform/visibility/executions.ts';
@@ -98,7 +99,7 @@ async function failingElsewhere(client: Client, order: Order, strategy: Strategy
     return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
   const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(order.orderId)}`;
   const workflows = listWorkflows(client, query);
-  return findStuckSteps(client, FAILED, { workflows, carriers: publishers.map(relayIdOf) });
+  return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {

@@ -34,9 +34,6 @@ export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
 
-/** The services that tell others what they do, in `message-queue` and `event-driven`. */
-export const publishers = ['orders', 'inventory'] as const;
-
 /** The workflow that publishes a service's outboxes. */
 export function relayIdOf(service: string): string {
   return `relay/${service}`;

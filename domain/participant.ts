@@ -46,9 +46,9 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  */
 export interface Participant {
   /** Votes yes by returning; votes no by throwing a failure that is not retryable. */
-  prepare(request: ParticipantRequest): Promise<void>;
-  commit(request: ParticipantRequest): Promise<void>;
-  rollback(request: RollbackRequest): Promise<void>;
+  readonly prepare: (request: ParticipantRequest) => Promise<void>;
+  readonly commit: (request: ParticipantRequest) => Promise<void>;
+  readonly rollback: (request: RollbackRequest) => Promise<void>;
 }
 
 const requestFields = {

@@ -11,7 +11,7 @@ export type Standing = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | Fi
 
 /** A participant that can say how far it is; reads only. */
 export interface Inspectable {
-  inspect(order: Order): Promise<Standing>;
+  readonly inspect: (order: Order) => Promise<Standing>;
 }
 
 export type Standings = Readonly<Record<string, Standing>>;

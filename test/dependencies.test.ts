@@ -25,7 +25,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const BEING_MENDED = [
   /^client\/cli\/commands\/compare\.ts -> tools\//,
   /^client\/cli\/shared\/target\.ts -> tools\/servers\/running\.ts$/,
-  /^activities\/inspection\.ts -> activities\/inventory\//,
 ];
 
 // What stands between the keyword and `from` holds no quotes and no semicolon.

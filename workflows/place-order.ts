@@ -1,14 +1,14 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { publishers } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
+import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
+import { participantNames } from './contract/participants.ts';
 import { placeByEvents } from './event-driven.ts';
 import { placeByMessages } from './message-queue.ts';
 import { asWorkflowFailure } from './order/failures.ts';
-import { participantNames } from './order/participant-names.ts';
 import { pinned } from './order/pinned.ts';
 import { Progress } from './order/progress.ts';
 import { placeInTwoPhases } from './two-phase.ts';
@@ -69,7 +69,7 @@ function validate(input: unknown): Required<PlaceOrderInput> {
 
 /** Only `two-phase` asks every participant: by another strategy, an order would be confirmed without some. */
 function refuseToPassBy(strategy: Strategy): void {
-  const passedBy = participantNames.find((name) => !publishers.some((publisher) => publisher === name));
+  const passedBy = participantNames().find((name) => !services.some((service) => service === name));
   if (strategy === 'two-phase' || passedBy === undefined) return;
   throw new ConcordError('InvalidInput', {
     problems: [{ field: 'strategy', fix: `use two-phase: no other one asks ${passedBy}, which takes part` }],

@@ -2,13 +2,14 @@ import pMap from 'p-map';
 import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, Order } from '../../domain/order.ts';
-import { sameContent } from '../../domain/order.ts';
+import { parseOrder, sameContent } from '../../domain/order.ts';
 import {
   type Participant,
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
 } from '../../domain/participant.ts';
+import type { Inspectable } from '../../domain/resolution.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import {
   after,
@@ -33,7 +34,7 @@ export interface LateHold {
 }
 
 /** The inventory as a participant, and what keeps its stock tidy. */
-export interface Inventory extends Participant {
+export interface Inventory extends Participant, Inspectable {
   /**
    * Carries out what was decided on an order where it still holds units: for a hold that came late, and for a decision
    * whose attempts all died. An order that is not decided is left alone.
@@ -81,6 +82,16 @@ export function createInventory(
       const request = parseRollbackRequest(input);
       const reservation = await decideRollback(request, request.order);
       if (reservation !== null) await carryOut(reservation);
+    },
+
+    async inspect(input) {
+      const order = parseOrder(input);
+      const { orderId } = order;
+      const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+      // Another order of this id is none of ours.
+      if (found === null || !sameContent(order, { orderId, ...found })) return 'unknown';
+      if (found.decision !== null) return found.decision === 'commit' ? 'confirmed' : 'rolled-back';
+      return found.prepared ? 'prepared' : 'preparing';
     },
 
     async settleDecided(orderId) {

@@ -4,7 +4,7 @@ import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/
 import { attemptExpired, type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
 /** What the inventory does beside taking part in orders. */
-export interface InventoryDesk {
+export interface StockKeeping {
   /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
   receive(receipt: Receipt): Promise<StockLevel>;
   /** The levels of these SKUs, or of all where the list is empty, sorted by SKU. @throws ConcordError `UnknownSku` */
@@ -12,10 +12,10 @@ export interface InventoryDesk {
 }
 
 /** Where deliveries come in, and where people look. */
-export function createInventoryDesk({
+export function createStockKeeping({
   stock,
   receipts,
-}: Pick<InventoryCollections, 'stock' | 'receipts'>): InventoryDesk {
+}: Pick<InventoryCollections, 'stock' | 'receipts'>): StockKeeping {
   return {
     async receive(input) {
       const receipt = parseReceipt(input);

@@ -6,7 +6,7 @@ import {
 } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
-import { identifier, orderStatuses, sameContent } from '../../domain/order.ts';
+import { identifier, orderStatuses, parseOrder, sameContent } from '../../domain/order.ts';
 import {
   checkStored,
   type OrderFilter,
@@ -20,6 +20,7 @@ import {
   parseDecideRequest,
   parseParticipantRequest,
 } from '../../domain/participant.ts';
+import type { Inspectable } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
 import { parse } from '../../domain/validation.ts';
@@ -41,7 +42,7 @@ export interface OrderDocument {
 }
 
 /** The order service's part in an order: it votes like every participant, and holds the decision. */
-export interface Orders extends Pick<Participant, 'prepare'>, OrderReads {
+export interface Orders extends Pick<Participant, 'prepare'>, Inspectable, OrderReads {
   /**
    * Puts the outcome on record unless there is one already, and returns what is on record then.
    *
@@ -90,6 +91,14 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       // Somebody came in between, who is seen by the next attempt.
       if (found === null || found.status === 'pending') throw attemptExpired(order.orderId);
       return recordedOutcome(found);
+    },
+
+    async inspect(input) {
+      const order = parseOrder(input);
+      const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
+      // Another order of this id is none of ours.
+      if (found === null || !sameContent(order, toRecord(found))) return 'unknown';
+      return found.status === 'pending' ? 'prepared' : found.status;
     },
 
     async findOrder(input) {

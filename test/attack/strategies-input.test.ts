@@ -231,10 +231,12 @@ describe('a workflow that is started with the bare API', () => {
   test('deliverEvent: whatever is no delivery is refused', async () => {
     const before = await everything(platform);
     const event = announcement('OrderPlaced');
+    const [subscriber, handler] = ['inventory', 'inventory.onOrderPlaced'];
     const inputs = [
       ...sample(hostileJson(none), 30),
-      ...damagedAnnouncements('OrderPlaced').map((value) => ({ event: value, subscriber: 'inventory' })),
-      ...sample(hostileJson(isIdentifier), 30).map((subscriber) => ({ event, subscriber })),
+      ...damagedAnnouncements('OrderPlaced').map((value) => ({ event: value, subscriber, handler })),
+      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber: hostile, handler })),
+      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber, handler: hostile })),
     ];
     await pMap(
       inputs,
@@ -252,7 +254,9 @@ describe('a workflow that is started with the bare API', () => {
     const names = ['nobody', 'constructor'];
     const workflowIds = await Promise.all(
       names.map((subscriber) =>
-        start('deliverEvent', 'inventory', [{ event: announcement('OrderPlaced'), subscriber }]),
+        start('deliverEvent', 'inventory', [
+          { event: announcement('OrderPlaced'), subscriber, handler: `${subscriber}.onOrderPlaced` },
+        ]),
       ),
     );
     await expectServed();

@@ -1,6 +1,6 @@
 import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
 import { createInventory, type Inventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping } from '../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument, type Orders } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, OrderOutcome } from '../../domain/order.ts';
@@ -20,7 +20,7 @@ const TOMBSTONE = DEADLINE + HOLD_WRITE_LIMIT + TOMBSTONE_MARGIN + 1;
 export interface Services {
   readonly orders: Orders;
   readonly inventory: Inventory;
-  readonly desk: ReturnType<typeof createInventoryDesk>;
+  readonly desk: ReturnType<typeof createStockKeeping>;
 }
 
 export function servicesOver(submit: Submit): Services {
@@ -29,7 +29,7 @@ export function servicesOver(submit: Submit): Services {
   return {
     orders: createOrders(simulatedCollection<OrderDocument>('orders', submit)),
     inventory: createInventory({ stock, reservations }),
-    desk: createInventoryDesk({ stock, receipts: simulatedCollection('receipts', submit) }),
+    desk: createStockKeeping({ stock, receipts: simulatedCollection('receipts', submit) }),
   };
 }
 

@@ -7,7 +7,7 @@ import type {
   StockDocument,
 } from '../../activities/inventory/documents.ts';
 import { createInventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping } from '../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
@@ -32,7 +32,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>): Par
   const collections = collectionsOf(databases);
   const { stock, reservations, receipts } = collections;
   const inventory = createInventory({ stock, reservations });
-  const desk = createInventoryDesk({ stock, receipts });
+  const desk = createStockKeeping({ stock, receipts });
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {

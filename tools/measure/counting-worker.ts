@@ -33,7 +33,7 @@ export async function runCountingWorker(extrasOf: (name: ServiceName) => Extras 
   const uri = withCommandMonitoring(databases[name].uri);
   const mongo = createMongoClient(uri, `concord-compare-${name}`, poolOf(limits));
   const database = mongo.db(databases[name].name);
-  await services[name].prepareDatabase(database);
+  await services[name].prepareDatabase?.(database);
   const counts = countCommands(mongo);
 
   const worker = await createServiceWorker(name, {

@@ -9,11 +9,11 @@ import {
   parseCancelRequest,
 } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
+import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
 import { asWorkflowFailure, validOrNothing } from './failures.ts';
 import { cancelSignal, cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { countCompensation, countOrder, recordDecision } from './metrics.ts';
-import { participantNames } from './participant-names.ts';
 
 /** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
 export class Progress {
@@ -29,7 +29,7 @@ export class Progress {
   constructor(order: Order, strategy: Strategy) {
     this.order = order;
     this.strategy = strategy;
-    for (const name of participantNames) this.participants[name] = 'preparing';
+    for (const name of participantNames()) this.participants[name] = 'preparing';
     this.display = new Display(() => this.snapshot());
     setHandler(statusQuery, () => this.snapshot());
     setHandler(cancelUpdate, (request) => this.cancel(request), {
