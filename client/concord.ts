@@ -30,6 +30,7 @@ import {
 } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
+import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
@@ -484,7 +485,7 @@ export class Concord {
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
   private ask<Question extends (argument: never) => Promise<unknown>>(
-    service: 'orders' | 'inventory',
+    service: ServiceName,
     question: string,
     argument: Parameters<Question>[0],
   ): Promise<Awaited<ReturnType<Question>>> {

@@ -1,15 +1,10 @@
-import { type Client, WorkflowFailedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto from '@temporalio/proto';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
-import {
-  describeExecution,
-  isUnreadable,
-  type Listed,
-  listWorkflows,
-} from '../platform/visibility/executions.ts';
+import { describeExecution, endOf, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
 import { FAILED, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
@@ -59,8 +54,10 @@ export async function* listDeliveries(client: Client, condition = ''): AsyncGene
 export async function viewOfDelivery(client: Client, delivery: Delivery): Promise<DeliveryView> {
   const { subscriber, status } = delivery;
   if (status === 'done') return { subscriber, state: 'delivered' };
-  if (status === 'stopped')
-    return { subscriber, state: 'stopped', lastError: await failureOf(client, delivery) };
+  if (status === 'stopped') {
+    const failure = await endOf(client, delivery);
+    return { subscriber, state: 'stopped', lastError: failure?.message ?? '' };
+  }
   const execution = await describeExecution(client, delivery);
   const [step] = execution === undefined ? [] : await stuckStepsOf(client, execution, FAILED);
   if (step?.problem !== 'retrying') return { subscriber, state: 'delivering' };
@@ -103,19 +100,4 @@ async function eventIn(client: Client, { memo }: Listed['info']): Promise<Announ
     if (error instanceof ConcordError && error.code === 'UnknownKey') throw error;
     return undefined;
   }
-}
-
-async function failureOf(client: Client, { workflowId, runId }: Delivery): Promise<string> {
-  try {
-    await client.workflow.getHandle(workflowId, runId).result();
-    return '';
-  } catch (error) {
-    if (isUnreadable(error)) return (error as Error).message;
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    return innermost(error).message;
-  }
-}
-
-function innermost(error: Error): Error {
-  return error.cause instanceof Error ? innermost(error.cause) : error;
 }

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { type ProtoFailure, ValueError } from '@temporalio/common';
+import { type Client, type WorkflowExecutionDescription, WorkflowFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, type ProtoFailure, ValueError } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
@@ -90,8 +90,26 @@ export async function messageOf(client: Client, failure: ProtoFailure | null | u
   }
 }
 
+/** Why a workflow has failed or was ended. */
+export async function endOf(
+  client: Client,
+  { workflowId, runId }: Pick<Listed, 'workflowId' | 'runId'>,
+): Promise<{ code?: string; message: string } | undefined> {
+  try {
+    await client.workflow.getHandle(workflowId, runId).result();
+    return undefined;
+  } catch (error) {
+    if (isUnreadable(error)) return { message: (error as Error).message };
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
+    if (cause === undefined) return undefined;
+    const code = cause instanceof ApplicationFailure ? cause.type : undefined;
+    return { message: cause.message, ...(code == null ? {} : { code }) };
+  }
+}
+
 /** Anyone can start a workflow with what nobody can read: it says that it is JSON, or encrypted, and isn't. */
-export function isUnreadable(error: unknown): boolean {
+function isUnreadable(error: unknown): boolean {
   if (error instanceof ConcordError) return error.code === 'UnknownKey' || error.code === 'DamagedPayload';
   return error instanceof ValueError;
 }

@@ -1,11 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import {
-  type Client,
-  WorkflowFailedError,
-  type WorkflowHandle,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
@@ -20,8 +14,8 @@ import { within } from '../time-limit.ts';
 import {
   describeExecution,
   type Execution,
+  endOf,
   isRunning,
-  isUnreadable,
   type Listed,
   listWorkflows,
   messageOf,
@@ -262,7 +256,7 @@ export async function stoppedSteps(
   });
   // What runs is looked at by itself, and so is a resolution.
   if (isRunning(other) || (isPlacing && other !== undefined)) return [];
-  const failure = await endOf(client.workflow.getHandle(workflowId, runId));
+  const failure = await endOf(client, { workflowId, runId });
   if (failure?.code === 'InvalidInput') return [];
   const lastError = `${rest.lastError}${failure ? `: ${failure.message}` : ''}`;
   return [{ ...stopped, step: 'workflow', ...rest, lastError }];
@@ -277,21 +271,6 @@ export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | '
 export function deliveryStepOf(deliveryId: string): string {
   const [, , type = '', subscriber = ''] = deliveryId.split('/');
   return `${subscriber}.on${type}`;
-}
-
-/** Why a workflow has failed or was ended. */
-async function endOf(handle: WorkflowHandle): Promise<{ code?: string; message: string } | undefined> {
-  try {
-    await handle.result();
-    return undefined;
-  } catch (error) {
-    if (isUnreadable(error)) return { message: (error as Error).message };
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
-    if (cause === undefined) return undefined;
-    const code = cause instanceof ApplicationFailure ? cause.type : undefined;
-    return { message: cause.message, ...(code == null ? {} : { code }) };
-  }
 }
 
 /** What the last sweep that has ended well has left alone; what was repaired meanwhile is there until the next one. */

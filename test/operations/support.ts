@@ -61,8 +61,7 @@ export function requestByHand(
   transaction = 'forgotten',
   strategy: Strategy = DEFAULT_STRATEGY,
 ) {
-  const request = { order: orderOf(orderId, 2), transaction, placedAt: new Date().toISOString() };
-  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
+  return { order: orderOf(orderId, 2), transaction, placedAt: new Date().toISOString(), strategy };
 }
 
 /** Waits until nobody is left to be told anything of an order, and what was told is handled. */

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { ConcordError } from '../../../domain/errors.ts';
+import { type ServiceName, services } from '../../../domain/services.ts';
 import { isCompiled, moduleFile } from '../../../platform/compiled.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
@@ -48,9 +48,6 @@ interface Check {
   readonly fix?: string;
 }
 
-const SERVICES = ['orders', 'inventory'] as const;
-type Service = (typeof SERVICES)[number];
-
 async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
   const versions = [nodeVersion(), sdkVersion(), encryption(target)];
   const where = `${target.address}, from ${target.source}`;
@@ -82,13 +79,14 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
     namespaceFix(connected.target.address, connected.target.namespace),
   );
   if (namespace.status !== 'ok') {
-    return [server, namespace, ...skipped('not looked at, because the namespace is missing', ['namespace'])];
+    const [, ...others] = skipped('not looked at, because the namespace is missing');
+    return [server, namespace, ...others];
   }
-  const [attributes, ...services] = await Promise.all([
+  const [attributes, ...answers] = await Promise.all([
     examineSearchAttributes(connected, mayFix),
-    ...SERVICES.map((service) => examineService(service, connected)),
+    ...services.map((service) => examineService(service, connected)),
   ]);
-  return [server, namespace, attributes, ...services.flat()];
+  return [server, namespace, attributes, ...answers.flat()];
 }
 
 async function serverVersion({ concord }: Connected, where: string): Promise<string> {
@@ -127,7 +125,7 @@ const REMOVE_FIX =
   'remove them with `temporal operator search-attribute remove --name …`, then run `concord doctor --fix`';
 
 /** A service's worker, and whether it answers: its database has to, then. */
-async function examineService(service: Service, connected: Connected): Promise<Check[]> {
+async function examineService(service: ServiceName, connected: Connected): Promise<Check[]> {
   const workerName = `${service} worker`;
   const serviceName = `${service} service`;
   const workerFix = startWorkerFix(service);
@@ -150,7 +148,7 @@ async function examineService(service: Service, connected: Connected): Promise<C
 }
 
 /** A worker has to poll for tasks of both types. */
-async function workerState(service: Service, connected: Connected): Promise<string> {
+async function workerState(service: ServiceName, connected: Connected): Promise<string> {
   const { default: proto } = await import('@temporalio/proto');
   const { TaskQueueType } = proto.temporal.api.enums.v1;
   const [workflows = [], activities = []] = await Promise.all(
@@ -167,7 +165,7 @@ async function workerState(service: Service, connected: Connected): Promise<stri
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though still listed. Milliseconds.
 const POLLER_LIFETIME = 90_000;
 
-function startWorkerFix(service: Service): string {
+function startWorkerFix(service: ServiceName): string {
   const file = path.relative('', moduleFile(`../../../workers/${service}`, import.meta.url));
   return isCompiled
     ? `run one: \`node ${file}\``
@@ -175,7 +173,7 @@ function startWorkerFix(service: Service): string {
 }
 
 /** Asks what only the service's database can answer. */
-async function askService(service: Service, { concord }: Connected): Promise<string> {
+async function askService(service: ServiceName, { concord }: Connected): Promise<string> {
   const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
   const started = Date.now();
   await questions[service]();
@@ -189,7 +187,7 @@ function isTimeout(error: unknown): boolean {
 }
 
 async function pollers(
-  service: Service,
+  service: ServiceName,
   taskQueueType: number,
   { concord, target: { namespace } }: Connected,
 ): Promise<string[]> {
@@ -222,15 +220,10 @@ function failed(name: string, found: string, fix: string): Check {
   return { name, status: 'failed', found, fix };
 }
 
-function skipped(found: string, except: readonly string[] = []): Check[] {
-  const names = [
-    'namespace',
-    ATTRIBUTES,
-    ...SERVICES.flatMap((name) => [`${name} worker`, `${name} service`]),
-  ];
-  return names
-    .filter((name) => !except.includes(name))
-    .map((name) => ({ name, status: 'skipped' as const, found }));
+/** Everything but the server, its namespace first. */
+function skipped(found: string): Check[] {
+  const ofServices = services.flatMap((name) => [`${name} worker`, `${name} service`]);
+  return ['namespace', ATTRIBUTES, ...ofServices].map((name) => ({ name, status: 'skipped', found }));
 }
 
 function nodeVersion(): Check {
@@ -248,13 +241,9 @@ function encryption({ encryptionKeys: keys }: Target): Check {
 }
 
 function sdkVersion(): Check {
-  const file = createRequire(import.meta.url).resolve('@temporalio/client/package.json');
-  const manifest: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  return {
-    name: 'sdk',
-    status: 'ok',
-    found: `@temporalio/client ${(manifest as { version: string }).version}`,
-  };
+  const manifest: unknown = createRequire(import.meta.url)('@temporalio/client/package.json');
+  const found = `@temporalio/client ${(manifest as { version: string }).version}`;
+  return { name: 'sdk', status: 'ok', found };
 }
 
 function checksText(checks: readonly Check[], { colors }: Output): string {
