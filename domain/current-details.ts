@@ -1,13 +1,13 @@
 import { literal } from './markdown.ts';
 import type { OrderProgress, ParticipantState, Phase } from './place-order.ts';
-import type { Trouble } from './trouble.ts';
+import type { OwnStuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
 /** What is known of an order beside its progress. */
 export interface Concerns {
-  /** Steps that don't get on. */
-  readonly troubles: readonly Trouble[];
+  /** Steps that are stuck. */
+  readonly troubles: readonly OwnStuckStep[];
   /** Why the order has stopped on an error. */
   readonly failure?: string;
 }
@@ -109,7 +109,7 @@ function isWaitedFor(state: ParticipantState): boolean {
 
 const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`; more in `concord stuck`.';
 
-function troubleText({ step, attempts, lastError, since, nextAttemptAt }: Trouble): string {
+function troubleText({ step, attempts, lastError, since, nextAttemptAt }: OwnStuckStep): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
   return [
     `- ${short(step)} ${tried}, since ${since}`,

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
+import { orderDetails, resolutionSummary } from './order-text.ts';
+import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
@@ -20,7 +22,7 @@ export interface Coordinator {
   readonly state: 'running' | 'closed' | 'unknown';
 }
 
-/** An order that holds stock and that nobody will settle. */
+/** An order that nobody will settle. */
 export interface Orphan {
   readonly order: Order;
   readonly strategy: Strategy;
@@ -56,6 +58,22 @@ export function parseHoldLimit(input: unknown): number {
 /** The workflow that settles what an order's own workflow left behind. */
 export function resolutionIdOf(orderId: string): string {
   return `resolve/${orderId}`;
+}
+
+/**
+ * What that workflow is started with, whoever starts it: it runs beside the order's own, which is closed; where nobody knows
+ * of that one any more, it takes its place, so that nobody can place the order meanwhile.
+ */
+export function resolutionStart({ order, strategy, coordinator }: Orphan) {
+  const { orderId } = order;
+  return {
+    ...(coordinator === 'unknown'
+      ? { workflowId: workflowIdOf(orderId), workflowIdReusePolicy: 'REJECT_DUPLICATE' as const }
+      : { workflowId: resolutionIdOf(orderId) }),
+    taskQueue: 'orders',
+    staticSummary: resolutionSummary(order),
+    staticDetails: orderDetails(order, strategy),
+  };
 }
 
 /**

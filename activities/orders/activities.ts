@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { Collection, Db } from 'mongodb';
+import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import type { Skipped } from '../../domain/sweeps.ts';
-import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
-import { tellTroubled } from '../../platform/visibility/attention.ts';
+import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { Coordinators } from '../coordinator.ts';
 import { createOutboxes } from '../exchange/outbox.ts';
 import type { Post } from '../exchange/post.ts';
@@ -45,7 +45,8 @@ export function createOrderActivities({ database, post, coordinators, client, re
     'orders.listOrders': orders.listOrders,
     'orders.inspect': orders.inspect,
     'orders.findCoordinator': coordinators.findCoordinator,
-    'orders.tellTroubled': (limits: StuckLimits) => tellTroubled(client, parseStuckOptions(limits), report),
+    'orders.tellTroubled': (limits: StuckLimits) =>
+      tellStuckOrders(client, parseStuckOptions(limits), report),
   };
 }
 

@@ -6,7 +6,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import { literal } from '../../domain/markdown.ts';
 import { orderDetails, orderMemo, orderSummary, resolutionSummary } from '../../domain/order-text.ts';
 import { indexedSkus } from '../../domain/search-attributes.ts';
-import { parseTroubles } from '../../domain/trouble.ts';
+import { parseOwnStuckSteps } from '../../domain/stuck-step.ts';
 import { hostileTexts, hostileValues } from '../attack/hostile.ts';
 
 const order = {
@@ -173,7 +173,9 @@ describe('hostile text', () => {
 
   test('is no trouble', () => {
     const trouble = { step: 'a.b', attempts: 1, lastError: 'x', since: '2026-01-31T13:05:07.589Z' };
-    expect(parseTroubles([{ ...trouble, lastError: 'x'.repeat(100_000) }])[0]?.lastError).toHaveLength(500);
+    expect(parseOwnStuckSteps([{ ...trouble, lastError: 'x'.repeat(100_000) }])[0]?.lastError).toHaveLength(
+      500,
+    );
     const wrong = [
       ...hostileValues,
       Array.from({ length: 11 }, () => trouble),
@@ -181,6 +183,6 @@ describe('hostile text', () => {
         [null, {}, '', 'x'.repeat(201), -1, 0.5].map((value) => [{ ...trouble, [field]: value }]),
       ),
     ];
-    for (const value of wrong) expect(() => parseTroubles(value)).toThrow(ConcordError);
+    for (const value of wrong) expect(() => parseOwnStuckSteps(value)).toThrow(ConcordError);
   });
 });

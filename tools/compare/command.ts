@@ -1,10 +1,10 @@
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { interruptible } from '../../client/cli/interrupt.ts';
-import { type Output, safe, table } from '../../client/cli/output.ts';
-import { exitCodes } from '../../client/cli/print-error.ts';
-import type { Session } from '../../client/cli/session.ts';
-import type { GlobalOptions } from '../../client/cli/target.ts';
+import { interruptible } from '../../client/cli/shared/interrupt.ts';
+import { type Output, safe, table } from '../../client/cli/shared/output.ts';
+import { exitCodes } from '../../client/cli/shared/print-error.ts';
+import type { Session } from '../../client/cli/shared/session.ts';
+import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { type Comparison, type Part, parts } from './result.ts';

@@ -1,4 +1,4 @@
-import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/target.ts';
+import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { UserTemporal } from './stage.ts';
 

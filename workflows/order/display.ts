@@ -4,7 +4,7 @@ import { currentDetails } from '../../domain/current-details.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { OrderProgress } from '../../domain/place-order.ts';
-import { parseTroubles, type Trouble } from '../../domain/trouble.ts';
+import { type OwnStuckStep, parseOwnStuckSteps } from '../../domain/stuck-step.ts';
 import { causeOf } from './failures.ts';
 
 const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
@@ -16,7 +16,7 @@ const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
  */
 export class Display {
   private readonly snapshot: () => OrderProgress;
-  private troubles: readonly Trouble[] = [];
+  private troubles: readonly OwnStuckStep[] = [];
   private failure: string | undefined;
 
   /** @param snapshot Where the order stands. */
@@ -52,7 +52,10 @@ export class Display {
     this.refresh();
   }
 
-  private forget(isOver: (trouble: Trouble) => boolean, changes: SearchAttributeUpdatePair[] = []): void {
+  private forget(
+    isOver: (trouble: OwnStuckStep) => boolean,
+    changes: SearchAttributeUpdatePair[] = [],
+  ): void {
     const left = this.troubles.filter((trouble) => !isOver(trouble));
     const isWell = left.length === 0 && this.troubles.length > 0;
     this.troubles = left;
@@ -63,7 +66,7 @@ export class Display {
   /** Takes in what is said to be wrong with the order. Anyone may say so, and there is nobody to refuse it to. */
   takeIn(input: unknown): void {
     try {
-      const troubles = parseTroubles(input);
+      const troubles = parseOwnStuckSteps(input);
       // It was on its way while the order got on to its end.
       if (this.snapshot().phase === 'final') return;
       this.troubles = troubles;

@@ -1,14 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  isCancellation,
-  log,
-  ParentClosePolicy,
-  startChild,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
-import { orderDetails, resolutionSummary } from '../../domain/order-text.ts';
-import { workflowIdOf } from '../../domain/place-order.ts';
-import { type Orphan, parseHoldLimit, resolutionIdOf } from '../../domain/resolution.ts';
+import { isCancellation, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { type Orphan, parseHoldLimit, resolutionStart } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { inventory, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
@@ -61,18 +53,11 @@ async function startedOrSkipped(orphan: Orphan, skipped: Skipped[]): Promise<boo
 }
 
 /** Returns false where somebody else was faster. */
-async function startResolution({ order, strategy, coordinator }: Orphan): Promise<boolean> {
-  const { orderId } = order;
-  const identity =
-    coordinator === 'unknown'
-      ? { workflowId: workflowIdOf(orderId), workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE }
-      : { workflowId: resolutionIdOf(orderId) };
+async function startResolution(orphan: Orphan): Promise<boolean> {
+  const { order, strategy } = orphan;
   try {
     await startChild<typeof resolveOrder>('resolveOrder', {
-      ...identity,
-      taskQueue: 'orders',
-      staticSummary: resolutionSummary(order),
-      staticDetails: orderDetails(order, strategy),
+      ...resolutionStart(orphan),
       args: [{ order, strategy }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

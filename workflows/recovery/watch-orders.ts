@@ -1,11 +1,11 @@
-import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
+import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { orders, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
 
 /**
- * Tells orders that don't get on what is wrong with them: a workflow can't see how its own activities fail. One that gets
- * on is not even looked at.
+ * Tells orders which steps of theirs are stuck: a workflow can't see how its own activities fail. An order that is well is
+ * not even looked at.
  *
  * @returns The ids of those that were told.
  * @throws ApplicationFailure `InvalidInput`

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CompareFlags } from '../../../tools/compare/command.ts';
 import { faults, type Part, parts } from '../../../tools/compare/result.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `compare` */
-export function describeCompare(program: Command, session: Session): void {
+export function addCompare(program: Command, session: Session): void {
   program
     .command('compare')
     .description('measure the three strategies side by side, also under faults')

@@ -1,10 +1,10 @@
 import pMap from 'p-map';
-import type { Order } from '../../domain/order.ts';
-import type { Placed, PlaceOptions } from '../concord.ts';
+import type { Order } from '../../../domain/order.ts';
+import type { Placed, PlaceOptions } from '../../concord.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
 import { type Output, safe, table } from './output.ts';
-import { errorDocument, exitCodeOf, exitCodes, Interrupted } from './print-error.ts';
+import { errorDocument, exitCodeOf, exitCodeOfPlaced, exitCodes, Interrupted } from './print-error.ts';
 import type { Connected, Session } from './session.ts';
 import { coloured, reasonCells } from './terminal-text.ts';
 
@@ -55,11 +55,6 @@ type Entry =
   | { readonly kind: 'placed'; readonly placed: Placed }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'unsent' | 'unknown' };
-
-/** The exit code of an order that was placed: a refusal is an answer, and yet not what was asked for. */
-export function exitCodeOfPlaced({ status }: Placed): number {
-  return status === 'rejected' || status === 'cancelled' ? exitCodes.refused : 0;
-}
 
 async function placeQuietly(order: Order, options: PlaceOptions, { concord }: Connected): Promise<Entry> {
   try {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
-import { ConcordError, type FailureKind } from '../../domain/errors.ts';
+import { ConcordError, type FailureKind } from '../../../domain/errors.ts';
+import type { Placed } from '../../concord.ts';
 import { safe, shortened } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -26,6 +27,11 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return isHelp(error) ? 0 : exitCodes['bad input'];
   if (error instanceof Interrupted) return INTERRUPTED;
   return exitCodes.internal;
+}
+
+/** Of an order that was placed: a refusal is an answer, and yet not what was asked for. */
+export function exitCodeOfPlaced({ status }: Placed): number {
+  return status === 'rejected' || status === 'cancelled' ? exitCodes.refused : 0;
 }
 
 /** An error as a JSON document shows it. */

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
-import { parse } from '../../domain/validation.ts';
-import { isCompiled } from '../../platform/compiled.ts';
-import type { EncryptionKeys } from '../../platform/encryption/keys.ts';
-import type { TemporalSettings } from '../../platform/settings/read-temporal.ts';
-import type { RunningRecord } from '../../tools/servers/running.ts';
+import { parse } from '../../../domain/validation.ts';
+import { isCompiled } from '../../../platform/compiled.ts';
+import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
+import type { TemporalSettings } from '../../../platform/settings/read-temporal.ts';
+import type { RunningRecord } from '../../../tools/servers/running.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -36,9 +36,9 @@ export interface Target {
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
   // Loads the SDK's configuration: not for `--help`.
-  const { readTemporal } = await import('../../platform/settings/read-temporal.ts');
-  const { address: validAddress } = await import('../../platform/settings/variables.ts');
-  const { readEncryption } = await import('../../platform/settings/read-encryption.ts');
+  const { readTemporal } = await import('../../../platform/settings/read-temporal.ts');
+  const { address: validAddress } = await import('../../../platform/settings/variables.ts');
+  const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
   const configured = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
   const { connection } = configured;
@@ -114,7 +114,7 @@ type RunningServer = NonNullable<RunningRecord['temporal']>;
 
 /** The servers of running `npm start`s, the newest first. */
 async function runningServers(): Promise<RunningServer[]> {
-  const { livingServers } = await import('../../tools/servers/running.ts');
+  const { livingServers } = await import('../../../tools/servers/running.ts');
   // Without them there is still the default, so whatever is wrong with the records is no reason to fail.
   const records = await livingServers().catch(() => []);
   return records.flatMap(({ role, ready, temporal }) =>

@@ -1,4 +1,11 @@
 import { InvalidArgumentError } from 'commander';
+import { identifier } from '../../../domain/order.ts';
+import { parse } from '../../../domain/validation.ts';
+
+/** @throws ConcordError `InvalidInput` */
+export function checkOrderId(id: string): void {
+  parse(identifier(), id, 'order id');
+}
 
 /** A commander parser for a whole number. */
 export function wholeNumber(text: string): number {

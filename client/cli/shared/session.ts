@@ -1,6 +1,6 @@
-import { ConcordError } from '../../domain/errors.ts';
-import { startTracing, type Tracing } from '../../platform/tracing/tracing.ts';
-import type { Concord } from '../concord.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import { startTracing, type Tracing } from '../../../platform/tracing/tracing.ts';
+import type { Concord } from '../../concord.ts';
 import type { Output } from './output.ts';
 import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
 
@@ -28,6 +28,12 @@ export class Session {
     return this.connected;
   }
 
+  /** Asks the server something, and shows meanwhile what. */
+  async ask<Answer>(text: string, question: (concord: Concord) => Promise<Answer>): Promise<Answer> {
+    const { concord } = await this.connect();
+    return this.output.during(text, question(concord));
+  }
+
   async close(): Promise<void> {
     await this.connected?.concord.close();
     await this.tracing?.stop(TRACING_STOP_LIMIT);
@@ -46,7 +52,7 @@ export interface Connected {
 export async function connectTo(target: Target, tracing?: Tracing): Promise<Connected> {
   const { address, namespace, connection, encryptionKeys, fix } = target;
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
-  const { Concord } = await import('../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
+  const { Concord } = await import('../../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
   const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
   return { concord: await Concord.connect(options), target };
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { ConcordError } from '../../domain/errors.ts';
-import { type Line, type Order, parseOrder } from '../../domain/order.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import { type Line, type Order, parseOrder } from '../../../domain/order.ts';
 
 /** What the options of `place` say about one order. */
 export interface OrderFlags {
-  readonly sku?: readonly Line[];
-  readonly customer?: string;
-  readonly orderId?: string;
+  readonly sku?: readonly Line[] | undefined;
+  readonly customer?: string | undefined;
+  readonly orderId?: string | undefined;
 }
 
 /** The order that options describe; one without an id gets a new one. @throws ConcordError `InvalidInput` */
