@@ -61,7 +61,7 @@ function createProgram(session: Session): Command {
   describeRetry(program, session);
   describeResolve(program, session);
   describeDoctor(program, session);
-  describeCompare(program, session);
+  describeCompare(program);
   describeSettings(program, session);
   describeCodecServer(program, session);
   return program;

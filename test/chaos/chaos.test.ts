@@ -92,7 +92,7 @@ interface Started {
 }
 
 function start(args: string[], environment: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, ['tools/chaos/start.mjs', ...args], {
+  const child = spawn(process.execPath, ['tools/run.mjs', 'chaos', ...args], {
     env: { ...process.env, TMPDIR: directory, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -20,7 +20,7 @@ export async function openNamespace(name: string, options: ConnectionOptions): P
   const connection = await Connection.connect(options);
   await connection.workflowService.registerNamespace({
     namespace: name,
-    description: 'a run of `concord compare`; may be deleted when that is over',
+    description: 'a run of a measurement; may be deleted when that is over',
     workflowExecutionRetentionPeriod: RETENTION as never,
   });
   // Its own parts learn of a new namespace one by one, within ten seconds or so.
