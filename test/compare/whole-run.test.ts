@@ -4,8 +4,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { strategies } from '../../domain/strategies.ts';
 import { chartsOf } from '../../tools/compare/charts.ts';
-import { type Comparison, demands, faults, type Latency, loads, parts } from '../../tools/compare/result.ts';
+import { type Comparison, demands, faults, loads, parts } from '../../tools/compare/result.ts';
 import { columns, sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
+import type { Latency } from '../../tools/measure/statistics.ts';
 import { dataIn, expectSelfContained, runCompare } from './page.ts';
 
 // `npm run compare` as a user runs it, on servers of its own; only smaller than by default.

@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions } from '../../client/cli/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import { checkWritable, runProgram, wholeNumber } from '../measure/program.ts';
-import { tableOf } from '../measure/text.ts';
+import { checkWritable, wholeNumber } from '../measure/options.ts';
+import { runProgram } from '../measure/program.ts';
+import { tableOf } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { createReport, silentReport } from '../programs/report.ts';
 import { optionsOrExit } from '../start/command-line.ts';
@@ -75,10 +76,7 @@ await runProgram(
       ...(address === undefined ? {} : { address }),
       ...(profile === undefined ? {} : { profile }),
     });
-    const comparison = await compareStrategies({
-      ...{ ...numbers, parts: only, report, cleanUp },
-      ...(temporal === undefined ? {} : { temporal }),
-    });
+    const comparison = await compareStrategies({ ...numbers, parts: only, report, cleanUp, temporal });
     console.log(
       json ? JSON.stringify(comparison) : process.stdout.isTTY ? tables(comparison) : lines(comparison),
     );

@@ -1,19 +1,18 @@
-import { untilQuiet } from '../chaos/quiet.ts';
-import { checkAtRest, type Told } from '../measure/checker.ts';
-import { type Stage, setStage, type UserTemporal } from '../measure/stage.ts';
+import { checkAtRest } from '../measure/checker.ts';
+import type { Program } from '../measure/program.ts';
+import { untilQuiet } from '../measure/quiet.ts';
+import { type Stage, setStage } from '../measure/stage.ts';
 import { readState } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
+import { sum } from '../measure/statistics.ts';
+import type { UserTemporal } from '../measure/user-temporal.ts';
 import { measureCost } from './cost.ts';
-import { measurePerformance, performanceOf, type Run } from './performance.ts';
+import { measurePerformance, performanceOf } from './performance.ts';
 import { type CompareOptions, type Comparison, faults, type Part } from './result.ts';
 import { measureFaults } from './under-faults.ts';
 
-interface Options extends CompareOptions {
+interface Options extends CompareOptions, Program {
   /** Default: a server that is started for the comparison. */
-  readonly temporal?: UserTemporal;
-  readonly report: Report;
-  /** Gets what ends it again, whether it succeeds or not: until then all databases are there. */
-  readonly cleanUp: (end: () => Promise<void>) => void;
+  readonly temporal: UserTemporal | undefined;
 }
 
 /**
@@ -30,11 +29,10 @@ export async function compareStrategies({
   const at = new Date().toISOString();
   const found: Found[] = [];
   let last: Stage | undefined;
-  for (const { parts, restartable } of stagesFor(options.parts, temporal)) {
-    const given = temporal === undefined ? {} : { temporal };
+  for (const { parts, kind } of stagesFor(options.parts, temporal)) {
     // What was set before would only take its share of the machine.
     await last?.end();
-    last = await setStage({ report, cleanUp, restartable, ...given });
+    last = await setStage({ report, cleanUp, kind, temporal });
     found.push(await measureOn(last, { ...options, parts }, report.note));
   }
   const [first] = found;
@@ -50,7 +48,7 @@ export async function compareStrategies({
     cost: found.flatMap(({ cost }) => cost),
     faults: found.flatMap(({ faults }) => faults),
     skipped: found.flatMap(({ skipped }) => skipped),
-    checkedOrders: found.reduce((sum, { checkedOrders }) => sum + checkedOrders, 0),
+    checkedOrders: sum(found.map(({ checkedOrders }) => checkedOrders)),
     violations: found.flatMap(({ violations }) => violations),
   };
 }
@@ -59,12 +57,12 @@ export async function compareStrategies({
 function stagesFor(
   parts: readonly Part[],
   temporal: UserTemporal | undefined,
-): { readonly parts: readonly Part[]; readonly restartable: boolean }[] {
-  if (temporal !== undefined) return [{ parts, restartable: false }];
+): { readonly parts: readonly Part[]; readonly kind?: 'lasting' }[] {
+  if (temporal !== undefined) return [{ parts }];
   const isRestart = (part: Part) => part === 'temporal-restarted';
   return [
-    { parts: parts.filter((part) => !isRestart(part)), restartable: false },
-    { parts: parts.filter(isRestart), restartable: true },
+    { parts: parts.filter((part) => !isRestart(part)) },
+    { parts: parts.filter(isRestart), kind: 'lasting' as const },
   ].filter((stage) => stage.parts.length > 0);
 }
 
@@ -83,7 +81,7 @@ async function measureOn(
   const struck = await measureFaults(stage, { faults: asked, seconds: options.faultSeconds }, tell);
 
   tell('checking every order');
-  await untilQuiet(stage, NO_FAULT_LOG, PATIENCE);
+  await untilQuiet(stage);
   const state = await readState(stage);
   return {
     machine: stage.machine,
@@ -93,15 +91,9 @@ async function measureOn(
     faults: struck.figures,
     skipped: struck.skipped,
     checkedOrders: state.orders.length,
-    violations: [...struck.violations, ...checkAtRest(state, [...toldIn(runs), ...struck.told])],
+    violations: [
+      ...struck.violations,
+      ...checkAtRest(state, [...runs.flatMap(({ placed }) => placed), ...struck.told]),
+    ],
   };
-}
-
-/** The workers here meet no faults of their own making. */
-const NO_FAULT_LOG = '';
-/** How long nothing may come to an end before what is left counts as violated. Milliseconds. */
-const PATIENCE = 60_000;
-
-function toldIn(runs: readonly Run[]): Told[] {
-  return runs.flatMap(({ orders }) => orders.map(({ order, status }) => ({ order, status })));
 }

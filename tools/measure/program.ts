@@ -1,6 +1,3 @@
-import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { InvalidArgumentError } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
 import { ServersError } from '../programs/attempts.ts';
 import { createReport, type Report } from '../programs/report.ts';
@@ -58,55 +55,4 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof ServersError) return UNREACHABLE;
   if (error instanceof ConcordError) return error.kind === 'bad input' ? BAD_INPUT : UNREACHABLE;
   throw error;
-}
-
-/** Takes an option's value as a whole number. */
-export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least}` : `${least} to ${most}`;
-    throw new InvalidArgumentError(`Use a whole number from ${range}.`);
-  };
-}
-
-/** A number above 0. */
-export function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('Use a number above 0.');
-}
-
-/** Several values, with commas between. */
-export function listOf<Value>(parse: (text: string) => Value): (text: string) => Value[] {
-  return (text) => text.split(',').map(parse);
-}
-
-/** One of these names. */
-export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
-  return (text) => {
-    const found = names.find((name) => name === text);
-    if (found !== undefined) return found;
-    throw new InvalidArgumentError(`Use one of ${names.join(', ')}; more with commas between.`);
-  };
-}
-
-/** Refuses a file that can't be written: better now than after ten minutes. */
-export function checkWritable(option: string, file: string | undefined): void {
-  if (file === undefined) return;
-  const refuse = (fix: string) => new ConcordError('InvalidInput', { problems: [{ field: option, fix }] });
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found?.isDirectory()) throw refuse(`${file} is a directory; name a file`);
-  try {
-    accessSync(found === undefined ? path.dirname(file) : file, constants.W_OK);
-  } catch {
-    throw refuse(
-      `${file} can't be written; name a file in a directory that exists and that you may write to`,
-    );
-  }
-}
-
-/** Writes a result as JSON, where that was asked for. */
-export function writeJson(file: string | undefined, result: object): void {
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 }
