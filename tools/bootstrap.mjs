@@ -40,17 +40,15 @@ function isInstalled() {
   if (!existsSync(installedFile)) return false;
   const wanted = packagesOf(`${root}package-lock.json`);
   const installed = packagesOf(installedFile);
-  // Those that are optional to others are for other platforms; our own are for those who install the package.
-  const own = Object.keys(wanted['']?.optionalDependencies ?? {}).map((name) => `node_modules/${name}`);
+  // Those that are optional are for other platforms.
   return Object.entries(wanted).every(
-    ([path, { version, optional }]) =>
-      path === '' || (optional && !own.includes(path)) || installed[path]?.version === version,
+    ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
   );
 }
 
 /**
  * @param {string} file
- * @returns {Record<string, { version?: string, optional?: boolean, optionalDependencies?: object }>}
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
  */
 function packagesOf(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};

@@ -1,17 +1,27 @@
-import type { ReportTable } from '../../compare/html.ts';
-import type { Latency, Spread } from '../../compare/result.ts';
-import { megabytes } from '../../measure/text.ts';
-import type { EngineResult, Figures, Part } from './result.ts';
+import { groupsOf, type Latency, type Spread } from '../measure/statistics.ts';
+import { figure, type Section, spreadText, tableOf, UNKNOWN, verdictOf } from '../measure/table.ts';
+import { memoryCells, memoryHead } from '../measure/usage.ts';
+import type { EngineResult, Figures, Part } from './engine-result.ts';
+
+/** The result as people read it. */
+export function renderEngine(result: EngineResult): string {
+  const { machine, servers, problems } = result;
+  return [
+    ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
+    `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`,
+    verdictOf(problems),
+  ].join('\n');
+}
 
 /** What a run has found, for people: medians of the rounds, with the lowest and the highest in parentheses. */
-export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): ReportTable[] {
+export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {
   return [
     {
       title: 'What we want to know',
       head: ['in turns, round by round', 'wanted', 'measured'],
       rows: ratios.map(({ name, target, ratio }) => [name, target, spread(ratio)]),
     },
-    ...groupsOf(figures).flatMap((rows) => [timesSection(rows), usageSection(rows)]),
+    ...groupsOf(figures, keyOf).flatMap((rows) => [timesSection(rows), usageSection(rows)]),
     {
       title: 'The history of an order’s own workflow, placed one after another',
       head: ['', 'events', 'bytes'],
@@ -19,17 +29,11 @@ export function sectionsOf({ figures, histories, ratios, memory }: EngineResult)
     },
     {
       title: 'Resident memory of each worker, over the whole run',
-      head: ['', 'at the start', 'at most', 'at the end', 'second half / first half'],
-      rows: Object.entries(memory).map(([name, use]) =>
-        use === undefined
-          ? [name, ...Array.from({ length: 4 }, () => UNKNOWN)]
-          : [name, megabytes(use.start), megabytes(use.peak), megabytes(use.end), figure(use.growth)],
-      ),
+      head: ['', ...memoryHead],
+      rows: Object.entries(memory).map(([name, use]) => [name, ...memoryCells(use)]),
     },
   ].filter(({ rows }) => rows.length > 0);
 }
-
-const UNKNOWN = '–';
 
 const TITLES: Readonly<Record<Part, string>> = {
   closed: 'Customers who place the next order when one is done',
@@ -38,11 +42,6 @@ const TITLES: Readonly<Record<Part, string>> = {
   growth: 'Ten times the orders, fifty customers at a time',
   workers: 'A second worker process of each service, fifty customers at a time',
 };
-
-function groupsOf(figures: readonly Figures[]): Figures[][] {
-  const keys = [...new Set(figures.map(keyOf))];
-  return keys.map((key) => figures.filter((each) => keyOf(each) === key));
-}
 
 /** What is compared with one another stands in one table: a load's subjects, or a part that has few. */
 function keyOf({ part, setting }: Figures): string {
@@ -53,7 +52,7 @@ function nameOf({ part, subject, setting }: Figures): string {
   return part === 'closed' || part === 'open' ? subject : `${subject}, ${setting}`;
 }
 
-function timesSection(rows: readonly Figures[]): ReportTable {
+function timesSection(rows: readonly Figures[]): Section {
   const asked = rows.some(({ decided }) => decided !== undefined);
   return {
     title: `${keyOf(rows[0] as Figures)}; ms`,
@@ -70,7 +69,7 @@ function timesSection(rows: readonly Figures[]): ReportTable {
   };
 }
 
-function usageSection(rows: readonly Figures[]): ReportTable {
+function usageSection(rows: readonly Figures[]): Section {
   return {
     title: `${keyOf(rows[0] as Figures)}; each order`,
     head: [
@@ -80,7 +79,7 @@ function usageSection(rows: readonly Figures[]): ReportTable {
     rows: rows.map((row) => {
       const { writes, reads, requests, inventoryActivities, workerSeconds, serverSeconds } = row.usage;
       return [
-        ...[nameOf(row), figure(writes), figure(reads), figure(requests), figure(inventoryActivities)],
+        ...[nameOf(row), exact(writes), exact(reads), exact(requests), exact(inventoryActivities)],
         ...[milliseconds(workerSeconds), milliseconds(serverSeconds)],
       ];
     }),
@@ -89,19 +88,16 @@ function usageSection(rows: readonly Figures[]): ReportTable {
 
 function latency(of: Latency | undefined): string[] {
   if (of === undefined) return [UNKNOWN, UNKNOWN, UNKNOWN];
-  return [spread(of.p50), figure(of.p95.median), figure(of.p99.median)];
+  return [spread(of.p50), exact(of.p95.median), exact(of.p99.median)];
 }
 
 function milliseconds(seconds: number | undefined): string {
-  return seconds === undefined ? UNKNOWN : figure(seconds * 1_000);
+  return seconds === undefined ? UNKNOWN : exact(seconds * 1_000);
 }
 
-function spread({ median, lowest, highest }: Spread): string {
-  return lowest === highest ? figure(median) : `${figure(median)} (${figure(lowest)}–${figure(highest)})`;
-}
+const spread = (measured: Spread) => spreadText(measured, exact);
 
-/** Three digits say what such a measurement can say. */
-function figure(value: number): string {
-  if (Number.isInteger(value) || value >= 100) return String(Math.round(value));
-  return value.toFixed(value < 10 ? 2 : 1);
+/** What is counted is told as it is. */
+function exact(value: number): string {
+  return Number.isInteger(value) ? String(value) : figure(value);
 }

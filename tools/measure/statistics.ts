@@ -1,4 +1,16 @@
-import type { Latency, Spread } from './result.ts';
+/** The median of the rounds, and the extremes. */
+export interface Spread {
+  readonly median: number;
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+/** Milliseconds, from the moment that the customer sends the order. */
+export interface Latency {
+  readonly p50: Spread;
+  readonly p95: Spread;
+  readonly p99: Spread;
+}
 
 /** The smallest value that so many percent of all don't exceed (nearest rank); not a number where there is none. */
 export function percentile(values: readonly number[], percent: number): number {
@@ -25,7 +37,22 @@ export function latencyOf(rounds: readonly (readonly number[])[]): Latency {
 }
 
 export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return sum(values) / values.length;
+}
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** Those of the same key, in the order in which they were begun. */
+export function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): [Item, ...Item[]][] {
+  const groups = new Map<string, [Item, ...Item[]]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
 }
 
 function ascending(values: readonly number[]): number[] {

@@ -1,9 +1,10 @@
 import { condition, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { Order, OrderOutcome } from '../../../../domain/order.ts';
-import type { DecideRequest, ParticipantRequest, RollbackRequest } from '../../../../domain/participant.ts';
-import { decisionUpdate } from '../../../../workflows/order/messages.ts';
+import type { Order, OrderOutcome } from '../../domain/order.ts';
+import type { DecideRequest, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+import { decisionUpdate } from '../../workflows/order/messages.ts';
 
-// What Concord's workflow is measured against. Neither is an example to follow.
+// The order service's workflows, and what they are measured against. Neither is an example to follow.
+export * from '../../workflows/orders.ts';
 
 type Orders = Record<'orders.prepare' | 'orders.nothing', (request: ParticipantRequest) => Promise<void>> &
   Record<'orders.decide', (request: DecideRequest) => Promise<OrderOutcome>>;

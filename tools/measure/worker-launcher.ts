@@ -1,18 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { moduleFile, nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../programs/attempts.ts';
 import { tail } from '../programs/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
 /** A service's worker process, which ends with this process in whatever way that ends. */
-export interface CompareWorker {
-  /** Starts it, and resolves when it takes tasks. @throws {ServersError} with the tail of its log where it doesn't */
+export interface LaunchedWorker {
+  /** Where it logs. */
+  readonly log: string;
+  /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log where it doesn't get so */
   start(): Promise<void>;
   /** Ends it without a warning; it stays down until it is started. Idempotent. */
   kill(): Promise<void>;
@@ -24,17 +25,11 @@ export interface CompareWorker {
   pid(): number | undefined;
 }
 
-/** What a worker's process runs. */
-export interface WorkerProgram {
-  /** The module, which must call `runCountingWorker`. */
-  readonly module: string;
-  /** What Node gets beside what it needs to run it. */
-  readonly nodeArguments?: readonly string[];
-}
-
 interface Options {
   readonly name: ServiceName;
-  readonly program?: WorkerProgram;
+  /** What the process runs, which says `ready`; see `measured-worker.ts`. */
+  readonly module?: string | undefined;
+  readonly nodeArguments?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
   /** Its workflow code, bundled already: a worker that was killed is soon back. */
   readonly workflowBundle: string;
@@ -42,10 +37,10 @@ interface Options {
   readonly directory: string;
 }
 
-const START_LIMIT = 60_000;
-const RESTART_DELAY = 1_000;
+const RESTART_DELAY = 500;
+const PATIENCE = 60_000;
 
-export function createCompareWorker(options: Options): CompareWorker {
+export function createLaunchedWorker(options: Options): LaunchedWorker {
   const { name, directory } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
@@ -63,45 +58,41 @@ export function createCompareWorker(options: Options): CompareWorker {
   const endBy = async (ask: (running: ChildProcess) => void): Promise<void> => {
     const running = child;
     child = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    if (running === undefined || hasEnded(running)) return;
     const ended = once(running, 'exit');
     ask(running);
     await ended;
   };
 
   return {
+    log,
     async start() {
-      const launched = launch();
-      const ready = nextMessage(launched, readySchema, START_LIMIT);
-      const ended = once(launched, 'exit').then(() => undefined);
-      if ((await Promise.race([ready, ended])) !== undefined) return;
-      child = undefined;
-      launched.kill('SIGKILL');
+      if ((await nextMessage(launch(), readySchema)) !== undefined) return;
+      await endBy((running) => running.kill('SIGKILL'));
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
     kill: () => endBy((running) => running.kill('SIGKILL')),
     stop: () => endBy((running) => running.send('stop')),
     async counts() {
-      const running = child;
-      if (running === undefined) return { writes: 0, reads: 0 };
-      const answer = nextMessage(running, countsSchema, START_LIMIT);
-      running.send('counts');
-      return (await answer)?.counts ?? { writes: 0, reads: 0 };
+      const none = { writes: 0, reads: 0 };
+      if (child === undefined) return none;
+      const answer = nextMessage(child, countsSchema);
+      child.send('counts');
+      return (await answer)?.counts ?? none;
     },
-    pid: () => child?.pid,
+    pid: () => (child === undefined || hasEnded(child) ? undefined : child.pid),
   };
 }
 
 const readySchema = z.object({ ready: z.literal(true) });
 const countsSchema = z.object({ counts: commandCountsSchema });
+const MEASURED = fileURLToPath(new URL('measured-worker.ts', import.meta.url));
 
-function spawnWorker(
-  { name, program = COMPARED, environment, workflowBundle }: Options,
-  log: string,
-): ChildProcess {
-  const { module, nodeArguments: own = [] } = program;
+function spawnWorker(options: Options, log: string): ChildProcess {
+  const { name, module = MEASURED, nodeArguments = [], environment, workflowBundle } = options;
   const output = openSync(log, 'a');
-  const child = spawn(process.execPath, [...own, ...nodeArguments(), module, name, workflowBundle], {
+  const args = [...nodeArguments, '--import', import.meta.resolve('tsx'), module, name, workflowBundle];
+  const child = spawn(process.execPath, args, {
     stdio: ['ignore', output, output, 'ipc'],
     // A Ctrl-C at the terminal is ours to act on.
     detached: true,
@@ -111,27 +102,23 @@ function spawnWorker(
   return child;
 }
 
-const COMPARED: WorkerProgram = { module: moduleFile('measured-worker', import.meta.url) };
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
 
-/** The next message of this shape; nothing where none comes in time. */
+/** The next message of this shape; nothing where the process ends before, or none comes in time. */
 async function nextMessage<Message>(
   child: ChildProcess,
   schema: z.ZodType<Message>,
-  limit: number,
 ): Promise<Message | undefined> {
-  const waiting = new AbortController();
-  const message = new Promise<Message>((resolve) => {
-    const listen = (input: unknown) => {
-      const parsed = schema.safeParse(input);
-      if (parsed.success) resolve(parsed.data);
-    };
-    child.on('message', listen);
-    waiting.signal.addEventListener('abort', () => child.off('message', listen));
-  });
-  const timeout = delay(limit, undefined, { signal: waiting.signal }).catch(() => undefined);
+  const inTime = AbortSignal.timeout(PATIENCE);
   try {
-    return await Promise.race([message, timeout]);
-  } finally {
-    waiting.abort();
+    for await (const [message] of on(child, 'message', { signal: inTime, close: ['exit'] })) {
+      const parsed = schema.safeParse(message);
+      if (parsed.success) return parsed.data;
+    }
+  } catch (error) {
+    if (!inTime.aborted) throw error;
   }
+  return undefined;
 }

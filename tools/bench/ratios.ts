@@ -1,19 +1,20 @@
-import { median, spreadOf } from '../../compare/statistics.ts';
-import { throughputOf } from './figures.ts';
-import type { EngineOptions, Ratio, Run } from './result.ts';
+import { median, spreadOf } from '../measure/statistics.ts';
+import { type EngineOptions, type Part, type Ratio, type Run, throughputOf } from './engine-result.ts';
+import type { Subject } from './subjects.ts';
 
 /** What we want to know, each as a ratio of two runs of the same round. */
 export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio[] {
   const low = `${atOnce[0]} at once`;
   const saturation = `${atOnce.at(-1)} at once`;
-  const closed = (subject: Run['subject'], setting: string) =>
-    pick(runs, { part: 'closed', subject, setting });
-  const hot = (subject: Run['subject'], setting: string) => pick(runs, { part: 'hot', subject, setting });
-  const growth = (subject: Run['subject']): [Run[], Run[]] => [
-    pick(runs, { part: 'growth', subject, setting: '10 times as many' }),
-    pick(runs, { part: 'growth', subject, setting: 'as many' }),
+  const pick = (part: Part, subject: Subject, setting: string) =>
+    runs.filter((run) => run.part === part && run.subject === subject && run.setting === setting);
+  const closed = (subject: Subject, setting: string) => pick('closed', subject, setting);
+  const hot = (subject: Subject, setting: string) => pick('hot', subject, setting);
+  const growth = (subject: Subject): [Run[], Run[]] => [
+    pick('growth', subject, '10 times as many'),
+    pick('growth', subject, 'as many'),
   ];
-  const workers = (setting: string) => pick(runs, { part: 'workers', subject: 'two-phase', setting });
+  const workers = (setting: string) => pick('workers', 'two-phase', setting);
   return [
     ratio(`two-phase to the floor: orders a second, ${saturation}`, '≥ 0.95', throughputOf, [
       closed('two-phase', saturation),
@@ -51,13 +52,6 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio
 const decisionOf = ({ decided }: Run) => median(decided);
 const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
-
-function pick(runs: readonly Run[], wanted: Pick<Run, 'part' | 'subject' | 'setting'>): Run[] {
-  return runs.filter(
-    ({ part, subject, setting }) =>
-      part === wanted.part && subject === wanted.subject && setting === wanted.setting,
-  );
-}
 
 /** Nothing where one of both was not measured. */
 function ratio(

@@ -1,23 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readCarriers } from '../measure/carriers.ts';
-import type { Sources } from '../measure/state.ts';
-import { identify } from '../programs/processes.ts';
-import { readActivityFaults } from './fault-log.ts';
+import { readCarriers } from './carriers.ts';
+import type { Sources } from './state.ts';
 
 /** How often to look. Milliseconds. */
 const INTERVAL = 500;
 
 /**
- * Waits until every workflow has ended, nothing that was announced is under way, and every attempt that comes too late
- * has written what it had to write; gives up where none has ended for so many milliseconds, because a slow machine is no
- * violation.
+ * Waits until every workflow has ended, nothing that was announced is under way, and nobody else is at work; gives up where
+ * none has ended for so many milliseconds, because a slow machine is no violation.
  */
-export async function untilQuiet(sources: Sources, faultLog: string, patience: number): Promise<void> {
+export async function untilQuiet(
+  sources: Sources,
+  patience = 60_000,
+  isAtWork: () => Promise<boolean> = async () => false,
+): Promise<void> {
   let fewest = Number.POSITIVE_INFINITY;
   let quietLooks = 0;
   for (let deadline = Date.now(); Date.now() <= deadline; await delay(INTERVAL)) {
     const open = await countOpen(sources);
-    quietLooks = open === 0 && !(await someTryIsLate(faultLog)) ? quietLooks + 1 : 0;
+    quietLooks = open === 0 && !(await isAtWork()) ? quietLooks + 1 : 0;
     // What has only just been started is in no list yet.
     if (quietLooks === 2) return;
     if (open < fewest) deadline = Date.now() + patience;
@@ -50,10 +51,4 @@ async function countUntold({ client, databases }: Sources): Promise<number> {
   const orders = await databases.orders.collection('orders').countDocuments(full);
   const reservations = await databases.inventory.collection('reservations').countDocuments(full);
   return waiting.reduce((sum, count) => sum + count, orders + reservations);
-}
-
-async function someTryIsLate(faultLog: string): Promise<boolean> {
-  const open = (await readActivityFaults(faultLog)).filter(({ until }) => until === undefined);
-  const alive = await Promise.all(open.map(async ({ pid }) => (await identify(pid)) !== undefined));
-  return alive.includes(true);
 }
