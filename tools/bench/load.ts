@@ -7,7 +7,7 @@ import type { Stage } from '../measure/stage.ts';
 import { readState, readStock, type State } from '../measure/state.ts';
 import { count, seconds, tableOf, verdictOf } from '../measure/table.ts';
 import { memoryCells, memoryHead, type WorkerMemory, watchMemory } from '../measure/usage.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 
 /** What came of many orders at once. Times are milliseconds from the first one. */
 export interface LoadResult {

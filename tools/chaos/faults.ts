@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pause, signal } from '../programs/pause.ts';
+import { pause } from '../servers/pause.ts';
+import { signal } from '../servers/processes.ts';
 import type { ChaosStage, LinkName } from './chaos-stage.ts';
 import type { PlannedFault } from './fault-plan.ts';
 

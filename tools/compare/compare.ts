@@ -6,7 +6,7 @@ import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { runProgram } from '../measure/program.ts';
 import { tableOf } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
-import { createReport, silentReport } from '../programs/report.ts';
+import { createReport, silentReport } from '../servers/report.ts';
 import { optionsOrExit } from '../start/command-line.ts';
 import { compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';

@@ -5,18 +5,15 @@ export class ServersError extends Error {
 
 /** The data directory that the user named can't be used. */
 export class DataDirectoryError extends ServersError {
-  override readonly name: string = 'DataDirectoryError';
+  override readonly name = 'DataDirectoryError';
 }
 
-/** One way to get a server does not work on this machine. `message` says why, `next` what the user can do about it. */
+/** One way to get a server does not work on this machine. `reason` says why, `next` what makes it work: "install Go …". */
 export class UnavailableError extends ServersError {
-  override readonly name: string = 'UnavailableError';
-  /** What makes this way work, as an imperative: "install Go …". */
-  readonly next: string;
+  override readonly name = 'UnavailableError';
 
   constructor(reason: string, next: string) {
     super(`${reason}; to use it, ${next}`);
-    this.next = next;
   }
 }
 
@@ -34,7 +31,10 @@ export class NoServerError extends ServersError {
 }
 
 /** A way to get a server. `get` resolves to undefined where the way does not apply, and throws where it fails. */
-export type Way<T> = { readonly way: string; get(): Promise<T | undefined> };
+export interface Way<T> {
+  readonly way: string;
+  get(): Promise<T | undefined>;
+}
 
 /**
  * The first way that works.
@@ -59,15 +59,5 @@ export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], a
 /** What an error says first, for messages that must be one line. */
 export function oneLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return (
-    text
-      .split('\n')
-      .find((line) => line.trim() !== '')
-      ?.trim() ?? 'unknown error'
-  );
-}
-
-/** A foreign message, cut to what one reads in one glance. */
-export function shorten(text: string, length = 160): string {
-  return text.length <= length ? text.trim() : `${text.slice(0, length).trim()} …`;
+  return text.trim().split('\n')[0]?.trim() || 'unknown error';
 }

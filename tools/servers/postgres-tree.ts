@@ -2,9 +2,9 @@ import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/prom
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import pMap from 'p-map';
-import { UnavailableError } from '../../programs/attempts.ts';
-import { exists, remove } from '../../programs/cache.ts';
-import { needOnPath, run } from '../../programs/programs.ts';
+import { UnavailableError } from './attempts.ts';
+import { exists, remove } from './cache.ts';
+import { run } from './programs.ts';
 
 // PostgreSQL with DocumentDB, from Debian's packages, in a directory of its own: no root, no chroot, nothing installed.
 // apt works on a private state, the packages are only unpacked, and the programs run through the tree's own loader.
@@ -36,34 +36,26 @@ export async function installPostgres(directory: string): Promise<void> {
 }
 
 /** The path of a PostgreSQL program in the tree. */
-export async function postgresBinary(tree: string, program: string): Promise<string> {
+export function postgresBinary(tree: string, program: string): string {
   return path.join(tree, 'usr/lib/postgresql/18/bin', program);
 }
 
 async function downloadPackages(directory: string): Promise<string[]> {
   const next = `use a Debian with access to its archive, or ${MONGOD_INSTEAD}`;
-  const aptGet = await needOnPath('apt-get', next);
-  await needOnPath('dpkg-deb', next);
   const configuration = await writeAptConfiguration(directory);
-  const apt = (args: string[], timeoutMs: number) =>
-    run(aptGet, ['-q', '-c', configuration, ...args], {
-      directory,
-      timeoutMs,
-      next,
-      environment: { LC_ALL: 'C' },
-    });
+  const apt = (timeout: number, ...args: string[]) =>
+    run('apt-get', ['-q', '-c', configuration, ...args], { directory, timeout, next, env: { LC_ALL: 'C' } });
 
-  const mirror = findMirror(await apt(['--print-uris', 'update'], 20_000), await codename());
+  const mirror = findMirror(await apt(20_000, '--print-uris', 'update'), await codename());
   if (mirror === undefined) throw new UnavailableError('apt has no source of Debian packages', next);
-  await writeSource(directory, mirror);
-  const privately = [
-    '-o',
-    `Dir::Etc::SourceList=${sourceFile(directory)}`,
-    '-o',
-    `Dir::Etc::SourceParts=${directory}/none`,
-  ];
-  await apt([...privately, 'update'], 120_000);
-  await apt([...privately, '--yes', '--download-only', 'install', PACKAGE], 600_000);
+  const source = path.join(directory, 'sources.list');
+  // The package is in Debian's unstable suite only.
+  await writeFile(source, `deb ${await signedBy()}${mirror} sid main\n`);
+  const privately = [`Dir::Etc::SourceList=${source}`, `Dir::Etc::SourceParts=${directory}/none`].flatMap(
+    (setting) => ['-o', setting],
+  );
+  await apt(120_000, ...privately, 'update');
+  await apt(600_000, ...privately, '--yes', '--download-only', 'install', PACKAGE);
 
   const archives = path.join(directory, 'cache/archives');
   return (await readdir(archives))
@@ -105,16 +97,9 @@ async function writeAptConfiguration(directory: string): Promise<string> {
   return file;
 }
 
-/** The package is in Debian's unstable suite only. */
-async function writeSource(directory: string, mirror: string): Promise<void> {
-  let signedBy = '';
-  for (const keyring of KEYRINGS)
-    if (!signedBy && (await exists(keyring))) signedBy = `[signed-by=${keyring}] `;
-  await writeFile(sourceFile(directory), `deb ${signedBy}${mirror} sid main\n`);
-}
-
-function sourceFile(directory: string): string {
-  return path.join(directory, 'sources.list');
+async function signedBy(): Promise<string> {
+  for (const keyring of KEYRINGS) if (await exists(keyring)) return `[signed-by=${keyring}] `;
+  return '';
 }
 
 /** The mirror that this machine gets its own release of Debian from. */
@@ -129,34 +114,35 @@ async function codename(): Promise<string> {
 }
 
 async function unpack(packages: readonly string[], directory: string): Promise<void> {
-  const next = MONGOD_INSTEAD;
   await mkdir(directory, { recursive: true });
-  await pMap(
-    packages,
-    (file) => run('dpkg-deb', ['--extract', file, directory], { directory, timeoutMs: 120_000, next }),
-    { concurrency: availableParallelism() },
-  );
+  const options = { directory, timeout: 120_000, next: MONGOD_INSTEAD };
+  await pMap(packages, (file) => run('dpkg-deb', ['--extract', file, directory], options), {
+    concurrency: availableParallelism(),
+  });
 }
 
 /** Of all that comes along only the libraries and PostgreSQL itself are used. */
 async function keepWhatRuns(unpacked: string, directory: string): Promise<void> {
-  const libraries = (await readdir(path.join(unpacked, 'usr/lib'))).find((name) =>
-    name.includes('-linux-gnu'),
-  );
-  if (libraries === undefined)
-    throw new UnavailableError('Debian’s packages have no libraries', MONGOD_INSTEAD);
+  const libraries = path.join('usr/lib', await triplet(unpacked));
   await mkdir(path.join(directory, 'usr/lib'), { recursive: true });
   await mkdir(path.join(directory, 'usr/share'), { recursive: true });
-  for (const part of [`usr/lib/${libraries}`, 'usr/lib/postgresql', 'usr/share/postgresql']) {
+  for (const part of [libraries, 'usr/lib/postgresql', 'usr/share/postgresql']) {
     await rename(path.join(unpacked, part), path.join(directory, part));
   }
+}
+
+/** The name of the machine's architecture, by which Debian's libraries are filed. */
+async function triplet(tree: string): Promise<string> {
+  const found = (await readdir(path.join(tree, 'usr/lib'))).find((name) => name.includes('-linux-gnu'));
+  if (found === undefined) throw new UnavailableError('Debian’s packages have no libraries', MONGOD_INSTEAD);
+  return found;
 }
 
 /** Puts in front of each program a script that runs it with the libraries of the tree, wherever that lies. */
 async function makeRelocatable(tree: string): Promise<void> {
   const { loader, libraryPath } = await findLoader(tree, '$tree');
   for (const program of PROGRAMS) {
-    const file = await postgresBinary(tree, program);
+    const file = postgresBinary(tree, program);
     await rename(file, `${file}.original`);
     const lines = [
       '#!/bin/sh',
@@ -177,28 +163,21 @@ async function makeRelocatable(tree: string): Promise<void> {
 
 /** The tree's dynamic loader and library path, under the name `root` for the tree. */
 async function findLoader(tree: string, root: string): Promise<{ loader: string; libraryPath: string }> {
-  const [triplet = ''] = (await readdir(path.join(tree, 'usr/lib'))).filter((name) =>
-    name.includes('-linux-gnu'),
-  );
-  const names = await readdir(path.join(tree, 'usr/lib', triplet));
-  const loader = names.find((name) => /^ld-linux.*\.so\.\d+$/.test(name));
+  const own = path.join('usr/lib', await triplet(tree));
+  const loader = (await readdir(path.join(tree, own))).find((name) => /^ld-linux.*\.so\.\d+$/.test(name));
   if (loader === undefined)
     throw new UnavailableError('Debian’s packages have no dynamic loader', MONGOD_INSTEAD);
-  const libraries = `${root}/usr/lib/${triplet}`;
+  const libraries = `${root}/${own}`;
   // BLAS and LAPACK lie apart, because Debian lets one choose among several.
-  const directories = [
-    libraries,
-    `${libraries}/blas`,
-    `${libraries}/lapack`,
-    `${root}/usr/lib/postgresql/18/lib`,
-  ];
+  const directories = ['', '/blas', '/lapack'].map((part) => libraries + part);
+  directories.push(`${root}/usr/lib/postgresql/18/lib`);
   return { loader: `${libraries}/${loader}`, libraryPath: directories.join(':') };
 }
 
 /** A tree that lacks a library must not get into the cache. */
 async function verify(tree: string): Promise<void> {
-  const options = { directory: tree, timeoutMs: 20_000, next: MONGOD_INSTEAD };
-  await run(await postgresBinary(tree, 'postgres'), ['--version'], options);
+  const options = { directory: tree, timeout: 20_000, next: MONGOD_INSTEAD };
+  await run(postgresBinary(tree, 'postgres'), ['--version'], options);
   const { loader, libraryPath } = await findLoader(tree, tree);
   for (const library of ['pg_documentdb.so', 'postgis-3.so']) {
     const file = path.join(tree, 'usr/lib/postgresql/18/lib', library);

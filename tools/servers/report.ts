@@ -1,20 +1,20 @@
 import ora from 'ora';
 
 /** A step that is under way. Ending it twice is harmless: the first end counts. */
-export type Step = {
+export interface Step {
   /** Ends the step, with what came of it. */
   done(result?: string): void;
   /** Ends the step without success; the reason is one line. */
   failed(reason: string): void;
-};
+}
 
 /** Tells a person what is going on: one line a message. */
-export type Report = {
+export interface Report {
   /** Says what begins, and about how long it takes when that is long. */
   step(message: string): Step;
   /** Says something that takes no time. */
   note(message: string): void;
-};
+}
 
 /** A report on stderr: on a terminal with the elapsed time while steps run, on a pipe as plain lines. */
 export function createReport(stream: NodeJS.WriteStream = process.stderr): Report {
@@ -25,11 +25,7 @@ export function createReport(stream: NodeJS.WriteStream = process.stderr): Repor
 
 /** A report that hands each line to `write`: for pipes, files and tests. */
 export function createLineReport(write: (line: string) => void): Report {
-  return createStepReport({
-    began: (message) => write(`${message} …`),
-    ended: write,
-    note: write,
-  });
+  return createStepReport(write, ({ message }) => write(`${message} …`));
 }
 
 /** Says nothing. */
@@ -38,57 +34,53 @@ export const silentReport: Report = createLineReport(() => {});
 /** One spinner for all steps that run side by side: two would overwrite each other's line. */
 function createTerminalReport(stream: NodeJS.WriteStream): Report {
   const spinner = ora({ stream, discardStdin: false });
-  const running = new Map<string, number>();
-  let ticking: NodeJS.Timeout | undefined;
-
+  let running: readonly Running[] = [];
   const draw = () => {
-    spinner.text = [...running].map(([message, began]) => `${message} … ${elapsed(began)}`).join(' | ');
+    spinner.text = running.map(({ message, began }) => `${message} … ${elapsed(began)}`).join(' | ');
   };
-  const print = (line: string) => {
-    spinner.stop();
-    stream.write(`${line}\n`);
-    if (running.size > 0) spinner.start();
+  const spin = (steps: readonly Running[]) => {
+    running = steps;
+    draw();
+    if (running.length > 0) spinner.start();
   };
-
-  return createStepReport({
-    began(message) {
-      running.set(message, Date.now());
-      draw();
-      spinner.start();
-      ticking ??= setInterval(draw, 1000).unref();
+  setInterval(draw, 1000).unref();
+  return createStepReport(
+    (line) => {
+      spinner.stop();
+      stream.write(`${line}\n`);
+      spin(running);
     },
-    ended(line, message) {
-      running.delete(message);
-      draw();
-      print(line);
-      if (running.size > 0) return;
-      clearInterval(ticking);
-      ticking = undefined;
-    },
-    note: print,
-  });
+    (step) => spin([...running, step]),
+    (step) => spin(running.filter((other) => other !== step)),
+  );
 }
 
-type Output = {
-  began(message: string): void;
-  ended(line: string, message: string): void;
-  note(line: string): void;
-};
+interface Running {
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly began: number;
+}
 
-function createStepReport(output: Output): Report {
+function createStepReport(
+  print: (line: string) => void,
+  begin: (step: Running) => void,
+  end: (step: Running) => void = () => {},
+): Report {
   return {
-    note: output.note,
+    note: print,
     step(message) {
-      const began = Date.now();
-      let open = true;
-      const end = (line: string) => {
-        if (open) output.ended(line, message);
-        open = false;
+      const running = { message, began: Date.now() };
+      let isOpen = true;
+      const endWith = (line: string) => {
+        if (!isOpen) return;
+        isOpen = false;
+        end(running);
+        print(`${line} (${elapsed(running.began)})`);
       };
-      output.began(message);
+      begin(running);
       return {
-        done: (result) => end(`${result ?? message} (${elapsed(began)})`),
-        failed: (reason) => end(`${message}: ${reason} (${elapsed(began)})`),
+        done: (result = message) => endWith(result),
+        failed: (reason) => endWith(`${message}: ${reason}`),
       };
     },
   };

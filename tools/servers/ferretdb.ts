@@ -3,26 +3,44 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import getPort from 'get-port';
-import { ServersError, UnavailableError } from '../../programs/attempts.ts';
-import { exists, findCached, installed, remove } from '../../programs/cache.ts';
-import { type MongoDBServer, takesWrites } from '../../programs/mongodb-server.ts';
-import { executableName, fromCache, goInstall, onPath, step } from '../../programs/programs.ts';
-import type { Report } from '../../programs/report.ts';
-import { type Supervisor, untilReady } from '../../programs/supervisor.ts';
+import { ServersError, UnavailableError } from './attempts.ts';
+import { exists, findCached, remove } from './cache.ts';
+import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { installPostgres, MONGOD_INSTEAD, postgresBinary } from './postgres-tree.ts';
+import { executableName, fromCache, goInstall, installedBy, type Program } from './programs.ts';
+import type { Report } from './report.ts';
+import type { ServerProcess } from './supervisor.ts';
 
-const FERRETDB = 'v2.7.0';
-const POSTGRES_ENTRY = 'postgresql-18-documentdb';
+const VERSION = 'v2.7.0';
 /** More than FerretDB's pool (50) and the extension's own connections take together. */
 const MAX_CONNECTIONS = 300;
 
 /** FerretDB and the PostgreSQL tree below it. */
-export type FerretProgram = {
-  readonly engine: 'ferretdb';
-  readonly command: string;
+export interface FerretProgram extends Program {
   /** The root of the tree that PostgreSQL runs from. */
   readonly tree: string;
-  readonly origin: string;
+}
+
+interface FerretOptions extends Pick<ServerOptions, 'supervisor' | 'directory' | 'keepData'> {
+  readonly port: number;
+  /** Lets in nobody without a password; this user must be there already. By default everybody is let in. */
+  readonly user?: { readonly name: string; readonly password: string };
+}
+
+const POSTGRES = {
+  entry: 'postgresql-18-documentdb',
+  message: 'Getting PostgreSQL with DocumentDB from Debian, once (140 MB, about 20 s)',
+  into: installPostgres,
+};
+const FERRETDB = {
+  entry: `ferretdb-${VERSION}`,
+  message: `Building FerretDB ${VERSION} with Go, once (about a minute)`,
+  into: (directory: string) =>
+    goInstall(
+      `github.com/FerretDB/FerretDB/v2/cmd/ferretdb@${VERSION}`,
+      directory,
+      `install Go 1.24 or newer (https://go.dev/dl), or ${MONGOD_INSTEAD}`,
+    ),
 };
 
 /**
@@ -33,61 +51,30 @@ export async function findFerretDB(
   report: Report,
   { install }: { install: boolean },
 ): Promise<FerretProgram | undefined> {
-  const ferretdbEntry = `ferretdb-${FERRETDB}`;
-  if (!install && !((await findCached(ferretdbEntry)) && (await findCached(POSTGRES_ENTRY))))
+  if (!install && !((await findCached(FERRETDB.entry)) && (await findCached(POSTGRES.entry))))
     return undefined;
-
   // The tree first: it takes seconds, and where it cannot be had the minute for FerretDB would be lost.
-  const tree = await installed(
-    POSTGRES_ENTRY,
-    (directory) =>
-      step(report, 'Getting PostgreSQL with DocumentDB from Debian, once (140 MB, about 20 s)', () =>
-        installPostgres(directory),
-      ),
-    report,
-  );
-  const ferretdb = await installed(
-    ferretdbEntry,
-    (directory) =>
-      step(report, `Building FerretDB ${FERRETDB} with Go, once (about a minute)`, () =>
-        goInstall(
-          `github.com/FerretDB/FerretDB/v2/cmd/ferretdb@${FERRETDB}`,
-          directory,
-          `install Go 1.24 or newer (https://go.dev/dl), or ${MONGOD_INSTEAD}`,
-        ),
-      ),
-    report,
-  );
-  return {
-    engine: 'ferretdb',
-    command: path.join(ferretdb, executableName('ferretdb')),
-    tree,
-    origin: fromCache('FerretDB', `${FERRETDB} over PostgreSQL 18 with DocumentDB`),
-  };
+  const tree = await installedBy(POSTGRES, report);
+  const command = path.join(await installedBy(FERRETDB, report), executableName('ferretdb'));
+  const origin = fromCache('FerretDB', `${VERSION} over PostgreSQL 18 with DocumentDB`);
+  return { command, tree, origin };
 }
 
 /** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
 export async function startFerretDB(
-  program: FerretProgram,
-  options: {
-    supervisor: Supervisor;
-    directory: string;
-    port: number;
-    keepData: boolean;
-    /** Lets in nobody without a password; this user must be there already. By default everybody is let in. */
-    user?: { name: string; password: string };
-  },
+  { command, tree, origin }: FerretProgram,
+  options: FerretOptions,
 ): Promise<MongoDBServer> {
   const { supervisor, directory, port, user } = options;
   const address = `127.0.0.1:${port}`;
   const uri = `mongodb://${user === undefined ? '' : `${user.name}:${user.password}@`}${address}`;
-  const postgres = await startPostgres(program.tree, options);
+  const postgres = await startPostgres(tree, options);
   try {
     const state = path.join(directory, 'state');
     await mkdir(state, { recursive: true });
     const ferretdb = await supervisor.start({
       name: 'ferretdb',
-      command: program.command,
+      command,
       args: [
         // It is reachable from this machine only, and the extension's own connections need trust anyway.
         ...(user === undefined ? ['--no-auth'] : []),
@@ -96,19 +83,9 @@ export async function startFerretDB(
       ],
       directory,
       log: path.join(directory, 'ferretdb.log'),
+      isReady: () => takesWrites(uri),
     });
-    const stop = async () => {
-      await ferretdb.stop();
-      await postgres.server.stop();
-    };
-    try {
-      await untilReady(ferretdb, () => takesWrites(uri));
-    } catch (error) {
-      await ferretdb.stop();
-      throw error;
-    }
-    const processes = [postgres.server, ferretdb];
-    return { address, uri, origin: program.origin, port, pid: ferretdb.identity.pid, processes, stop };
+    return { ...localServer(port, origin, [postgres.server, ferretdb]), uri };
   } catch (error) {
     await postgres.server.stop();
     throw error;
@@ -117,14 +94,15 @@ export async function startFerretDB(
 
 async function startPostgres(
   tree: string,
-  options: { supervisor: Supervisor; directory: string; keepData: boolean },
-) {
-  const data = path.join(options.directory, 'postgresql');
+  { supervisor, directory, keepData }: FerretOptions,
+): Promise<{ server: ServerProcess; url: string }> {
+  const data = path.join(directory, 'postgresql');
   const account = await postgresAccount();
   if (!(await exists(data))) await createCluster(tree, data, account);
   await account.own(data);
   const port = await getPort({ host: '127.0.0.1' });
-  const [command, ...prefix] = [...account.prefix, await postgresBinary(tree, 'postgres')];
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const [command = '', ...args] = [...account.prefix, postgresBinary(tree, 'postgres')];
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -141,31 +119,25 @@ async function startPostgres(
     timezone: 'GMT',
     log_timezone: 'GMT',
     // Data that nobody will read again need not survive a power cut.
-    ...(options.keepData ? {} : { fsync: 'off', full_page_writes: 'off' }),
+    ...(keepData ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
-  const server = await options.supervisor.start({
+  const server = await supervisor.start({
     name: 'postgres',
-    command: command ?? '',
+    command,
     args: [
-      ...prefix,
+      ...args,
       ...['-D', data, '-p', String(port)],
       ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
     ],
     environment: ENVIRONMENT,
-    directory: options.directory,
-    log: path.join(options.directory, 'postgres.log'),
+    directory,
+    log: path.join(directory, 'postgres.log'),
     // "Fast": does not wait for clients to leave.
     stopSignal: 'SIGINT',
     graceMs: 10_000,
+    isReady: () => createExtension(postgresBinary(tree, 'psql'), url),
   });
-  try {
-    const psql = await postgresBinary(tree, 'psql');
-    await untilReady(server, () => createExtension(psql, port));
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-  return { server, url: `postgres://postgres@127.0.0.1:${port}/postgres` };
+  return { server, url };
 }
 
 const ENVIRONMENT = { LC_ALL: 'C', TZ: 'GMT' };
@@ -176,9 +148,9 @@ async function createCluster(tree: string, data: string, account: Account): Prom
   await remove(unfinished);
   await mkdir(unfinished, { mode: 0o700 });
   await account.own(unfinished);
-  const [command, ...prefix] = [...account.prefix, await postgresBinary(tree, 'initdb')];
+  const [command = '', ...args] = [...account.prefix, postgresBinary(tree, 'initdb'), '-D', unfinished];
   const settings = ['-A', 'trust', '-U', 'postgres', '--locale=C', '--encoding=UTF8'];
-  const result = await execa(command ?? '', [...prefix, '-D', unfinished, ...settings], {
+  const result = await execa(command, [...args, ...settings], {
     cwd: path.dirname(data),
     env: ENVIRONMENT,
     reject: false,
@@ -189,20 +161,15 @@ async function createCluster(tree: string, data: string, account: Account): Prom
 }
 
 /** Whether the extension is there; false while the server does not take connections yet. */
-async function createExtension(psql: string, port: number): Promise<boolean> {
-  const result = await execa(
-    psql,
-    [
-      ...['-X', '-q', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-v', 'ON_ERROR_STOP=1'],
-      ...[
-        '-c',
-        'set client_min_messages = warning',
-        '-c',
-        'create extension if not exists documentdb cascade',
-      ],
-    ],
-    { env: { ...ENVIRONMENT, PGOPTIONS: '' }, reject: false },
-  );
+async function createExtension(psql: string, url: string): Promise<boolean> {
+  const commands = [
+    'set client_min_messages = warning',
+    'create extension if not exists documentdb cascade',
+  ].flatMap((command) => ['-c', command]);
+  const result = await execa(psql, ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, ...commands], {
+    env: { ...ENVIRONMENT, PGOPTIONS: '' },
+    reject: false,
+  });
   // psql's own code for "no connection".
   if (result.exitCode === 2) return false;
   if (result.failed) throw new ServersError(`PostgreSQL has no DocumentDB extension: ${result.stderr}`);
@@ -213,7 +180,10 @@ async function createExtension(psql: string, port: number): Promise<boolean> {
  * How PostgreSQL is run, which refuses both root and a user that has no name: a command that goes in front, and who must
  * own its data.
  */
-type Account = { prefix: string[]; own(directory: string): Promise<void> };
+interface Account {
+  readonly prefix: readonly string[];
+  own(directory: string): Promise<void>;
+}
 
 const NOBODY = 65534;
 
@@ -260,7 +230,6 @@ function hasName(): boolean {
 }
 
 async function works([command = '', ...args]: string[]): Promise<boolean> {
-  if ((await onPath(command)) === undefined) return false;
   return !(await execa(command, [...args, 'true'], { reject: false, stdio: 'ignore' })).failed;
 }
 
