@@ -36,7 +36,7 @@ export interface Announcement {
   /** When it was written, in ISO 8601, by the writer's clock. */
   readonly time: string;
   readonly datacontenttype: 'application/json';
-  /** The order, and whose transaction it is; where it is refused, also its status and why. */
+  /** The order, and who coordinates it; where it is refused, also its status and why. */
   readonly data: AnnouncementData;
 }
 

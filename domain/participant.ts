@@ -8,7 +8,7 @@ import { parse } from './validation.ts';
 export interface ParticipantRequest {
   readonly order: Order;
   /** The coordinator's first run: tells its requests from those of another workflow for the same order id. */
-  readonly transaction: string;
+  readonly coordinatorId: string;
   /** Set only by who has made sure that the recorded coordinator is gone: what it left undecided is then settled. */
   readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
@@ -39,7 +39,7 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  * Participants are told to commit or to roll back only what the order service has on record (`decide`), so whoever tells
  * them, and however often, tells them the same.
  *
- * A request of another transaction than the recorded one changes nothing: where the order is undecided, prepare and commit
+ * A request of another coordinator than the recorded one changes nothing: where the order is undecided, prepare and commit
  * throw `LeftUndecided`; where it is decided, prepare throws `AlreadyDecided`, with what is on record. The exception is a
  * request that `takesOver`.
  *
@@ -82,7 +82,7 @@ function known({ status, reason }: Partial<Recorded> = {}): Partial<{ status: st
 
 const requestFields = {
   order: z.unknown(),
-  transaction: z
+  coordinatorId: z
     .string('name the coordinator')
     .min(1, 'name the coordinator')
     .max(100, 'use at most 100 characters'),

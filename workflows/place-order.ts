@@ -24,8 +24,8 @@ import { placeInTwoPhases } from './two-phase.ts';
  */
 export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> {
   const { order, prepareBudget, strategy } = validate(input);
-  const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  const request = { order, transaction, placedAt: startTime.toISOString(), strategy };
+  const { firstExecutionRunId: coordinatorId, startTime } = workflowInfo();
+  const request = { order, coordinatorId, placedAt: startTime.toISOString(), strategy };
   const progress = new Progress(order, strategy);
   const replies = new Replies(request);
   registerHandlers(progress, replies);

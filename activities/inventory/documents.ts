@@ -42,7 +42,7 @@ export interface Tombstone {
 /** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
 export interface ReservationDocument {
   _id: string;
-  transaction: string;
+  coordinatorId: string;
   customerId: string;
   lines: Line[];
   /** Prepare attempts that were ever let in, and those known to have ended: the others may still be running. */

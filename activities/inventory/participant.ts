@@ -106,12 +106,12 @@ export function createInventory(
 
   /** Lets an attempt in, unless the order is decided. */
   async function openReservation(
-    { transaction, strategy }: ParticipantRequest,
+    { coordinatorId, strategy }: ParticipantRequest,
     order: Order,
   ): Promise<Attempt> {
     try {
       const opened = await reservations.findOneAndUpdate(
-        { ...contentOf(order), transaction, decision: null },
+        { ...contentOf(order), coordinatorId, decision: null },
         {
           $setOnInsert: { prepared: false, ended: 0, strategy },
           $inc: { attempts: 1 },
@@ -123,16 +123,16 @@ export function createInventory(
       return { number: opened.attempts, openedAt: opened.openedAt };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw await explainNoEntry(transaction, order);
+      throw await explainNoEntry(coordinatorId, order);
     }
   }
 
-  async function explainNoEntry(transaction: string, order: Order): Promise<ConcordError> {
+  async function explainNoEntry(coordinatorId: string, order: Order): Promise<ConcordError> {
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) return attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return idTaken(orderId);
-    const isOurs = found.transaction === transaction;
+    const isOurs = found.coordinatorId === coordinatorId;
     // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
     if (found.decision === null) {
       return isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
@@ -247,41 +247,41 @@ export function createInventory(
   async function decideCommit(request: ParticipantRequest, order: Order): Promise<ReservationDocument> {
     const decided = await reservations.findOneAndUpdate(
       { ...undecidedOf(request, order), prepared: true },
-      decisionOf('commit', request.transaction),
+      decisionOf('commit', request.coordinatorId),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     const { orderId } = order;
     const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
     if (found?.decision === 'commit') return found;
-    if (found !== null && found.decision === null && found.transaction !== request.transaction) {
+    if (found !== null && found.decision === null && found.coordinatorId !== request.coordinatorId) {
       throw leftUndecided(orderId);
     }
     throw violation(orderId, 'commit', found?.decision === 'rollback' ? 'rolled back' : 'not prepared');
   }
 
-  /** Makes the decision durable before anything is released; null where there is nothing of this transaction's. */
+  /** Makes the decision durable before anything is released; null where there is nothing of this coordinator's. */
   async function decideRollback(
     request: ParticipantRequest,
     order: Order,
   ): Promise<ReservationDocument | null> {
-    const { transaction, strategy, takesOver = false } = request;
+    const { coordinatorId, strategy, takesOver = false } = request;
     const decided = await reservations.findOneAndUpdate(
       undecidedOf(request, order),
-      decisionOf('rollback', transaction),
+      decisionOf('rollback', coordinatorId),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
     const none = { attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
-    if (await insertUnlessPresent(reservations, { ...contentOf(order), transaction, strategy, ...none }))
+    if (await insertUnlessPresent(reservations, { ...contentOf(order), coordinatorId, strategy, ...none }))
       return null;
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return null;
     if (found.decision === 'rollback') return found;
-    if (found.transaction !== transaction && !takesOver) return null;
+    if (found.coordinatorId !== coordinatorId && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
     throw violation(orderId, 'rollback', 'committed');
   }
@@ -402,15 +402,15 @@ function mayStillRun({ attempts, ended }: ReservationDocument): boolean {
   return attempts > ended;
 }
 
-/** Finds an order's reservation where this request may decide it: undecided, and of its own transaction. */
-function undecidedOf({ transaction, takesOver = false }: ParticipantRequest, order: Order) {
-  return { ...contentOf(order), decision: null, ...(takesOver ? {} : { transaction }) };
+/** Finds an order's reservation where this request may decide it: undecided, and of its own coordinator. */
+function undecidedOf({ coordinatorId, takesOver = false }: ParticipantRequest, order: Order) {
+  return { ...contentOf(order), decision: null, ...(takesOver ? {} : { coordinatorId }) };
 }
 
 /** Whoever decides needs the vote no more, so what told of it goes with the same write. */
-function decisionOf(decision: 'commit' | 'rollback', transaction: string) {
+function decisionOf(decision: 'commit' | 'rollback', coordinatorId: string) {
   return {
-    $set: { decision, transaction },
+    $set: { decision, coordinatorId },
     $unset: { outbox: '' },
     $currentDate: { decidedAt: true },
   } as const;

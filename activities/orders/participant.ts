@@ -33,7 +33,7 @@ const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, i
 /** One order, one document: the order service's whole memory of it, and its own tombstone. */
 export interface OrderDocument {
   _id: string;
-  transaction: string;
+  coordinatorId: string;
   customerId: string;
   lines: Line[];
   status: OrderStatus;
@@ -74,7 +74,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       if (await insertUnlessPresent(orders, placed)) return;
       const found = await read(order.orderId);
       refuseOtherContent(order, found);
-      const isOurs = found.transaction === request.transaction;
+      const isOurs = found.coordinatorId === request.coordinatorId;
       if (found.status !== 'pending')
         throw isOurs ? lateArrival(order.orderId, found) : alreadyDecided(order.orderId, found);
       if (!isOurs) throw leftUndecided(order.orderId);
@@ -83,14 +83,14 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
     async decide(input) {
       const request = parseDecideRequest(input);
       if ((await settle(request)) || (await refuseUnseen(request))) return outcomeOf(request);
-      const { order, status, transaction, takesOver = false } = request;
+      const { order, status, coordinatorId, takesOver = false } = request;
       const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(order.orderId, 'commit', 'not prepared');
         // Another order holds this id, so nothing on record was ever this one's.
         if (found !== null) return outcomeOf(request);
       }
-      if (found?.status === 'pending' && found.transaction !== transaction && !takesOver) {
+      if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver) {
         throw leftUndecided(order.orderId);
       }
       // Somebody came in between, who is seen by the next attempt.
@@ -125,7 +125,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
   };
 
   async function settle(request: DecideRequest): Promise<boolean> {
-    const { order, transaction, takesOver = false } = request;
+    const { order, coordinatorId, takesOver = false } = request;
     const announcement = announcementOfOutcome(request, endOf(request));
     const { matchedCount } = await orders.updateOne(
       {
@@ -133,7 +133,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
         customerId: order.customerId,
         lines: [...order.lines],
         status: 'pending',
-        ...(takesOver ? {} : { transaction }),
+        ...(takesOver ? {} : { coordinatorId }),
       },
       {
         $set: endOf(request),
@@ -175,11 +175,11 @@ function newDocument(
   announcement: Announcement | undefined,
 ): OrderDocument {
   const createdAt = new Date(request.placedAt);
-  const { transaction, strategy } = request;
+  const { coordinatorId, strategy } = request;
   const { orderId, customerId, lines } = order;
   return {
     _id: orderId,
-    transaction,
+    coordinatorId,
     customerId,
     lines: [...lines],
     status,

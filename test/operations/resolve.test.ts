@@ -125,7 +125,7 @@ test('an order that was placed again in vain ends as its first workflow had begu
   await prepareByHand(platform, 'again');
   const request = {
     order: orderOf('again', 2),
-    transaction: 'forgotten',
+    coordinatorId: 'forgotten',
     placedAt: new Date().toISOString(),
     strategy: 'two-phase' as const,
   };

@@ -208,7 +208,7 @@ const outcomes: Record<string, Recorded> = {
       // As if the history of an earlier order of this id were no longer kept.
       const createdAt = new Date();
       const lines = [{ sku: 'SKU', quantity: 1 }];
-      const document = { _id: orderId, transaction: 'earlier', customerId: 'customer', lines, createdAt };
+      const document = { _id: orderId, coordinatorId: 'earlier', customerId: 'customer', lines, createdAt };
       await orders.insertOne({
         ...{ ...document, status: 'confirmed', strategy: 'two-phase', updatedAt: createdAt },
       });

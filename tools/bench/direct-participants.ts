@@ -29,7 +29,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   };
   const receipts = databases.inventory.collection<ReceiptDocument>('receipts');
   const inventory = createInventory(collections);
-  const desk = createStockKeeping({ stock: collections.stock, receipts });
+  const stockKeeping = createStockKeeping({ stock: collections.stock, receipts });
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {
@@ -72,14 +72,14 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
       await inventory.commit(request);
     },
     async receive(sku: string, quantity: number) {
-      await desk.receive({ receiptId: randomUUID(), sku, quantity });
+      await stockKeeping.receive({ receiptId: randomUUID(), sku, quantity });
     },
   };
 }
 
 function requestOf(orderId: string, sku: string): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [{ sku, quantity: 1 }] };
-  return { order, transaction: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
+  return { order, coordinatorId: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }
 
 /** As a coordinator does: what can succeed later is tried again. */

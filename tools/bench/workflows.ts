@@ -82,6 +82,6 @@ class Decision {
 }
 
 function requestOf(order: Order): ParticipantRequest {
-  const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  return { order, transaction, placedAt: startTime.toISOString(), strategy: 'two-phase' };
+  const { firstExecutionRunId: coordinatorId, startTime } = workflowInfo();
+  return { order, coordinatorId, placedAt: startTime.toISOString(), strategy: 'two-phase' };
 }

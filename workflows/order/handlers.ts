@@ -9,7 +9,7 @@ import {
   replySignal,
   sayAgainSignal,
   statusQuery,
-  troubleSignal,
+  stuckStepsSignal,
 } from './messages.ts';
 import type { Progress } from './progress.ts';
 import type { Replies } from './replies.ts';
@@ -34,5 +34,5 @@ export function registerHandlers(progress: Progress, replies: Replies): void {
   setHandler(recordedSignal, (input) => replies.hearRecord(input));
   setHandler(sayAgainSignal, () => replies.askAgain());
 
-  setHandler(troubleSignal, (input) => progress.showTroubles(input));
+  setHandler(stuckStepsSignal, (input) => progress.showStuckSteps(input));
 }

@@ -146,7 +146,7 @@ export class Progress {
   }
 
   /** Shows what is wrong with steps of the order, which it can't see by itself. */
-  showTroubles(input: unknown): void {
+  showStuckSteps(input: unknown): void {
     this.display.takeIn(input);
   }
 

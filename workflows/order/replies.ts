@@ -27,9 +27,9 @@ export class Replies {
   }
 
   hear(input: unknown): void {
-    const { order, transaction } = this.request;
+    const { order, coordinatorId } = this.request;
     const reply = validOrNothing(parseAnnouncement, input);
-    if (reply?.data.transaction === transaction && reply.subject === order.orderId) this.take(reply);
+    if (reply?.data.coordinatorId === coordinatorId && reply.subject === order.orderId) this.take(reply);
   }
 
   hearRecord(input: unknown): void {
