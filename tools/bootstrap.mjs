@@ -38,19 +38,17 @@ function requireNode() {
 function isInstalled() {
   const installedFile = `${root}node_modules/.package-lock.json`;
   if (!existsSync(installedFile)) return false;
+  const wanted = packagesOf(`${root}package-lock.json`);
   const installed = packagesOf(installedFile);
-  const { '': ours, ...wanted } = packagesOf(`${root}package-lock.json`);
-  // Those that are optional to others are for other platforms; our own are for those who install the package.
-  const own = Object.keys(ours?.optionalDependencies ?? {}).map((name) => `node_modules/${name}`);
+  // Those that are optional are for other platforms.
   return Object.entries(wanted).every(
-    ([path, { version, optional }]) =>
-      (optional && !own.includes(path)) || installed[path]?.version === version,
+    ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
   );
 }
 
 /**
  * @param {string} file
- * @returns {Record<string, { version?: string, optional?: boolean, optionalDependencies?: object }>}
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
  */
 function packagesOf(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};

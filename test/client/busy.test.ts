@@ -8,7 +8,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { exitCodeOf } from '../../client/cli/print-error.ts';
+import { exitCodeOf } from '../../client/cli/shared/print-error.ts';
 import { Concord, type PlaceOptions } from '../../client/concord.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { silentReport } from '../../tools/servers/report.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { cacheDirectory } from '../../client/cli/running-start.ts';
+import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { findMongoDB } from '../../tools/servers/mongodb.ts';
 import { createLineReport, type Report } from '../../tools/servers/report.ts';
 import type { RunningRecord } from '../../tools/servers/running.ts';

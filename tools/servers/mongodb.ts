@@ -56,9 +56,9 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
       .finally(() => client.close());
   } catch (error) {
     // Loaded late, as the driver is: it brings all that a worker needs.
-    const { mongodbTrouble } = await import('../../workers/connection-trouble.ts');
-    const trouble = mongodbTrouble(error, 'MONGODB_URI');
-    if (error instanceof Error && trouble !== error.message) throw new ServersError(`${origin}: ${trouble}.`);
+    const { mongodbFailure } = await import('../../workers/connections.ts');
+    const failure = mongodbFailure(error, 'MONGODB_URI');
+    if (error instanceof Error && failure !== error.message) throw new ServersError(`${origin}: ${failure}.`);
     throw new ServersError(
       `${origin} does not answer (${oneLine(error)}). Start that server, or unset MONGODB_URI to have one started.`,
     );

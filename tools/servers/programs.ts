@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { cacheDirectory } from '../../client/cli/running-start.ts';
+import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { oneLine, UnavailableError, type Way } from './attempts.ts';
 import { findCached, installed, remove } from './cache.ts';
 import type { Report } from './report.ts';

@@ -10,7 +10,7 @@ import {
   readStarts,
   runningDirectory,
   startSchema,
-} from '../../client/cli/running-start.ts';
+} from '../../client/cli/shared/running-start.ts';
 import { remove } from './cache.ts';
 import { end, isGoneWithin } from './processes.ts';
 import type { Report } from './report.ts';

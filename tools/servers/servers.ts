@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { RunningTemporal } from '../../client/cli/running-start.ts';
+import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';

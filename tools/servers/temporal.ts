@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import getPort from 'get-port';
-import type { RunningTemporal } from '../../client/cli/running-start.ts';
+import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { firstThatWorks, ServersError } from './attempts.ts';
 import { type LocalServer, localServer, type ServerOptions } from './local-server.ts';

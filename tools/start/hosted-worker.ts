@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
-import { readEncryption } from '../../platform/encryption/settings.ts';
+import { readEncryption } from '../../platform/settings/read-encryption.ts';
 import { bundleWorkflowCode } from '../../workers/bundle.ts';
 import { runServices } from '../../workers/run.ts';
 import { type ServiceName, services } from '../../workers/services.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
 import { z } from 'zod';
-import type { RunningTemporal } from '../../client/cli/running-start.ts';
+import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import type { Concord } from '../../client/concord.ts';
 import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';

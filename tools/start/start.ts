@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
-import { readTemporal } from '../../platform/connection/settings.ts';
+import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import type { WorkerSettings } from '../../workers/settings.ts';
 import { ServersError } from '../servers/attempts.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import proto from '@temporalio/proto';
-import { identify } from '../../client/cli/running-start.ts';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import type { Concord } from '../../client/concord.ts';
 import { nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
