@@ -13,8 +13,8 @@ export const signals = {
   message: 'message',
   /** To a relay: an order whose outbox has something to publish. */
   wake: 'wake',
-  /** To an order's workflow: steps of it that don't get on. */
-  trouble: 'trouble',
+  /** To an order's workflow: steps of it that are stuck. */
+  stuckSteps: 'stuckSteps',
 } as const;
 
 export const queries = {

@@ -38,7 +38,7 @@ export const watchSchedule: Schedule = {
   interval: WATCH_INTERVAL,
   workflowType: 'watchOrders',
   taskQueue: 'orders',
-  staticSummary: 'Tells orders that do not get on what is wrong with them',
+  staticSummary: 'Tells stuck orders what is wrong with them',
   args: [{}],
 };
 

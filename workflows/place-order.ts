@@ -9,8 +9,10 @@ import { participantNames } from './contract/participants.ts';
 import { placeByEvents } from './event-driven.ts';
 import { placeByMessages } from './message-queue.ts';
 import { asWorkflowFailure } from './order/failures.ts';
+import { registerHandlers } from './order/handlers.ts';
 import { pinned } from './order/pinned.ts';
 import { Progress } from './order/progress.ts';
+import { Replies } from './order/replies.ts';
 import { placeInTwoPhases } from './two-phase.ts';
 
 /**
@@ -22,16 +24,13 @@ import { placeInTwoPhases } from './two-phase.ts';
  */
 export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> {
   const { order, prepareBudget, strategy } = validate(input);
-  const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  const request = { order, transaction, placedAt: startTime.toISOString() };
-  const place = placeBy[strategy];
+  const { firstExecutionRunId: coordinatorId, startTime } = workflowInfo();
+  const request = { order, coordinatorId, placedAt: startTime.toISOString(), strategy };
   const progress = new Progress(order, strategy);
+  const replies = new Replies(request);
+  registerHandlers(progress, replies);
   try {
-    return await place(
-      strategy === 'two-phase' ? request : { ...request, strategy },
-      prepareBudget,
-      progress,
-    );
+    return await placeBy[strategy](request, prepareBudget, progress, replies);
   } catch (error) {
     progress.fail(error);
     throw error;
@@ -45,6 +44,7 @@ type Place = (
   request: ParticipantRequest,
   prepareBudget: number,
   progress: Progress,
+  replies: Replies,
 ) => Promise<OrderOutcome>;
 
 const placeBy: Readonly<Record<Strategy, Place>> = {

@@ -1,7 +1,9 @@
 import { ConcordError } from '../../domain/errors.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
-import { attemptExpired, type InventoryCollections, prune, type StockDocument } from './documents.ts';
+import { type InventoryCollections, prune, refusals, type StockDocument } from './documents.ts';
+
+const { attemptExpired } = refusals;
 
 /** What the inventory does beside taking part in orders. */
 export interface StockKeeping {

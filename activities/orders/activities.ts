@@ -45,7 +45,7 @@ export function createOrderActivities({ database, post, coordinators, client, re
     'orders.listOrders': orders.listOrders,
     'orders.inspect': orders.inspect,
     'orders.findCoordinator': coordinators.findCoordinator,
-    'orders.tellTroubled': (limits: StuckLimits) =>
+    'orders.tellStuckOrders': (limits: StuckLimits) =>
       tellStuckOrders(client, parseStuckOptions(limits), report),
   };
 }

@@ -8,7 +8,11 @@ interface Problem {
   readonly fix: string;
 }
 
-type Source = NonNullable<ClientConfigTLS['clientCert']>;
+interface Part {
+  /** What to call it. */
+  readonly field: string;
+  readonly source: ClientConfigTLS['clientCert'];
+}
 
 /**
  * What is wrong with certificates and keys, before a connection fails on them without saying why.
@@ -20,51 +24,39 @@ export function problemsOfTls(
   nameOf: (variable: string, field: string) => string,
 ): Problem[] {
   if (tls === undefined || tls.disabled === true) return [];
-  const { serverCACert, clientCert, clientKey } = tls;
-  const called = (source: Source | undefined, name: string) => {
+  const part = (name: string, source: Part['source']): Part => {
     const form = source !== undefined && 'data' in source ? 'data' : 'path';
-    return nameOf(`TEMPORAL_TLS_${name.toUpperCase()}_${form.toUpperCase()}`, `tls.${name}_${form}`);
+    return { field: nameOf(`TEMPORAL_TLS_${name}_${form}`.toUpperCase(), `tls.${name}_${form}`), source };
   };
-  const certificate = called(clientCert, 'client_cert');
-  const key = called(clientKey, 'client_key');
-  if (clientCert === undefined && clientKey !== undefined) {
-    return [{ field: certificate, fix: `name the certificate that ${key} belongs to` }];
-  }
-  if (clientCert !== undefined && clientKey === undefined) {
-    return [{ field: key, fix: `name the private key of ${certificate}` }];
-  }
-  const problems = [
-    problemOf(serverCACert, called(serverCACert, 'server_ca_cert'), asCertificate),
-    problemOf(clientCert, certificate, asCertificate),
-    problemOf(clientKey, key, asPrivateKey),
-  ].filter((problem) => problem !== undefined);
-  if (problems.length > 0 || clientCert === undefined || clientKey === undefined) return problems;
-  if (asCertificate(bytesOf(clientCert)).checkPrivateKey(asPrivateKey(bytesOf(clientKey)))) return [];
-  return [{ field: key, fix: `this is not the private key of ${certificate}` }];
-}
-
-function problemOf(
-  source: Source | undefined,
-  field: string,
-  read: (bytes: Uint8Array) => unknown,
-): Problem | undefined {
-  if (source === undefined) return undefined;
-  const fault = 'path' in source ? faultOf(source.path) : undefined;
-  if (fault !== undefined) return { field, fix: `${'path' in source ? source.path : ''} ${fault}` };
-  try {
-    read(bytesOf(source));
+  const authority = part('server_ca_cert', tls.serverCACert);
+  const certificate = part('client_cert', tls.clientCert);
+  const key = part('client_key', tls.clientKey);
+  if (certificate.source === undefined && key.source !== undefined)
+    return [{ field: certificate.field, fix: `name the certificate that ${key.field} belongs to` }];
+  if (certificate.source !== undefined && key.source === undefined)
+    return [{ field: key.field, fix: `name the private key of ${certificate.field}` }];
+  const problems: Problem[] = [];
+  const read = <Result>({ field, source }: Part, form: string, parse: (pem: Buffer) => Result) => {
+    if (source === undefined) return undefined;
+    const fault = 'path' in source ? faultOf(source.path) : undefined;
+    try {
+      if (fault === undefined) return parse(bytesOf(source));
+      problems.push({ field, fix: `${'path' in source ? source.path : ''} ${fault}` });
+    } catch {
+      problems.push({ field, fix: `use ${form}; this is none` });
+    }
     return undefined;
-  } catch {
-    const wanted =
-      read === asPrivateKey ? 'a private key in PEM, without passphrase' : 'a certificate in PEM';
-    return { field, fix: `use ${wanted}; this is none` };
-  }
+  };
+  read(authority, 'a certificate in PEM', asCertificate);
+  const own = read(certificate, 'a certificate in PEM', asCertificate);
+  const ownKey = read(key, 'a private key in PEM, without passphrase', createPrivateKey);
+  if (own && ownKey && !own.checkPrivateKey(ownKey))
+    problems.push({ field: key.field, fix: `this is not the private key of ${certificate.field}` });
+  return problems;
 }
 
-const asCertificate = (bytes: Uint8Array) => new X509Certificate(bytes);
-const asPrivateKey = (bytes: Uint8Array) => createPrivateKey(Buffer.from(bytes));
+const asCertificate = (pem: Buffer) => new X509Certificate(pem);
 
-function bytesOf(source: Source): Uint8Array {
-  if ('path' in source) return readFileSync(source.path);
-  return typeof source.data === 'string' ? Buffer.from(source.data) : source.data;
+function bytesOf(source: NonNullable<Part['source']>): Buffer {
+  return 'path' in source ? readFileSync(source.path) : Buffer.from(source.data);
 }

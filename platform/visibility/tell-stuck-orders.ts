@@ -99,7 +99,7 @@ function ownStep(step: StuckStep): OwnStuckStep {
 /** Returns false where it has ended meanwhile. */
 async function tell(client: Client, { workflowId, runId }: Listed, steps: OwnStuckStep[]): Promise<boolean> {
   try {
-    await client.workflow.getHandle(workflowId, runId).signal(signals.trouble, steps);
+    await client.workflow.getHandle(workflowId, runId).signal(signals.stuckSteps, steps);
     return true;
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;

@@ -114,7 +114,7 @@ function announcement(type: AnnouncementType, order: unknown = damaged('customer
     subject: 'damaged',
     time: '2026-01-01T00:00:00.000Z',
     datacontenttype: 'application/json',
-    data: { order, transaction: 'run-1', placedAt: '2026-01-01T00:00:00.000Z', strategy: 'message-queue' },
+    data: { order, coordinatorId: 'run-1', placedAt: '2026-01-01T00:00:00.000Z', strategy: 'message-queue' },
   };
 }
 
@@ -135,7 +135,7 @@ function damagedAnnouncements(type: AnnouncementType): unknown[] {
   ];
   const data = [
     ...damagedOnes(['placedAt', 'strategy', 'status', 'reason', 'surplus'], none),
-    ...damagedOnes(['transaction'], isName),
+    ...damagedOnes(['coordinatorId'], isName),
     ...damagedOnes(['takesOver'], isFlag),
   ];
   return [
@@ -192,16 +192,16 @@ describe('signals', () => {
       const order = honestOrder();
       await platform.concord.place(order, { strategy, wait: 'accepted' });
       const handle = handleOf(`order/${order.orderId}`);
-      const { runId: transaction } = await handle.describe();
+      const { runId: coordinatorId } = await handle.describe();
       const reply = (type: AnnouncementType, data: object) => {
         const valid = announcement(type, order);
-        return { ...valid, data: { ...valid.data, transaction, strategy, ...data } };
+        return { ...valid, data: { ...valid.data, coordinatorId, strategy, ...data } };
       };
       const isReason = (value: unknown) => value === undefined;
       const replies = [
         ...damagedAnnouncements('StockReserved'),
         ...damagedAnnouncements('StockRejected'),
-        reply('StockReserved', { transaction: 'another' }),
+        reply('StockReserved', { coordinatorId: 'another' }),
         reply('StockReserved', { order: { ...order, orderId: 'another' } }),
         reply('StockSold', { order: { ...order, orderId: 'another' } }),
         reply('StockRejected', {}),

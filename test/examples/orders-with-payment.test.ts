@@ -38,7 +38,7 @@ beforeAll(async () => {
   platform = await startPlatform(undefined, undefined, { encryption: encryptedWith(KEY) });
   await platform.stop('orders');
   connection = await NativeConnection.connect({ address: platform.address });
-  const { code } = await bundleWorkflowCode(
+  const code = await bundleWorkflowCode(
     'orders',
     dataConverter,
     fileURLToPath(new URL('../../examples/payment/workflows.ts', import.meta.url)),

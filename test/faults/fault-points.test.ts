@@ -141,7 +141,7 @@ afterAll(async () => {
 test('the tables have a row for every activity that a worker registers', () => {
   const rows = new Set([...table, ...strategyTable].map(activityOf));
   // It only reads what Temporal knows, and tells it.
-  const elsewhere = [...RECOVERY, 'orders.tellTroubled'];
+  const elsewhere = [...RECOVERY, 'orders.tellStuckOrders'];
   expect([...rows, ...elsewhere].sort()).toEqual(registered().sort());
 });
 

@@ -39,7 +39,7 @@ export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 export const sayAgainSignal = defineSignal(signals.sayAgain);
 
 /** Steps of an order that are stuck, which its workflow can't see by itself: only for people to read. */
-export const troubleSignal = defineSignal<[readonly OwnStuckStep[]]>(signals.trouble);
+export const stuckStepsSignal = defineSignal<[readonly OwnStuckStep[]]>(signals.stuckSteps);
 
 /** A message for the inventory, to one of its mailboxes. */
 export const messageSignal = defineSignal<[Announcement]>(signals.message);

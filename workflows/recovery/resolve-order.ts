@@ -5,13 +5,13 @@ import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../../domain/place-order.ts';
 import { DEFAULT_PREPARE_BUDGET } from '../../domain/policies.ts';
 import {
+  type ParticipantStatuses,
   parseResolveRequest,
   type ResolveRequest,
   resolutionIdOf,
   resolutionOf,
-  type Standings,
 } from '../../domain/resolution.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import type { Strategy } from '../../domain/strategies.ts';
 import { orders, settling } from '../contract/activities.ts';
 import { participants } from '../contract/participants.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
@@ -38,12 +38,12 @@ export async function resolveOrder(
   answerOutsiders(order, () => outcome);
 
   await refuseBesideCoordinator(order.orderId);
-  const standings = await inspectAll(order);
-  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings));
+  const statuses = await inspectAll(order);
+  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, statuses));
 
   const { orderService, bound } = bindAll(order, strategy);
   outcome = await orderService.decide(proposal);
-  log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
+  log.info('order resolved', { orderId: order.orderId, status: outcome.status, statuses });
   await tell(bound, outcome);
   await condition(allHandlersFinished);
   return outcome;
@@ -84,20 +84,19 @@ async function refuseBesideCoordinator(orderId: string): Promise<void> {
   });
 }
 
-async function inspectAll(order: Order): Promise<Standings> {
+async function inspectAll(order: Order): Promise<ParticipantStatuses> {
   const inspections = [
     ['orders', orders(settling)['orders.inspect'](order)] as const,
     ...Object.entries(participants).map(([name, of]) => [name, of(settling).inspect(order)] as const),
   ];
   return Object.fromEntries(
-    await Promise.all(inspections.map(async ([name, standing]) => [name, await standing] as const)),
+    await Promise.all(inspections.map(async ([name, status]) => [name, await status] as const)),
   );
 }
 
 function bindAll(order: Order, strategy: Strategy) {
-  const { runId: transaction, startTime } = workflowInfo();
-  const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
-  const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
+  const { runId: coordinatorId, startTime } = workflowInfo();
+  const request = { order, coordinatorId, takesOver: true, placedAt: startTime.toISOString(), strategy };
   return {
     orderService: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
     bound: bindParticipants(request, DEFAULT_PREPARE_BUDGET),

@@ -11,7 +11,7 @@ import { recordSweep } from '../order/metrics.ts';
  * @throws ApplicationFailure `InvalidInput`
  */
 export async function watchOrders(limits: Partial<StuckLimits> = {}): Promise<readonly string[]> {
-  const told = await orders(sweeping)['orders.tellTroubled'](
+  const told = await orders(sweeping)['orders.tellStuckOrders'](
     asWorkflowFailure(() => parseStuckOptions(limits)),
   );
   recordSweep();

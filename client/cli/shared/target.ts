@@ -4,7 +4,6 @@ import { parse } from '../../../domain/validation.ts';
 import { isCompiled } from '../../../platform/compiled.ts';
 import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
 import type { TemporalSettings } from '../../../platform/settings/read-temporal.ts';
-import type { RunningRecord } from '../../../tools/servers/running.ts';
 
 /** The options of every command. */
 export interface GlobalOptions {
@@ -39,10 +38,11 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
   const { readTemporal } = await import('../../../platform/settings/read-temporal.ts');
   const { address: validAddress } = await import('../../../platform/settings/variables.ts');
   const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
+  const { runningTemporals } = await import('./running-start.ts');
   const configured = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
   const { connection } = configured;
-  const running = await runningServers();
+  const running = runningTemporals();
   const newest = running[0];
   const namespace = flags.namespace ?? configured.namespace;
   const at = (address: string, source: string, fix: string): Target => {
@@ -108,16 +108,4 @@ function configuredBy(
   // A key or a certificate without an address is still meant for a server of its own.
   const isConfigured = address !== undefined || apiKey !== undefined || tls !== undefined;
   return isConfigured ? 'the Temporal configuration' : undefined;
-}
-
-type RunningServer = NonNullable<RunningRecord['temporal']>;
-
-/** The servers of running `npm start`s, the newest first. */
-async function runningServers(): Promise<RunningServer[]> {
-  const { livingServers } = await import('../../../tools/servers/running.ts');
-  // Without them there is still the default, so whatever is wrong with the records is no reason to fail.
-  const records = await livingServers().catch(() => []);
-  return records.flatMap(({ role, ready, temporal }) =>
-    role === 'start' && ready && temporal ? [temporal] : [],
-  );
 }
