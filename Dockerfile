@@ -12,9 +12,8 @@ COPY workflows ./workflows
 COPY workers ./workers
 COPY client ./client
 COPY platform ./platform
-COPY tools ./tools
-RUN npm run build
-# What only `concord compare` needs is optional, and not for an image of a worker.
+RUN node workers/build.mjs
+# What is optional to others is for bundling, which is done.
 RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && \
     # The native core comes for every platform, at 25 to 30 MB each; only this one's is ever loaded.
     find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \

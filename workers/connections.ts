@@ -2,9 +2,9 @@ import { NativeConnection, type NativeConnectionOptions } from '@temporalio/work
 import { type Db, type MongoClient, MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
-import { poolOf } from './limits.ts';
-import { type ServiceName, services } from './services.ts';
-import type { WorkerSettings } from './settings.ts';
+import { poolOf, type WorkerLimits } from './limits.ts';
+import type { Service } from './services.ts';
+import type { DatabaseSettings } from './settings.ts';
 
 /** Connects to Temporal. @throws Error saying what to do, as far as that can be told. */
 export async function connectTemporal(options: NativeConnectionOptions): Promise<NativeConnection> {
@@ -18,7 +18,7 @@ export async function connectTemporal(options: NativeConnectionOptions): Promise
 }
 
 export interface ServiceDatabase {
-  readonly name: ServiceName;
+  readonly service: Service;
   readonly mongo: MongoClient;
   readonly database: Db;
 }
@@ -29,18 +29,19 @@ export interface ServiceDatabase {
  * @throws Error saying what to do, as far as that can be told.
  */
 export async function connectDatabase(
-  name: ServiceName,
-  { databases, limits }: WorkerSettings,
+  service: Service,
+  { uri, name, variable }: DatabaseSettings,
+  limits: WorkerLimits,
 ): Promise<ServiceDatabase> {
-  const mongo = createMongoClient(databases[name].uri, `concord-${name}`, poolOf(limits));
+  const mongo = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
   try {
-    const database = mongo.db(databases[name].name);
+    const database = mongo.db(name);
     await database.command({ ping: 1 });
-    await services[name].prepareDatabase(database);
-    return { name, mongo, database };
+    await service.prepareDatabase?.(database);
+    return { service, mongo, database };
   } catch (error) {
     await mongo.close();
-    throw new Error(mongodbFailure(error, databases[name].variable), { cause: error });
+    throw new Error(mongodbFailure(error, variable), { cause: error });
   }
 }
 

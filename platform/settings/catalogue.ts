@@ -1,6 +1,8 @@
+import { services } from '../../domain/services.ts';
 import { type Setting, settingsOf } from './setting.ts';
 import {
   codecServerVariables,
+  databaseVariables,
   encryptionVariables,
   temporalVariables,
   workerVariables,
@@ -30,7 +32,14 @@ export const sections: readonly Section[] = [
     title: 'Encryption (workers, the command line and the codec server)',
     settings: settingsOf(encryptionVariables),
   },
-  { title: 'Workers', settings: settingsOf(workerVariables) },
+  {
+    title: 'Workers',
+    settings: settingsOf({
+      ...{ MONGODB_URI: workerVariables.MONGODB_URI },
+      ...Object.assign({}, ...services.map(databaseVariables)),
+      ...workerVariables,
+    }),
+  },
   {
     title: 'Traces (workers and the command line)',
     settings: [

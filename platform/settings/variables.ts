@@ -101,16 +101,25 @@ const build = formed(
   'use 1 to 100 letters, digits and . _ / -, starting with a letter or a digit',
 );
 
-/** What a worker reads beside Temporal's own variables. */
+/** Where a service's database is: its variables begin with the service's name. */
+export const databaseVariables = (service: string) => ({
+  [`${service.toUpperCase()}_MONGODB_URI`]: optional(
+    uri,
+    `that of the service \`${service}\`, with its own user`,
+    '`MONGODB_URI`',
+  ),
+  [`${service.toUpperCase()}_DATABASE`]: documented(
+    database.default(service),
+    `the database of the service \`${service}\``,
+  ),
+});
+
+/** What a worker reads beside Temporal's own variables and those of its databases. */
 export const workerVariables = {
   MONGODB_URI: documented(
     uri.default('mongodb://127.0.0.1:27017'),
     'the MongoDB of both services; `tls=true&tlsCAFile=…` in it encrypts the way there',
   ),
-  ORDERS_MONGODB_URI: optional(uri, 'that of the order service, with its own user', '`MONGODB_URI`'),
-  INVENTORY_MONGODB_URI: optional(uri, 'that of the inventory service, with its own user', '`MONGODB_URI`'),
-  ORDERS_DATABASE: documented(database.default('orders'), "the order service's database"),
-  INVENTORY_DATABASE: documented(database.default('inventory'), "the inventory service's database"),
   LOG_LEVEL: documented(
     level.default('info'),
     'from which level on a worker logs: one JSON object a line, with order id, attempt and workflow id',

@@ -60,7 +60,7 @@ test('Ctrl-C in the middle of a fault ends it all: exit code 130, and nothing is
 test('a wrong option is bad input: exit code 2, and nothing is started', async () => {
   const { exitCode, output } = await start(['--orders', 'many']).ended;
   expect(exitCode).toBe(2);
-  expect(output).toContain('use a whole number from 1');
+  expect(output).toContain('Use a whole number from 1');
   const other = await start(['--strategy', 'hope']).ended;
   expect(other.exitCode).toBe(2);
   expect(other.output).toContain('two-phase, message-queue, event-driven, mixed');
@@ -92,7 +92,7 @@ interface Started {
 }
 
 function start(args: string[], environment: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, ['tools/chaos/start.mjs', ...args], {
+  const child = spawn(process.execPath, ['tools/run.mjs', 'chaos', ...args], {
     env: { ...process.env, TMPDIR: directory, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

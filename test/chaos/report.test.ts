@@ -97,9 +97,10 @@ function reportOf(faults: readonly Fault[], violations: readonly Violation[] = [
       },
     ],
   };
-  const answers = { told: [], wrong: [], surprises: new Map<string, number>() };
+  const answers = { told: [], wrong: [], surprises: {} };
   return composeReport({
-    options: { orders: 1, seed: 's', minutes: 1, strategy: 'mixed' },
+    planned: { orders: 1, minutes: 1, strategy: 'mixed' },
+    seed: 's',
     load: planLoad({ seed: 's', orders: 1, duration: 1000, strategy: 'mixed' }),
     state,
     seen: { answers, faults, violations: [], stockReads: 1, seconds: 60 },

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runInProcess } from '../support/run-cli.ts';
+import { runCompare } from './page.ts';
 
-// What `concord compare` says before it starts anything.
+// What `npm run compare` says before it starts anything.
 
 let directory: string;
 
@@ -13,7 +14,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  vi.unstubAllEnvs();
   await rm(directory, { recursive: true });
 });
 
@@ -29,7 +29,7 @@ test.each([
   ['--html', '.', /^error: --html: \. is a directory; name a file/],
   ['--namespace', 'mine', /^error: --namespace: leave it out/],
 ])('%s %s: exit code 2, and what to do', async (option, value, message) => {
-  const { exitCode, stdout, stderr } = await runInProcess(['compare', `${option}=${value}`]);
+  const { exitCode, stdout, stderr } = await runCompare([`${option}=${value}`]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr).toMatch(message);
 });
@@ -38,13 +38,17 @@ test.each([
   ['TEMPORAL_ADDRESS', '127.0.0.1:1', /^error: Temporal at 127\.0\.0\.1:1 can't be reached/],
   ['MONGODB_URI', 'mongodb://127.0.0.1:1', /MONGODB_URI=mongodb:\/\/127\.0\.0\.1:1 does not answer/],
 ])('%s names a server that is not there: exit code 3, and what to do', async (variable, value, message) => {
-  vi.stubEnv(variable, value);
-  const { exitCode, stdout, stderr } = await runInProcess([
-    'compare',
-    '--html',
-    path.join(directory, 'report.html'),
-  ]);
-  vi.unstubAllEnvs();
+  const html = path.join(directory, 'report.html');
+  const { exitCode, stdout, stderr } = await runCompare(['--html', html], { [variable]: value });
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' });
   expect(stderr).toMatch(message);
 });
+
+test.each([[['compare']], [['compare', '--help']], [['compare', 'me', '--only', 'performance', '--json']]])(
+  'the command line says in one line where %j has gone: exit code 2',
+  async (args) => {
+    const { exitCode, stdout, stderr } = await runInProcess(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/^.*compare.*run `npm run compare -- …` in a checkout.*\n$/);
+  },
+);

@@ -5,11 +5,11 @@ import { createMongoClient } from '../../activities/mongodb/client.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { tallyOf } from '../../tools/compare/cost.ts';
-import { insist } from '../../tools/compare/insist.ts';
 import { startReader } from '../../tools/compare/reader.ts';
 import type { StreamedOrder } from '../../tools/compare/stream.ts';
 import { outcomeOf } from '../../tools/compare/under-faults.ts';
 import { countCommands, withCommandMonitoring } from '../../tools/measure/command-counts.ts';
+import { insist } from '../../tools/measure/customers.ts';
 import { openDatabase } from '../support/database.ts';
 
 test('actions: what Temporal bills, each attempt of an activity, and a run that goes on only once', () => {

@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { expect } from 'vitest';
 
 /** Checks that a report loads nothing: everything that it shows is in it. */
@@ -12,4 +13,16 @@ export function dataIn(page: string, id: string): unknown {
   const [, text = ''] =
     new RegExp(`<script type="application/json" id="${id}">(.*?)</script>`, 's').exec(page) ?? [];
   return JSON.parse(text);
+}
+
+/** `npm run compare`, as a user runs it. */
+export async function runCompare(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>> = {},
+) {
+  const { exitCode, stdout, stderr } = await execa('npm', ['run', '-s', 'compare', '--', ...args], {
+    reject: false,
+    env,
+  });
+  return { exitCode, stdout, stderr };
 }

@@ -4,9 +4,9 @@ import type {
   CostFigures,
   FaultFigures,
   PerformanceFigures,
-  Spread,
 } from '../../tools/compare/result.ts';
 import { demands, faults, loads, parts } from '../../tools/compare/result.ts';
+import type { Spread } from '../../tools/measure/statistics.ts';
 
 /** A comparison with figures that are made up, and easy to tell apart: the n-th strategy's are n times as large. */
 export function sampleComparison(): Comparison {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { latencyOf, mean, median, percentile, spreadOf } from '../../tools/compare/statistics.ts';
+import { latencyOf, mean, median, percentile, spreadOf } from '../../tools/measure/statistics.ts';
 
 const oneToHundred = Array.from({ length: 100 }, (_, index) => 100 - index);
 const numbers = fc.array(fc.integer({ min: -1_000, max: 1_000 }), { minLength: 1 });

@@ -4,18 +4,18 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { strategies } from '../../domain/strategies.ts';
 import { chartsOf } from '../../tools/compare/charts.ts';
-import { type Comparison, demands, faults, type Latency, loads, parts } from '../../tools/compare/result.ts';
+import { type Comparison, demands, faults, loads, parts } from '../../tools/compare/result.ts';
 import { columns, sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
-import { runCli } from '../support/run-cli.ts';
-import { dataIn, expectSelfContained } from './page.ts';
+import type { Latency } from '../../tools/measure/statistics.ts';
+import { dataIn, expectSelfContained, runCompare } from './page.ts';
 
-// `concord compare` as a user runs it, on servers of its own; only smaller than by default.
+// `npm run compare` as a user runs it, on servers of its own; only smaller than by default.
 
 const ORDERS = 10;
 const FAULT_SECONDS = 1;
 
 let directory: string;
-let result: Awaited<ReturnType<typeof runCli>>;
+let result: Awaited<ReturnType<typeof runCompare>>;
 let comparison: Comparison;
 let page: string;
 
@@ -24,9 +24,7 @@ beforeAll(async () => {
   const html = path.join(directory, 'report.html');
   const size = ['--orders', ORDERS, '--rounds', 1, '--fault-seconds', FAULT_SECONDS].map(String);
   const nobodyElses = { TEMPORAL_ADDRESS: undefined, TEMPORAL_PROFILE: undefined, MONGODB_URI: undefined };
-  result = await runCli(['compare', ...size, '--html', html, '--json'], {
-    env: { ...nobodyElses, TMPDIR: directory },
-  });
+  result = await runCompare([...size, '--html', html, '--json'], { ...nobodyElses, TMPDIR: directory });
   expect(result, result.stderr).toMatchObject({ exitCode: 0 });
   comparison = JSON.parse(result.stdout) as Comparison;
   page = await readFile(html, 'utf8');

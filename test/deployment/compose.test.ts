@@ -223,7 +223,17 @@ describe('the image', () => {
     // Everything that is compiled is in there.
     const { files } = parse(read('tsconfig.build.json').replace(/^\s*\/\/.*$/gm, '')) as { files: string[] };
     for (const file of files) expect(sources).toContain(file.split('/')[0]);
-    for (const folder of ['workflows', 'activities', 'domain', 'tools']) expect(sources).toContain(folder);
+    for (const folder of ['workflows', 'activities', 'domain']) expect(sources).toContain(folder);
+  });
+
+  test('copies folders of the product, and no others', () => {
+    const folders = instructions
+      .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+      .flatMap((line) => line.split(/\s+/).slice(1, -1))
+      .filter((source) => !/\.json$/.test(source));
+    expect(folders.sort()).toEqual(['activities', 'client', 'domain', 'platform', 'workers', 'workflows']);
+    const { files } = parse(read('tsconfig.build.json').replace(/^\s*\/\/.*$/gm, '')) as { files: string[] };
+    expect(files.filter((file) => !folders.includes(file.split('/')[0] ?? ''))).toEqual([]);
   });
 
   test('holds the build and what it needs at run time, and neither sources nor their compilers', () => {
@@ -232,7 +242,7 @@ describe('the image', () => {
     const steps = build.filter((line) => line.startsWith('RUN ')).map((line) => line.slice('RUN '.length));
     expect(steps).toEqual([
       expect.stringMatching(/^npm ci --ignore-scripts/),
-      'npm run build',
+      'node workers/build.mjs',
       expect.stringMatching(/^npm prune --omit=dev --omit=optional/),
     ]);
     const copied = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(' ').at(-1));

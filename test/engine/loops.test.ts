@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Order } from '../../domain/order.ts';
-import { closedLoop, openLoop } from '../../tools/bench/engine/loops.ts';
-import type { Placing } from '../../tools/bench/engine/subjects.ts';
+import { closedLoop, type Load, openLoop, type Placing } from '../../tools/measure/customers.ts';
 
 const orders: readonly Order[] = Array.from({ length: 12 }, (_, index) => ({
   orderId: `order-${index}`,
@@ -23,12 +22,14 @@ function oneCounter(): Placing & { readonly most: () => number } {
     last = last.then(() => delay(SERVICE));
     await last;
     waiting -= 1;
+    return 'confirmed' as const;
   };
   return {
     untilFinal: serve,
     async withDecision(_, decided) {
-      await serve();
+      const status = await serve();
       decided();
+      return status;
     },
     most: () => most,
   };
@@ -36,18 +37,25 @@ function oneCounter(): Placing & { readonly most: () => number } {
 
 test('a closed loop has so many customers at a time, and asks for the decision only where it is to', async () => {
   const counter = oneCounter();
-  const times = await closedLoop(counter, orders, { atOnce: 3, asks: false });
+  const times = timesOf(await closedLoop(counter, orders, { atOnce: 3, asks: false }));
   expect(counter.most()).toBe(3);
   expect(times.final).toHaveLength(orders.length);
   expect(times.decided).toEqual([]);
-  const asked = await closedLoop(oneCounter(), orders, { atOnce: 3, asks: true });
+  const asked = timesOf(await closedLoop(oneCounter(), orders, { atOnce: 3, asks: true }));
   expect(asked.decided).toHaveLength(orders.length);
 });
 
 test('in an open loop, who comes while others wait has waited from when they were due', async () => {
   // Four come in the time in which one is served: the last one waits for nearly all before it.
-  const { final } = await openLoop(oneCounter(), orders, (4 * 1_000) / SERVICE);
+  const { final } = timesOf(await openLoop(oneCounter(), orders, (4 * 1_000) / SERVICE));
   const waits = SERVICE * orders.length - (SERVICE / 4) * (orders.length - 1);
   expect(final.at(-1)).toBeGreaterThanOrEqual(waits - SERVICE);
   expect(final.at(-1)).toBeGreaterThan(3 * (final[0] ?? Number.NaN));
 });
+
+function timesOf({ placed }: Load) {
+  return {
+    decided: placed.flatMap(({ decided }) => decided ?? []),
+    final: placed.map(({ final }) => final),
+  };
+}

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
-import { figuresOf } from '../../tools/bench/engine/figures.ts';
-import { chartsOf, renderEnginePage } from '../../tools/bench/engine/page.ts';
-import { ratiosOf } from '../../tools/bench/engine/ratios.ts';
-import { type EngineOptions, type EngineResult, parts, type Run } from '../../tools/bench/engine/result.ts';
-import { sectionsOf } from '../../tools/bench/engine/sections.ts';
-import { subjects } from '../../tools/bench/engine/subjects.ts';
+import {
+  type EngineOptions,
+  type EngineResult,
+  figuresOf,
+  parts,
+  type Run,
+} from '../../tools/bench/engine-result.ts';
+import { sectionsOf } from '../../tools/bench/engine-tables.ts';
+import { ratiosOf } from '../../tools/bench/ratios.ts';
+import { subjects } from '../../tools/bench/subjects.ts';
 
 const options: EngineOptions = { subjects, parts, orders: 10, rounds: 2, atOnce: [2, 50], rates: [3] };
 const usage = {
@@ -72,14 +76,4 @@ test('tables say what was measured, and what could not be', () => {
   expect(cells).toContainEqual(['floor', '23', '3900']);
   expect(cells).toContainEqual(['orders', '–', '–', '–', '–']);
   for (const { head, rows } of sections) for (const row of rows) expect(row).toHaveLength(head.length);
-});
-
-test('the page holds all of it, a canvas for each chart, and loads nothing', async () => {
-  const page = await renderEnginePage(result());
-  expect(page).not.toMatch(/<(?:link|img|iframe|script[^>]* src|base)\b/i);
-  expect(page).toContain('&lt;img src=x&gt;');
-  expect(page.match(/<canvas id="chart-\d+"/g)).toHaveLength(chartsOf(result()).length);
-  expect(chartsOf(result()).map(({ title }) => title)).toContain('Processor ms of the workers');
-  // Nothing was measured of it.
-  expect(chartsOf(result()).map(({ title }) => title)).not.toContain('Processor ms of the servers');
 });

@@ -4,15 +4,19 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import type { EngineResult } from '../../tools/bench/engine/result.ts';
-import { subjects } from '../../tools/bench/engine/subjects.ts';
+import type { EngineResult } from '../../tools/bench/engine-result.ts';
+import { subjects } from '../../tools/bench/subjects.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 
 test.each([
   [['--subjects', 'floor,ceiling'], '--subjects'],
   [['--rates', '0'], '--rates'],
   [['--orders', 'many'], '--orders'],
-  [['--html', 'nowhere/report.html'], '--html'],
+  [['--json', 'nowhere/result.json'], '--json'],
+  [['load', '--orders', '0'], '--orders'],
+  [['growth', '--orders', '200'], '--orders'],
+  [['start-up', '--runs', 'many'], '--runs'],
+  [['engines'], 'too many arguments'],
 ])('%s is refused before anything is started', async (args, option) => {
   const { exitCode, stderr, stdout } = await bench(args);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
@@ -21,13 +25,10 @@ test.each([
 
 test('all is measured in turns, on servers of its own, and what is stored is consistent', async () => {
   const directory = await temporaryDirectory();
-  const [json, html] = ['result.json', 'result.html'].map((name) => path.join(directory, name)) as [
-    string,
-    string,
-  ];
+  const json = path.join(directory, 'result.json');
   const { exitCode, stdout, stderr } = await bench([
     ...['--orders', '4', '--rounds', '1', '--at-once', '2,4', '--rates', '10'],
-    ...['--json', json, '--html', html],
+    ...['--json', json],
   ]);
   expect(exitCode, stderr).toBe(0);
   expect(stdout).toContain('passed');
@@ -56,13 +57,12 @@ test('all is measured in turns, on servers of its own, and what is stored is con
     if (process.platform === 'linux') expect(usage.workerSeconds).toBeGreaterThan(0);
   }
   expect(result.histories.map(({ subject }) => subject)).toEqual(subjects);
-  expect(await readFile(html, 'utf8')).toContain('How fast, and what it takes');
 }, 1_200_000); // a few minutes; more where others use the machine as well
 
 test('a server takes 50 ms for each step, where that is asked for and it is ours', async () => {
   const json = path.join(await temporaryDirectory(), 'result.json');
   const few = '--orders 1 --rounds 1 --parts closed --at-once 1 --subjects floor'.split(' ');
-  const { exitCode, stderr } = await bench([...few, '--distant', '--json', json]);
+  const { exitCode, stderr } = await bench(['distant', ...few, '--json', json]);
   expect(exitCode, stderr).toBe(0);
   const { servers } = JSON.parse(await readFile(json, 'utf8')) as EngineResult;
   expect(servers.temporal).toMatch(/50 ms for each step/);
@@ -71,9 +71,9 @@ test('a server takes 50 ms for each step, where that is asked for and it is ours
   onTestFinished(() => void theirs.close());
   await once(theirs, 'listening');
   const address = `127.0.0.1:${(theirs.address() as AddressInfo).port}`;
-  const refused = await bench(['--distant'], { TEMPORAL_ADDRESS: address });
+  const refused = await bench(['distant'], { TEMPORAL_ADDRESS: address });
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(refused.stderr).toMatch(/--distant: .*unset TEMPORAL_ADDRESS/);
+  expect(refused.stderr).toMatch(/distant: .*unset TEMPORAL_ADDRESS/);
 }, 300_000);
 
 function bench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {

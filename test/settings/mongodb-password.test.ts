@@ -2,9 +2,9 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silentReport } from '../../tools/programs/report.ts';
-import { createSupervisor, type Supervisor } from '../../tools/programs/supervisor.ts';
-import { findFerretDB, startFerretDB } from '../../tools/servers/fallback/ferretdb.ts';
+import { findFerretDB, startFerretDB } from '../../tools/servers/ferretdb.ts';
+import { silentReport } from '../../tools/servers/report.ts';
+import { createSupervisor, type Supervisor } from '../../tools/servers/supervisor.ts';
 import { mongodbFailure } from '../../workers/connections.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 

@@ -7,7 +7,7 @@ import { MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
 import { readTemporal } from '../../platform/settings/read-temporal.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { startWorker } from '../../tools/start/worker-process.ts';
 import { connectTemporal, mongodbFailure } from '../../workers/connections.ts';
 import { type Authority, type Certificate, createAuthority } from '../support/certificates.ts';

@@ -7,100 +7,83 @@ import type {
   StockDocument,
 } from '../../activities/inventory/documents.ts';
 import { createInventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping } from '../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import type { ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
-import type { Stage } from './tool-stage.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
+import type { Stage } from '../measure/stage.ts';
 
 /** Both participants, called as a coordinator would, without one. */
-export interface Participants {
-  /** Takes orders numbered from `first` to before `end` through all phases, some of them to a rollback. */
-  drive(sku: string, first: number, end: number): Promise<void>;
-  /** The inventory's part in an order that is confirmed: prepare and commit. */
-  sell(sku: string): Promise<void>;
-  receive(sku: string, quantity: number): Promise<void>;
-  readonly collections: ReturnType<typeof collectionsOf>;
-}
+export type Participants = ReturnType<typeof createParticipants>;
 
 /** One order in so many is rolled back after it is prepared, and one while its prepare is still running. */
 const ROLLED_BACK = 10;
 const OVERTAKEN = 20;
 const CONCURRENCY = 16;
 
-export function createParticipants({ databases }: Pick<Stage, 'databases'>): Participants {
-  const collections = collectionsOf(databases);
-  const { stock, reservations, receipts } = collections;
-  const inventory = createInventory({ stock, reservations });
-  const desk = createInventoryDesk({ stock, receipts });
+export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
+  const collections = {
+    stock: databases.inventory.collection<StockDocument>('stock'),
+    reservations: databases.inventory.collection<ReservationDocument>('reservations'),
+    orders: databases.orders.collection<OrderDocument>('orders'),
+  };
+  const receipts = databases.inventory.collection<ReceiptDocument>('receipts');
+  const inventory = createInventory(collections);
+  const stockKeeping = createStockKeeping({ stock: collections.stock, receipts });
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {
     await Promise.all([orders.prepare(request), inventory.prepare(request)]);
   };
-  const rollback = async (request: RollbackRequest) => {
-    await insist(() => orders.decide(request));
-    await insist(() => inventory.rollback(request));
+  const rollback = async (request: ParticipantRequest) => {
+    const reason = { code: 'Cancelled', message: 'changed their mind' };
+    const cancelled = { ...request, status: 'cancelled', reason } as const;
+    await insist(() => orders.decide(cancelled));
+    await insist(() => inventory.rollback(cancelled));
   };
 
   const take = async (sku: string, index: number) => {
     const request = requestOf(`growth-${index}`, sku);
     if (index % OVERTAKEN === 1) {
-      // As where an attempt was given up, but still runs: its order leaves a tombstone.
-      const prepared = prepare(request).catch(ignoreRefusal);
-      await rollback(cancelled(request));
+      // As where an attempt was given up, but still runs: its order leaves a tombstone, and it is refused.
+      const prepared = prepare(request).catch((error) => {
+        if (!(error instanceof ConcordError)) throw error;
+      });
+      await rollback(request);
       return prepared;
     }
     await insist(() => prepare(request));
-    if (index % ROLLED_BACK === 0) return rollback(cancelled(request));
-    await insist(async () => {
-      await orders.decide({ ...request, status: 'confirmed' });
-      await inventory.commit(request);
-    });
+    if (index % ROLLED_BACK === 0) return rollback(request);
+    await insist(() => orders.decide({ ...request, status: 'confirmed' }));
+    await insist(() => inventory.commit(request));
   };
 
   return {
     collections,
-    async drive(sku, first, end) {
+    /** Takes orders numbered from `first` to before `end` through all phases, some of them to a rollback. */
+    async drive(sku: string, first: number, end: number) {
       const indexes = Array.from({ length: end - first }, (_, offset) => first + offset);
       await pMap(indexes, (index) => take(sku, index), { concurrency: CONCURRENCY });
     },
-    async sell(sku) {
+    /** The inventory's part in an order that is confirmed: prepare and commit. */
+    async sell(sku: string) {
       const request = requestOf(`measured-${randomUUID()}`, sku);
       await inventory.prepare(request);
       await inventory.commit(request);
     },
-    async receive(sku, quantity) {
-      await desk.receive({ receiptId: randomUUID(), sku, quantity });
+    async receive(sku: string, quantity: number) {
+      await stockKeeping.receive({ receiptId: randomUUID(), sku, quantity });
     },
-  };
-}
-
-function collectionsOf({ orders, inventory }: Stage['databases']) {
-  return {
-    stock: inventory.collection<StockDocument>('stock'),
-    reservations: inventory.collection<ReservationDocument>('reservations'),
-    receipts: inventory.collection<ReceiptDocument>('receipts'),
-    orders: orders.collection<OrderDocument>('orders'),
   };
 }
 
 function requestOf(orderId: string, sku: string): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [{ sku, quantity: 1 }] };
-  return { order, transaction: randomUUID(), placedAt: new Date().toISOString() };
-}
-
-function cancelled(request: ParticipantRequest): RollbackRequest {
-  return { ...request, status: 'cancelled', reason: { code: 'Cancelled', message: 'changed their mind' } };
+  return { order, coordinatorId: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }
 
 /** As a coordinator does: what can succeed later is tried again. */
 function insist(call: () => Promise<unknown>): Promise<unknown> {
   const shouldRetry = ({ error }: { error: Error }) => !(error instanceof ConcordError) || error.retryable;
   return pRetry(call, { retries: 8, minTimeout: 20, shouldRetry });
-}
-
-/** A prepare that was overtaken is refused, as it should be. */
-function ignoreRefusal(error: unknown): void {
-  if (!(error instanceof ConcordError)) throw error;
 }

@@ -1,102 +1,251 @@
-import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { tableOf, verdictOf } from '../measure/text.ts';
-import { userTemporal } from '../measure/user-temporal.ts';
-import { createReport } from '../programs/report.ts';
-import { optionsOrExit } from '../start/command-line.ts';
-import { setEngineStage } from './engine/engine-stage.ts';
-import { measureEngine } from './engine/measure.ts';
-import { renderEnginePage } from './engine/page.ts';
-import { type EngineResult, type Part, parts } from './engine/result.ts';
-import { sectionsOf } from './engine/sections.ts';
-import { type Subject, subjects } from './engine/subjects.ts';
-import { wholeNumberFrom } from './options.ts';
-import { endingAll } from './tool.ts';
+import pMap from 'p-map';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import { checkAtRest, problemsOf } from '../measure/checker.ts';
+import { closedLoop, type Load, openLoop, type Placing } from '../measure/customers.ts';
+import { untilQuiet } from '../measure/quiet.ts';
+import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
+import type { Stage } from '../measure/stage.ts';
+import { readState } from '../measure/state.ts';
+import { spreadOf, sum } from '../measure/statistics.ts';
+import { countsAtRest, processorSeconds, watchMemory } from '../measure/usage.ts';
+import {
+  combined,
+  type EngineOptions,
+  type EngineResult,
+  figuresOf,
+  type HistoryFigures,
+  type Part,
+  type Run,
+  type Usage,
+} from './engine-result.ts';
+import { ratiosOf } from './ratios.ts';
+import { placingOf, type Subject } from './subjects.ts';
 
-interface Flags {
-  readonly orders: number;
-  readonly rounds: number;
-  readonly subjects: readonly Subject[];
-  readonly parts: readonly Part[];
-  readonly atOnce: readonly number[];
-  readonly rates: readonly number[];
-  readonly distant: boolean;
-  readonly json?: string;
-  readonly html?: string;
-  readonly profile?: string;
+/** Workers that show what they do. */
+export interface EngineStage extends Stage {
+  /** Where each worker's metrics are. */
+  readonly metrics: readonly string[];
 }
 
-const DESCRIPTION = `Measures Concord's strategies against the floor (the same workflow with nothing in it) and against a plain
-sequential saga with the same writes, in turns. Everything is a ratio of things measured in the same run.
-Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some. Its namespace and databases there are its own,
-and removed at the end. The workers' own settings (MAXIMUM_ACTIVITIES …) hold here, too.`;
+interface Bench {
+  readonly stage: EngineStage;
+  readonly options: EngineOptions;
+  readonly shelves: ReadonlyMap<Subject, Shelves>;
+}
 
-const flags = optionsOrExit<Flags>(
-  new Command('npm run bench --')
-    .description(DESCRIPTION)
-    .option('--orders <number>', 'orders of each measurement', wholeNumberFrom(1), 100)
-    .option('--rounds <number>', 'how often all is measured', wholeNumberFrom(1), 3)
-    .option('--subjects <names>', `what is measured: ${subjects.join(', ')}`, oneOf(subjects), [...subjects])
-    .option('--parts <names>', `which measurements: ${parts.join(', ')}`, oneOf(parts), [...parts])
-    .option('--at-once <numbers>', 'customers at a time, from low load to saturation', numbers, [1, 10, 50])
-    .option('--rates <numbers>', 'orders a second, of customers at a fixed rate', numbers, [5])
-    .option('--distant', 'Temporal takes 50 ms for each step, as where it is far away', false)
-    .option('--json <file>', 'write the result there as JSON, too', writable)
-    .option('--html <file>', 'write a report with plots there, too', writable)
-    .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
-);
-
-await endingAll(async (_, cleanUp) => {
-  const { json, html, profile, distant, ...options } = flags;
-  const report = createReport();
-  const temporal = await userTemporal({});
-  if (distant && temporal !== undefined) {
-    console.error(`--distant: only for a server that is started for it; unset ${temporal.source}.`);
-    return 2;
+/** Measures all subjects in turns, and checks at the end all that Concord and the saga have stored. */
+export async function measureEngine(
+  stage: EngineStage,
+  options: EngineOptions,
+  tell: (text: string) => void,
+): Promise<EngineResult> {
+  const at = new Date().toISOString();
+  tell('filling the shelves, and warming up');
+  const shelves = new Map<Subject, Shelves>();
+  for (const subject of options.subjects) {
+    shelves.set(subject, await fillShelves(stage.concord, { prefix: subject, count: 50, lines: 1 }));
   }
-  if (profile !== undefined) await mkdir(profile, { recursive: true });
-  const stage = await setEngineStage({
-    ...{ report, cleanUp, distant },
-    ...(profile === undefined ? {} : { profile }),
-    ...(temporal === undefined ? {} : { temporal }),
+  const bench = { stage, options, shelves };
+  for (const subject of options.subjects) await warmUp(bench, subject);
+
+  const memoryUsed = watchMemory(stage);
+  const runs: Run[] = [];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const part of options.parts) {
+      tell(`round ${round} of ${options.rounds}: ${part}`);
+      runs.push(...(await measures[part](bench)));
+    }
+  }
+  const memory = await memoryUsed();
+
+  tell('reading histories');
+  const histories = await pMap(options.subjects, (subject) => measureHistories(bench, subject), {
+    concurrency: 1,
   });
-  const result = await measureEngine(stage, options, report.note);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
-  if (html !== undefined) await writeFile(html, await renderEnginePage(result));
-  console.log(render(result));
-  return result.problems.length === 0 ? 0 : 1;
-});
-
-function render(result: EngineResult): string {
-  const { machine, servers, problems } = result;
-  return [
-    ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
-    `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`,
-    verdictOf(problems),
-  ].join('\n');
+  tell('checking every order');
+  return {
+    ...{ at, machine: stage.machine, servers: stage.servers, options, memory, histories },
+    figures: figuresOf(runs),
+    ratios: ratiosOf(runs, options),
+    problems: await problemsIn(stage),
+  };
 }
 
-function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name[] {
-  return (text) =>
-    text.split(',').map((name) => {
-      const found = names.find((each) => each === name);
-      if (found !== undefined) return found;
-      throw new InvalidArgumentError(`use some of ${names.join(', ')}, with commas between.`);
-    });
+const WARM_UP = 60;
+/** Customers at a time where the number is not what is measured. */
+const MANY = 50;
+
+function warmUp(bench: Bench, subject: Subject): Promise<Load> {
+  const orders = ordersOf(bench, subject, 'spread', Math.min(WARM_UP, bench.options.orders));
+  return closedLoop(placingOf(bench.stage.concord, subject), orders, { atOnce: MANY, asks: false });
 }
 
-/** Better now than after ten minutes. */
-function writable(file: string): string {
-  if (existsSync(path.dirname(file))) return file;
-  throw new InvalidArgumentError('name a file in a directory that exists.');
+/** One round of each part; what belongs together takes turns. */
+const measures: Readonly<Record<Part, (bench: Bench) => Promise<Run[]>>> = {
+  closed: (bench) =>
+    inTurns(bench.options.atOnce, bench.options.subjects, (atOnce, subject) =>
+      measureClosed(bench, { part: 'closed', subject, setting: `${atOnce} at once`, atOnce }),
+    ),
+  open: (bench) =>
+    inTurns(bench.options.rates, bench.options.subjects, (rate, subject) => {
+      const kind = { part: 'open', subject, setting: `${rate} a second` } as const;
+      const orders = ordersOf(bench, subject, 'spread', bench.options.orders);
+      return measured(bench, kind, orders, (placing) => openLoop(placing, orders, rate));
+    }),
+  hot: (bench) =>
+    inTurns(['spread', 'hot'] as const, among(bench, ['two-phase', 'message-queue']), (demand, subject) =>
+      measureClosed(bench, {
+        ...{ part: 'hot', subject, demand },
+        setting: demand === 'hot' ? 'one SKU' : '50 SKUs',
+      }),
+    ),
+  growth: (bench) =>
+    // The floor as well: what the server itself takes more, nobody can give back.
+    inTurns([1, 10], among(bench, ['floor', 'two-phase']), (times, subject) =>
+      measureClosed(bench, {
+        ...{ part: 'growth', subject, orders: bench.options.orders * times },
+        setting: times === 1 ? 'as many' : `${times} times as many`,
+      }),
+    ),
+  workers: (bench) =>
+    inTurns([1, 2], among(bench, ['two-phase']), (processes, subject) =>
+      withWorkers(bench, processes, () =>
+        measureClosed(bench, {
+          ...{ part: 'workers', subject },
+          setting: `${processes} worker${processes === 1 ? '' : 's'} of each service`,
+        }),
+      ),
+    ),
+};
+
+async function inTurns<Setting>(
+  settings: readonly Setting[],
+  subjects: readonly Subject[],
+  measure: (setting: Setting, subject: Subject) => Promise<Run>,
+): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const setting of settings) {
+    for (const subject of subjects) runs.push(await measure(setting, subject));
+  }
+  return runs;
 }
 
-function numbers(text: string): number[] {
-  return text.split(',').map((part) => {
-    const value = Number(part);
-    if (Number.isFinite(value) && value > 0) return value;
-    throw new InvalidArgumentError('use numbers above 0, with commas between.');
-  });
+function among({ options }: Bench, wanted: readonly Subject[]): Subject[] {
+  return wanted.filter((subject) => options.subjects.includes(subject));
+}
+
+type Kind = Pick<Run, 'part' | 'subject' | 'setting'>;
+
+interface Closed extends Kind {
+  readonly atOnce?: number;
+  readonly demand?: Demand;
+  readonly orders?: number;
+}
+
+function measureClosed(
+  bench: Bench,
+  { atOnce = MANY, demand = 'spread', orders = bench.options.orders, ...kind }: Closed,
+): Promise<Run> {
+  // Few at a time need many fewer to be known as well.
+  const toPlace = ordersOf(bench, kind.subject, demand, Math.max(Math.min(orders, atOnce * ENOUGH), 1));
+  // Where throughput is measured, nobody asks: a question is more work for everybody.
+  const asks = atOnce <= LOW;
+  return measured(bench, kind, toPlace, (placing) => closedLoop(placing, toPlace, { atOnce, asks }));
+}
+
+const LOW = 2;
+const ENOUGH = 20;
+
+async function measured(
+  { stage }: Bench,
+  kind: Kind,
+  { length: orders }: readonly unknown[],
+  load: (placing: Placing) => Promise<Load>,
+): Promise<Run> {
+  const before = await usageAtRest(stage);
+  const { placed, elapsed } = await load(placingOf(stage.concord, kind.subject));
+  const after = await usageAtRest(stage);
+  // There is plenty of all: an order that is refused was measured wrong.
+  const other = placed.find(({ status }) => status !== 'confirmed');
+  if (other !== undefined) throw new Error(`order ${other.order.orderId} ended as ${other.status}`);
+  return {
+    ...{ ...kind, orders, elapsed },
+    decided: placed.flatMap(({ decided }) => decided ?? []),
+    final: placed.map(({ final }) => final),
+    usage: combined([before, after], ([first = 0, second = 0]) => (second - first) / orders),
+  };
+}
+
+function ordersOf({ shelves }: Bench, subject: Subject, demand: Demand, count: number) {
+  return Array.from({ length: count }, () => shelves.get(subject)?.nextOrder(demand)).filter(
+    (order) => order !== undefined,
+  );
+}
+
+/** What is used up to now; looks when nothing is under way any more, what follows a final order included. */
+async function usageAtRest(stage: EngineStage): Promise<Usage> {
+  const counts = await countsAtRest(stage);
+  const workers = [stage.workers.orders.pid(), stage.workers.inventory.pid()];
+  const [metrics, workerSeconds, serverSeconds] = await Promise.all([
+    Promise.all(stage.metrics.map(async (url) => (await fetch(url)).text())),
+    processorSeconds(workers.filter((pid) => pid !== undefined)),
+    processorSeconds(stage.serverPids()),
+  ]);
+  const total = (pattern: RegExp) =>
+    sum([...metrics.join('\n').matchAll(pattern)].map(([, value]) => Number(value)));
+  return {
+    ...{ ...counts, workerSeconds, serverSeconds },
+    requests: total(/^temporal(?:_long)?_request_total\{.*\} (\d+)$/gm),
+    inventoryActivities: total(
+      /^temporal_activity_execution_latency_seconds_count\{.*activity_type="inventory\..*\} (\d+)$/gm,
+    ),
+  };
+}
+
+/** The usual ones, and so many more as make this number. */
+async function withWorkers<Result>(
+  bench: Bench,
+  processes: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { stage } = bench;
+  const further = Array.from({ length: processes - 1 }, () => [
+    stage.addWorker('orders'),
+    stage.addWorker('inventory'),
+  ]).flat();
+  for (const worker of further) await worker.start();
+  try {
+    // Code that has never run is slow, and says nothing of how many processes there are.
+    if (further.length > 0) await warmUp(bench, 'two-phase');
+    return await work();
+  } finally {
+    await Promise.all(further.map((worker) => worker.stop()));
+  }
+}
+
+const HISTORIES = 15;
+
+/** Orders placed one after another, so that each history is what one order alone comes to. */
+async function measureHistories(bench: Bench, subject: Subject): Promise<HistoryFigures> {
+  const { concord, client } = bench.stage;
+  const orders = ordersOf(bench, subject, 'spread', Math.min(HISTORIES, bench.options.orders));
+  await closedLoop(placingOf(concord, subject), orders, { atOnce: 1, asks: false });
+  const found = await pMap(orders, ({ orderId }) =>
+    client.workflow.getHandle(workflowIdOf(orderId)).describe(),
+  );
+  return {
+    subject,
+    events: spreadOf(found.map(({ historyLength }) => historyLength)),
+    bytes: spreadOf(found.map(({ historySize }) => historySize ?? Number.NaN)),
+  };
+}
+
+async function problemsIn(stage: EngineStage): Promise<string[]> {
+  await untilQuiet(stage);
+  const violations = checkAtRest(await readState(stage), []);
+  // The saga's orders are of no workflow of Concord's; their stock is checked like all.
+  const isSaga = (orderId: string) => orderId.startsWith('sequential-saga.');
+  return problemsOf(
+    violations.filter(({ invariant, subject }) => !(invariant === 'order-once' && isSaga(subject))),
+  );
 }

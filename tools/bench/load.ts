@@ -1,14 +1,147 @@
-import { measureLoad } from './measure-load.ts';
-import { renderLoad } from './render-load.ts';
-import { runTool } from './tool.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import pMap from 'p-map';
+import type { Order } from '../../domain/order.ts';
+import { checkAtRest, problemsOf } from '../measure/checker.ts';
+import { deliver, orderOf } from '../measure/shelves.ts';
+import type { Stage } from '../measure/stage.ts';
+import { readState, readStock, type State } from '../measure/state.ts';
+import { count, seconds, tableOf, verdictOf } from '../measure/table.ts';
+import { memoryCells, memoryHead, type WorkerMemory, watchMemory } from '../measure/usage.ts';
+import type { Report } from '../servers/report.ts';
 
-await runTool(
-  {
-    name: 'bench:load',
-    description:
-      'Starts many orders at once, and sees that all of them finish and that the workers stay small.',
-    orders: { usual: 5_000, least: 1 },
-  },
-  measureLoad,
-  renderLoad,
-);
+/** What came of many orders at once. Times are milliseconds from the first one. */
+export interface LoadResult {
+  readonly machine: string;
+  readonly orders: number;
+  /** When the last one was accepted, and when the last one was final. */
+  readonly acceptedAfter: number;
+  readonly finalAfter: number;
+  /** How many were accepted and not final, at the most. */
+  readonly backlog: number;
+  /** How many orders held units of one SKU at the same time, at the most: its document lists them. */
+  readonly holds: number;
+  /** Orders by outcome; a rejected one by its reason, too. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly memory: WorkerMemory;
+  readonly problems: readonly string[];
+}
+
+/** Every order wants one unit of a SKU that all want, of which there is enough, and one of its own shelf. */
+const HOT = 'LOAD-HOT';
+const SHELVES = 20;
+/** One in so many finds its shelf empty. */
+const UNFULFILLABLE = 20;
+// Enough callers at a time that orders come in far faster than they are done.
+const CALLERS = 200;
+const LOOK_EVERY = 500;
+/** How long nothing may become final before the wait is given up. Milliseconds. */
+const STALL = 3 * 60_000;
+
+/** Places all orders at once, waits until they are final, and checks what is stored. */
+export async function measureLoad(stage: Stage, count: number, report: Report): Promise<LoadResult> {
+  const { concord, machine } = stage;
+  const shelfOf = (index: number) => `LOAD-${index % SHELVES}`;
+  const orders = Array.from({ length: count }, (_, index) => orderOf('load', index, [HOT, shelfOf(index)]));
+  await deliver(concord, HOT, count);
+  let unfulfillable = count;
+  for (let shelf = 0; shelf < Math.min(SHELVES, count); shelf += 1) {
+    const wanted = Math.ceil((count - shelf) / SHELVES);
+    const quantity = wanted - Math.floor(wanted / UNFULFILLABLE);
+    await deliver(concord, shelfOf(shelf), quantity);
+    unfulfillable -= quantity;
+  }
+  await concord.list({ limit: 1 }); // by now both workers have loaded what they need
+
+  const memoryUsed = watchMemory(stage);
+  const times = await placeAll(stage, orders, report);
+  const memory = await memoryUsed();
+
+  const step = report.step('Checking all that is stored');
+  const state = await readState(stage);
+  step.done();
+  return {
+    ...{ machine, orders: count, ...times, memory },
+    outcomes: outcomesOf(state),
+    problems: problemsIn(state, orders, unfulfillable),
+  };
+}
+
+async function placeAll(
+  { concord, client, databases }: Stage,
+  orders: readonly Order[],
+  report: Report,
+): Promise<Pick<LoadResult, 'acceptedAfter' | 'finalAfter' | 'backlog' | 'holds'>> {
+  const step = report.step(`Placing ${orders.length} orders`);
+  const began = Date.now();
+  let accepted = 0;
+  const place = async (order: Order) => {
+    await concord.place(order, { wait: 'accepted' });
+    accepted += 1;
+  };
+  const placing = pMap(orders, place, { concurrency: CALLERS }).then(() => {
+    report.note(`All are accepted after ${seconds(Date.now() - began)}`);
+    return Date.now() - began;
+  });
+
+  let backlog = 0;
+  let holds = 0;
+  const untilFinal = async () => {
+    let final = 0;
+    let changedAt = Date.now();
+    for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; ) {
+      await delay(LOOK_EVERY);
+      const ended = await client.workflow.count(
+        "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'",
+      );
+      backlog = Math.max(backlog, accepted - ended.count);
+      const stock = await readStock(databases.inventory);
+      holds = Math.max(holds, ...stock.map((document) => document.holds.length));
+      if (ended.count !== final) changedAt = Date.now();
+      final = ended.count;
+      if (final - told < orders.length / 10) continue;
+      report.note(`${accepted} accepted, ${final} final`);
+      told = final;
+    }
+    return changedAt - began;
+  };
+
+  const [acceptedAfter, finalAfter] = await Promise.all([placing, untilFinal()]);
+  step.done();
+  return { acceptedAfter, finalAfter, backlog, holds };
+}
+
+function outcomesOf({ orders }: State): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, reason } of orders) {
+    count(counts, reason === undefined ? status : `${status} (${reason.code})`);
+  }
+  return counts;
+}
+
+function problemsIn(state: State, orders: readonly Order[], unfulfillable: number): string[] {
+  const stored = new Set(state.orders.map(({ _id }) => _id));
+  const lost = orders.filter(({ orderId }) => !stored.has(orderId));
+  const refused = state.orders.filter(({ status }) => status === 'rejected').length;
+  return [
+    ...lost.map(({ orderId }) => `${orderId} was accepted, and is nowhere`),
+    ...(refused === unfulfillable ? [] : [`${refused} orders were rejected, and not ${unfulfillable}`]),
+    ...problemsOf(checkAtRest(state, [])),
+  ];
+}
+
+/** The result as people read it. */
+export function renderLoad(result: LoadResult): string {
+  const { orders, acceptedAfter, finalAfter, backlog, holds, outcomes, memory, machine, problems } = result;
+  const rate = (orders / finalAfter) * 1_000;
+  return [
+    `${orders} orders at once: all accepted after ${seconds(acceptedAfter)}, the last one final after ${seconds(finalAfter)} (${rate.toFixed(1)} a second)`,
+    `At the most, ${backlog} orders were accepted and not final, and ${holds} of them held units of the same SKU`,
+    `${machine}\n`,
+    `${tableOf(['outcome', 'orders'], Object.entries(outcomes).sort())}\n`,
+    tableOf(
+      ['worker: resident memory', ...memoryHead],
+      Object.entries(memory).map(([name, use]) => [name, ...memoryCells(use)]),
+    ),
+    `\n${verdictOf(problems)}`,
+  ].join('\n');
+}

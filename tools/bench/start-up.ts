@@ -1,35 +1,115 @@
-import { Command } from 'commander';
-import { spreadOf } from '../compare/statistics.ts';
-import { tableOf } from '../measure/text.ts';
-import { optionsOrExit } from '../start/command-line.ts';
-import { measureStart, type StartResult } from './measure-start.ts';
-import { wholeNumberFrom } from './options.ts';
-import { endingAll } from './tool.ts';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import type { ServerStage } from '../measure/stage.ts';
+import { spreadOf } from '../measure/statistics.ts';
+import { tableOf } from '../measure/table.ts';
+import { ServersError } from '../servers/attempts.ts';
+import type { Report } from '../servers/report.ts';
 
-const { runs } = optionsOrExit<{ runs: number }>(
-  new Command('npm run bench:start --')
-    .description('Measures how long a worker takes to start, as `npm run build` makes it and from source.')
-    .option('--runs <number>', 'how often each is started', wholeNumberFrom(1), 10),
-);
-
-await endingAll(async (report, cleanUp) => {
-  console.log(render(await measureStart(runs, report, cleanUp)));
-  return 0;
-});
-
-function render({ machine, times }: StartResult): string {
-  const rows = Object.entries(times).map(([variant, { started, polling }]) => [
-    variant,
-    cellOf(started),
-    cellOf(polling),
-  ]);
-  return [
-    tableOf(['orders worker, ms: median (lowest to highest)', 'says it has started', 'polls'], rows),
-    machine,
-  ].join('\n');
+/** How long a worker needs from its process's start. Milliseconds. */
+interface StartTime {
+  /** Until it says that it has started. */
+  readonly started: number;
+  /** Until Temporal lists it as a poller of both kinds of tasks: from then on, it takes work. */
+  readonly polling: number;
 }
 
-function cellOf(times: readonly number[]): string {
-  const { median, lowest, highest } = spreadOf(times);
-  return `${Math.round(median)} (${Math.round(lowest)} to ${Math.round(highest)})`;
+/** What `npm run bench -- start-up` measures. */
+export interface StartUpResult {
+  readonly machine: string;
+  /** One for every run. */
+  readonly times: Readonly<Record<Variant, readonly StartTime[]>>;
+}
+
+type Variant = 'compiled' | 'from source';
+
+const build = fileURLToPath(new URL('../../dist/workers/orders.js', import.meta.url));
+const source = fileURLToPath(new URL('../../workers/orders.ts', import.meta.url));
+
+/** @throws {ServersError} where there is no build: better now than when the servers are up */
+export function checkBuild(): void {
+  if (existsSync(build)) return;
+  throw new ServersError('There is no build to measure: run `npm run build` first.');
+}
+
+/** Starts and ends a worker again and again: compiled, and from source, in turns. */
+export async function measureStartUp(
+  stage: ServerStage,
+  runs: number,
+  report: Report,
+): Promise<StartUpResult> {
+  const times: Record<Variant, StartTime[]> = { compiled: [], 'from source': [] };
+  const step = report.step(`Starting a worker ${runs} × 2 times`);
+  for (let run = 0; run < runs; run += 1) {
+    times.compiled.push(await startOnce([build], stage));
+    times['from source'].push(await startOnce(['--import', import.meta.resolve('tsx'), source], stage));
+  }
+  step.done();
+  return { machine: stage.machine, times };
+}
+
+async function startOnce(
+  program: readonly string[],
+  { environment, client }: ServerStage,
+): Promise<StartTime> {
+  const began = performance.now();
+  const child = spawn(process.execPath, program, {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'], // it ends with the channel
+    env: { ...process.env, ...environment, CONCORD_ENDS_WITH_PARENT: '1', LOG_LEVEL: 'info' },
+  });
+  const ended = once(child, 'exit');
+  const since = () => performance.now() - began;
+  try {
+    const [started, polling] = await Promise.all([
+      untilStarted(child).then(since),
+      untilPolling(client, child).then(since),
+    ]);
+    return { started, polling };
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
+
+async function untilStarted({ stdout }: ChildProcess): Promise<void> {
+  if (stdout === null) return;
+  for await (const line of createInterface({ input: stdout })) {
+    if (line.includes('"worker started"')) return void stdout.resume();
+  }
+  throw new ServersError('The worker ended while starting.');
+}
+
+const LOOK_EVERY = 20;
+
+async function untilPolling(client: Client, child: ChildProcess): Promise<void> {
+  const { namespace } = client.options;
+  for (const taskQueueType of [1, 2]) {
+    for (; child.exitCode === null; await delay(LOOK_EVERY)) {
+      const { pollers } = await client.workflowService.describeTaskQueue({
+        ...{ namespace, taskQueueType },
+        taskQueue: { name: 'orders' },
+      });
+      if (pollers?.some(({ identity }) => identity?.startsWith(`${child.pid}@`))) break;
+    }
+  }
+}
+
+/** The result as people read it. */
+export function renderStartUp({ machine, times }: StartUpResult): string {
+  const cellOf = (measured: readonly number[]) => {
+    const [median, lowest, highest] = Object.values(spreadOf(measured)).map(Math.round);
+    return `${median} (${lowest} to ${highest})`;
+  };
+  const rows = Object.entries(times).map(([variant, runs]) => [
+    variant,
+    cellOf(runs.map(({ started }) => started)),
+    cellOf(runs.map(({ polling }) => polling)),
+  ]);
+  return `${tableOf(['orders worker, ms: median (lowest to highest)', 'says it has started', 'polls'], rows)}
+${machine}`;
 }

@@ -1,8 +1,32 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import { z } from 'zod';
 import { type ActivityFault, logActivityFault } from './fault-log.ts';
 import { fractionOf } from './random.ts';
-import type { ChaosWorkerSettings } from './worker-settings.ts';
+
+const rate = z.number().min(0).max(1);
+
+export const faultSettingsSchema = z.object({
+  seed: z.string(),
+  /** How often a fault hits an attempt of an activity. */
+  rates: z.object({
+    /** Its answer is lost after its write. */
+    answerLost: rate,
+    /** It begins only when its time is up and its successor runs. */
+    lateTry: rate,
+    /** The message or event that it takes comes once more, now or some seconds later. */
+    lateCopy: rate,
+    /** The event that it takes comes late, so that a newer one may come first. */
+    heldUp: rate,
+  }),
+  /** Says by how many milliseconds this worker's clock is wrong. */
+  clockFile: z.string(),
+  /** Gets a line of JSON for each fault. */
+  faultLog: z.string(),
+});
+
+/** What a chaos worker is told beside a worker's own settings. */
+export type FaultSettings = z.infer<typeof faultSettingsSchema>;
 
 /** Long enough after an attempt's time is up that its successor runs. Milliseconds. */
 const LATE_BY = { least: 800, most: 4_000 } as const;
@@ -16,8 +40,7 @@ const HELD_FOR = { least: 1_000, most: 6_000 } as const;
  * lets some announcements come twice, and some events late. Which ones depends on the seed, the activity and the attempt
  * alone.
  */
-export function activityFaults(settings: ChaosWorkerSettings): ActivityInterceptorsFactory {
-  const { seed, rates, faultLog } = settings;
+export function activityFaults({ seed, rates, faultLog }: FaultSettings): ActivityInterceptorsFactory {
   return ({ info }) => {
     const { activityType, activityId, attempt, startToCloseTimeoutMs } = info;
     const workflowId = info.workflowExecution?.workflowId ?? '';

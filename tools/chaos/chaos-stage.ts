@@ -1,126 +1,91 @@
-import { mkdtemp, realpath } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { bundleWorkflows } from '../../workers/bundle.ts';
+import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '../../workers/services.ts';
-import { withDescendants } from '../programs/pause.ts';
-import { end, identify } from '../programs/processes.ts';
-import type { Report } from '../programs/report.ts';
-import { createSupervisor, type Supervisor } from '../programs/supervisor.ts';
-import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
-import { type ChaosWorker, startChaosWorker } from './chaos-worker.ts';
-import type { LinkName } from './fault-plan.ts';
+import type { Program } from '../measure/program.ts';
+import { type ServerStage, type Stage, setStage } from '../measure/stage.ts';
+import type { ChaosServer } from '../servers/lasting-server.ts';
+import { signal } from '../servers/processes.ts';
+import type { FaultSettings } from './activity-faults.ts';
 import { type Link, openLink } from './link.ts';
-import { type ActivityFaultRates, chaosEnvironment } from './worker-settings.ts';
+
+/** A way to a server that goes through a proxy, and so can be disturbed. */
+export const linkNames = [
+  'orders-temporal',
+  'orders-mongodb',
+  'inventory-temporal',
+  'inventory-mongodb',
+  'clients-temporal',
+] as const;
+export type LinkName = (typeof linkNames)[number];
 
 /** Everything that a run is about: servers, workers, and the ways between them. */
-export interface Stage {
+export interface ChaosStage extends Stage {
   readonly temporal: ChaosServer;
   readonly mongodb: ChaosServer;
-  readonly workers: Readonly<Record<ServiceName, ChaosWorker>>;
   readonly links: Readonly<Record<LinkName, Link>>;
   /** What the workers' activities met. */
   readonly faultLog: string;
+  /** Makes a worker's clock wrong by so many milliseconds. */
+  setClock(name: ServiceName, offset: number): void;
 }
 
 /** So short that the reaper meets living orders, which it must leave alone. Seconds. */
 export const REAPER = { interval: 10, holdLimit: 3 } as const;
 
 /**
- * Sets the stage: servers on loopback, their data thrown away at the end, and a worker for each service.
+ * Sets the stage: servers of its own, whatever the environment names.
  *
- * @param cleanUp Gets what ends it again; called even where it could not be set in full.
  * @throws {ServersError} where a server can't be started
  */
-export async function setStage(options: {
-  seed: string;
-  rates: ActivityFaultRates;
-  report: Report;
-  cleanUp: (end: () => Promise<void>) => void;
-}): Promise<Stage> {
-  const { seed, rates, report, cleanUp } = options;
-  const supervisor = await createSupervisor();
-  const stopping = new AbortController();
-  cleanUp(async () => {
-    stopping.abort();
-    await endWithDescendants(supervisor);
-  });
-  const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-chaos-'));
-  supervisor.removeAtEnd(directory);
-
-  const { temporal, mongodb } = await startServers(supervisor, directory, report);
-  const links = await openLinks(temporal, mongodb);
-  cleanUp(async () => {
-    for (const link of Object.values(links)) link.close();
-  });
-  const faultLog = path.join(directory, 'activity-faults.jsonl');
-  const start = async (name: ServiceName) => {
-    const clockFile = path.join(directory, `${name}-clock`);
-    const workflowBundle = await bundleWorkflows(name, directory);
-    const environment = {
-      ...workerEnvironment(name, links),
-      ...chaosEnvironment({ seed, rates, clockFile, faultLog, workflowBundle }),
+export async function setChaosStage(
+  program: Program,
+  faults: Pick<FaultSettings, 'seed' | 'rates'>,
+): Promise<ChaosStage> {
+  const links: Partial<Record<LinkName, Link>> = {};
+  const open = async (name: LinkName, server: string) => {
+    const link = await openLink(server);
+    links[name] = link;
+    program.cleanUp(async () => link.close());
+    return link.address;
+  };
+  const faultLogIn = (directory: string) => path.join(directory, 'activity-faults.jsonl');
+  const clockIn = (directory: string, name: ServiceName) => path.join(directory, `${name}-clock`);
+  const environmentOf = async (name: ServiceName, servers: ServerStage) => {
+    const { temporal, mongodb, directory } = serversOf(servers);
+    const uri = `mongodb://${await open(`${name}-mongodb`, mongodb.address)}/?directConnection=true`;
+    const settings: FaultSettings = {
+      ...{ ...faults, clockFile: clockIn(directory, name), faultLog: faultLogIn(directory) },
     };
-    const { signal } = stopping;
-    return startChaosWorker({ name, supervisor, directory, environment, clockFile, stopping: signal });
+    return {
+      TEMPORAL_ADDRESS: await open(`${name}-temporal`, temporal.address),
+      ORDERS_MONGODB_URI: uri,
+      INVENTORY_MONGODB_URI: uri,
+      REAPER_INTERVAL_SECONDS: String(REAPER.interval),
+      REAPER_HOLD_LIMIT_SECONDS: String(REAPER.holdLimit),
+      LOG_LEVEL: 'info',
+      CHAOS_SETTINGS: JSON.stringify(settings),
+    };
   };
-  const step = report.step('Starting the workers');
-  const workers = { orders: await start('orders'), inventory: await start('inventory') };
-  step.done();
-  return { temporal, mongodb, workers, links, faultLog };
-}
-
-/** A server that had to be killed leaves its own children behind. */
-async function endWithDescendants(supervisor: Supervisor): Promise<void> {
-  const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
-  const identities = await Promise.all(pids.map(identify));
-  await supervisor.stop();
-  for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
-}
-
-async function startServers(
-  supervisor: Supervisor,
-  directory: string,
-  report: Report,
-): Promise<Pick<Stage, 'temporal' | 'mongodb'>> {
-  const temporal = await startChaosTemporal({
-    supervisor,
-    directory: path.join(directory, 'temporal'),
-    report,
-  });
-  const mongodb = await startChaosMongoDB({
-    supervisor,
-    directory: path.join(directory, 'mongodb'),
-    report,
-  });
-  return { temporal, mongodb };
-}
-
-async function openLinks(temporal: ChaosServer, mongodb: ChaosServer): Promise<Record<LinkName, Link>> {
+  const module = fileURLToPath(new URL('faulty-worker.ts', import.meta.url));
+  const options = { ...program, kind: 'lasting', isolated: true } as const;
+  const stage = serversOf(await setStage(options, { module, environmentOf }));
+  await open('clients-temporal', stage.temporal.address);
   return {
-    'orders-temporal': await openLink(temporal.address),
-    'orders-mongodb': await openLink(mongodb.address),
-    'inventory-temporal': await openLink(temporal.address),
-    'inventory-mongodb': await openLink(mongodb.address),
-    'clients-temporal': await openLink(temporal.address),
+    ...stage,
+    links: links as ChaosStage['links'],
+    faultLog: faultLogIn(stage.directory),
+    setClock(name, offset) {
+      writeFileSync(clockIn(stage.directory, name), String(offset));
+      const pid = stage.workers[name].pid();
+      if (pid !== undefined) signal(pid, 'SIGUSR2');
+    },
   };
 }
 
-/** Everything is set, so that nothing of the user's own environment reaches the workers. */
-function workerEnvironment(name: ServiceName, links: Record<LinkName, Link>): Record<string, string> {
-  const mongodb = `mongodb://${links[`${name}-mongodb`].address}/?directConnection=true`;
-  return {
-    TEMPORAL_ADDRESS: links[`${name}-temporal`].address,
-    TEMPORAL_NAMESPACE: 'default',
-    ORDERS_MONGODB_URI: mongodb,
-    INVENTORY_MONGODB_URI: mongodb,
-    ORDERS_DATABASE: 'orders',
-    INVENTORY_DATABASE: 'inventory',
-    REAPER_INTERVAL_SECONDS: String(REAPER.interval),
-    REAPER_HOLD_LIMIT_SECONDS: String(REAPER.holdLimit),
-    LOG_LEVEL: 'info',
-    HEALTH_PORT: '',
-    ENCRYPTION_KEYS: '',
-    ENCRYPTION_KEYS_FILE: '',
-  };
+/** Both are started here, so that both are there. */
+function serversOf<Servers extends ServerStage>(
+  servers: Servers,
+): Servers & Pick<ChaosStage, 'temporal' | 'mongodb'> {
+  return servers as Servers & Pick<ChaosStage, 'temporal' | 'mongodb'>;
 }

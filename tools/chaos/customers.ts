@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pRetry from 'p-retry';
 import { Concord } from '../../client/concord.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { finalStatuses, type Order, type OrderStatus } from '../../domain/order.ts';
 import type { Receipt } from '../../domain/stock.ts';
 import type { Told } from '../measure/checker.ts';
+import { insist } from '../measure/customers.ts';
+import { deliver } from '../measure/shelves.ts';
+import { count } from '../measure/table.ts';
 import type { LoadPlan, PlannedDelivery, PlannedOrder } from './load-plan.ts';
 
 /** What came of the load, from the customers' side. */
@@ -13,7 +15,7 @@ export interface Answers {
   /** Answers that no customer should get, such as that an order stopped on an error. */
   readonly wrong: readonly { readonly subject: string; readonly message: string }[];
   /** Errors that the client gave no name of its own, and how often. */
-  readonly surprises: ReadonlyMap<string, number>;
+  readonly surprises: Readonly<Record<string, number>>;
 }
 
 /** The load while it is under way. */
@@ -36,25 +38,22 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
   const start = Date.now();
   const told: Told[] = [];
   const wrong: { subject: string; message: string }[] = [];
-  const surprises = new Map<string, number>();
+  const surprises: Record<string, number> = {};
   let placed = 0;
   let waiting = 0;
 
   const until = (at: number) => delay(Math.max(0, start + at - Date.now()));
-  const insist = <Answer>(ask: () => Promise<Answer>) =>
-    pRetry(ask, {
-      retries: Number.POSITIVE_INFINITY,
-      minTimeout: 200,
-      maxTimeout: 2_000,
-      shouldRetry: ({ error }) => !isAnswer(error),
-      onFailedAttempt: ({ error }) => {
+  const insistent = <Answer>(ask: () => Promise<Answer>) =>
+    insist(ask, {
+      longest: 2_000,
+      onFailure: (error) => {
         if (!(error instanceof ConcordError)) count(surprises, describe(error));
       },
     });
   const customers: Customers = {
     address,
     concord,
-    insist,
+    insist: insistent,
     hear: (order, status) => {
       const final = finalStatuses.find((each) => each === status);
       if (final !== undefined) told.push({ order, status: final });
@@ -76,12 +75,12 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
     await Promise.all(parties(planned, customers).map((party) => attempt(orderId, party)));
     waiting -= 1;
   };
-  const deliver = async ({ at, receipt, twice }: PlannedDelivery) => {
+  const receive = async ({ at, receipt, twice }: PlannedDelivery) => {
     await until(at);
     const report = () => attempt(receipt.receiptId, reportDelivery(receipt, customers));
     await Promise.all(twice ? [report(), report()] : [report()]);
   };
-  const done = Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(deliver)]);
+  const done = Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(receive)]);
   return {
     answers: { told, wrong, surprises },
     done: done.then(() => {}),
@@ -92,9 +91,9 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
 /** Fills the shelves, and so waits until the workers are there. */
 export async function stockShelves(plan: LoadPlan, concord: Concord): Promise<void> {
   for (const { sku, quantity, receiptId } of plan.initial) {
-    await pRetry(() => concord.restock(sku, quantity, { receiptId }), { retries: 5 });
+    await deliver(concord, sku, quantity, receiptId);
   }
-  await pRetry(() => concord.list({ limit: 1 }), { retries: 5 });
+  await insist(() => concord.list({ limit: 1 }));
 }
 
 interface Customers {
@@ -114,14 +113,14 @@ function parties(planned: PlannedOrder, customers: Customers): Promise<void>[] {
       : placeAndVanish(planned, planned.disconnectAfter, customers),
     ...(duplicateAfter === undefined
       ? []
-      : [delay(duplicateAfter).then(() => placeAndHear(withOtherStrategy(planned), customers))]),
+      : [
+          delay(duplicateAfter).then(() =>
+            placeAndHear({ ...planned, strategy: planned.duplicateStrategy }, customers),
+          ),
+        ]),
     ...(cancelAfter === undefined ? [] : [delay(cancelAfter).then(() => cancel(planned, customers))]),
     ...(impostorAfter === undefined ? [] : [delay(impostorAfter).then(() => placeOther(planned, customers))]),
   ];
-}
-
-function withOtherStrategy(planned: PlannedOrder): PlannedOrder {
-  return { ...planned, strategy: planned.duplicateStrategy };
 }
 
 async function reportDelivery(receipt: Receipt, { concord, insist }: Customers): Promise<void> {
@@ -195,17 +194,8 @@ async function placeOther({ order, strategy }: PlannedOrder, customers: Customer
   }
 }
 
-/** An error that more asking would not change. */
-function isAnswer(error: unknown): boolean {
-  return error instanceof ConcordError && error.kind !== 'unreachable';
-}
-
 function isRefusal(error: unknown, code: ConcordError['code']): error is ConcordError {
   return error instanceof ConcordError && error.code === code;
-}
-
-function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
 /** The same for every order, so that like counts with like. */

@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import { realTime } from './clock.ts';
 
 const entrySchema = z.object({
@@ -37,4 +38,11 @@ export async function readActivityFaults(file: string): Promise<ActivityFault[]>
     faults.set(JSON.stringify(fault), until === undefined ? fault : { ...fault, until });
   }
   return [...faults.values()];
+}
+
+/** Whether an attempt that comes too late has still to write what it has to write. */
+export async function isAnyTryLate(file: string): Promise<boolean> {
+  const open = (await readActivityFaults(file)).filter(({ until }) => until === undefined);
+  const alive = open.map(({ pid }) => identify(pid) !== undefined);
+  return alive.includes(true);
 }

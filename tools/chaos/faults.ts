@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { pause, signal } from '../programs/pause.ts';
-import type { Stage } from './chaos-stage.ts';
-import type { LinkName, PlannedFault } from './fault-plan.ts';
+import { pause } from '../servers/pause.ts';
+import { signal } from '../servers/processes.ts';
+import type { ChaosStage, LinkName } from './chaos-stage.ts';
+import type { PlannedFault } from './fault-plan.ts';
 
 /** A fault that has hit. Milliseconds since 1970. */
 export interface Fault {
@@ -30,7 +31,7 @@ export interface FaultInjection {
  */
 export function injectFaults(
   plan: readonly PlannedFault[],
-  stage: Stage,
+  stage: ChaosStage,
   began: (fault: PlannedFault) => void,
 ): FaultInjection {
   const start = Date.now();
@@ -69,7 +70,7 @@ export function withDetail(fault: PlannedFault): { kind: string; target: string;
   return parts.length === 0 ? { kind, target } : { kind, target, detail: parts.join(' ') };
 }
 
-async function bringAbout(fault: PlannedFault, stage: Stage, undo: Set<() => void>): Promise<void> {
+async function bringAbout(fault: PlannedFault, stage: ChaosStage, undo: Set<() => void>): Promise<void> {
   switch (fault.kind) {
     case 'worker-kill':
       return signalAll(workerPids(stage, fault.target), 'SIGKILL');
@@ -78,9 +79,9 @@ async function bringAbout(fault: PlannedFault, stage: Stage, undo: Set<() => voi
     case 'worker-pause':
       return hold(workerPids(stage, fault.target), fault.duration, undo);
     case 'worker-clock':
-      stage.workers[fault.target].setClock(fault.offset);
+      stage.setClock(fault.target, fault.offset);
       await delay(fault.duration);
-      return stage.workers[fault.target].setClock(0);
+      return stage.setClock(fault.target, 0);
     case 'temporal-kill':
     case 'mongodb-kill':
       return stage[fault.target].kill();
@@ -100,7 +101,7 @@ async function bringAbout(fault: PlannedFault, stage: Stage, undo: Set<() => voi
 
 type LinkFault = Extract<PlannedFault, { target: LinkName }>;
 
-async function disturb(fault: LinkFault, { links }: Stage): Promise<void> {
+async function disturb(fault: LinkFault, { links }: ChaosStage): Promise<void> {
   const link = links[fault.target];
   if (fault.kind === 'link-delay') link.slowDown(fault.latency);
   else if (fault.kind === 'link-stall') link.stall();
@@ -117,12 +118,16 @@ async function hold(pids: readonly number[], duration: number, undo: Set<() => v
   undo.delete(resume);
 }
 
-function workerPids({ workers }: Stage, name: keyof Stage['workers']): number[] {
-  const pid = workers[name].process()?.identity.pid;
+function workerPids({ workers }: ChaosStage, name: keyof ChaosStage['workers']): number[] {
+  const pid = workers[name].pid();
   return pid === undefined ? [] : [pid];
 }
 
-function serverPids(stage: Stage, name: 'temporal' | 'mongodb', part: 'all' | 'front' | 'storage'): number[] {
+function serverPids(
+  stage: ChaosStage,
+  name: 'temporal' | 'mongodb',
+  part: 'all' | 'front' | 'storage',
+): number[] {
   const pids = stage[name].processes().map(({ identity }) => identity.pid);
   // Storage starts first, and the front last; a server of one process is both.
   if (part === 'front') return pids.slice(-1);

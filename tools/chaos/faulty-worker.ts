@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { runServices } from '../../workers/run.ts';
-import { activityFaults } from './activity-faults.ts';
+import { activityFaults, faultSettingsSchema } from './activity-faults.ts';
 import { shiftClock } from './clock.ts';
-import { readChaosSettings } from './worker-settings.ts';
 
 // A service's worker as `workers/` runs it, whose clock may be wrong and whose activities meet faults.
 
 const name = z.enum(['orders', 'inventory']).parse(process.argv[2]);
-const chaos = readChaosSettings(process.env);
-shiftClock(chaos.clockFile);
-await runServices([name], {
-  interceptors: [activityFaults(chaos)],
-  workflowBundle: { codePath: chaos.workflowBundle },
-});
+const codePath = z.string().parse(process.argv[3]);
+const settings = faultSettingsSchema.parse(JSON.parse(process.env.CHAOS_SETTINGS ?? ''));
+shiftClock(settings.clockFile);
+// It waits for its servers, which may be away, so there is no better moment to say so.
+process.send?.({ ready: true });
+await runServices([name], { interceptors: [activityFaults(settings)], workflowBundle: { codePath } });

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -24,7 +24,8 @@ export async function openLink(target: string): Promise<Link> {
   const sockets = new Set<Socket>();
   let isCut = false;
   let latency = 0;
-  let stalled: PromiseWithResolvers | undefined;
+  const events = new EventEmitter();
+  let stalled: Promise<unknown> | undefined;
 
   const track = (socket: Socket) => {
     sockets.add(socket);
@@ -35,7 +36,7 @@ export async function openLink(target: string): Promise<Link> {
   async function* late(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
       if (latency > 0) await delay(latency);
-      await stalled?.promise;
+      await stalled;
       yield chunk;
     }
   }
@@ -59,7 +60,7 @@ export async function openLink(target: string): Promise<Link> {
   const restore = () => {
     isCut = false;
     latency = 0;
-    stalled?.resolve();
+    events.emit('restored');
     stalled = undefined;
   };
   return {
@@ -72,7 +73,7 @@ export async function openLink(target: string): Promise<Link> {
       latency = milliseconds;
     },
     stall() {
-      stalled ??= withResolvers();
+      stalled ??= once(events, 'restored');
     },
     restore,
     close() {
@@ -81,17 +82,4 @@ export async function openLink(target: string): Promise<Link> {
       endAll();
     },
   };
-}
-
-interface PromiseWithResolvers {
-  readonly promise: Promise<void>;
-  resolve(): void;
-}
-
-function withResolvers(): PromiseWithResolvers {
-  let resolve = () => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
 }

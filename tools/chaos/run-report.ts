@@ -1,11 +1,11 @@
-import Table from 'cli-table3';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import { invariants, type Violation } from '../measure/checker.ts';
 import type { State } from '../measure/state.ts';
+import { sum } from '../measure/statistics.ts';
+import { count, tableOf } from '../measure/table.ts';
 import { REAPER } from './chaos-stage.ts';
 import type { Fault } from './faults.ts';
 import type { LoadPlan, StrategyChoice } from './load-plan.ts';
-import type { Options } from './options.ts';
 import type { Observations } from './storm.ts';
 import type { Story } from './story.ts';
 
@@ -66,20 +66,19 @@ export interface ReaperSummary {
 
 /** Puts everything that was observed together. */
 export function composeReport(run: {
-  readonly options: Options;
+  readonly planned: RunReport['planned'];
+  readonly seed: string;
   readonly load: LoadPlan;
   readonly state: State;
   readonly seen: Observations;
   readonly violations: readonly Violation[];
   readonly stories: readonly Story[];
 }): RunReport {
-  const { options, load, state, seen, violations, stories } = run;
+  const { planned, seed, load, state, seen, violations, stories } = run;
   const faults = seen.faults.map((fault) => ({ ...fault, inFlight: inFlightDuring(fault, state) }));
   const proved = faults.some(({ inFlight }) => inFlight > 0);
   return {
-    seed: options.seed,
-    planned: { orders: load.orders.length, minutes: options.minutes, strategy: options.strategy },
-    seconds: seen.seconds,
+    ...{ seed, planned, seconds: seen.seconds },
     outcomes: outcomesOf(state, load, strategies),
     outcomesBy: Object.fromEntries(
       strategies.map((strategy) => [strategy, outcomesOf(state, load, [strategy])]),
@@ -89,7 +88,7 @@ export function composeReport(run: {
     stockReads: seen.stockReads,
     reaper: reaperOf(state),
     answers: seen.answers.told.length,
-    surprises: Object.fromEntries(seen.answers.surprises),
+    surprises: seen.answers.surprises,
     violations,
     stories,
     verdict: violations.length > 0 ? 'violated' : proved ? 'passed' : 'proved nothing',
@@ -105,7 +104,7 @@ export function renderReport(report: RunReport): string {
     '',
     outcomesTable(report),
     '',
-    table(
+    tableOf(
       ['fault', 'times', 'met orders', 'orders met', 'at most at once'],
       report.faults.map((fault) => [
         fault.kind,
@@ -136,7 +135,7 @@ function firstFew<Item>(items: readonly Item[]): readonly Item[] {
 function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
   switch (verdict) {
     case 'passed': {
-      const hits = faults.reduce((sum, fault) => sum + fault.hits, 0);
+      const hits = sum(faults.map((fault) => fault.hits));
       return `PASSED: ${hits} faults met orders in flight, and all ${Object.keys(invariants).length} invariants hold.`;
     }
     case 'violated':
@@ -148,7 +147,7 @@ function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
 
 function outcomesTable({ planned, outcomes, outcomesBy }: RunReport): string {
   const shown = planned.strategy === 'mixed' ? strategies : [];
-  return table(
+  return tableOf(
     shown.length === 0 ? [] : ['outcome', 'orders', ...shown],
     Object.entries(outcomes).map(([name, count]) => [
       name,
@@ -165,17 +164,13 @@ function outcomesOf(
 ): Record<string, number> {
   const counts: Record<string, number> = { confirmed: 0, rejected: 0, cancelled: 0 };
   for (const { status, outcome } of executions.filter(({ strategy }) => among.includes(strategy))) {
-    add(counts, outcome?.status ?? status.toLowerCase());
-    if (outcome?.status === 'rejected') add(counts, `rejected: ${outcome.reason?.code}`);
+    count(counts, outcome?.status ?? status.toLowerCase());
+    if (outcome?.status === 'rejected') count(counts, `rejected: ${outcome.reason?.code}`);
   }
   const arrived = new Set(executions.map(({ orderId }) => orderId));
   const planned = plan.orders.filter(({ strategy }) => among.includes(strategy));
   const lost = planned.filter(({ order }) => !arrived.has(order.orderId)).length;
   return { ...counts, 'never arrived, the customer was cut off': lost };
-}
-
-function add(counts: Record<string, number>, name: string): void {
-  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 /** Orders that were neither before their start nor after their end while the fault lasted. */
@@ -222,29 +217,11 @@ function summarise(faults: readonly CountedFault[]): FaultSummary[] {
       kind,
       count: inFlight.length,
       hits: inFlight.filter((orders) => orders > 0).length,
-      inFlight: inFlight.reduce((sum, orders) => sum + orders, 0),
+      inFlight: sum(inFlight),
       mostInFlight: Math.max(...inFlight),
     };
   });
 }
-
-function table(head: string[], rows: readonly (readonly (string | number)[])[]): string {
-  const built = new Table({
-    head,
-    style: { head: [], border: [], compact: true },
-    chars: NO_LINES,
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
-  });
-  built.push(...rows.map((row) => [...row]));
-  return built.toString();
-}
-
-const NO_LINES = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map((place) => [place, '']),
-);
 
 function isoTime(time: number): string {
   return new Date(time).toISOString();

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import { checkStock, type Violation } from '../measure/checker.ts';
+import { keepLooking } from '../measure/looking.ts';
 import { readStock } from '../measure/state.ts';
 
 /** Reads the stock again and again while faults hit. */
@@ -17,10 +17,9 @@ const INTERVAL = 500;
 
 /** @param found Is told of each violation as soon as it is seen. */
 export function watchStock(inventory: Db, found: (violation: Violation) => void): StockWatch {
-  const stopping = new AbortController();
   const violations = new Map<string, Violation>();
   let reads = 0;
-  const look = async () => {
+  const stop = keepLooking(INTERVAL, async () => {
     // A database that stands still or is gone is what the run is about.
     const stock = await readStock(inventory).catch(() => undefined);
     if (stock === undefined) return;
@@ -31,19 +30,6 @@ export function watchStock(inventory: Db, found: (violation: Violation) => void)
       violations.set(key, violation);
       found(violation);
     }
-  };
-  const watching = (async () => {
-    while (!stopping.signal.aborted) {
-      await look();
-      await delay(INTERVAL, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-  })();
-  return {
-    reads: () => reads,
-    violations: () => [...violations.values()],
-    async stop() {
-      stopping.abort();
-      await watching;
-    },
-  };
+  });
+  return { reads: () => reads, violations: () => [...violations.values()], stop };
 }

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
-import type { Violation } from '../measure/checker.ts';
-import type { Sources } from '../measure/state.ts';
-import type { Report } from '../programs/report.ts';
-import type { Stage } from './chaos-stage.ts';
+import { problemsOf, type Violation } from '../measure/checker.ts';
+import type { Program } from '../measure/program.ts';
+import { untilQuiet } from '../measure/quiet.ts';
+import type { ChaosStage } from './chaos-stage.ts';
 import { type Answers, type Load, startLoad, stockShelves } from './customers.ts';
-import { type ActivityFault, readActivityFaults } from './fault-log.ts';
+import { type ActivityFault, isAnyTryLate, readActivityFaults } from './fault-log.ts';
 import type { PlannedFault } from './fault-plan.ts';
 import { type Fault, injectFaults, withDetail } from './faults.ts';
 import type { LoadPlan } from './load-plan.ts';
@@ -23,31 +23,28 @@ export interface Observations {
   readonly seconds: number;
 }
 
-interface Options {
-  readonly stage: Stage;
-  readonly sources: Sources;
+interface Options extends Program {
+  readonly stage: ChaosStage;
   /** The customers' own client, through a link that may be disturbed. */
   readonly concord: Concord;
   readonly load: LoadPlan;
   readonly faults: readonly PlannedFault[];
-  readonly report: Report;
-  readonly cleanUp: (end: () => Promise<void>) => void;
-  /** Resolves when nothing is in flight any more. */
-  readonly untilQuiet: () => Promise<void>;
 }
 
 const PROGRESS_INTERVAL = 5_000;
 /** The longest wait between two attempts is a minute, so three are plenty for whatever can still come. Milliseconds. */
-export const QUIET_LIMIT = 180_000;
+const QUIET_LIMIT = 180_000;
 
 /** Lets customers and faults loose on the stage, and waits until all is quiet again. */
 export async function weatherStorm(options: Options): Promise<Observations> {
-  const { stage, sources, concord, report, cleanUp } = options;
+  const { stage, concord, report, cleanUp } = options;
   await stockShelves(options.load, concord);
   const start = Date.now();
   const note = (text: string) => report.note(`${clock(Date.now() - start)}  ${text}`);
 
-  const stockWatch = watchStock(sources.databases.inventory, (violation) => note(describe(violation)));
+  const stockWatch = watchStock(stage.databases.inventory, (violation) =>
+    note(`VIOLATED ${problemsOf([violation])}`),
+  );
   cleanUp(stockWatch.stop);
   const load = startLoad(options.load, concord, stage.links['clients-temporal'].address);
   const injection = injectFaults(options.faults, stage, (fault) => note(describeFault(fault)));
@@ -55,12 +52,13 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   const showing = setInterval(() => note(progressOf(load)), PROGRESS_INTERVAL);
   cleanUp(async () => clearInterval(showing));
 
+  const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
   const injected = await injection.done;
   note('no more faults; waiting until nothing is in flight');
-  await options.untilQuiet();
+  await quiet();
   // Who was not answered asks again now, and may even place once more.
   await Promise.race([load.done, delay(QUIET_LIMIT)]);
-  await options.untilQuiet();
+  await quiet();
   clearInterval(showing);
   await stockWatch.stop();
   return {
@@ -85,10 +83,6 @@ function progressOf(load: Load): string {
 function describeFault(planned: PlannedFault): string {
   const { kind, target, detail } = withDetail(planned);
   return `fault: ${kind} ${target}${detail === undefined ? '' : ` (${detail})`}`;
-}
-
-function describe({ invariant, subject, details }: Violation): string {
-  return `VIOLATED ${invariant}: ${subject}: ${details}`;
 }
 
 function clock(milliseconds: number): string {

@@ -1,19 +1,17 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { Violation } from '../measure/checker.ts';
+import type { Stage } from '../measure/stage.ts';
 import type { OrderExecution, State } from '../measure/state.ts';
 import type { Observations } from './storm.ts';
 
 /** Everything that is known when a run ends. */
 export interface Evidence {
-  readonly client: Client;
+  readonly stage: Stage;
   readonly state: State;
   readonly seen: Observations;
-  /** The workers' logs. */
-  readonly logs: readonly string[];
 }
 
 /** A file with the whole story of what was violated. */
@@ -46,7 +44,7 @@ async function storyOf(
   violations: readonly Violation[],
   evidence: Evidence,
 ): Promise<object> {
-  const { state, client, logs } = evidence;
+  const { state, stage } = evidence;
   const { answers, faults } = evidence.seen;
   const named = new Set([subject, ...violations.flatMap(({ details }) => details.split(/[\s,;:]+/))]);
   const isNamed = ({ orderId }: OrderExecution) => named.has(orderId);
@@ -73,10 +71,13 @@ async function storyOf(
     faults: faults
       .filter(({ at, until }) => executions.length === 0 || (until >= began - BEFORE && at <= ended))
       .map((fault) => ({ ...fault, at: isoTime(fault.at), until: isoTime(fault.until) })),
-    workerLogs: await linesAbout(subject, logs),
+    workerLogs: await linesAbout(
+      subject,
+      Object.values(stage.workers).map(({ log }) => log),
+    ),
     histories: await Promise.all(
       [...executions, ...resolutions, ...events].map(async ({ workflowId, runId }) => {
-        const handle = client.workflow.getHandle(workflowId, runId);
+        const handle = stage.client.workflow.getHandle(workflowId, runId);
         return JSON.parse(historyToJSON(await handle.fetchHistory()));
       }),
     ),

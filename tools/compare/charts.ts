@@ -1,21 +1,29 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import { barsOf, optionsOf } from './chart-kinds.ts';
-import type { ReportChart } from './html.ts';
+import type { Demand } from '../measure/shelves.ts';
+import type { Spread } from '../measure/statistics.ts';
 import {
   type Comparison,
   type CostFigures,
-  type Demand,
   demands,
   type Fault,
   type FaultFigures,
+  faultNames,
   faults,
-  type Load,
+  type LoadName,
   loads,
   type PerformanceFigures,
   type Sample,
-  type Spread,
 } from './result.ts';
-import { describeFault } from './under-faults.ts';
+
+/** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.browser.js` adds to it. */
+export interface Chart {
+  readonly title: string;
+  /** How to read it. */
+  readonly caption: string;
+  /** Under which of the report's headings it stands. */
+  readonly group: 'performance' | 'cost' | 'faults';
+  readonly config: object;
+}
 
 const colours: Record<Strategy, string> = {
   'two-phase': '#2f6fde',
@@ -23,81 +31,69 @@ const colours: Record<Strategy, string> = {
   'event-driven': '#1f9d74',
 };
 
-export function chartsOf(comparison: Comparison): ReportChart[] {
-  const { performance, cost } = comparison;
-  const hasPerformance = performance.length > 0;
-  return [
-    ...(hasPerformance ? [throughputChart(performance)] : []),
-    ...(hasPerformance
-      ? loads.flatMap((load) => demands.map((demand) => latencyChart(performance, load, demand)))
-      : []),
-    ...(hasPerformance ? loads.map((load) => costChart(cost, load)) : []),
-    ...faults.flatMap((fault) => faultCharts(comparison.faults, fault)),
-  ];
+export function chartsOf({ performance, cost, faults: underFaults }: Comparison): Chart[] {
+  const ofPerformance =
+    performance.length === 0
+      ? []
+      : [
+          throughputChart(performance),
+          ...loads.flatMap((load) => demands.map((demand) => latencyChart(performance, load, demand))),
+          ...loads.map((load) => costChart(cost, load)),
+        ];
+  return [...ofPerformance, ...faults.flatMap((fault) => faultCharts(underFaults, fault))];
 }
 
-function throughputChart(all: readonly PerformanceFigures[]): ReportChart {
-  const atSaturation = all.filter(({ load }) => load === 'saturation');
-  const bars = (strategy: Strategy) =>
-    demands.map(
-      (demand) => atSaturation.find((row) => row.strategy === strategy && row.demand === demand)?.throughput,
-    );
+function throughputChart(all: readonly PerformanceFigures[]): Chart {
+  const rows = all.filter(({ load }) => load === 'saturation');
   return {
     title: 'Throughput',
     caption: 'Orders a second that became final, with many orders at a time. More is better.',
     group: 'performance',
-    config: barChart(['many SKUs', 'one hot SKU'], bars, 'orders a second'),
+    config: barChart(['many SKUs', 'one hot SKU'], 'orders a second', (strategy) =>
+      demands.map(
+        (demand) => rows.find((row) => row.strategy === strategy && row.demand === demand)?.throughput,
+      ),
+    ),
   };
 }
 
-function latencyChart(all: readonly PerformanceFigures[], load: Load, demand: Demand): ReportChart {
-  const bars = (strategy: Strategy) => {
-    const found = all.find((row) => row.strategy === strategy && row.load === load && row.demand === demand);
-    const { decided, final } = found ?? {};
-    return [decided?.p50, decided?.p95, decided?.p99, final?.p50, final?.p95, final?.p99];
-  };
+function latencyChart(all: readonly PerformanceFigures[], load: LoadName, demand: Demand): Chart {
+  const rows = all.filter((row) => row.load === load && row.demand === demand);
   const names = ['decided', 'final'].flatMap((name) => ['p50', 'p95', 'p99'].map((rank) => [name, rank]));
-  const atOnce = all.find((row) => row.load === load)?.atOnce ?? 0;
   const wanted = demand === 'hot' ? 'one hot SKU' : 'many SKUs';
   return {
-    title: `Latency, ${atOnce} orders at a time, ${wanted}`,
+    title: `Latency, ${rows[0]?.atOnce} orders at a time, ${wanted}`,
     caption:
       'From sending an order until the customer knows the decision, and until all is recorded. Less is better.',
     group: 'performance',
-    config: barChart(names, bars, 'milliseconds'),
+    config: barChart(names, 'milliseconds', (strategy) => {
+      const { decided, final } = rows.find((row) => row.strategy === strategy) ?? {};
+      return [decided?.p50, decided?.p95, decided?.p99, final?.p50, final?.p95, final?.p99];
+    }),
   };
 }
 
-function costChart(all: readonly CostFigures[], load: Load): ReportChart {
-  const bars = (strategy: Strategy) => {
-    const found = all.find(
-      (row) => row.strategy === strategy && row.load === load && row.demand === 'spread',
-    );
-    const { historyEvents, actions, writes, reads } = found ?? {};
-    return [historyEvents, actions, writes, reads].map((value) =>
-      value === undefined ? undefined : exactly(value),
-    );
-  };
+function costChart(all: readonly CostFigures[], load: LoadName): Chart {
+  const rows = all.filter((row) => row.load === load && row.demand === 'spread');
   const names = ['history events', 'Temporal actions', 'database writes', 'database reads'];
   return {
     title: `Cost of one order, ${load === 'low' ? 'low load' : 'saturation'}`,
     caption: 'Means, many SKUs. The histories of every workflow that takes part are counted. Less is better.',
     group: 'cost',
-    config: barChart(names, bars, 'for each order'),
+    config: barChart(names, 'for each order', (strategy) => {
+      const { historyEvents, actions, writes, reads } = rows.find((row) => row.strategy === strategy) ?? {};
+      return [historyEvents, actions, writes, reads].map(
+        (value) => value && { median: value, lowest: value, highest: value },
+      );
+    }),
   };
 }
 
-function exactly(value: number): Spread {
-  return { median: value, lowest: value, highest: value };
-}
-
-function faultCharts(all: readonly FaultFigures[], fault: Fault): ReportChart[] {
+function faultCharts(all: readonly FaultFigures[], fault: Fault): Chart[] {
   const rows = all.filter((row) => row.fault === fault);
   if (rows.length === 0) return [];
-  const chart = (name: string, caption: string, of: (sample: Sample) => number): ReportChart => ({
-    title: `${describeFault(fault)}: ${name}`,
-    caption,
-    group: 'faults',
+  const chart = (name: string, caption: string, of: (sample: Sample) => number): Chart => ({
+    ...{ title: `${faultNames[fault]}: ${name}`, caption, group: 'faults' },
     config: lineChart(rows, of, name),
   });
   return [
@@ -115,42 +111,58 @@ function faultCharts(all: readonly FaultFigures[], fault: Fault): ReportChart[] 
   ];
 }
 
-/** A bar for each strategy over each name. */
+/** A bar for each strategy over each name, as high as the median; its whisker goes from the lowest to the highest. */
 function barChart(
-  names: readonly (string | readonly string[])[],
-  bars: (strategy: Strategy) => readonly (Spread | undefined)[],
-  unit: string,
+  labels: readonly (string | readonly string[])[],
+  text: string,
+  barsOf: (strategy: Strategy) => readonly (Spread | 0 | undefined)[],
 ): object {
-  const series = strategies.map((strategy) => ({
-    name: strategy,
-    colour: colours[strategy],
-    bars: bars(strategy),
-  }));
-  return barsOf(names, series, unit);
+  const datasets = strategies.map((strategy) => {
+    const bars = barsOf(strategy).map((bar) => (bar === 0 ? { median: 0, lowest: 0, highest: 0 } : bar));
+    return {
+      label: strategy,
+      backgroundColor: colours[strategy],
+      data: bars.map((bar) => bar?.median ?? null),
+      whiskers: bars.map((bar) => bar && [bar.lowest, bar.highest]),
+    };
+  });
+  const suggestedMax = Math.max(
+    ...datasets.flatMap(({ whiskers }) => whiskers.map((ends) => ends?.[1] ?? 0)),
+  );
+  return {
+    type: 'bar',
+    data: { labels, datasets },
+    options: chartOptions({ x: { grid: { display: false } } }, text, { suggestedMax }),
+  };
 }
 
 function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number, unit: string): object {
-  const began = Math.min(...rows.map((row) => row.began));
-  const ended = Math.max(...rows.map((row) => row.ended));
   const last = Math.max(...rows.flatMap(({ samples }) => samples.map(({ at }) => at)));
+  const x = { type: 'linear', min: 0, max: Math.ceil(last), title: { display: true, text: 'seconds' } };
   return {
     type: 'line',
     data: {
       datasets: rows.map(({ strategy, samples }) => ({
-        label: strategy,
-        borderColor: colours[strategy],
-        backgroundColor: colours[strategy],
-        borderWidth: 1.5,
-        pointRadius: 0,
+        ...{ label: strategy, borderColor: colours[strategy], backgroundColor: colours[strategy] },
+        ...{ borderWidth: 1.5, pointRadius: 0 },
         data: samples.map((sample) => ({ x: sample.at, y: of(sample) })),
       })),
     },
     options: {
-      ...optionsOf(
-        { x: { type: 'linear', min: 0, max: Math.ceil(last), title: { display: true, text: 'seconds' } } },
-        { text: unit, ticks: { precision: 0 } },
-      ),
-      band: { from: began, until: ended },
+      ...chartOptions({ x }, unit, { ticks: { precision: 0 } }),
+      band: {
+        from: Math.min(...rows.map(({ began }) => began)),
+        until: Math.max(...rows.map(({ ended }) => ended)),
+      },
     },
+  };
+}
+
+function chartOptions(scales: object, text: string, y: object): object {
+  return {
+    animation: false,
+    maintainAspectRatio: false,
+    plugins: { legend: { position: 'bottom', labels: { boxWidth: 12 } } },
+    scales: { ...scales, y: { beginAtZero: true, grace: '5%', title: { display: true, text }, ...y } },
   };
 }

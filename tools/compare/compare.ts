@@ -1,109 +1,118 @@
-import { untilQuiet } from '../chaos/quiet.ts';
-import { checkAtRest, type Told } from '../measure/checker.ts';
-import { type Stage, setStage, type UserTemporal } from '../measure/stage.ts';
-import { readState } from '../measure/state.ts';
-import { createLineReport } from '../programs/report.ts';
-import { measureCost } from './cost.ts';
-import { measurePerformance, performanceOf, type Run } from './performance.ts';
-import { type CompareOptions, type Comparison, faults, type Part } from './result.ts';
-import { measureFaults } from './under-faults.ts';
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { GlobalOptions } from '../../client/cli/shared/target.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { checkWritable, wholeNumber } from '../measure/options.ts';
+import { runProgram } from '../measure/program.ts';
+import { tableOf } from '../measure/table.ts';
+import { userTemporal } from '../measure/user-temporal.ts';
+import { createReport, silentReport } from '../servers/report.ts';
+import { optionsOrExit } from '../start/command-line.ts';
+import { compareStrategies } from './comparison.ts';
+import { renderPage } from './page.ts';
+import { type CompareOptions, type Comparison, faults, type Part, parts } from './result.ts';
+import { columns, sectionsOf, verdictOf } from './sections.ts';
 
-interface Options extends CompareOptions {
-  /** Default: a server that is started for the comparison. */
-  readonly temporal?: UserTemporal;
-  /** Gets a line for each step. */
-  readonly tell: (text: string) => void;
-  /** Gets what ends it again, whether it succeeds or not: until then all databases are there. */
-  readonly cleanUp: (end: () => Promise<void>) => void;
+// `npm run compare`
+
+interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
+  readonly only?: readonly Part[];
+  readonly html?: string;
+  readonly json?: true;
 }
 
-/**
- * Measures the three strategies on the same servers and services, alternately, and checks all orders at the end.
- *
- * @throws {ServersError} where a server or a worker can't be started
- */
-export async function compareStrategies({
-  temporal,
-  tell,
-  cleanUp,
-  ...options
-}: Options): Promise<Comparison> {
-  const at = new Date().toISOString();
-  const report = createLineReport(tell);
-  const found: Found[] = [];
-  let last: Stage | undefined;
-  for (const { parts, restartable } of stagesFor(options.parts, temporal)) {
-    const given = temporal === undefined ? {} : { temporal };
-    // What was set before would only take its share of the machine.
-    await last?.end();
-    last = await setStage({ report, cleanUp, restartable, ...given });
-    found.push(await measureOn(last, { ...options, parts }, tell));
-  }
-  const [first] = found;
-  return {
-    at,
-    machine: first?.machine ?? '',
-    servers: {
-      temporal: found.map(({ servers }) => servers.temporal).join('; '),
-      mongodb: first?.servers.mongodb ?? '',
-    },
-    options,
-    performance: found.flatMap(({ performance }) => performance),
-    cost: found.flatMap(({ cost }) => cost),
-    faults: found.flatMap(({ faults }) => faults),
-    skipped: found.flatMap(({ skipped }) => skipped),
-    checkedOrders: found.reduce((sum, { checkedOrders }) => sum + checkedOrders, 0),
-    violations: found.flatMap(({ violations }) => violations),
-  };
+const MOST = 100_000;
+
+const {
+  only = parts,
+  html,
+  json,
+  address,
+  namespace,
+  profile,
+  ...numbers
+} = optionsOrExit<Flags>(
+  new Command('npm run compare --')
+    .description('Measures the three strategies side by side, also under faults.')
+    .option('--orders <number>', 'orders of each measurement at saturation', wholeNumber(10, MOST), 100)
+    .option('--rounds <number>', 'how often each measurement is repeated', wholeNumber(1, MOST), 3)
+    .option('--fault-seconds <number>', 'how long a service stays down', wholeNumber(1, MOST), 30)
+    .option(
+      '--only <parts>',
+      `performance, faults, or single ones: ${faults.join(', ')} (default: all)`,
+      partsIn,
+    )
+    .option('--html <file>', 'write a report with plots there, too')
+    .option('--json', 'print all figures and samples as JSON (with npm: npm run -s compare -- --json)')
+    .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, else its own)')
+    .option('--profile <name>', 'a profile of the Temporal configuration file')
+    .addOption(new Option('--namespace <name>').hideHelp())
+    .addHelpText(
+      'after',
+      `
+Takes about a quarter of an hour. It starts its own servers; TEMPORAL_ADDRESS (or --address) and MONGODB_URI name yours instead.
+There it uses a Temporal namespace and databases of its own, which it removes at the end; it must be allowed to register
+that namespace, and leaves out the fault that would restart your Temporal.
+
+Exits 1 where an order was not kept consistent. On a pipe, a line for each figure: its table, its name, and its value for
+two-phase, message-queue and event-driven.
+
+Examples:
+  $ npm run compare -- --html report.html
+  $ npm run compare -- --only performance --orders 50 --rounds 1
+  $ npm run -s compare -- --only faults --fault-seconds 10 --json > faults.json
+`,
+    ),
+);
+
+await runProgram(
+  async ({ report, cleanUp }) => {
+    if (namespace !== undefined) {
+      const fix = 'leave it out: a comparison uses a namespace of its own';
+      throw new ConcordError('InvalidInput', { problems: [{ field: '--namespace', fix }] });
+    }
+    checkWritable('--html', html);
+    const temporal = await userTemporal({
+      ...(address === undefined ? {} : { address }),
+      ...(profile === undefined ? {} : { profile }),
+    });
+    const comparison = await compareStrategies({ ...numbers, parts: only, report, cleanUp, temporal });
+    console.log(
+      json ? JSON.stringify(comparison) : process.stdout.isTTY ? tables(comparison) : lines(comparison),
+    );
+    if (html !== undefined) {
+      await writeFile(html, await renderPage(comparison));
+      report.note(`the report with plots is in ${html}`);
+    }
+    return comparison.violations.length === 0 ? 0 : 1;
+  },
+  json ? silentReport : createReport(),
+);
+
+function partsIn(text: string): Part[] {
+  return text.split(',').flatMap((name) => {
+    const found = name === 'faults' ? faults : parts.filter((part) => part === name);
+    if (found.length > 0) return [...found];
+    throw new InvalidArgumentError(
+      `Use performance, faults, or one of ${faults.join(', ')}; more with commas between.`,
+    );
+  });
 }
 
-/** A server that can be restarted has its data in a file, and then the file is what is measured: that one comes apart. */
-function stagesFor(
-  parts: readonly Part[],
-  temporal: UserTemporal | undefined,
-): { readonly parts: readonly Part[]; readonly restartable: boolean }[] {
-  if (temporal !== undefined) return [{ parts, restartable: false }];
-  const isRestart = (part: Part) => part === 'temporal-restarted';
+function tables(comparison: Comparison): string {
+  const { machine, servers } = comparison;
   return [
-    { parts: parts.filter((part) => !isRestart(part)), restartable: false },
-    { parts: parts.filter(isRestart), restartable: true },
-  ].filter((stage) => stage.parts.length > 0);
+    ...sectionsOf(comparison).map(({ title, rows }) =>
+      rows.length === 0 ? title : `${title}\n${tableOf(['', ...columns], rows)}`,
+    ),
+    `${machine}; Temporal ${servers.temporal}; MongoDB ${servers.mongodb}`,
+    verdictOf(comparison),
+  ].join('\n\n');
 }
 
-/** What was found on one stage. */
-type Found = Omit<Comparison, 'at' | 'options'>;
-
-async function measureOn(
-  stage: Stage,
-  { parts, ...options }: CompareOptions,
-  tell: (text: string) => void,
-): Promise<Found> {
-  const runs = parts.includes('performance') ? await measurePerformance(stage, options, tell) : [];
-  if (runs.length > 0) tell('reading histories');
-  const cost = await measureCost(stage.client, runs);
-  const asked = faults.filter((fault) => parts.includes(fault));
-  const struck = await measureFaults(stage, { faults: asked, seconds: options.faultSeconds }, tell);
-
-  tell('checking every order');
-  await untilQuiet(stage, NO_FAULT_LOG, PATIENCE);
-  const state = await readState(stage);
-  return {
-    machine: stage.machine,
-    servers: stage.servers,
-    performance: performanceOf(runs),
-    cost,
-    faults: struck.figures,
-    skipped: struck.skipped,
-    checkedOrders: state.orders.length,
-    violations: [...struck.violations, ...checkAtRest(state, [...toldIn(runs), ...struck.told])],
-  };
-}
-
-/** The workers here meet no faults of their own making. */
-const NO_FAULT_LOG = '';
-/** How long nothing may come to an end before what is left counts as violated. Milliseconds. */
-const PATIENCE = 60_000;
-
-function toldIn(runs: readonly Run[]): Told[] {
-  return runs.flatMap(({ orders }) => orders.map(({ order, status }) => ({ order, status })));
+function lines(comparison: Comparison): string {
+  const rows = sectionsOf(comparison).flatMap(({ title, rows }) =>
+    rows.length > 0 ? rows.map((row) => [title, ...row]) : [[title]],
+  );
+  return [...rows.map((row) => row.join('\t')), verdictOf(comparison)].join('\n');
 }

@@ -4,9 +4,9 @@ import pMap from 'p-map';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { subscriptions } from '../../workers/subscriptions.ts';
-import { groupsOf, type Run } from './performance.ts';
+import { mean } from '../measure/statistics.ts';
+import { type Run, roundsOf } from './performance.ts';
 import type { CostFigures } from './result.ts';
-import { mean } from './statistics.ts';
 
 type HistoryEvent = NonNullable<History['events']>[number];
 
@@ -27,11 +27,11 @@ const CONCURRENCY = { concurrency: 8 };
 export async function measureCost(client: Client, runs: readonly Run[]): Promise<CostFigures[]> {
   const readHistory = historyReader(client);
   const costs: CostFigures[] = [];
-  for (const rounds of groupsOf(runs)) {
+  for (const rounds of roundsOf(runs)) {
     const [{ strategy, load, demand }] = rounds;
     const tallies = await pMap(rounds, (run) => tallyOfRun(readHistory, run), { concurrency: 1 });
     const perOrder = (count: (run: Run) => number) =>
-      mean(rounds.map((run) => count(run) / run.orders.length));
+      mean(rounds.map((run) => count(run) / run.placed.length));
     costs.push({
       ...{ strategy, load, demand },
       historyEvents: mean(tallies.map(({ events }) => events)),
@@ -68,11 +68,11 @@ function actionsIn(event: HistoryEvent): number {
 
 /** Per order: its own workflow and the deliveries of its events, and its share of mailboxes and relays. */
 async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
-  const sample = run.orders.slice(0, SAMPLE);
+  const sample = run.placed.slice(0, SAMPLE);
   const own = await pMap(sample, ({ order }) => tallyOfOrder(readHistory, order.orderId), CONCURRENCY);
   const shared = await pMap(sharedBy(run), (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
   const share = tallyOf(shared.flat());
-  const count = run.orders.length;
+  const count = run.placed.length;
   return {
     events: mean(own.map(({ events }) => events)) + share.events / count,
     actions: mean(own.map(({ actions }) => actions)) + share.actions / count,
@@ -80,16 +80,16 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
 }
 
 async function tallyOfOrder(readHistory: ReadHistory, orderId: string): Promise<Tally> {
-  const deliveries = subscriptions.flatMap(({ subscriber, events }) =>
-    events.map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
+  const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
+    Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
   );
   const histories = await pMap([workflowIdOf(orderId), ...deliveries], (id) => readHistory(id), CONCURRENCY);
   return tallyOf(histories.flat());
 }
 
 /** The workflows that serve many orders. Those of other strategies rest during this run. */
-function sharedBy({ orders }: Run): string[] {
-  const mailboxes = new Set(orders.map(({ order }) => mailboxIdOf(order)));
+function sharedBy({ placed }: Run): string[] {
+  const mailboxes = new Set(placed.map(({ order }) => mailboxIdOf(order)));
   return [...mailboxes, relayIdOf('orders'), relayIdOf('inventory')];
 }
 

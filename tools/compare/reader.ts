@@ -1,9 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Db } from 'mongodb';
 import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { checkStock, type Violation } from '../measure/checker.ts';
+import { keepLooking } from '../measure/looking.ts';
 import type { Stage } from '../measure/stage.ts';
+import { sum } from '../measure/statistics.ts';
 import type { Sample, SeenByReader } from './result.ts';
 
 /** What somebody saw who read both databases. */
@@ -36,7 +37,6 @@ const INTERVAL = 200;
 
 /** Reads the orders and the stock of both services again and again, as a report or another service would. */
 export function startReader({ databases, skus, sent, open }: Options): Reader {
-  const stopping = new AbortController();
   const samples: Sample[] = [];
   const decidedAt = new Map<string, number>();
   const done = new Set<string>();
@@ -45,7 +45,7 @@ export function startReader({ databases, skus, sent, open }: Options): Reader {
   const began = Date.now();
   let lastAt = began;
 
-  const look = async () => {
+  const stop = keepLooking(INTERVAL, async () => {
     const orderIds = sent().filter((id) => !done.has(id));
     // Nobody can read two databases at once: what is sold before a look at the orders was sold then, and what is not
     // sold after it was not.
@@ -70,25 +70,15 @@ export function startReader({ databases, skus, sent, open }: Options): Reader {
       at: (now - began) / 1_000,
       open: open(),
       pending: [...statuses.values()].filter((status) => status === 'pending').length,
-      held: after.stock.reduce((sum, { reserved }) => sum + reserved, 0),
+      held: sum(after.stock.map(({ reserved }) => reserved)),
       inconsistent: inconsistent.length,
     });
     lastAt = now;
-  };
-
-  const reading = (async () => {
-    while (!stopping.signal.aborted) {
-      await look();
-      await delay(INTERVAL, undefined, { signal: stopping.signal }).catch(() => {});
-    }
-    await look();
-  })();
-  reading.catch(() => {}); // told when it is stopped
+  });
   return {
     samples,
     async stop() {
-      stopping.abort();
-      await reading;
+      await stop();
       const seen = summaryOf(samples, [...inconsistentFor.values()]);
       return { samples, decidedAt, violations: [...violations.values()], seen };
     },
@@ -101,7 +91,7 @@ function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[
     pending: most(({ pending }) => pending),
     held: most(({ held }) => held),
     inconsistent: inconsistentFor.length,
-    inconsistentTotal: inconsistentFor.reduce((sum, time) => sum + time, 0) / 1_000,
+    inconsistentTotal: sum(inconsistentFor) / 1_000,
     inconsistentLongest: Math.max(0, ...inconsistentFor) / 1_000,
   };
 }

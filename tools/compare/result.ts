@@ -1,5 +1,7 @@
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Violation } from '../measure/checker.ts';
+import type { Demand } from '../measure/shelves.ts';
+import type { Latency, Spread } from '../measure/statistics.ts';
 
 /** What a comparison is asked to do. */
 export interface CompareOptions {
@@ -14,11 +16,9 @@ export interface CompareOptions {
 
 /** `low`: few orders at a time. `saturation`: many. Either way a customer places the next one when one is final. */
 export const loads = ['low', 'saturation'] as const;
-export type Load = (typeof loads)[number];
+export type LoadName = (typeof loads)[number];
 
-/** `spread`: orders want any of many SKUs. `hot`: all of them want one SKU, and one of the many. */
-export const demands = ['spread', 'hot'] as const;
-export type Demand = (typeof demands)[number];
+export const demands = ['spread', 'hot'] as const satisfies readonly Demand[];
 
 export const faults = [
   'inventory-down',
@@ -28,26 +28,19 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
+export const faultNames: Readonly<Record<Fault, string>> = {
+  'inventory-down': 'inventory down',
+  'order-service-down': 'order service down',
+  'temporal-restarted': 'Temporal restarted',
+  'worker-killed': 'order worker killed',
+};
+
 export const parts = ['performance', ...faults] as const;
 export type Part = (typeof parts)[number];
 
-/** The median of the rounds, and the extremes. */
-export interface Spread {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
-/** Milliseconds, from the moment that the customer sends the order. */
-export interface Latency {
-  readonly p50: Spread;
-  readonly p95: Spread;
-  readonly p99: Spread;
-}
-
 export interface PerformanceFigures {
   readonly strategy: Strategy;
-  readonly load: Load;
+  readonly load: LoadName;
   readonly demand: Demand;
   /** Orders of each round, and how many of them were under way at a time. */
   readonly orders: number;
@@ -62,7 +55,7 @@ export interface PerformanceFigures {
 /** What one order costs: means over all rounds. */
 export interface CostFigures {
   readonly strategy: Strategy;
-  readonly load: Load;
+  readonly load: LoadName;
   readonly demand: Demand;
   /** Events in the histories of all workflows that take part. */
   readonly historyEvents: number;

@@ -1,24 +1,18 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
+import type { Demand } from '../measure/shelves.ts';
+import type { Latency } from '../measure/statistics.ts';
+import { figure, type Section, spreadText, UNKNOWN } from '../measure/table.ts';
 import {
   type Comparison,
   type CostFigures,
-  type Demand,
   demands,
   type FaultFigures,
+  faultNames,
   faults,
-  type Latency,
-  type Load,
+  type LoadName,
   loads,
   type PerformanceFigures,
-  type Spread,
 } from './result.ts';
-import { describeFault } from './under-faults.ts';
-
-/** A table: a row for each figure, a column for each strategy. Every form of output is made from these. */
-export interface Section {
-  readonly title: string;
-  readonly rows: readonly (readonly [figure: string, ...cells: string[]])[];
-}
 
 export const columns: readonly Strategy[] = strategies;
 
@@ -27,13 +21,13 @@ export function sectionsOf(comparison: Comparison): Section[] {
   const measurements = demands.flatMap((demand) => loads.map((load) => ({ demand, load })));
   return [
     ...measurements.flatMap(({ demand, load }) => {
-      const isThis = (row: { demand: Demand; load: Load }) => row.demand === demand && row.load === load;
+      const isThis = (row: { demand: Demand; load: LoadName }) => row.demand === demand && row.load === load;
       return performanceSection(comparison.performance.filter(isThis), comparison.cost.filter(isThis));
     }),
     ...faults.flatMap((fault) => faultSection(comparison.faults.filter((row) => row.fault === fault))),
     ...comparison.skipped.map(({ fault, reason }) => ({
-      title: `${describeFault(fault)}: left out, because ${reason}`,
-      rows: [],
+      title: `${faultNames[fault]}: left out, because ${reason}`,
+      ...{ head: [], rows: [] },
     })),
   ];
 }
@@ -57,6 +51,7 @@ function performanceSection(rows: readonly PerformanceFigures[], costs: readonly
     );
   return [
     {
+      head: ['', ...columns],
       title: `${titles[demand]}, ${atOnce} orders at a time (${titles[load]}), ${orders} each round`,
       rows: [
         rowOf('orders a second', ({ throughput }) => spreadText(throughput)),
@@ -79,7 +74,8 @@ function faultSection(rows: readonly FaultFigures[]): Section[] {
   const rowOf = rowMaker(rows);
   return [
     {
-      title: describeFault(first.fault),
+      head: ['', ...columns],
+      title: faultNames[first.fault],
       rows: [
         rowOf('lasted, s', ({ seconds }) => figure(seconds)),
         rowOf('new orders meanwhile', ({ offered }) => String(offered)),
@@ -99,21 +95,11 @@ function faultSection(rows: readonly FaultFigures[]): Section[] {
 }
 
 function rowMaker<Figures extends { readonly strategy: Strategy }>(rows: readonly Figures[]) {
-  return (name: string, text: (figures: Figures) => string): [string, ...string[]] => [
+  return (name: string, text: (figures: Figures) => string) => [
     name,
     ...columns.map((strategy) => {
       const found = rows.find((row) => row.strategy === strategy);
-      return found === undefined ? '–' : text(found);
+      return found === undefined ? UNKNOWN : text(found);
     }),
   ];
-}
-
-function spreadText({ median, lowest, highest }: Spread): string {
-  return lowest === highest ? figure(median) : `${figure(median)} (${figure(lowest)}–${figure(highest)})`;
-}
-
-/** Three digits say what such a measurement can say. */
-function figure(value: number): string {
-  if (value === 0 || value >= 100) return String(Math.round(value));
-  return value.toFixed(value < 10 ? 2 : 1);
 }

@@ -3,7 +3,7 @@ import type { Concord } from '../../client/concord.ts';
 import type { Order } from '../../domain/order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from '../measure/checker.ts';
-import { insist } from './insist.ts';
+import { insist } from '../measure/customers.ts';
 
 /** An order of a stream. Milliseconds since 1970; without a time it has not come so far. */
 export interface StreamedOrder {
@@ -34,15 +34,10 @@ export function startStream(concord: Concord, strategy: Strategy, nextOrder: () 
 
   const serve = async (streamed: StreamedOrder) => {
     const { order } = streamed;
-    await insist(
-      () => concord.place(order, { wait: 'accepted', strategy }),
-      () => isOver,
-    );
+    const patience = { isOver: () => isOver };
+    await insist(() => concord.place(order, { wait: 'accepted', strategy }), patience);
     streamed.acceptedAt = Date.now();
-    const { status } = await insist(
-      () => concord.place(order, { strategy }),
-      () => isOver,
-    );
+    const { status } = await insist(() => concord.place(order, { strategy }), patience);
     streamed.finalAt = Date.now();
     if (status !== 'pending') told.push({ order, status });
   };

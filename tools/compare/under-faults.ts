@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import type { Told, Violation } from '../measure/checker.ts';
+import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { type Reading, startReader } from './reader.ts';
-import type { Fault, FaultFigures, Skipped } from './result.ts';
-import { fillShelves } from './shelves.ts';
+import { type Fault, type FaultFigures, faultNames, type Skipped } from './result.ts';
 import { type StreamedOrder, startStream } from './stream.ts';
 
 /** What faults have shown. */
@@ -34,7 +34,7 @@ export async function measureFaults(
     const strike = strikes[fault];
     if (strike === undefined) continue;
     for (const strategy of strategies) {
-      tell(`${describeFault(fault)}: ${strategy}`);
+      tell(`${faultNames[fault]}: ${strategy}`);
       const one = await measureFault(stage, { fault, strategy, seconds }, strike);
       results.figures.push(one.figures);
       results.told.push(...one.told);
@@ -50,18 +50,8 @@ export async function measureFaults(
   return { ...results, skipped };
 }
 
-export function describeFault(fault: Fault): string {
-  const descriptions = {
-    'inventory-down': 'inventory down',
-    'order-service-down': 'order service down',
-    'temporal-restarted': 'Temporal restarted',
-    'worker-killed': 'order worker killed',
-  };
-  return descriptions[fault];
-}
-
 /** Each brings its fault about, and resolves when all works again. */
-function strikesOn({ workers, restartTemporal }: Stage, downFor: number) {
+function strikesOn({ workers, temporal }: Stage, downFor: number) {
   const outage = (worker: (typeof workers)['orders'], milliseconds: number) => async () => {
     await worker.kill();
     await delay(milliseconds);
@@ -70,7 +60,7 @@ function strikesOn({ workers, restartTemporal }: Stage, downFor: number) {
   return {
     'inventory-down': outage(workers.inventory, downFor),
     'order-service-down': outage(workers.orders, downFor),
-    'temporal-restarted': restartTemporal,
+    'temporal-restarted': temporal?.restart,
     'worker-killed': outage(workers.orders, RESTART_DELAY),
   } satisfies Record<Fault, (() => Promise<void>) | undefined>;
 }
@@ -82,7 +72,9 @@ async function measureFault(
 ) {
   const { concord, databases } = stage;
   const calm = Math.min(5, Math.max(2, seconds / 6)) * 1_000;
-  const { skus, nextOrder } = await fillShelves(concord, { strategy, purpose: fault, count: SHELVES });
+  const { skus, nextOrder } = await fillShelves(concord, {
+    ...{ prefix: `${strategy}.${fault}`, count: SHELVES, lines: 2 },
+  });
   const stream = startStream(concord, strategy, () => nextOrder('spread'));
   const start = Date.now();
   const reader = startReader({

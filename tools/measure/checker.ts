@@ -45,6 +45,11 @@ export interface Violation {
   readonly details: string;
 }
 
+/** A line for each. */
+export function problemsOf(violations: readonly Violation[]): string[] {
+  return violations.map(({ invariant, subject, details }) => `${invariant}: ${subject}: ${details}`);
+}
+
 /** What a customer was told of an order, when that was said to be final. */
 export interface Told {
   /** The order that the customer asked for. */

@@ -1,3 +1,49 @@
-import { runCountingWorker } from './counting-worker.ts';
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import pRetry from 'p-retry';
+import { z } from 'zod';
+import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { createServiceWorker } from '../../workers/create-worker.ts';
+import { poolOf } from '../../workers/limits.ts';
+import { createLogger, temporalLogger } from '../../workers/logging.ts';
+import { metricsOptions } from '../../workers/metrics.ts';
+import { services } from '../../workers/services.ts';
+import { readSettings } from '../../workers/settings.ts';
+import { countCommands, withCommandMonitoring } from './command-counts.ts';
 
-await runCountingWorker();
+// A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. Who has
+// started the process gets `ready`, and the counts on request; it names the service and the bundle of its workflows as
+// arguments. A message `stop`, or its end, ends the process in good order.
+
+const name = z.enum(['orders', 'inventory']).parse(process.argv[2]);
+const codePath = z.string().parse(process.argv[3]);
+process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit(); // who started it was gone before it could listen
+
+const { temporal, databases, limits, logLevel, metrics } = readSettings(process.env);
+Runtime.install({
+  logger: temporalLogger(createLogger(logLevel, name)),
+  telemetryOptions: metricsOptions(metrics),
+});
+const connection = await pRetry(() => NativeConnection.connect(temporal.connection), { retries: 20 });
+const mongo = createMongoClient(
+  withCommandMonitoring(databases[name].uri),
+  `measured-${name}`,
+  poolOf(limits),
+);
+const database = mongo.db(databases[name].name);
+await services[name].prepareDatabase?.(database);
+const counts = countCommands(mongo);
+
+const worker = await createServiceWorker(name, {
+  ...{ connection, namespace: temporal.namespace, database, limits, workflowBundle: { codePath } },
+  // For the floor, with which Concord is compared.
+  activities: { [`${name}.nothing`]: async () => {} },
+});
+process.on('message', (message) => {
+  if (message === 'stop') worker.shutdown();
+  else process.send?.({ counts: counts() });
+});
+const running = worker.run();
+process.send?.({ ready: true });
+await running;
+process.exit();

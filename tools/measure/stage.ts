@@ -4,66 +4,67 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import type { ConnectionOptions } from '@temporalio/client';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import { Concord } from '../../client/concord.ts';
-import { builtBundle, bundleWorkflows } from '../../workers/bundle.ts';
+import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import type { Report } from '../programs/report.ts';
-import { createSupervisor, type Supervisor } from '../programs/supervisor.ts';
-import { startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
+import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
+import { withDescendants } from '../servers/pause.ts';
+import { end } from '../servers/processes.ts';
+import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
-import { type CompareWorker, createCompareWorker, type WorkerProgram } from './measured-worker-process.ts';
-import { openNamespace } from './namespace.ts';
+import { createEnding, type Program } from './program.ts';
 import type { Sources } from './state.ts';
+import { openNamespace, type UserTemporal } from './user-temporal.ts';
+import { createLaunchedWorker, type LaunchedWorker } from './worker-launcher.ts';
 
-/** Servers, a worker process for each service, and ways to look at all of it. */
-export interface Stage extends Sources {
-  /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
-  end(): Promise<void>;
+/** Servers, and ways to look at them. */
+export interface ServerStage extends Sources {
   readonly concord: Concord;
-  readonly workers: Readonly<Record<ServiceName, CompareWorker>>;
-  /** Another worker of this service, not started yet; it ends with the stage. */
-  addWorker(name: ServiceName): CompareWorker;
-  /** The processes of the servers that were started for it, in order of start; none of the user's own. */
+  /** What a worker needs to reach them. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** For logs and the like; removed at the end. */
+  readonly directory: string;
+  /** The servers that were started for it, to do things to; Temporal only where it is `lasting`. */
+  readonly temporal?: ChaosServer;
+  readonly mongodb?: ChaosServer;
+  /** Their processes, in order of start. */
   serverPids(): readonly number[];
-  /** Restarts Temporal, whose data survives it; absent where that was not asked for, or the server is the user's own. */
-  readonly restartTemporal?: () => Promise<void>;
   /** What the figures were measured on, in one line each. */
   readonly machine: string;
   readonly servers: { readonly temporal: string; readonly mongodb: string };
+  /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
+  end(): Promise<void>;
 }
 
-/** A Temporal server of the user's. */
-export interface UserTemporal {
-  readonly address: string;
-  readonly connection: ConnectionOptions;
-  /** What named it, such as `TEMPORAL_ADDRESS`. */
-  readonly source: string;
-  /** What else a worker needs to reach it, by the names of Temporal's environment configuration. */
-  readonly environment: Readonly<Record<string, string>>;
+/** A worker process for each service as well. */
+export interface Stage extends ServerStage {
+  readonly workers: Readonly<Record<ServiceName, LaunchedWorker>>;
+  /** Another worker of this service, not started yet; it ends with the stage. */
+  addWorker(name: ServiceName): LaunchedWorker;
 }
 
-interface Options {
-  readonly report: Report;
-  /** Gets what ends the stage, before there is any of it. */
-  readonly cleanUp: (end: () => Promise<void>) => void;
-  /** Whether Temporal keeps its data in a file, which makes it restartable, and slow. */
-  readonly restartable: boolean;
-  /** Whether the Temporal that is started, where it isn't restartable, takes 50 ms for each step, as one that is far away. */
-  readonly distant?: boolean;
-  /** Default: one that is started for the comparison. */
-  readonly temporal?: UserTemporal;
-  /** Default: the services' workers as they are. */
-  readonly workers?: MeasuredWorkers;
+interface Options extends Program {
+  /**
+   * The Temporal that is started. `lasting`: it can be killed and restarted, as its data is in a file, which makes it slow.
+   * `distant`: it takes 50 ms for each step, as one that is far away. Default: in memory.
+   */
+  readonly kind?: 'lasting' | 'distant' | undefined;
+  /** Default: one that is started. */
+  readonly temporal?: UserTemporal | undefined;
+  /** Whether MongoDB is started even where MONGODB_URI names one. */
+  readonly isolated?: boolean;
 }
 
-/** Workers that host more than the services' own, for a measurement. */
+/** What the workers run, beside what `measured-worker.ts` does by default. */
 export interface MeasuredWorkers {
-  readonly program: WorkerProgram;
+  readonly module?: string;
+  readonly nodeArguments?: readonly string[];
+  /** The order service's workflows. */
+  readonly workflowsPath?: string;
   /** Further settings of each. */
-  readonly environment?: Readonly<Record<ServiceName, Readonly<Record<string, string>>>>;
-  /** Their workflow code, as a file in this directory. */
-  bundle(name: ServiceName, directory: string): Promise<string>;
+  environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
 }
 
 /**
@@ -71,36 +72,53 @@ export interface MeasuredWorkers {
  *
  * @throws {ServersError} where a server or a worker can't be started
  */
-export async function setStage({ temporal: given, workers: measured, ...options }: Options): Promise<Stage> {
-  const { report, restartable, distant = false } = options;
-  const ends: (() => Promise<void>)[] = [];
-  const cleanUp = (end: () => Promise<void>) => void ends.push(end);
-  let ending: Promise<void> | undefined;
-  const end = () => {
-    ending ??= endInTurn(ends);
-    return ending;
+export async function setStage(options: Options, measured: MeasuredWorkers = {}): Promise<Stage> {
+  const { cleanUp, endAll } = createEnding();
+  options.cleanUp(endAll);
+  const servers = await setServers({ ...options, cleanUp });
+  const { directory } = servers;
+  const step = options.report.step('Starting the workers');
+  const { module, nodeArguments, workflowsPath, environmentOf = async () => ({}) } = measured;
+  const workflows = { orders: workflowsPath, inventory: undefined };
+  const prepare = async (name: ServiceName) => ({
+    ...{ name, module, nodeArguments, directory },
+    environment: { ...servers.environment, ...(await environmentOf(name, servers)) },
+    workflowBundle: await bundleWorkflows(name, directory, {}, workflows[name]),
+  });
+  const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
+  const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
+    const created = createLaunchedWorker(worker);
+    cleanUp(created.kill);
+    return created;
   };
-  options.cleanUp(end);
+  const workers = { orders: create(prepared.orders), inventory: create(prepared.inventory) };
+  await workers.orders.start();
+  await workers.inventory.start();
+  step.done();
+  // Another worker of a service can't have its ports.
+  const addWorker = (name: ServiceName) => create({ ...prepared[name], environment: servers.environment });
+  return { ...servers, workers, addWorker, end: endAll };
+}
 
+/** Sets the stage without workers; see {@link setStage}. */
+export async function setServers(options: Options): Promise<ServerStage> {
+  const { cleanUp, endAll } = createEnding();
+  options.cleanUp(endAll);
   const supervisor = await createSupervisor();
-  cleanUp(supervisor.stop);
-  const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-compare-'));
+  cleanUp(() => endWithDescendants(supervisor));
+  const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-measured-'));
   supervisor.removeAtEnd(directory);
-  const run = randomUUID().slice(0, 8);
-  const part = { supervisor, report, cleanUp, restartable, distant, directory };
-  const temporal = given ? await useTemporal(given, run, part) : await embedTemporal(part);
+  const run = `concord-measured-${randomUUID().slice(0, 8)}`;
+  const part = { ...options, cleanUp, supervisor, directory, run };
+  const temporal = options.temporal ? await useTemporal(options.temporal, part) : await ownTemporal(part);
   const mongodb = await findMongoDB(part);
 
-  const mongo = createMongoClient(mongodb.uri, 'concord-compare');
-  const databases = {
-    orders: mongo.db(`concord_compare_${run}_orders`),
-    inventory: mongo.db(`concord_compare_${run}_inventory`),
-  };
+  const mongo = createMongoClient(mongodb.uri, run);
+  const databases = { orders: mongo.db(`${run}-orders`), inventory: mongo.db(`${run}-inventory`) };
   cleanUp(async () => {
     for (const database of Object.values(databases)) await database.dropDatabase();
     await mongo.close();
   });
-
   const environment = {
     ...temporal.environment,
     ORDERS_MONGODB_URI: mongodb.uri,
@@ -110,58 +128,35 @@ export async function setStage({ temporal: given, workers: measured, ...options 
     LOG_LEVEL: 'warn',
     HEALTH_PORT: '',
     METRICS_PORT: '',
-    // The strategies are compared without it.
+    // All is measured without it.
     ENCRYPTION_KEYS: '',
     ENCRYPTION_KEYS_FILE: '',
   };
-  const step = report.step('Starting the workers');
-  const bundle =
-    measured?.bundle ??
-    (async (name: ServiceName) => builtBundle(name) ?? (await bundleWorkflows(name, directory)));
-  const bundles = {
-    orders: await bundle('orders', directory),
-    inventory: await bundle('inventory', directory),
-  };
-  const addWorker = (name: ServiceName, further: Readonly<Record<string, string>> = {}) => {
-    const own = { ...environment, ...further };
-    const program = measured === undefined ? {} : { program: measured.program };
-    const worker = createCompareWorker({
-      ...{ name, environment: own, workflowBundle: bundles[name], directory },
-      ...program,
-    });
-    cleanUp(worker.kill);
-    return worker;
-  };
-  const start = async (name: ServiceName) => {
-    const worker = addWorker(name, measured?.environment?.[name]);
-    await worker.start();
-    return worker;
-  };
-  const workers = { orders: await start('orders'), inventory: await start('inventory') };
-  step.done();
-
-  const { connection, namespace, restart } = temporal;
+  const { connection, namespace } = temporal;
   // Never closed: the SDK (1.24) throws where a call waits to be repeated on a connection that is closed.
   const concord = await Concord.connect({ connection, namespace });
   return {
-    ...{ concord, client: concord.client, databases, workers, end },
-    addWorker: (name) => addWorker(name),
+    ...{ concord, client: concord.client, databases, environment, directory, end: endAll },
+    ...(temporal.server === undefined ? {} : { temporal: temporal.server }),
+    ...(mongodb.server === undefined ? {} : { mongodb: mongodb.server }),
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
-    ...(restart === undefined ? {} : { restartTemporal: restart }),
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
   };
 }
 
-/** Last begun, first ended. */
-async function endInTurn(ends: (() => Promise<void>)[]): Promise<void> {
-  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+/** A server that had to be killed leaves its own children behind. */
+async function endWithDescendants(supervisor: Supervisor): Promise<void> {
+  const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
+  const identities = pids.map(identify);
+  await supervisor.stop();
+  for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
 }
 
-interface Part extends Pick<Options, 'report' | 'cleanUp' | 'restartable'> {
-  readonly distant: boolean;
+interface Part extends Options {
   readonly supervisor: Supervisor;
   readonly directory: string;
+  readonly run: string;
 }
 
 interface Temporal {
@@ -169,62 +164,50 @@ interface Temporal {
   readonly namespace: string;
   readonly origin: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly restart?: () => Promise<void>;
-}
-
-async function embedTemporal({
-  supervisor,
-  report,
-  restartable,
-  distant,
-  directory,
-}: Part): Promise<Temporal> {
-  const options = { supervisor, report, directory: path.join(directory, 'temporal') };
-  const limits = distant ? LOOKS_OF_A_DISTANT_SERVER : {};
-  const server = restartable
-    ? await startChaosTemporal(options)
-    : await startTemporal({ ...options, limits, keepData: false });
-  const inMemory = `started for this run, in memory${distant ? ', 50 ms for each step' : ''}`;
-  const namespace = 'default';
-  return {
-    connection: { address: server.address },
-    namespace,
-    origin: restartable ? 'its data in a file for its restart' : inMemory,
-    environment: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: namespace },
-    ...('restart' in server ? { restart: server.restart } : {}),
-  };
+  readonly server?: ChaosServer;
 }
 
 // Its one shard looks for work so many times a second, once it is busy: the dev server's own default.
 const LOOKS_OF_A_DISTANT_SERVER = { 'history.transferProcessorMaxPollRPS': 20 };
 
-async function useTemporal(given: UserTemporal, run: string, { report, cleanUp }: Part): Promise<Temporal> {
-  const { address, connection, source, environment } = given;
+async function ownTemporal({ supervisor, report, kind, directory }: Part): Promise<Temporal> {
+  const options = { supervisor, report, directory: path.join(directory, 'temporal') };
+  const at = (address: string, origin: string) => ({
+    ...{ connection: { address }, namespace: 'default', origin },
+    environment: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' },
+  });
+  if (kind === 'lasting') {
+    const server = await startChaosTemporal(options);
+    return { ...at(server.address, 'its data in a file for its restart'), server };
+  }
+  const limits = kind === 'distant' ? LOOKS_OF_A_DISTANT_SERVER : {};
+  const { address } = await startTemporal({ ...options, limits, keepData: false });
+  return at(address, `started for this run, in memory${kind === 'distant' ? ', 50 ms for each step' : ''}`);
+}
+
+async function useTemporal(given: UserTemporal, { report, cleanUp, run }: Part): Promise<Temporal> {
+  const { address, connection, source } = given;
   const step = report.step(`Registering a namespace at ${address}`);
-  const { name, remove } = await openNamespace(`concord-compare-${run}`, connection);
-  cleanUp(remove);
+  cleanUp(await openNamespace(run, connection));
   step.done();
-  return {
-    connection,
-    namespace: name,
-    origin: `${address}, from ${source}`,
-    environment: { ...environment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: name },
-  };
+  const environment = { ...given.environment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: run };
+  return { connection, namespace: run, origin: `${address}, from ${source}`, environment };
 }
 
 async function findMongoDB({
   supervisor,
   directory,
   report,
-}: Part): Promise<{ uri: string; origin: string }> {
-  const named = await mongodbFromEnvironment();
+  isolated,
+}: Part): Promise<{ uri: string; origin: string; server?: ChaosServer }> {
+  const named = isolated ? undefined : await mongodbFromEnvironment();
   if (named !== undefined) return named;
   const server = await startChaosMongoDB({
     ...{ supervisor, report },
     directory: path.join(directory, 'mongodb'),
   });
   return {
-    uri: `mongodb://${server.address}/?directConnection=true`,
+    ...{ uri: `mongodb://${server.address}/?directConnection=true`, server },
     origin: `${server.processes().at(-1)?.name ?? 'a server'}, started for this run`,
   };
 }

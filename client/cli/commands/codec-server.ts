@@ -1,29 +1,28 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { ConcordError } from '../../../domain/errors.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `codec-server` */
-export function describeCodecServer(program: Command, session: Session): void {
+export function addCodecServer(program: Command, session: Session): void {
   program
     .command('codec-server')
     .description('decrypt payloads for those allowed, so that the Web UI can show them')
-    .addHelpText(
-      'after',
-      `
+    .addHelpText('after', HELP)
+    .action(() => serveUntilStopped(session));
+}
+
+const HELP = `
 Reads ENCRYPTION_KEYS and CODEC_SERVER_…; see \`concord settings\`. Prints a line of JSON for each request, without what was
 in it, until it is ended.
 
 Example:
   $ export CODEC_SERVER_TOKENS="me:$(openssl rand -hex 32)" CODEC_SERVER_ORIGINS=http://127.0.0.1:8233
   $ concord codec-server
-`,
-    )
-    .action(() => runCodecServer(session));
-}
+`;
 
 /** What it needs is loaded by nobody who only asks for help. */
-async function runCodecServer({ output }: Session): Promise<void> {
+async function serveUntilStopped({ output }: Session): Promise<void> {
   const { serveCodec } = await import('../../../platform/codec-server/server.ts');
   const { readCodecServer } = await import('../../../platform/settings/read-codec-server.ts');
   const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');

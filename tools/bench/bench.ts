@@ -1,0 +1,139 @@
+import { mkdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import getPort from 'get-port';
+import { ConcordError } from '../../domain/errors.ts';
+import { checkWritable, listOf, oneOf, positiveNumber, wholeNumber } from '../measure/options.ts';
+import { type Program, runProgram } from '../measure/program.ts';
+import { setServers, setStage } from '../measure/stage.ts';
+import { userTemporal } from '../measure/user-temporal.ts';
+import { optionsOrExit } from '../start/command-line.ts';
+import { measureEngine } from './engine.ts';
+import { type EngineOptions, parts } from './engine-result.ts';
+import { renderEngine } from './engine-tables.ts';
+import { FIRST_LOOK, measureGrowth, renderGrowth } from './growth.ts';
+import { measureLoad, renderLoad } from './load.ts';
+import { checkBuild, measureStartUp, renderStartUp } from './start-up.ts';
+import { subjects } from './subjects.ts';
+
+// `npm run bench`: a command for each part of it.
+
+const bench = new Command('npm run bench --')
+  .description(
+    `Measures Concord. Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some: there it has a namespace and
+databases of its own, which it removes at the end. The workers' own settings (MAXIMUM_ACTIVITIES …) hold here, too.`,
+  )
+  .exitOverride();
+
+/** What was measured, as JSON and for people. */
+type Measured = readonly [result: object & { readonly problems?: readonly string[] }, text: string];
+
+let measureChosen = async () => {};
+
+function part<Flags extends object>(
+  command: Command,
+  measure: (flags: Flags, program: Program) => Promise<Measured>,
+): void {
+  command
+    .option('--json <file>', 'write the result there as JSON, too')
+    .action((flags: Flags & { readonly json?: string }) => {
+      measureChosen = () =>
+        runProgram(async (program) => {
+          checkWritable('--json', flags.json);
+          const [result, text] = await measure(flags, program);
+          if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(result, null, 2)}\n`);
+          console.log(text);
+          return (result.problems ?? []).length === 0 ? 0 : 1;
+        });
+    });
+}
+
+const AGAINST = `Concord's strategies against the floor (the same workflow with nothing in it) and against a plain sequential saga
+with the same writes, in turns; everything is a ratio of things measured in the same run`;
+
+for (const [name, description] of [
+  ['engine', `${AGAINST}. What is measured where nothing is named.`],
+  ['distant', 'The same where Temporal takes 50 ms for each step, as where it is far away.'],
+] as const) {
+  part<EngineOptions & { readonly profile?: string }>(
+    bench
+      .command(name, { isDefault: name === 'engine' })
+      .description(description)
+      .option('--orders <number>', 'orders of each measurement', wholeNumber(1), 100)
+      .option('--rounds <number>', 'how often all is measured', wholeNumber(1), 3)
+      .option('--subjects <names>', `of ${subjects.join(', ')}`, listOf(oneOf(subjects)), [...subjects])
+      .option('--parts <names>', `of ${parts.join(', ')}`, listOf(oneOf(parts)), [...parts])
+      .option('--at-once <numbers>', 'customers, low load to saturation', listOf(positiveNumber), [1, 10, 50])
+      .option('--rates <numbers>', 'orders a second, at a fixed rate', listOf(positiveNumber), [5])
+      .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
+    async ({ profile, ...options }, program) => {
+      const temporal = await userTemporal();
+      if (name === 'distant' && temporal !== undefined) {
+        const fix = `only for a server that is started for it; unset ${temporal.source}`;
+        throw new ConcordError('InvalidInput', { problems: [{ field: name, fix }] });
+      }
+      if (profile !== undefined) mkdirSync(profile, { recursive: true });
+      const ports = { orders: await getPort(), inventory: await getPort() };
+      const stage = await setStage(
+        { ...program, temporal, kind: name === 'distant' ? name : undefined },
+        {
+          workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+          nodeArguments: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
+          environmentOf: async (service) => ({ METRICS_PORT: String(ports[service]) }),
+        },
+      );
+      // A profile is written by a process that ends in good order.
+      if (profile !== undefined) {
+        program.cleanUp(async () => {
+          await Promise.all([stage.workers.orders.stop(), stage.workers.inventory.stop()]);
+        });
+      }
+      const metrics = Object.values(ports).map((port) => `http://127.0.0.1:${port}/metrics`);
+      const result = await measureEngine({ ...stage, metrics }, options, program.report.note);
+      return [result, renderEngine(result)];
+    },
+  );
+}
+
+part<{ readonly orders: number }>(
+  bench
+    .command('load')
+    .description('Many orders at once: whether all of them finish, and the workers stay small.')
+    .option('--orders <number>', 'how many orders', wholeNumber(1), 5_000),
+  async ({ orders }, program) => {
+    const stage = await setStage({ ...program, temporal: await userTemporal() });
+    const result = await measureLoad(stage, orders, program.report);
+    return [result, renderLoad(result)];
+  },
+);
+
+part<{ readonly orders: number }>(
+  bench
+    .command('growth')
+    .description(
+      `Whether a SKU that every order wants gets larger or slower with them: after ${FIRST_LOOK}, and after all.`,
+    )
+    .option('--orders <number>', 'how many orders', wholeNumber(FIRST_LOOK + 1), 20_000),
+  async ({ orders }, program) => {
+    const stage = await setStage({ ...program, temporal: await userTemporal() });
+    const result = await measureGrowth(stage, orders, program.report);
+    return [result, renderGrowth(result)];
+  },
+);
+
+part<{ readonly runs: number }>(
+  bench
+    .command('start-up')
+    .description('How long a worker takes to start, as `npm run build` makes it and from source.')
+    .option('--runs <number>', 'how often each is started', wholeNumber(1), 10),
+  async ({ runs }, program) => {
+    checkBuild();
+    const stage = await setServers({ ...program, temporal: await userTemporal() });
+    const result = await measureStartUp(stage, runs, program.report);
+    return [result, renderStartUp(result)];
+  },
+);
+
+optionsOrExit(bench);
+await measureChosen();

@@ -1,0 +1,103 @@
+import { groupsOf, type Latency, type Spread } from '../measure/statistics.ts';
+import { figure, type Section, spreadText, tableOf, UNKNOWN, verdictOf } from '../measure/table.ts';
+import { memoryCells, memoryHead } from '../measure/usage.ts';
+import type { EngineResult, Figures, Part } from './engine-result.ts';
+
+/** The result as people read it. */
+export function renderEngine(result: EngineResult): string {
+  const { machine, servers, problems } = result;
+  return [
+    ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
+    `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`,
+    verdictOf(problems),
+  ].join('\n');
+}
+
+/** What a run has found, for people: medians of the rounds, with the lowest and the highest in parentheses. */
+export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {
+  return [
+    {
+      title: 'What we want to know',
+      head: ['in turns, round by round', 'wanted', 'measured'],
+      rows: ratios.map(({ name, target, ratio }) => [name, target, spread(ratio)]),
+    },
+    ...groupsOf(figures, keyOf).flatMap((rows) => [timesSection(rows), usageSection(rows)]),
+    {
+      title: 'The history of an order’s own workflow, placed one after another',
+      head: ['', 'events', 'bytes'],
+      rows: histories.map(({ subject, events, bytes }) => [subject, spread(events), spread(bytes)]),
+    },
+    {
+      title: 'Resident memory of each worker, over the whole run',
+      head: ['', ...memoryHead],
+      rows: Object.entries(memory).map(([name, use]) => [name, ...memoryCells(use)]),
+    },
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+const TITLES: Readonly<Record<Part, string>> = {
+  closed: 'Customers who place the next order when one is done',
+  open: 'Customers at a fixed rate',
+  hot: 'Fifty customers at a time, on one SKU and on fifty',
+  growth: 'Ten times the orders, fifty customers at a time',
+  workers: 'A second worker process of each service, fifty customers at a time',
+};
+
+/** What is compared with one another stands in one table: a load's subjects, or a part that has few. */
+function keyOf({ part, setting }: Figures): string {
+  return part === 'closed' || part === 'open' ? `${TITLES[part]}: ${setting}` : TITLES[part];
+}
+
+function nameOf({ part, subject, setting }: Figures): string {
+  return part === 'closed' || part === 'open' ? subject : `${subject}, ${setting}`;
+}
+
+function timesSection(rows: readonly Figures[]): Section {
+  const asked = rows.some(({ decided }) => decided !== undefined);
+  return {
+    title: `${keyOf(rows[0] as Figures)}; ms`,
+    head: [
+      ...['', 'orders', 'orders a second'],
+      ...(asked ? ['decided: p50', 'p95', 'p99'] : []),
+      ...['final: p50', 'p95', 'p99'],
+    ],
+    rows: rows.map((row) => [
+      ...[nameOf(row), String(row.orders), spread(row.throughput)],
+      ...(asked ? latency(row.decided) : []),
+      ...latency(row.final),
+    ]),
+  };
+}
+
+function usageSection(rows: readonly Figures[]): Section {
+  return {
+    title: `${keyOf(rows[0] as Figures)}; each order`,
+    head: [
+      ...['', 'database writes', 'reads', 'workers’ requests to Temporal', 'inventory activities'],
+      ...['processor ms: workers', 'servers'],
+    ],
+    rows: rows.map((row) => {
+      const { writes, reads, requests, inventoryActivities, workerSeconds, serverSeconds } = row.usage;
+      return [
+        ...[nameOf(row), exact(writes), exact(reads), exact(requests), exact(inventoryActivities)],
+        ...[milliseconds(workerSeconds), milliseconds(serverSeconds)],
+      ];
+    }),
+  };
+}
+
+function latency(of: Latency | undefined): string[] {
+  if (of === undefined) return [UNKNOWN, UNKNOWN, UNKNOWN];
+  return [spread(of.p50), exact(of.p95.median), exact(of.p99.median)];
+}
+
+function milliseconds(seconds: number | undefined): string {
+  return seconds === undefined ? UNKNOWN : exact(seconds * 1_000);
+}
+
+const spread = (measured: Spread) => spreadText(measured, exact);
+
+/** What is counted is told as it is. */
+function exact(value: number): string {
+  return Number.isInteger(value) ? String(value) : figure(value);
+}

@@ -1,3 +1,0 @@
-import { runCountingWorker } from '../../measure/counting-worker.ts';
-
-await runCountingWorker((name) => ({ activities: { [`${name}.nothing`]: async () => {} } }));

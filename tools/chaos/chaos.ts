@@ -1,0 +1,115 @@
+import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Concord } from '../../client/concord.ts';
+import { strategies } from '../../domain/strategies.ts';
+import { checkAnnouncements } from '../measure/announcement-checker.ts';
+import { checkAtRest, type Violation } from '../measure/checker.ts';
+import { wholeNumber } from '../measure/options.ts';
+import { type Program, runProgram } from '../measure/program.ts';
+import { readState } from '../measure/state.ts';
+import { optionsOrExit } from '../start/command-line.ts';
+import { setChaosStage } from './chaos-stage.ts';
+import { planFaults } from './fault-plan.ts';
+import { MIXED, planLoad, type StrategyChoice } from './load-plan.ts';
+import { composeReport, type RunReport, renderReport } from './run-report.ts';
+import { weatherStorm } from './storm.ts';
+import { writeStories } from './story.ts';
+
+// `npm run chaos`: orders under faults, and the verdict.
+
+/** What a run is asked to do. */
+interface Flags {
+  readonly orders: number;
+  readonly seed: string;
+  /** How orders are kept consistent; `mixed`: by lot, each of them. */
+  readonly strategy: StrategyChoice;
+  readonly minutes?: number;
+  readonly report?: string;
+}
+
+const RATES = { answerLost: 0.06, lateTry: 0.03, lateCopy: 0.06, heldUp: 0.06 } as const;
+/** So that a fault meets a few orders in flight, and most of the time is not spent waiting for one. */
+const ORDERS_A_MINUTE = 100;
+
+const flags = optionsOrExit<Flags>(
+  new Command('npm run chaos --')
+    .description(
+      'Places orders while servers, workers and the network fail, and then checks that nothing was lost or promised in vain.',
+    )
+    .option('--orders <number>', 'how many orders', wholeNumber(1), 500)
+    .option(
+      '--seed <text>',
+      'the same seed makes the same orders and the same faults',
+      String(randomInt(1e6)),
+    )
+    .option(
+      '--minutes <number>',
+      `how long they come in and faults hit (default: one for each ${ORDERS_A_MINUTE} orders)`,
+      minutesIn,
+    )
+    .addOption(
+      new Option('--strategy <name>', 'how orders are kept consistent; mixed: by lot, each of them')
+        .choices([...strategies, MIXED])
+        .default(MIXED),
+    )
+    .option('--report <file>', 'write the report there as JSON, too'),
+);
+
+await runProgram(async (program) => {
+  const report = await performRun(program);
+  if (flags.report !== undefined) await writeFile(flags.report, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(renderReport(report));
+  return report.verdict === 'passed' ? 0 : 1;
+});
+
+function minutesIn(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value <= 24 * 60) return value;
+  throw new InvalidArgumentError('Use a number of minutes above 0.');
+}
+
+/** Sets the stage, lets customers and faults loose on it, and judges what is left. */
+async function performRun(program: Program): Promise<RunReport> {
+  const { seed, strategy, orders } = flags;
+  const minutes = flags.minutes ?? Math.max(0.5, orders / ORDERS_A_MINUTE);
+  const duration = minutes * 60_000;
+  const load = planLoad({ seed, orders, duration, strategy });
+  const faults = planFaults({ seed, duration, bursts: load.bursts });
+  program.report.note(
+    `Seed ${seed}: ${orders} orders (${strategy}) and ${faults.length} faults in ${minutes} minutes`,
+  );
+
+  // What the checker reads goes to the servers straight, and what customers do through a link.
+  const stage = await setChaosStage(program, { seed, rates: RATES });
+  const concord = await Concord.connect({ connection: { address: stage.links['clients-temporal'].address } });
+  const seen = await weatherStorm({ ...program, stage, concord, load, faults });
+
+  const state = await readState(stage);
+  const violations = eachOnce([
+    ...seen.violations,
+    ...checkAtRest(state, seen.answers.told),
+    ...checkAnnouncements(state),
+    ...seen.answers.wrong.map(({ subject, message }) => ({
+      ...{ invariant: 'answer-kept' as const, subject },
+      details: `a customer was told: ${message}`,
+    })),
+  ]);
+  const stories = await writeStories(violations, { stage, state, seen });
+  return composeReport({
+    planned: { orders, minutes, strategy },
+    seed,
+    load,
+    state,
+    seen,
+    violations,
+    stories,
+  });
+}
+
+/** What was seen first, where the same was seen again. */
+function eachOnce(violations: readonly Violation[]): Violation[] {
+  const keyOf = ({ invariant, subject }: Violation) => `${invariant} ${subject}`;
+  const seen = new Map(violations.toReversed().map((violation) => [keyOf(violation), violation]));
+  return violations.filter((violation) => seen.get(keyOf(violation)) === violation);
+}

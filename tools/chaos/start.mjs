@@ -1,6 +1,0 @@
-import { prepareCheckout } from '../bootstrap.mjs';
-
-prepareCheckout();
-const { register } = await import('tsx/esm/api');
-register();
-await import('./main.ts');

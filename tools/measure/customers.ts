@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
+import pMap from 'p-map';
+import pRetry from 'p-retry';
+import type { Concord } from '../../client/concord.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import type { FinalStatus, Order, OrderOutcome } from '../../domain/order.ts';
+import { workflowIdOf } from '../../domain/place-order.ts';
+import type { Strategy } from '../../domain/strategies.ts';
+import type { Told } from './checker.ts';
+
+/** How a customer places one order: returns when all is done. */
+export interface Placing {
+  untilFinal(order: Order): Promise<FinalStatus>;
+  /** Asks for the decision first, and calls `decided` as soon as it is known. */
+  withDecision(order: Order, decided: () => void): Promise<FinalStatus>;
+}
+
+/** As a customer of Concord does, who asks until there is an answer. */
+export function placingBy(concord: Concord, strategy: Strategy): Placing {
+  const handleOf = ({ orderId }: Order) => concord.client.workflow.getHandle(workflowIdOf(orderId));
+  return {
+    async untilFinal(order) {
+      return (await insist(() => concord.place(order, { strategy }))).status as FinalStatus;
+    },
+    async withDecision(order, decided) {
+      await insist(() => concord.place(order, { wait: 'decided', strategy }));
+      decided();
+      return ((await insist(() => handleOf(order).result())) as OrderOutcome).status;
+    },
+  };
+}
+
+/** An order that was placed. Milliseconds from when the customer sent it. */
+export interface Placed extends Told {
+  /** Absent where nobody asked for the decision. */
+  readonly decided?: number;
+  readonly final: number;
+}
+
+/** What was placed, and the milliseconds of all of it. */
+export interface Load {
+  readonly placed: readonly Placed[];
+  readonly elapsed: number;
+}
+
+/** So many customers, each of whom places the next order when one is done. */
+export async function closedLoop(
+  placing: Placing,
+  orders: readonly Order[],
+  { atOnce, asks }: { readonly atOnce: number; readonly asks: boolean },
+): Promise<Load> {
+  const began = performance.now();
+  const placed = await pMap(orders, (order) => place(placing, order, performance.now(), asks), {
+    concurrency: atOnce,
+  });
+  return { placed, elapsed: performance.now() - began };
+}
+
+/**
+ * Customers who come at a fixed rate, whatever becomes of those before. An order's time counts from when its customer was
+ * due, so one who could not even be served in time is not left out of the figures.
+ *
+ * Source: Tene, How NOT to Measure Latency (coordinated omission).
+ *
+ * @param rate Orders a second.
+ */
+export async function openLoop(placing: Placing, orders: readonly Order[], rate: number): Promise<Load> {
+  const began = performance.now();
+  const placed = await Promise.all(
+    orders.map(async (order, index) => {
+      const due = began + (index * 1_000) / rate;
+      await delay(Math.max(0, due - performance.now()));
+      return place(placing, order, due, true);
+    }),
+  );
+  return { placed, elapsed: performance.now() - began };
+}
+
+async function place(placing: Placing, order: Order, sent: number, asks: boolean): Promise<Placed> {
+  if (!asks) return { order, status: await placing.untilFinal(order), final: performance.now() - sent };
+  let decided = Number.NaN;
+  const status = await placing.withDecision(order, () => {
+    decided = performance.now() - sent;
+  });
+  return { order, status, decided, final: performance.now() - sent };
+}
+
+interface Patience {
+  /** Ends the asking, with the last error. */
+  readonly isOver?: () => boolean;
+  /** The longest from one attempt to the next, in milliseconds. */
+  readonly longest?: number;
+  readonly onFailure?: (error: Error) => void;
+}
+
+/** Asks until there is an answer, be it a refusal, as a customer does: placing an order again joins the first. */
+export function insist<Answer>(
+  ask: () => Promise<Answer>,
+  { isOver = () => false, longest = 1_000, onFailure = () => {} }: Patience = {},
+): Promise<Answer> {
+  return pRetry(ask, {
+    retries: Number.POSITIVE_INFINITY,
+    minTimeout: 200,
+    maxTimeout: longest,
+    shouldRetry: ({ error }) => !isOver() && !isAnswer(error),
+    onFailedAttempt: ({ error }) => onFailure(error),
+  });
+}
+
+/** An error that more asking would not change. */
+function isAnswer(error: unknown): boolean {
+  if (error instanceof WorkflowFailedError) return true;
+  return error instanceof ConcordError && error.kind !== 'unreachable';
+}

@@ -1,0 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/**
+ * Looks again and again, so many milliseconds from one look to the next.
+ *
+ * @returns What stops it, after a last look; throws what a look has thrown.
+ */
+export function keepLooking(interval: number, look: () => Promise<void>): () => Promise<void> {
+  const stopping = new AbortController();
+  const looking = (async () => {
+    while (!stopping.signal.aborted) {
+      await look();
+      await delay(interval, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+    await look();
+  })();
+  looking.catch(() => {}); // told to who stops it
+  return async () => {
+    stopping.abort();
+    await looking;
+  };
+}

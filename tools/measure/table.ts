@@ -1,0 +1,65 @@
+import Table from 'cli-table3';
+import type { Spread } from './statistics.ts';
+
+/** A table; one without rows is only what its title says. */
+export interface Section {
+  readonly title: string;
+  /** Of the columns, the first one included. */
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+export const UNKNOWN = '–';
+
+/** Rows under heads: the first column is a name, the others are figures. */
+export function tableOf(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const built = new Table({
+    head: [...head],
+    style: { head: [], border: [], compact: true },
+    chars: WITHOUT_LINES,
+    colAligns: (rows[0] ?? head).map((_, column) => (column === 0 ? 'left' : 'right')),
+  });
+  built.push(...rows.map((row) => [...row]));
+  return built.toString();
+}
+
+const WITHOUT_LINES = Object.fromEntries(
+  [
+    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
+    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
+  ].map((place) => [place, '']),
+);
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+export function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1_000).toFixed(1)} s`;
+}
+
+/** The median, with the extremes in parentheses. */
+export function spreadText({ median, lowest, highest }: Spread, text = figure): string {
+  return lowest === highest ? text(median) : `${text(median)} (${text(lowest)}–${text(highest)})`;
+}
+
+/** Three digits say what such a measurement can say. */
+export function figure(value: number): string {
+  if (value === 0 || value >= 100) return String(Math.round(value));
+  return value.toFixed(value < 10 ? 2 : 1);
+}
+
+/** Adds one to what this name was counted. */
+export function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
+}
+
+/** The problems, or that there are none. */
+export function verdictOf(problems: readonly string[]): string {
+  if (problems.length === 0) return 'passed';
+  const rest = problems.length > SHOWN ? [`  … and ${problems.length - SHOWN} more`] : [];
+  const shown = problems.slice(0, SHOWN).map((each) => `  ${each}`);
+  return [`FAILED: ${problems.length} problems`, ...shown, ...rest].join('\n');
+}
+
+const SHOWN = 20;

@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceName } from '../../workers/services.ts';
+import { withDescendants } from '../servers/pause.ts';
+import type { CommandCounts } from './command-counts.ts';
+import { keepLooking } from './looking.ts';
+import type { Stage } from './stage.ts';
+import { mean, sum } from './statistics.ts';
+import { megabytes, UNKNOWN } from './table.ts';
+
+// What workers and servers take of the machine. Where there is no /proc, it is unknown.
+
+/** The resident memory of a process over a run, in bytes. */
+export interface MemoryUse {
+  readonly start: number;
+  readonly peak: number;
+  readonly end: number;
+  /** The mean of the second half of the run over the mean of the first one. */
+  readonly growth: number;
+}
+
+export type WorkerMemory = Readonly<Record<ServiceName, MemoryUse | undefined>>;
+
+export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
+
+/** The cells of a table that tell it, below `memoryHead`. */
+export function memoryCells(use: MemoryUse | undefined): string[] {
+  if (use === undefined) return memoryHead.map(() => UNKNOWN);
+  return [megabytes(use.start), megabytes(use.peak), megabytes(use.end), use.growth.toFixed(2)];
+}
+
+// Often enough to see what a burst does, and seldom enough to cost nothing. Milliseconds.
+const INTERVAL = 500;
+
+/** Watches the resident memory of both workers until what it returns is called, which tells what was seen. */
+export function watchMemory({ workers }: Pick<Stage, 'workers'>): () => Promise<WorkerMemory> {
+  const seen = { orders: [] as number[], inventory: [] as number[] };
+  const stop = keepLooking(INTERVAL, async () => {
+    for (const name of ['orders', 'inventory'] as const) {
+      const status = await readFile(`/proc/${workers[name].pid()}/status`, 'utf8').catch(() => '');
+      const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+      if (kibibytes !== undefined) seen[name].push(Number(kibibytes) * 1024);
+    }
+  });
+  return async () => {
+    await stop();
+    return { orders: memoryUse(seen.orders), inventory: memoryUse(seen.inventory) };
+  };
+}
+
+function memoryUse(seen: readonly number[]): MemoryUse | undefined {
+  const [start] = seen;
+  const end = seen.at(-1);
+  if (start === undefined || end === undefined) return undefined;
+  const middle = Math.ceil(seen.length / 2);
+  const growth = mean(seen.slice(-middle)) / mean(seen.slice(0, middle));
+  return { start, peak: Math.max(...seen), end, growth };
+}
+
+/** Processor seconds of these processes and all that they have started. */
+export async function processorSeconds(pids: readonly number[]): Promise<number | undefined> {
+  if (process.platform !== 'linux' || pids.length === 0) return undefined;
+  return sum(await Promise.all((await withDescendants(pids)).map(ticksOf))) / TICKS_A_SECOND;
+}
+
+/** `USER_HZ` is 100 on every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
+
+/** Its own, and those of children that have ended. */
+async function ticksOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); // gone meanwhile
+  // The name, in parentheses, may hold anything; what follows begins with the state, the third field.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return sum(fields.slice(11, 15).map(Number));
+}
+
+/** What both workers have sent so far; what follows an order that is final, such as emptying an outbox, included. */
+export async function countsAtRest({ workers }: Pick<Stage, 'workers'>): Promise<CommandCounts> {
+  for (let last = -1; ; await delay(REST)) {
+    const [orders, inventory] = await Promise.all([workers.orders.counts(), workers.inventory.counts()]);
+    const counts = { writes: orders.writes + inventory.writes, reads: orders.reads + inventory.reads };
+    if (counts.writes + counts.reads === last) return counts;
+    last = counts.writes + counts.reads;
+  }
+}
+
+// Longer than one activity takes. Milliseconds.
+const REST = 250;

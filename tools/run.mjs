@@ -1,0 +1,8 @@
+import { prepareCheckout } from './bootstrap.mjs';
+
+// Runs a tool from its sources, from a fresh clone as well: `run.mjs chaos` is tools/chaos/chaos.ts.
+prepareCheckout();
+const { register } = await import('tsx/esm/api');
+register();
+const [tool] = process.argv.splice(2, 1);
+await import(`./${tool}/${tool}.ts`);
