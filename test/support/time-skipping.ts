@@ -8,13 +8,16 @@ export interface TimeSkipping extends AsyncDisposable {
   readonly workers: Workers;
 }
 
-/** A Temporal test server that skips time, and workers on real databases; none of them runs yet. */
-export async function startTimeSkipping(): Promise<TimeSkipping> {
+/** A Temporal test server that skips time. */
+export function startTimeSkippingServer(): Promise<TestWorkflowEnvironment> {
   const server = { executable: inject('timeSkippingServer') };
   // The SDK waits 5 seconds for it, which is too short for a Java program on a machine that is busy.
-  const environment = await pRetry(() => TestWorkflowEnvironment.createTimeSkipping({ server }), {
-    retries: 3,
-  });
+  return pRetry(() => TestWorkflowEnvironment.createTimeSkipping({ server }), { retries: 3 });
+}
+
+/** The same, and workers on real databases; none of them runs yet. */
+export async function startTimeSkipping(): Promise<TimeSkipping> {
+  const environment = await startTimeSkippingServer();
   const workers = await createWorkers(environment.nativeConnection, environment.namespace ?? 'default');
   return {
     environment,
