@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import type { EngineResult } from '../../tools/bench/engine-result.ts';
+import type { EngineResult } from '../../tools/bench/engine.ts';
 import { subjects } from '../../tools/bench/subjects.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 

@@ -4,9 +4,8 @@ import pMap from 'p-map';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { subscriptions } from '../../workers/subscriptions.ts';
-import { mean } from '../measure/statistics.ts';
+import { mean, sum } from '../measure/statistics.ts';
 import { type Run, roundsOf } from './performance.ts';
-import type { CostFigures } from './result.ts';
 
 type HistoryEvent = NonNullable<History['events']>[number];
 
@@ -23,24 +22,27 @@ export interface Tally {
 const SAMPLE = 10;
 const CONCURRENCY = { concurrency: 8 };
 
-/** What an order costs in each measurement. Call it when nothing is under way any more. */
-export async function measureCost(client: Client, runs: readonly Run[]): Promise<CostFigures[]> {
+export type CostFigures = Awaited<ReturnType<typeof measureCost>>[number];
+
+/** What an order costs in each measurement: means over all rounds. Call it when nothing is under way any more. */
+export async function measureCost(client: Client, runs: readonly Run[]) {
   const readHistory = historyReader(client);
-  const costs: CostFigures[] = [];
-  for (const rounds of roundsOf(runs)) {
+  const costOf = async (rounds: readonly [Run, ...Run[]]) => {
     const [{ strategy, load, demand }] = rounds;
     const tallies = await pMap(rounds, (run) => tallyOfRun(readHistory, run), { concurrency: 1 });
     const perOrder = (count: (run: Run) => number) =>
       mean(rounds.map((run) => count(run) / run.placed.length));
-    costs.push({
+    return {
       ...{ strategy, load, demand },
+      /** In the histories of all workflows that take part; actions are what Temporal bills, see `tallyOf`. */
       historyEvents: mean(tallies.map(({ events }) => events)),
       actions: mean(tallies.map(({ actions }) => actions)),
+      /** Commands to MongoDB, of both services' workers. */
       writes: perOrder(({ commands }) => commands.writes),
       reads: perOrder(({ commands }) => commands.reads),
-    });
-  }
-  return costs;
+    };
+  };
+  return pMap(roundsOf(runs), costOf, { concurrency: 1 });
 }
 
 /**
@@ -49,7 +51,7 @@ export async function measureCost(client: Client, runs: readonly Run[]): Promise
  * not counted: queries, and starts that are refused because the workflow runs already.
  */
 export function tallyOf(history: readonly HistoryEvent[]): Tally {
-  return { events: history.length, actions: history.reduce((sum, event) => sum + actionsIn(event), 0) };
+  return { events: history.length, actions: sum(history.map(actionsIn)) };
 }
 
 function actionsIn(event: HistoryEvent): number {
