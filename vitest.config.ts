@@ -11,7 +11,6 @@ const long = [
   'test/codec/web-ui.test.ts',
   'test/compare/whole-run.test.ts',
   'test/deployment/package.test.ts',
-  'test/dev/bundles.test.ts',
   'test/dev/start.test.ts',
   'test/engine/whole.test.ts',
   'test/explorer/large-scenarios.test.ts',

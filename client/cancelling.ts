@@ -1,10 +1,11 @@
+import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { CancelRequest } from '../domain/place-order.ts';
+import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { cancelSignal } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
-import { GRPC_NOT_FOUND, grpcCodeOf } from './temporal-failures.ts';
 import { queryProgress } from './view.ts';
 
 type Order = WorkflowHandle<typeof placeOrder>;
@@ -49,7 +50,7 @@ async function signalOnce(client: Client, { workflowId }: Order, request: Cancel
       input: { payloads: (await encodeToPayloads(loadedDataConverter, request)) ?? null },
     });
   } catch (error) {
-    if (grpcCodeOf(error) !== GRPC_NOT_FOUND) throw error;
+    if (grpcErrorIn(error)?.code !== status.NOT_FOUND) throw error;
     throw new WorkflowNotFoundError('it has ended', workflowId, undefined);
   }
 }

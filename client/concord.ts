@@ -30,12 +30,12 @@ import {
 } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
+import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
-import { parseStuckOptions } from '../domain/trouble.ts';
+import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { parse } from '../domain/validation.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
-import { temporalTrouble } from '../platform/connection/temporal-trouble.ts';
+import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import {
   findSearchAttributes,
@@ -44,9 +44,10 @@ import {
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
+import { readEncryption } from '../platform/settings/read-encryption.ts';
+import { readTemporal } from '../platform/settings/read-temporal.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
-import type { StuckStep } from '../platform/visibility/stuck-steps.ts';
+import { findAllStuckSteps } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
@@ -55,7 +56,6 @@ import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { EventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
-import { findStuck, type StuckOptions } from './stuck.ts';
 import { translated } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
@@ -93,6 +93,9 @@ export interface Cancelled {
   /** `requested` where the order service is down: the request is durable, and decided when the service is back. */
   readonly status: 'cancelled' | 'requested';
 }
+
+/** From when on an order's step counts as stuck: 5 failures and 60,000 milliseconds by default. */
+export type StuckOptions = Partial<StuckLimits>;
 
 export interface ConcordOptions {
   /** How to reach Temporal; address `localhost:7233` by default. */
@@ -180,8 +183,8 @@ export class Concord {
     const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
     const input: PlaceOrderInput = {
       order,
+      strategy,
       ...(prepareBudget === undefined ? {} : { prepareBudget }),
-      ...(options.strategy === undefined ? {} : { strategy }),
     };
     parsePlaceOrderInput(input);
     const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
@@ -326,7 +329,7 @@ export class Concord {
   }
 
   /**
-   * Adds a delivery to the stock, once for each receipt id.
+   * Adds a receipt of goods to the stock, once for each receipt id.
    *
    * @throws ConcordError `StockLimit`; `NoAnswer` where the inventory is down: then it is accepted, and applied later.
    */
@@ -339,15 +342,15 @@ export class Concord {
     return translated(this.address, async () => {
       const level = await within(ANSWER_TIMEOUT, (await this.startRestock(receipt)).result());
       if (level !== NOTHING) return level;
-      const fix = `delivery ${receiptId} is accepted, and will be added when its worker is back`;
+      const fix = `receipt ${receiptId} is accepted, and will be added when its worker is back`;
       throw new ConcordError('NoAnswer', { service: 'inventory', fix });
     });
   }
 
-  /** Steps of orders that don't get on, the oldest first, as far as Temporal shows. Bounded, but not quick. */
+  /** Steps of orders that are stuck, the oldest first, as far as Temporal shows. Bounded, but not quick. */
   async stuck(options: StuckOptions = {}): Promise<StuckStep[]> {
     const limits = parseStuckOptions(options);
-    return translated(this.address, () => findStuck(this.client, limits));
+    return translated(this.address, () => findAllStuckSteps(this.client, limits));
   }
 
   /**
@@ -475,14 +478,14 @@ export class Concord {
         return this.client.workflow.getHandle<typeof restock>(workflowId);
       }
       throw new ConcordError('InvalidInput', {
-        problems: [{ field: 'receipt id', fix: 'this id is taken by another delivery; use a new one' }],
+        problems: [{ field: 'receipt id', fix: 'this id is taken by another receipt; use a new one' }],
       });
     }
   }
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
   private ask<Question extends (argument: never) => Promise<unknown>>(
-    service: 'orders' | 'inventory',
+    service: ServiceName,
     question: string,
     argument: Parameters<Question>[0],
   ): Promise<Awaited<ReturnType<Question>>> {
@@ -512,8 +515,8 @@ async function connected(connection: Connection, options: ConnectionOptions): Pr
   connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
   if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
   const address = options.address ?? 'localhost:7233';
-  const trouble = temporalTrouble({ ...options, address });
-  const fix = await Promise.race([trouble, connecting.then(() => undefined)]);
+  const failure = temporalFailure({ ...options, address });
+  const fix = await Promise.race([failure, connecting.then(() => undefined)]);
   if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   await connecting;
 }

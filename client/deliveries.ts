@@ -1,11 +1,11 @@
-import { type Client, WorkflowFailedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { type Execution, listExecutions } from '../platform/visibility/listing.ts';
-import { isUnreadable, messageOf } from '../platform/visibility/reading.ts';
+import { describeExecution, endOf, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
+import { FAILED, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
 export interface Delivery {
@@ -39,8 +39,8 @@ export interface DeliveryView {
 export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
   let isEmpty = true;
   let unreadable: unknown;
-  for await (const execution of listExecutions(client, `WorkflowType = 'deliverEvent'${condition}`)) {
-    const delivery = await deliveryOf(client, execution).catch((error: unknown) => {
+  for await (const listed of listWorkflows(client, `WorkflowType = 'deliverEvent'${condition}`)) {
+    const delivery = await deliveryOf(client, listed).catch((error: unknown) => {
       unreadable = error;
     });
     if (!delivery) continue;
@@ -54,45 +54,42 @@ export async function* listDeliveries(client: Client, condition = ''): AsyncGene
 export async function viewOfDelivery(client: Client, delivery: Delivery): Promise<DeliveryView> {
   const { subscriber, status } = delivery;
   if (status === 'done') return { subscriber, state: 'delivered' };
-  if (status === 'stopped')
-    return { subscriber, state: 'stopped', lastError: await failureOf(client, delivery) };
-  const { namespace } = client.options;
-  const { workflowId, runId } = delivery;
-  const execution = { workflowId, runId };
-  const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
-    namespace,
-    execution,
-  });
-  const [handler] = pendingActivities;
-  if (!handler?.lastFailure) return { subscriber, state: 'delivering' };
-  const nextAttemptAt = optionalTsToDate(handler.nextAttemptScheduleTime);
+  if (status === 'stopped') {
+    const failure = await endOf(client, delivery);
+    return { subscriber, state: 'stopped', lastError: failure?.message ?? '' };
+  }
+  const execution = await describeExecution(client, delivery);
+  const [step] = execution === undefined ? [] : await stuckStepsOf(client, execution, FAILED);
+  if (step?.problem !== 'retrying') return { subscriber, state: 'delivering' };
+  const { attempts, lastError, nextAttemptAt } = step;
   return {
-    ...{ subscriber, state: 'retrying', attempt: handler.attempt ?? 1 },
-    lastError: await messageOf(client, handler.lastFailure),
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt: nextAttemptAt.toISOString() }),
+    ...{ subscriber, state: 'retrying', attempt: attempts + 1, lastError },
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
   };
 }
 
-// `temporal.api.enums.v1.WorkflowExecutionStatus`
-const STATUSES: Readonly<Record<number, Delivery['status']>> = { 1: 'running', 2: 'done' };
+const { WORKFLOW_EXECUTION_STATUS_COMPLETED, WORKFLOW_EXECUTION_STATUS_RUNNING } =
+  proto.temporal.api.enums.v1.WorkflowExecutionStatus;
+const STATUSES: Readonly<Record<number, Delivery['status']>> = {
+  [WORKFLOW_EXECUTION_STATUS_RUNNING]: 'running',
+  [WORKFLOW_EXECUTION_STATUS_COMPLETED]: 'done',
+};
 
 /** Nothing where it delivers nothing under this id that a service has announced: anyone may start a workflow. */
-async function deliveryOf(client: Client, execution: Execution): Promise<Delivery | undefined> {
-  const { workflowId, runId } = execution.execution ?? {};
-  const startedAt = optionalTsToDate(execution.startTime);
-  const endedAt = optionalTsToDate(execution.closeTime);
-  const event = await eventIn(client, execution);
-  if (!workflowId || !runId || startedAt === undefined || event === undefined) return undefined;
+async function deliveryOf(client: Client, listed: Listed): Promise<Delivery | undefined> {
+  const { workflowId, runId, startedAt, endedAt, info } = listed;
+  const event = await eventIn(client, info);
+  if (event === undefined) return undefined;
   const subscriber = workflowId.slice(deliveryIdOf(event, '').length);
   if (deliveryIdOf(event, subscriber) !== workflowId) return undefined;
   return {
     ...{ event, subscriber, workflowId, runId, startedAt: startedAt.getTime() },
-    status: STATUSES[execution.status ?? 0] ?? 'stopped',
+    status: STATUSES[info.status ?? 0] ?? 'stopped',
     ...(endedAt === undefined ? {} : { endedAt: endedAt.getTime() }),
   };
 }
 
-async function eventIn(client: Client, { memo }: Execution): Promise<Announcement | undefined> {
+async function eventIn(client: Client, { memo }: Listed['info']): Promise<Announcement | undefined> {
   const payload = memo?.fields?.event;
   if (!payload) return undefined;
   try {
@@ -103,19 +100,4 @@ async function eventIn(client: Client, { memo }: Execution): Promise<Announcemen
     if (error instanceof ConcordError && error.code === 'UnknownKey') throw error;
     return undefined;
   }
-}
-
-async function failureOf(client: Client, { workflowId, runId }: Delivery): Promise<string> {
-  try {
-    await client.workflow.getHandle(workflowId, runId).result();
-    return '';
-  } catch (error) {
-    if (isUnreadable(error)) return (error as Error).message;
-    if (!(error instanceof WorkflowFailedError)) throw error;
-    return innermost(error).message;
-  }
-}
-
-function innermost(error: Error): Error {
-  return error.cause instanceof Error ? innermost(error.cause) : error;
 }

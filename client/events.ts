@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import type { AnnouncementType } from '../domain/announcements.ts';
-import { ofOrder } from '../platform/visibility/listing.ts';
+import { ofOrder } from '../platform/visibility/executions.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
 import type { CheckedEventFilter as Filter } from './event-filter.ts';
 

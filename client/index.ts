@@ -12,8 +12,7 @@ export type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
 export type { ResolveRequest } from '../domain/resolution.ts';
 export type { Receipt, StockLevel } from '../domain/stock.ts';
 export { type Strategy, strategies } from '../domain/strategies.ts';
-export type { RetryingStep } from '../platform/visibility/retrying-steps.ts';
-export type { StuckStep } from '../platform/visibility/stuck-steps.ts';
+export type { StuckStep } from '../domain/stuck-step.ts';
 export {
   type Cancelled,
   Concord,
@@ -21,10 +20,10 @@ export {
   type NewOrder,
   type Placed,
   type PlaceOptions,
+  type StuckOptions,
   type WaitFor,
 } from './concord.ts';
 export type { EventFilter } from './event-filter.ts';
 export type { OrderEvent } from './events.ts';
 export type { Retried } from './recovery.ts';
-export type { StuckOptions } from './stuck.ts';
-export type { OrderView } from './view.ts';
+export type { OrderView, RetryingStep } from './view.ts';

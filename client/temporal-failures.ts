@@ -1,5 +1,5 @@
+import { status } from '@grpc/grpc-js';
 import {
-  isGrpcServiceError,
   ServiceError,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
@@ -12,6 +12,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/common';
 import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
+import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 
 interface Context {
   /** Which order the call is about. */
@@ -77,9 +78,6 @@ function refusalIn(error: unknown): ConcordError | undefined {
   return new ConcordError(cause.type, details as FailureDetails[typeof cause.type], { cause: error });
 }
 
-// gRPC: 3 is INVALID_ARGUMENT, 8 is RESOURCE_EXHAUSTED.
-const INVALID = 3;
-const EXHAUSTED = 8;
 const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
 
 /**
@@ -88,50 +86,38 @@ const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
  */
 function overloadIn(error: unknown, address: string, context: Context): ConcordError | undefined {
   const grpc = grpcErrorIn(error);
-  if (!isGrpcServiceError(grpc) || (grpc.code !== INVALID && grpc.code !== EXHAUSTED)) return undefined;
+  if (grpc?.code !== status.INVALID_ARGUMENT && grpc?.code !== status.RESOURCE_EXHAUSTED) return undefined;
   const refusal = { server: 'Temporal', address, says: grpc.details };
   if (SIZE_WORDS.test(grpc.details)) return new ConcordError('TooLarge', refusal, { cause: error });
-  if (grpc.code === INVALID) return undefined;
+  if (grpc.code === status.INVALID_ARGUMENT) return undefined;
   const fix = context.unreachableFix ?? 'try again in a minute, with the same id where you gave one';
   return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
 }
 
-export const GRPC_NOT_FOUND = 5;
-
-export function grpcCodeOf(error: unknown): number | undefined {
-  const grpc = grpcErrorIn(error);
-  return isGrpcServiceError(grpc) ? grpc.code : undefined;
-}
-
-/** What gRPC itself has said, which the SDK may have wrapped. */
-function grpcErrorIn(error: unknown): unknown {
-  return error instanceof ServiceError ? error.cause : error;
-}
-
-// gRPC: 4 is DEADLINE_EXCEEDED, 14 is UNAVAILABLE.
-const UNREACHABLE_CODES = new Set([4, 14]);
-
 function isUnreachable(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-  const grpc = grpcErrorIn(error);
-  if (isGrpcServiceError(grpc)) return UNREACHABLE_CODES.has(grpc.code);
-  return grpc instanceof Error && grpc.message === 'Failed to connect before the deadline';
+  const code = grpcErrorIn(error)?.code;
+  if (code !== undefined) return code === status.DEADLINE_EXCEEDED || code === status.UNAVAILABLE;
+  const inner = error instanceof ServiceError ? error.cause : error;
+  return inner instanceof Error && inner.message === 'Failed to connect before the deadline';
 }
-
-// gRPC: 9 is FAILED_PRECONDITION.
-const FAILED_PRECONDITION = 9;
 
 /** Nobody can be asked or told anything of a workflow whose code fails. */
 function isBrokenCode(error: unknown): boolean {
   const grpc = grpcErrorIn(error);
-  return isGrpcServiceError(grpc) && grpc.code === FAILED_PRECONDITION && /workflow task/i.test(grpc.details);
+  return grpc?.code === status.FAILED_PRECONDITION && /workflow task/i.test(grpc.details);
 }
 
-// gRPC: 7 is PERMISSION_DENIED, 12 is UNIMPLEMENTED, 16 is UNAUTHENTICATED.
 const MISDIRECTION_FIXES = new Map([
-  [7, 'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace'],
-  [12, 'what answers there is no Temporal server: check the address'],
-  [16, 'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH'],
+  [
+    status.PERMISSION_DENIED,
+    'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace',
+  ],
+  [status.UNIMPLEMENTED, 'what answers there is no Temporal server: check the address'],
+  [
+    status.UNAUTHENTICATED,
+    'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH',
+  ],
 ]);
 
 /** Something answers, but will never answer this client: the wrong server, namespace or credentials. */
@@ -142,7 +128,7 @@ function misdirection(error: unknown, address: string): ConcordError | undefined
     return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
   }
   const grpc = grpcErrorIn(error);
-  const fix = isGrpcServiceError(grpc) ? MISDIRECTION_FIXES.get(grpc.code) : undefined;
+  const fix = grpc && MISDIRECTION_FIXES.get(grpc.code);
   if (fix === undefined) return undefined;
   return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
 }

@@ -1,13 +1,16 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { Line, OrderStatus, Reason } from '../domain/order.ts';
+import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
+import type { Line, Order, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
+import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
-import { type RetryingStep, retryingSteps } from '../platform/visibility/retrying-steps.ts';
+import type { StuckStep } from '../domain/stuck-step.ts';
+import { listWorkflows, ofOrder } from '../platform/visibility/executions.ts';
+import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
-import { retryingElsewhere } from './retrying.ts';
 
 /** Where an order stands, from everything that is known about it. Times are ISO 8601. */
 export interface OrderView {
@@ -26,6 +29,17 @@ export interface OrderView {
   readonly retrying: readonly RetryingStep[];
   readonly placedAt: string;
   readonly closedAt?: string;
+}
+
+/** A step of an order that has failed at least once and is tried again. */
+export interface RetryingStep {
+  /** The activity, such as `inventory.prepare`; or where a message waits, such as `mailbox/1 SellStock`. */
+  readonly step: string;
+  /** The attempt that runs or comes next, from 2. */
+  readonly attempt: number;
+  readonly lastError: string;
+  /** ISO 8601. */
+  readonly nextAttemptAt?: string;
 }
 
 // A query needs a worker; without one, the rest is still worth showing. Milliseconds.
@@ -47,7 +61,7 @@ export async function viewOf(
     participants: {},
     placedAt: description.startTime.toISOString(),
     ...(description.closeTime === undefined ? {} : { closedAt: description.closeTime.toISOString() }),
-    retrying: await retryingSteps(client, description),
+    retrying: retryingOf(orderId, await stuckStepsOf(client, description.raw, FAILED)),
   };
   if (description.status.name === 'COMPLETED') {
     const { status, reason } = await handle.result();
@@ -61,9 +75,9 @@ export async function viewOf(
   const isYoung = Date.now() - description.startTime.getTime() < YOUNG;
   const [progress, elsewhere] = await Promise.all([
     queryProgress(client, handle, Date.now() + QUERY_TIMEOUT),
-    isYoung ? [] : retryingElsewhere(client, order, strategy),
+    isYoung ? [] : failingElsewhere(client, order, strategy),
   ]);
-  const retrying = [...known.retrying, ...elsewhere];
+  const retrying = [...known.retrying, ...retryingOf(orderId, elsewhere)];
   if (progress === undefined) return { ...known, retrying, status: 'pending', phase: 'unknown' };
   const { phase, participants, decision } = progress;
   const reason = decision?.reason;
@@ -76,6 +90,24 @@ export async function viewOf(
     status: decision?.status ?? 'pending',
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+/** What fails of an order outside its own workflow: deliveries of its events, and messages and events that wait. */
+async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
+  if (strategy === 'two-phase') return [];
+  if (strategy === 'message-queue')
+    return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
+  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(order.orderId)}`;
+  const workflows = listWorkflows(client, query);
+  return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
+}
+
+function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {
+  const own = steps.filter((step) => step.orderId === orderId && step.problem === 'retrying');
+  return own.map(({ attempts, lastError, nextAttemptAt, ...step }) => ({
+    ...{ step: ownNameOf(step), attempt: attempts + 1, lastError },
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+  }));
 }
 
 /** The view of an order whose history is no longer kept. */

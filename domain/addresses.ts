@@ -13,8 +13,8 @@ export const signals = {
   message: 'message',
   /** To a relay: an order whose outbox has something to publish. */
   wake: 'wake',
-  /** To an order's workflow: steps of it that don't get on. */
-  trouble: 'trouble',
+  /** To an order's workflow: steps of it that are stuck. */
+  stuckSteps: 'stuckSteps',
 } as const;
 
 export const queries = {
@@ -33,9 +33,6 @@ const MAILBOXES = 4;
 export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
-
-/** The services that tell others what they do, in `message-queue` and `event-driven`. */
-export const publishers = ['orders', 'inventory'] as const;
 
 /** The workflow that publishes a service's outboxes. */
 export function relayIdOf(service: string): string {

@@ -36,7 +36,7 @@ export interface Announcement {
   /** When it was written, in ISO 8601, by the writer's clock. */
   readonly time: string;
   readonly datacontenttype: 'application/json';
-  /** The order, and whose transaction it is; where it is refused, also its status and why. */
+  /** The order, and who coordinates it; where it is refused, also its status and why. */
   readonly data: AnnouncementData;
 }
 
@@ -50,7 +50,7 @@ export function announcementOfOrders(
   occurrence: Exclude<Occurrence, 'refuse'>,
   data: AnnouncementData,
 ): Announcement | undefined {
-  const type = orderTypes(data)[data.strategy ?? 'two-phase']?.[occurrence];
+  const type = orderTypes(data)[data.strategy]?.[occurrence];
   return type && announce('/concord/orders', type, data);
 }
 
@@ -74,7 +74,7 @@ export function announcementOfInventory(
   occurrence: Occurrence,
   data: AnnouncementData,
 ): Announcement | undefined {
-  if (data.strategy === undefined || data.strategy === 'two-phase') return undefined;
+  if (data.strategy === 'two-phase') return undefined;
   return announce('/concord/inventory', inventoryTypes[occurrence], data);
 }
 

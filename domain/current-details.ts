@@ -1,23 +1,23 @@
 import { literal } from './markdown.ts';
 import type { OrderProgress, ParticipantState, Phase } from './place-order.ts';
-import type { Trouble } from './trouble.ts';
+import type { OwnStuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
 /** What is known of an order beside its progress. */
 export interface Concerns {
-  /** Steps that don't get on. */
-  readonly troubles: readonly Trouble[];
+  /** Steps that are stuck. */
+  readonly stuckSteps: readonly OwnStuckStep[];
   /** Why the order has stopped on an error. */
   readonly failure?: string;
 }
 
 /** Where an order stands, as Markdown for whoever operates it: a screenful, whatever has happened to it. */
-export function currentDetails(progress: OrderProgress, { troubles, failure }: Concerns): string {
+export function currentDetails(progress: OrderProgress, { stuckSteps, failure }: Concerns): string {
   const { orderId, phase, participants, decision } = progress;
   const { status, reason } = decision ?? {};
   const more = literal(`concord status ${orderId}`);
-  const worst = troubles.toSorted((one, other) => other.attempts - one.attempts);
+  const worst = stuckSteps.toSorted((one, other) => other.attempts - one.attempts);
   const waitedForFirst = Object.entries(participants).sort(
     ([, one], [, other]) => Number(isWaitedFor(other)) - Number(isWaitedFor(one)),
   );
@@ -27,9 +27,9 @@ export function currentDetails(progress: OrderProgress, { troubles, failure }: C
       ? []
       : ['', `Decision: **${status}**${reason ? `, ${short(reason.message)}` : ''}`]),
     ...(failure === undefined ? [] : ['', `**Needs attention**: ${short(failure)}`, '', RESOLVE]),
-    ...(troubles.length === 0
+    ...(stuckSteps.length === 0
       ? []
-      : ['', `**Needs attention**, more in ${more}`, '', ...firstOf(worst, MOST_TROUBLES, troubleText)]),
+      : ['', `**Needs attention**, more in ${more}`, '', ...firstOf(worst, MOST_STEPS, stepText)]),
     ...['', '**Services**', ''],
     ...firstOf(waitedForFirst, MOST_PARTICIPANTS, ([name, state]) => `- ${name}: ${votes[state]}`),
     ...LAST_LINE,
@@ -48,7 +48,7 @@ export function waitingDetails(handling: number, waiting: readonly WaitingView[]
     `Being handled: ${handling}. Waiting: ${waiting.length - handling + more}. Tried again: ${failing.length}.`,
     ...(failing.length === 0
       ? []
-      : ['', 'More in `concord stuck`', '', ...firstOf(worst, MOST_TROUBLES, itemText)]),
+      : ['', 'More in `concord stuck`', '', ...firstOf(worst, MOST_STEPS, itemText)]),
     ...LAST_LINE,
   ].join('\n');
 }
@@ -64,7 +64,7 @@ export interface WaitingView {
   readonly nextAttemptAt?: string;
 }
 
-const MOST_TROUBLES = 3;
+const MOST_STEPS = 3;
 const MOST_PARTICIPANTS = 6;
 
 /** The Web UI cuts the last line off, so that is one without ink: a zero-width space, which it doesn't trim. */
@@ -82,7 +82,7 @@ function short(text: string): string {
 }
 
 function itemText({ orderId, type, failures, ...item }: WaitingView): string {
-  return troubleText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
+  return stepText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
 }
 
 const phases: Readonly<Record<Phase, string>> = {
@@ -109,7 +109,7 @@ function isWaitedFor(state: ParticipantState): boolean {
 
 const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`; more in `concord stuck`.';
 
-function troubleText({ step, attempts, lastError, since, nextAttemptAt }: Trouble): string {
+function stepText({ step, attempts, lastError, since, nextAttemptAt }: OwnStuckStep): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
   return [
     `- ${short(step)} ${tried}, since ${since}`,

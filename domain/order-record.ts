@@ -57,7 +57,7 @@ const DATE_FIX = 'use a date';
 const storedSchema = z.object({
   ...{ orderId: identifier(), customerId: identifier(), lines: z.unknown() },
   status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`),
   reason: refusalFields().reason.optional(),
   createdAt: z.date(DATE_FIX),
   updatedAt: z.date(DATE_FIX),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ConcordError } from './errors.ts';
 import { type FinalStatus, type Order, parseOrder, type Reason } from './order.ts';
 import { type Strategy, strategies } from './strategies.ts';
 import { parse } from './validation.ts';
@@ -7,13 +8,13 @@ import { parse } from './validation.ts';
 export interface ParticipantRequest {
   readonly order: Order;
   /** The coordinator's first run: tells its requests from those of another workflow for the same order id. */
-  readonly transaction: string;
+  readonly coordinatorId: string;
   /** Set only by who has made sure that the recorded coordinator is gone: what it left undecided is then settled. */
   readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
   readonly placedAt: string;
-  /** How the services are kept consistent; `two-phase` where it is left out. */
-  readonly strategy?: Strategy;
+  /** How the services are kept consistent. */
+  readonly strategy: Strategy;
 }
 
 /** A rollback also says how the order ends, and why. */
@@ -38,7 +39,7 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  * Participants are told to commit or to roll back only what the order service has on record (`decide`), so whoever tells
  * them, and however often, tells them the same.
  *
- * A request of another transaction than the recorded one changes nothing: where the order is undecided, prepare and commit
+ * A request of another coordinator than the recorded one changes nothing: where the order is undecided, prepare and commit
  * throw `LeftUndecided`; where it is decided, prepare throws `AlreadyDecided`, with what is on record. The exception is a
  * request that `takesOver`.
  *
@@ -46,20 +47,48 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  */
 export interface Participant {
   /** Votes yes by returning; votes no by throwing a failure that is not retryable. */
-  prepare(request: ParticipantRequest): Promise<void>;
-  commit(request: ParticipantRequest): Promise<void>;
-  rollback(request: RollbackRequest): Promise<void>;
+  readonly prepare: (request: ParticipantRequest) => Promise<void>;
+  readonly commit: (request: ParticipantRequest) => Promise<void>;
+  readonly rollback: (request: RollbackRequest) => Promise<void>;
+}
+
+/** How an order is on record, where a participant knows. */
+type Recorded = { readonly status: string; readonly reason?: Reason | undefined };
+
+/** What a participant throws where it can't do what it is asked. @param participant Its name. */
+export function refusalsOf(participant: string) {
+  return {
+    /** Prepare came after the decision. */
+    lateArrival: (orderId: string, recorded?: Recorded) =>
+      new ConcordError('LateArrival', { participant, orderId, ...known(recorded) }),
+    /** Nobody knows whether this attempt has done anything; the next one finds out. */
+    attemptExpired: (orderId: string) => new ConcordError('AttemptExpired', { participant, orderId }),
+    /** A coordinator contradicts what is on record. */
+    violation: (orderId: string, asked: 'commit' | 'rollback', found: string) =>
+      new ConcordError('ProtocolViolation', { participant, orderId, asked, found }),
+    /** Another coordinator has decided it. */
+    alreadyDecided: (orderId: string, { status, reason }: Recorded) =>
+      new ConcordError('AlreadyDecided', { orderId, status, ...known({ status, reason }) }),
+    /** Another coordinator is at it, or was. */
+    leftUndecided: (orderId: string) => new ConcordError('LeftUndecided', { orderId }),
+    /** It is on record with another content. */
+    idTaken: (orderId: string) => new ConcordError('OrderIdTaken', { orderId }),
+  };
+}
+
+function known({ status, reason }: Partial<Recorded> = {}): Partial<{ status: string; reason: Reason }> {
+  return { ...(status === undefined ? {} : { status }), ...(reason === undefined ? {} : { reason }) };
 }
 
 const requestFields = {
   order: z.unknown(),
-  transaction: z
+  coordinatorId: z
     .string('name the coordinator')
     .min(1, 'name the coordinator')
     .max(100, 'use at most 100 characters'),
   takesOver: z.boolean('use true or false').optional(),
   placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
+  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`),
 };
 
 const outcomeFields = {

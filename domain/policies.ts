@@ -83,7 +83,7 @@ export const SWEEP_TIME = policies.sweep.attempt - 15_000;
 /** How long a sweep waits for what it asks about one order; most answers take milliseconds. Milliseconds. */
 export const QUESTION_LIMIT = 5_000;
 
-/** How often somebody looks for orders that don't get on, to tell them why. Milliseconds. */
+/** How often somebody looks for orders with stuck steps, to tell them which. Milliseconds. */
 export const WATCH_INTERVAL = 60_000;
 
 /**

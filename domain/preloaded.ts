@@ -15,7 +15,7 @@ import './policies.ts';
 import './resolution.ts';
 import './stock.ts';
 import './strategies.ts';
+import './stuck-step.ts';
 import './summaries.ts';
 import './sweeps.ts';
-import './trouble.ts';
 import './validation.ts';

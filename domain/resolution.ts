@@ -1,18 +1,20 @@
 import { z } from 'zod';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
+import { orderDetails, resolutionSummary } from './order-text.ts';
+import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
 /** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
-export type Standing = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
+export type ParticipantStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
 
 /** A participant that can say how far it is; reads only. */
 export interface Inspectable {
-  inspect(order: Order): Promise<Standing>;
+  readonly inspect: (order: Order) => Promise<ParticipantStatus>;
 }
 
-export type Standings = Readonly<Record<string, Standing>>;
+export type ParticipantStatuses = Readonly<Record<string, ParticipantStatus>>;
 
 /** What became of the workflow that placed an order, as Temporal knows it. */
 export interface Coordinator {
@@ -20,7 +22,7 @@ export interface Coordinator {
   readonly state: 'running' | 'closed' | 'unknown';
 }
 
-/** An order that holds stock and that nobody will settle. */
+/** An order that nobody will settle. */
 export interface Orphan {
   readonly order: Order;
   readonly strategy: Strategy;
@@ -59,6 +61,22 @@ export function resolutionIdOf(orderId: string): string {
 }
 
 /**
+ * What that workflow is started with, whoever starts it: it runs beside the order's own, which is closed; where nobody knows
+ * of that one any more, it takes its place, so that nobody can place the order meanwhile.
+ */
+export function resolutionStart({ order, strategy, coordinator }: Orphan) {
+  const { orderId } = order;
+  return {
+    ...(coordinator === 'unknown'
+      ? { workflowId: workflowIdOf(orderId), workflowIdReusePolicy: 'REJECT_DUPLICATE' as const }
+      : { workflowId: resolutionIdOf(orderId) }),
+    taskQueue: 'orders',
+    staticSummary: resolutionSummary(order),
+    staticDetails: orderDetails(order, strategy),
+  };
+}
+
+/**
  * How an order whose workflow is gone may end, so that no answer that was given and no unit of stock is betrayed.
  *
  * @throws ConcordError `CannotResolve` where what is asked contradicts what is durable.
@@ -66,27 +84,27 @@ export function resolutionIdOf(orderId: string): string {
 export function resolutionOf(
   orderId: string,
   { as, reason }: ResolveRequest,
-  standings: Standings,
+  statuses: ParticipantStatuses,
 ): OrderOutcome {
-  const status = as ?? demanded(standings);
-  const because = obstacle(status, standings);
+  const status = as ?? demanded(statuses);
+  const because = obstacle(status, statuses);
   if (because !== undefined) throw new ConcordError('CannotResolve', { orderId, status, because });
   if (status === 'confirmed') return { orderId, status };
   return { orderId, status, reason: reasonOf(orderId, status, reason) };
 }
 
 /** What is on record already decides; where nothing is, nobody was promised anything. */
-function demanded(standings: Standings): FinalStatus {
-  return finalStatuses.find((status) => Object.values(standings).includes(status)) ?? 'rejected';
+function demanded(statuses: ParticipantStatuses): FinalStatus {
+  return finalStatuses.find((status) => Object.values(statuses).includes(status)) ?? 'rejected';
 }
 
-function obstacle(status: FinalStatus, standings: Standings): string | undefined {
+function obstacle(status: FinalStatus, statuses: ParticipantStatuses): string | undefined {
   const compatible = COMPATIBLE[status];
-  const contrary = Object.entries(standings).find(([, standing]) => !compatible.includes(standing));
+  const contrary = Object.entries(statuses).find(([, status]) => !compatible.includes(status));
   return contrary && `${contrary[0]} has it as ${contrary[1]}`;
 }
 
-const COMPATIBLE: Readonly<Record<FinalStatus, readonly Standing[]>> = {
+const COMPATIBLE: Readonly<Record<FinalStatus, readonly ParticipantStatus[]>> = {
   confirmed: ['prepared', 'confirmed'],
   rejected: ['unknown', 'preparing', 'prepared', 'rolled-back', 'rejected'],
   cancelled: ['unknown', 'preparing', 'prepared', 'rolled-back', 'cancelled'],

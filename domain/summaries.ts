@@ -9,7 +9,7 @@ const summaries: Readonly<Record<string, string>> = {
   'orders.findCoordinator': "Ask Temporal what became of the order's own workflow",
   'orders.findOrder': 'Read the record of one order',
   'orders.listOrders': 'Read the newest orders',
-  'orders.tellTroubled': 'Look for orders that do not get on, and tell them',
+  'orders.tellStuckOrders': 'Look for orders with stuck steps, and tell them',
   'inventory.prepare': 'Vote: hold the units of every line',
   'inventory.commit': 'Sell what is on hold',
   'inventory.rollback': 'Release what is on hold',

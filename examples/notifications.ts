@@ -20,7 +20,11 @@ export function notificationsTo(send: Send): Subscription {
   return {
     subscriber: 'notifications',
     host: 'orders',
-    events: ['OrderConfirmed', 'OrderRejected', 'OrderCancelled'],
+    handlers: {
+      OrderConfirmed: 'notifications.onOrderConfirmed',
+      OrderRejected: 'notifications.onOrderRejected',
+      OrderCancelled: 'notifications.onOrderCancelled',
+    },
     createHandler: (database) => createNotifications(database.collection('notifications'), send),
   };
 }

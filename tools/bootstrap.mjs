@@ -56,26 +56,16 @@ function packagesOf(file) {
 
 function install() {
   console.error('Installing dependencies with npm ci (once; about a minute) …');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status } = spawnSync(
-    npm,
-    // Also where NODE_ENV or npm's settings say otherwise.
-    [
-      'ci',
-      '--include=dev',
-      '--include=optional',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--loglevel=error',
-    ],
-    {
-      cwd: root,
-      // npm's own words go to standard error: standard output belongs to the results.
-      stdio: ['ignore', 2, 2],
-      shell: process.platform === 'win32',
-    },
-  );
+  // Also where NODE_ENV or npm's settings say otherwise.
+  const included = ['--include=dev', '--include=optional'];
+  const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const isWindows = process.platform === 'win32';
+  const { status } = spawnSync(isWindows ? 'npm.cmd' : 'npm', ['ci', ...included, ...quietly], {
+    cwd: root,
+    // npm's own words go to standard error: standard output belongs to the results.
+    stdio: ['ignore', 2, 2],
+    shell: isWindows,
+  });
   if (status === 0) return;
   console.error('npm ci failed: check the connection to the npm registry, then run it again.');
   process.exit(1);

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
-import { type BundleOptions, bundleWorkflowCode as bundle, DefaultLogger } from '@temporalio/worker';
+import { bundleWorkflowCode as bundle, DefaultLogger } from '@temporalio/worker';
 import { isCompiled } from '../platform/compiled.ts';
 import { preloadedModules, type ServiceName, services, workflowInterceptorModules } from './services.ts';
 
@@ -18,55 +18,29 @@ export async function bundleWorkflows(
   converter: DataConverter = {},
   workflowsPath: string = services[name].workflowsPath,
 ): Promise<string> {
-  const { code } = await bundleWorkflowCode(name, converter, workflowsPath);
+  const code = await bundleWorkflowCode(name, converter, workflowsPath);
   const file = bundleIn(directory, name, converter);
   await writeFile(file, code);
   return file;
 }
 
-/** Bundled workflow code, and every path that the bundler has looked at for it, also those where nothing is. */
-export interface BundledCode {
-  readonly code: string;
-  readonly paths: readonly string[];
-}
-
 /** Bundles a service's workflow code; see {@link bundleWorkflows}. */
 export async function bundleWorkflowCode(
   name: ServiceName,
-  converter: DataConverter,
+  { failureConverterPath }: DataConverter,
   workflowsPath: string = services[name].workflowsPath,
-): Promise<BundledCode> {
-  const { failureConverterPath } = converter;
-  const paths: string[] = [];
+): Promise<string> {
   const { code } = await bundle({
     workflowsPath,
     workflowInterceptorModules,
     preloadModules: preloadedModules,
     logger: new DefaultLogger('WARN'),
     ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
-    webpackConfigHook: (config) => ({
-      ...config,
-      // A worker reads its whole bundle before it starts: stack traces need the places in the sources, not their text.
-      devtool: 'inline-nosources-source-map',
-      plugins: [...(config.plugins ?? []), pathsInto(paths)],
-    }),
+    // A worker reads its whole bundle before it starts: stack traces need the places in the sources, not their text.
+    webpackConfigHook: (config) => ({ ...config, devtool: 'inline-nosources-source-map' }),
   });
-  return { code, paths };
+  return code;
 }
-
-function pathsInto(paths: string[]): WebpackPlugin {
-  return (compiler) =>
-    compiler.hooks.done.tap('concord', ({ compilation }) => {
-      const { fileDependencies, missingDependencies, buildDependencies } = compilation;
-      paths.push(...fileDependencies, ...missingDependencies, ...buildDependencies);
-    });
-}
-
-type WebpackConfiguration = Parameters<NonNullable<BundleOptions['webpackConfigHook']>>[0];
-type WebpackPlugin = Extract<
-  NonNullable<WebpackConfiguration['plugins']>[number],
-  (...args: never[]) => void
->;
 
 /**
  * The file in which `npm run build` has bundled a service's workflow code. Sources have none: they may be newer than any

@@ -15,14 +15,17 @@ import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics } from './metrics.ts';
+import { reportLateHold } from './report-late-hold.ts';
+import { reportSkipped } from './report-skipped.ts';
 import {
   type Activities,
   preloadedModules,
+  type Service,
   type ServiceName,
   services,
   workflowInterceptorModules,
 } from './services.ts';
-import { type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
+import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
 import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
 export interface ServiceWorkerOptions {
@@ -50,23 +53,22 @@ export interface ServiceWorkerOptions {
   readonly meter?: MetricMeter | undefined;
 }
 
-/** The worker of one service: its workflows and its activities, on its own task queue. */
-export function createServiceWorker(name: ServiceName, options: ServiceWorkerOptions): Promise<Worker> {
+/** The worker of one service, Concord's or another participant's: its workflows and activities, on its own task queue. */
+export function createServiceWorker(
+  hosted: ServiceName | Service,
+  options: ServiceWorkerOptions,
+): Promise<Worker> {
+  const service = typeof hosted === 'string' ? services[hosted] : hosted;
   const { connection, namespace, interceptors = [], activities = {}, tracing } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
-  const { workflowBundle = built(name, dataConverter) } = options;
+  const { workflowBundle = built(service, dataConverter) } = options;
   return Worker.create({
     connection,
     namespace,
     dataConverter,
-    taskQueue: name,
-    activities: { ...activitiesOf(name, options), ...activities },
-    ...(workflowBundle === undefined
-      ? {
-          workflowsPath: services[name].workflowsPath,
-          bundlerOptions: { preloadModules: preloadedModules },
-        }
-      : { workflowBundle }),
+    taskQueue: service.name,
+    activities: { ...activitiesOf(service, options), ...activities },
+    ...(workflowBundle === undefined ? bundledNow(service) : { workflowBundle }),
     interceptors: {
       activity: [...(tracing ? [tracing.activity] : []), activityInterceptors, ...interceptors],
       ...(workflowBundle === undefined ? { workflowModules: workflowInterceptorModules } : {}),
@@ -79,15 +81,22 @@ export function createServiceWorker(name: ServiceName, options: ServiceWorkerOpt
   });
 }
 
-/** What the build has bundled; sources are bundled now. */
-function built(name: ServiceName, dataConverter: DataConverter): WorkflowBundleOption | undefined {
-  const codePath = builtBundle(name, dataConverter);
+/** What the build has bundled; sources are bundled now, and so are workflows that aren't Concord's own. */
+function built(service: Service, dataConverter: DataConverter): WorkflowBundleOption | undefined {
+  const name = Object.values(services).includes(service as never) ? (service.name as ServiceName) : undefined;
+  const codePath = name && builtBundle(name, dataConverter);
   return codePath === undefined ? undefined : { codePath };
+}
+
+function bundledNow({ workflowsPath }: Service) {
+  return workflowsPath === undefined
+    ? {}
+    : { workflowsPath, bundlerOptions: { preloadModules: preloadedModules } };
 }
 
 /** All that a service's worker hosts. */
 export function activitiesOf(
-  name: ServiceName,
+  service: Service,
   options: Pick<
     ServiceWorkerOptions,
     'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions' | 'tracing' | 'meter'
@@ -99,13 +108,12 @@ export function activitiesOf(
   const client = new Client({ connection, namespace, dataConverter, interceptors });
   const post = createPost(client, (type) => subscribersOf(table, type));
   return {
-    ...services[name].createActivities(database, post, table),
-    ...services[name].createRecovery(
-      database,
-      createCoordinators(client),
-      options.meter && holdMetrics(options.meter),
-    ),
-    ...services[name].createOversight(client),
+    ...service.createActivities({
+      ...{ database, post, client, coordinators: createCoordinators(client) },
+      ...{ report: reportSkipped, onLateHold: reportLateHold },
+      observeHolds: options.meter && holdMetrics(options.meter),
+    }),
+    ...hostedHandlers(service.name, table, database, post),
   };
 }
 

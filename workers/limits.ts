@@ -1,6 +1,7 @@
 import type { WorkerOptions } from '@temporalio/worker';
 import type { PoolLimits } from '../activities/mongodb/client.ts';
 import { policies } from '../domain/policies.ts';
+import { workerVariables } from '../platform/settings/variables.ts';
 
 /** The few figures that size a worker; everything else is derived from them here, so that it fits together. */
 export interface WorkerLimits {
@@ -14,16 +15,12 @@ export interface WorkerLimits {
   readonly pollers: number;
 }
 
+/** Those of a worker that is told nothing else. */
 export const DEFAULT_LIMITS: WorkerLimits = {
-  // An activity waits for MongoDB most of its time, so one core keeps this many going.
-  activities: 50,
-  // These need the processor, and there are two threads for them at most: the rest are fetched ahead.
-  workflowTasks: 40,
-  // A worker's memory depends on this one: an order in the cache takes 1.3 MB, beside 400 MB for the rest of the process,
-  // and while a service is down every order waits there. The SDK would keep ten times as many where there is much memory.
-  cachedWorkflows: 250,
-  // Each takes one task a round trip, which is more than the slots get done.
-  pollers: 10,
+  activities: workerVariables.MAXIMUM_ACTIVITIES.parse(undefined),
+  workflowTasks: workerVariables.MAXIMUM_WORKFLOW_TASKS.parse(undefined),
+  cachedWorkflows: workerVariables.CACHED_WORKFLOWS.parse(undefined),
+  pollers: workerVariables.MAXIMUM_POLLERS.parse(undefined),
 };
 
 /** A worker's limits in the SDK's words. */

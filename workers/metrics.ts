@@ -1,6 +1,7 @@
 import type { MetricMeter } from '@temporalio/common';
 import type { RuntimeOptions } from '@temporalio/worker';
 import type { HoldObserver } from '../activities/inventory/reaper.ts';
+import type { Schedule } from './schedules.ts';
 
 type TelemetryOptions = NonNullable<RuntimeOptions['telemetryOptions']>;
 
@@ -56,7 +57,7 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
 }
 
 /** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
-export function showSweepInterval(meter: MetricMeter, workflowType: string, interval: number): void {
+export function showSweepInterval(meter: MetricMeter, { workflowType, interval }: Schedule): void {
   meter
     .createGauge('concord_sweep_interval_seconds', 'float', '', 'How often a sweep should succeed')
     .set(interval / 1_000, { workflowType });

@@ -1,35 +1,36 @@
 import { Client } from '@temporalio/client';
-import type { NativeConnection, Worker, WorkerStatus } from '@temporalio/worker';
+import type { NativeConnection, Worker } from '@temporalio/worker';
 import { Runtime } from '@temporalio/worker';
-import type { Db, MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
-import { createMongoClient } from '../activities/mongodb/client.ts';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { WATCH_INTERVAL } from '../domain/policies.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
-import { connectTemporal, mongodbTrouble } from './connection-trouble.ts';
+import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
-import { poolOf } from './limits.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions, showSweepInterval } from './metrics.ts';
-import { ensureReaperSchedule } from './reaper-schedule.ts';
-import { type ServiceName, services } from './services.ts';
-import { readSettings, type WorkerSettings } from './settings.ts';
-import { ensureWatchSchedule } from './watch-schedule.ts';
+import { ensureSchedule } from './schedules.ts';
+import { type Service, type ServiceName, services } from './services.ts';
+import { type DatabaseSettings, readSettings, type WorkerSettings } from './settings.ts';
 
 /**
- * Runs the workers of these services in this process until SIGINT or SIGTERM; then they finish or hand back what they
+ * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they finish or hand back what they
  * run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a worker failed.
  *
  * @param extras What every worker gets beside its settings, in a test or from `npm start`. A bundle is one service's own.
  */
-export async function runServices(names: readonly ServiceName[], extras: WorkerExtras = {}): Promise<void> {
-  const settings = settingsOrExit();
+export async function runServices(
+  hosted: readonly (ServiceName | Service)[],
+  extras: WorkerExtras = {},
+): Promise<void> {
+  const chosen = hosted.map((one) => (typeof one === 'string' ? services[one] : one));
+  const names = chosen.map(({ name }) => name);
+  const settings = settingsOrExit(names);
   const logger = createLogger(settings.logLevel, names.join('+'));
   installRuntime(settings, logger);
   shutDownWithParent();
@@ -39,7 +40,7 @@ export async function runServices(names: readonly ServiceName[], extras: WorkerE
     onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
   });
   // A connection that is half open would keep the process, and a process manager would never start it again.
-  const work = hostWorkers(names, settings, { ...extras, tracing }, logger, stopped);
+  const work = hostWorkers(chosen, settings, { ...extras, tracing }, logger, stopped);
   const exitCode = await exitCodeOf(work, stopped, logger);
   await tracing?.stop(TRACING_STOP_LIMIT);
   process.exit(exitCode);
@@ -69,7 +70,7 @@ async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Log
 }
 
 async function hostWorkers(
-  names: readonly ServiceName[],
+  chosen: readonly Service[],
   settings: WorkerSettings,
   extras: WorkerExtras & Pick<ServiceWorkerOptions, 'tracing'>,
   logger: Logger,
@@ -84,36 +85,40 @@ async function hostWorkers(
     connectTemporal(settings.temporal.connection),
   );
   const databases = await Promise.all(
-    names.map((name) => untilItAnswers(`MongoDB of ${name}`, () => connectDatabase(name, settings))),
+    chosen.map((service) =>
+      untilItAnswers(`MongoDB of ${service.name}`, () =>
+        connectDatabase(service, settings.databases[service.name] as DatabaseSettings, settings.limits),
+      ),
+    ),
   );
   const ended = new AbortController();
-  for (const { name, mongo } of databases) {
+  for (const { service, mongo } of databases) {
     reviveWhenDeaf(mongo, ended.signal, (reason) =>
-      logger.warn({ reason }, `MongoDB of ${name} is connected anew`),
+      logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
     );
   }
   const { namespace } = settings.temporal;
   const dataConverter = dataConverterOf(settings.encryptionKeys);
   const meter = settings.metrics && Runtime.instance().metricMeter;
   const hosted = await Promise.all(
-    databases.map(async ({ name, mongo, database }) => {
+    databases.map(async ({ service, mongo, database }) => {
       const { limits, version } = settings;
       const common = { connection, namespace, dataConverter, database, limits, version, meter };
       const options = { ...common, ...extras };
-      return { mongo, worker: await createServiceWorker(name, options) };
+      return { service, mongo, worker: await createServiceWorker(service, options) };
     }),
   );
   const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
   const client = new Client({ connection, namespace, dataConverter });
-  for (const { sweep, workflowType, intervalOf, ensure } of names.map((name) => schedules[name])) {
-    if (meter) showSweepInterval(meter, workflowType, intervalOf(settings));
+  for (const schedule of chosen.flatMap((service) => service.schedule?.(settings) ?? [])) {
+    if (meter) showSweepInterval(meter, schedule);
     // No order depends on it, so no worker waits for it.
-    untilEnded(`the schedule of the ${sweep}`, () => ensure(client, settings)).catch((error) =>
-      logger.debug({ err: error }, `ended before the ${sweep} was scheduled`),
+    untilEnded(`the schedule ${schedule.id}`, () => ensureSchedule(client, schedule)).catch((error) =>
+      logger.debug({ err: error }, `ended before the schedule ${schedule.id} was there`),
     );
   }
   Object.assign(started, { connection, hosted });
-  logger.info({ address, services: names }, 'worker started');
+  logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
   try {
     await runAll(hosted.map(({ worker }) => worker));
   } finally {
@@ -123,30 +128,6 @@ async function hostWorkers(
     await connection.close();
     logger.info('worker stopped');
   }
-}
-
-/** What each service's worker has Temporal run now and then. */
-const schedules = {
-  orders: {
-    sweep: 'watch',
-    workflowType: 'watchOrders',
-    intervalOf: () => WATCH_INTERVAL,
-    ensure: (client) => ensureWatchSchedule(client),
-  },
-  inventory: {
-    sweep: 'reaper',
-    workflowType: 'reapHolds',
-    intervalOf: ({ reaper }) => reaper.interval,
-    ensure: (client, { reaper }) => ensureReaperSchedule(client, reaper),
-  },
-} as const satisfies Record<ServiceName, Schedule>;
-
-interface Schedule {
-  readonly sweep: string;
-  readonly workflowType: string;
-  /** Milliseconds. */
-  intervalOf(settings: WorkerSettings): number;
-  ensure(client: Client, settings: WorkerSettings): Promise<void>;
 }
 
 /** Where one worker fails, the others finish what they run before it is reported. */
@@ -164,31 +145,9 @@ async function runAll(workers: readonly Worker[]): Promise<void> {
 }
 
 interface Hosted {
+  readonly service: Service;
   readonly worker: Worker;
   readonly mongo: MongoClient;
-}
-
-interface ServiceDatabase {
-  readonly name: ServiceName;
-  readonly mongo: MongoClient;
-  readonly database: Db;
-}
-
-/** A new client each time: one whose first connection failed never recovers. */
-async function connectDatabase(
-  name: ServiceName,
-  { databases, limits }: WorkerSettings,
-): Promise<ServiceDatabase> {
-  const mongo = createMongoClient(databases[name].uri, `concord-${name}`, poolOf(limits));
-  try {
-    const database = mongo.db(databases[name].name);
-    await database.command({ ping: 1 });
-    await services[name].prepareDatabase(database);
-    return { name, mongo, database };
-  } catch (error) {
-    await mongo.close();
-    throw new Error(mongodbTrouble(error, databases[name].variable), { cause: error });
-  }
 }
 
 /** @param started What runs so far; nothing while this process still waits for its servers. */
@@ -210,7 +169,7 @@ function healthChecks(started: {
       if (connection === undefined || !(await areHealthy())) return false;
       const deadline = Date.now() + PATIENCE;
       await connection.withDeadline(deadline, () => connection.workflowService.getSystemInfo({}));
-      return hosted.every(({ worker }) => isPolling(worker.getStatus()));
+      return hosted.every(isPolling);
     },
     health: areHealthy,
   };
@@ -220,8 +179,10 @@ function healthChecks(started: {
 const PATIENCE = 2_000;
 const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
 
-function isPolling({ workflowPollerState, activityPollerState }: WorkerStatus): boolean {
-  return workflowPollerState === 'POLLING' && activityPollerState === 'POLLING';
+function isPolling({ service, worker }: Hosted): boolean {
+  const { workflowPollerState, activityPollerState } = worker.getStatus();
+  const runsNoWorkflows = service.workflowsPath === undefined;
+  return activityPollerState === 'POLLING' && (runsNoWorkflows || workflowPollerState === 'POLLING');
 }
 
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
@@ -263,9 +224,9 @@ function installRuntime({ metrics }: WorkerSettings, logger: Logger): void {
   }
 }
 
-function settingsOrExit(): WorkerSettings {
+function settingsOrExit(names: readonly string[]): WorkerSettings {
   try {
-    return readSettings(process.env);
+    return readSettings(process.env, names);
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
     console.error(error.message);

@@ -1,21 +1,24 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import { MongoClient } from 'mongodb';
+import { z } from 'zod';
+import { weakeningIn } from '../activities/mongodb/client.ts';
+import { type ServiceName, services } from '../domain/services.ts';
 import { parse } from '../domain/validation.ts';
-import { readTemporal } from '../platform/connection/settings.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
-import { readEncryption } from '../platform/encryption/settings.ts';
-import { withoutEmpty } from '../platform/settings/setting.ts';
+import { readEncryption } from '../platform/settings/read-encryption.ts';
+import { readTemporal } from '../platform/settings/read-temporal.ts';
+import { faultOf, withoutEmpty } from '../platform/settings/setting.ts';
+import { databaseVariables, workerVariables } from '../platform/settings/variables.ts';
 import type { WorkerLimits } from './limits.ts';
-import type { ReaperSettings } from './reaper-schedule.ts';
-import type { ServiceName } from './services.ts';
-import { workerEnvironment } from './variables.ts';
+import type { ReaperSettings } from './schedules.ts';
 import type { DeploymentVersion } from './versioning.ts';
 
-export interface WorkerSettings {
+export interface WorkerSettings<Name extends string = string> {
   readonly temporal: { readonly connection: NativeConnectionOptions; readonly namespace: string };
   /** What payloads are encrypted with; nothing where they are not. */
   readonly encryptionKeys: EncryptionKeys | undefined;
   /** Each service's own connection string and database. */
-  readonly databases: Readonly<Record<ServiceName, DatabaseSettings>>;
+  readonly databases: Readonly<Record<Name, DatabaseSettings>>;
   readonly logLevel: string;
   /** Where `GET /live`, `/ready` and `/health` are answered; nowhere by default. */
   readonly health: { readonly host: string; readonly port: number } | undefined;
@@ -36,20 +39,25 @@ export interface DatabaseSettings {
 }
 
 /**
- * Every setting of a worker, from the environment; `variables.ts` and the platform's `settings.ts` say what there is.
+ * Every setting of a worker, from the environment; `platform/settings/variables.ts` says what there is.
  *
+ * @param names The services that it hosts.
  * @throws ConcordError `InvalidInput`, naming each variable and the fix.
  */
-export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
-  const read = parse(workerEnvironment, withoutEmpty(variables));
+export function readSettings<Name extends string = ServiceName>(
+  variables: NodeJS.ProcessEnv,
+  names: readonly Name[] = services as readonly string[] as readonly Name[],
+): WorkerSettings<Name> {
+  const read = parse(environmentOf(names), withoutEmpty(variables));
   const { connection, namespace } = readTemporal(variables);
+  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
   return {
     temporal: { connection, namespace: namespace ?? 'default' },
     encryptionKeys: readEncryption(variables),
-    databases: {
-      orders: { ...connectionString('ORDERS_MONGODB_URI', read), name: read.ORDERS_DATABASE },
-      inventory: { ...connectionString('INVENTORY_MONGODB_URI', read), name: read.INVENTORY_DATABASE },
-    },
+    databases: Object.fromEntries(names.map((name) => [name, databaseOf(name, read)])) as Record<
+      Name,
+      DatabaseSettings
+    >,
     logLevel: read.LOG_LEVEL,
     health: read.HEALTH_PORT === undefined ? undefined : { host: read.HEALTH_HOST, port: read.HEALTH_PORT },
     metrics:
@@ -64,19 +72,59 @@ export function readSettings(variables: NodeJS.ProcessEnv): WorkerSettings {
       cachedWorkflows: read.CACHED_WORKFLOWS,
       pollers: read.MAXIMUM_POLLERS,
     },
-    version: versionOf(read),
+    version: deploymentName && buildId ? { deploymentName, buildId } : undefined,
   };
 }
 
-function versionOf(read: ReturnType<typeof workerEnvironment.parse>): DeploymentVersion | undefined {
-  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
-  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
+/** An own connection string wins over the common one. */
+function databaseOf(service: string, read: z.output<ReturnType<typeof environmentOf>>): DatabaseSettings {
+  const prefix = service.toUpperCase();
+  const own = `${prefix}_MONGODB_URI`;
+  const { [own]: uri, [`${prefix}_DATABASE`]: name = service } = read as unknown as NodeJS.ProcessEnv;
+  return uri === undefined
+    ? { uri: read.MONGODB_URI, name, variable: 'MONGODB_URI' }
+    : { uri, name, variable: own };
 }
 
-function connectionString(
-  own: 'ORDERS_MONGODB_URI' | 'INVENTORY_MONGODB_URI',
-  read: ReturnType<typeof workerEnvironment.parse>,
-): Pick<DatabaseSettings, 'uri' | 'variable'> {
-  const uri = read[own];
-  return uri === undefined ? { uri: read.MONGODB_URI, variable: 'MONGODB_URI' } : { uri, variable: own };
+/** Everything that a worker of these services reads, so that all that is wrong is said at once. */
+const environmentOf = (names: readonly string[]) =>
+  z
+    .object(
+      withCheckedUris(
+        Object.assign({}, workerVariables, ...names.map(databaseVariables)),
+      ) as typeof workerVariables,
+    )
+    // Temporal's SDK would lower the tasks in silence.
+    .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
+      path: ['CACHED_WORKFLOWS'],
+      message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
+    })
+    .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
+      path: ['TEMPORAL_DEPLOYMENT_NAME'],
+      message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
+    });
+
+function withCheckedUris(shape: Readonly<Record<string, z.ZodType>>): Record<string, z.ZodType> {
+  const entries = Object.entries(shape).map(([name, schema]) => [
+    name,
+    name.endsWith('MONGODB_URI') ? schema.superRefine((value, context) => checkUri(value, context)) : schema,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** In words of our own: the driver's may repeat the connection string, and so the password. */
+function checkUri(value: unknown, context: z.RefinementCtx): void {
+  const complain = (message: string) => context.addIssue({ code: 'custom', message });
+  if (typeof value !== 'string') return;
+  try {
+    const { tlsCAFile, tlsCertificateKeyFile } = new MongoClient(value).options;
+    for (const [option, file] of Object.entries({ tlsCAFile, tlsCertificateKeyFile })) {
+      const fault = file === undefined ? undefined : faultOf(file);
+      if (fault !== undefined) complain(`its ${option} ${file} ${fault}`);
+    }
+    const weakening = weakeningIn(value);
+    if (weakening !== undefined) complain(weakening);
+  } catch {
+    complain('use a MongoDB connection string, mongodb://…');
+  }
 }

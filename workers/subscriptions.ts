@@ -1,19 +1,10 @@
 import type { Db } from 'mongodb';
-import { createOutboxes } from '../activities/exchange/outbox.ts';
 import type { Post, Subscriber } from '../activities/exchange/post.ts';
-import { createInventoryService } from '../activities/inventory/announcing.ts';
-import {
-  DEFAULT_INVENTORY_LIMITS,
-  type ReservationDocument,
-  type StockDocument,
-} from '../activities/inventory/documents.ts';
-import { createInventory } from '../activities/inventory/participant.ts';
-import { createOrderService } from '../activities/orders/announcing.ts';
-import { createOrders } from '../activities/orders/participant.ts';
-import type { Announcement } from '../domain/announcements.ts';
-import { reportLateHold } from './report-late-hold.ts';
-
-type EventType = Announcement['type'];
+import type { InventoryActivities } from '../activities/inventory/activities.ts';
+import type { OrderActivities } from '../activities/orders/activities.ts';
+import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
+import type { ServiceName } from '../domain/services.ts';
+import type { Activities } from './services.ts';
 
 /** Takes one event. It is called at least once for each, perhaps out of order, and again until it succeeds. */
 export type EventHandler = (event: Announcement) => Promise<void>;
@@ -23,64 +14,59 @@ export interface Subscription {
   /** Its name, which shows in the Web UI: each delivery is the workflow `event/<event id>/<subscriber>`. */
   readonly subscriber: string;
   /** The service whose worker hosts it. */
-  readonly host: 'orders' | 'inventory';
-  readonly events: readonly EventType[];
-  /** @param database The host's. */
-  createHandler(database: Db, post: Post): EventHandler;
+  readonly host: ServiceName;
+  /** The name of the activity that takes each event. */
+  readonly handlers: Handlers<string>;
+  /** The handler behind these activities; absent where the host's own activities are meant. @param database The host's. */
+  createHandler?(database: Db, post: Post): EventHandler;
 }
+
+type Handlers<Name extends string> = Readonly<Partial<Record<AnnouncementType, Name>>>;
 
 /** The one table that says who reacts to what. A new subscriber is one more row, and the file of its handler. */
 export const subscriptions: readonly Subscription[] = [
   {
     subscriber: 'inventory',
     host: 'inventory',
-    events: ['OrderPlaced', 'OrderConfirmed', 'OrderRejected', 'OrderCancelled'],
-    createHandler: (database, post) => inventoryServiceOf(database, post).handleEvent,
+    handlers: {
+      OrderPlaced: 'inventory.onOrderPlaced',
+      OrderConfirmed: 'inventory.onOrderConfirmed',
+      OrderRejected: 'inventory.onOrderRejected',
+      OrderCancelled: 'inventory.onOrderCancelled',
+    } satisfies Handlers<keyof InventoryActivities>,
   },
   {
     subscriber: 'orders',
     host: 'orders',
-    events: ['StockReserved', 'StockRejected', 'StockSold', 'StockReleased'],
-    createHandler: (database, post) => orderServiceOf(database, post).handleEvent,
+    handlers: {
+      StockReserved: 'orders.onStockReserved',
+      StockRejected: 'orders.onStockRejected',
+      StockSold: 'orders.onStockSold',
+      StockReleased: 'orders.onStockReleased',
+    } satisfies Handlers<keyof OrderActivities>,
   },
 ];
 
-/** The handlers that a service's worker hosts, by the names of their activities (`inventory.onOrderPlaced`). */
-export function handlersOf(
-  service: Subscription['host'],
+/** What a worker hosts for further subscribers. */
+export function hostedHandlers(
+  service: string,
   table: readonly Subscription[],
   database: Db,
   post: Post,
-): Record<string, EventHandler> {
-  const hosted = table.filter(({ host }) => host === service);
+): Activities {
   return Object.fromEntries(
-    hosted.flatMap(({ subscriber, events, createHandler }) => {
+    table.flatMap(({ host, handlers, createHandler }) => {
+      if (host !== service || createHandler === undefined) return [];
       const handler = createHandler(database, post);
-      return events.map((event) => [`${subscriber}.on${event}`, handler]);
+      return Object.values(handlers).map((activity) => [activity, handler]);
     }),
   );
 }
 
 /** Who takes events of this type. */
-export function subscribersOf(table: readonly Subscription[], type: EventType): Subscriber[] {
-  return table.filter(({ events }) => events.includes(type));
-}
-
-/** The order service as others see it. */
-export function orderServiceOf(database: Db, post: Post) {
-  const orders = database.collection('orders');
-  const outboxes = createOutboxes('orders', orders, post);
-  return createOrderService(createOrders(database.collection('orders')), { outboxes, post });
-}
-
-/** The inventory as others see it. */
-export function inventoryServiceOf(database: Db, post: Post) {
-  const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
-  return createInventoryService(inventoryOf(database), { outboxes, post });
-}
-
-export function inventoryOf(database: Db) {
-  const stock = database.collection<StockDocument>('stock');
-  const reservations = database.collection<ReservationDocument>('reservations');
-  return createInventory({ stock, reservations }, DEFAULT_INVENTORY_LIMITS, reportLateHold);
+export function subscribersOf(table: readonly Subscription[], type: AnnouncementType): Subscriber[] {
+  return table.flatMap(({ subscriber, host, handlers }) => {
+    const handler = handlers[type];
+    return handler === undefined ? [] : [{ subscriber, host, handler }];
+  });
 }

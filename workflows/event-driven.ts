@@ -9,7 +9,7 @@ import {
   untilSettled,
 } from './order/order-service.ts';
 import type { Progress } from './order/progress.ts';
-import { Replies } from './order/replies.ts';
+import type { Replies } from './order/replies.ts';
 
 /**
  * Nobody coordinates: the order service publishes that the order is placed, and the services react to each other's
@@ -21,9 +21,9 @@ export async function placeByEvents(
   request: ParticipantRequest,
   prepareBudget: number,
   progress: Progress,
+  replies: Replies,
 ): Promise<OrderOutcome> {
   const orders = bindOrderService(request, prepareBudget);
-  const replies = new Replies(request);
   const isAnswered = () => replies.outcome !== undefined;
 
   const answer = await placeAndWait(orders, replies, { isAnswered, request, prepareBudget, progress });

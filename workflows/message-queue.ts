@@ -10,7 +10,7 @@ import {
   untilSettled,
 } from './order/order-service.ts';
 import type { Progress } from './order/progress.ts';
-import { Replies } from './order/replies.ts';
+import type { Replies } from './order/replies.ts';
 
 /**
  * The order service and the inventory exchange messages. Each message is written together with the state that it tells
@@ -21,9 +21,9 @@ export async function placeByMessages(
   request: ParticipantRequest,
   prepareBudget: number,
   progress: Progress,
+  replies: Replies,
 ): Promise<OrderOutcome> {
   const orders = bindOrderService(request, prepareBudget);
-  const replies = new Replies(request);
   const isAnswered = () => replies.vote !== undefined;
 
   const answer = await placeAndWait(orders, replies, { isAnswered, request, prepareBudget, progress });

@@ -1,16 +1,18 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { publishers } from '../domain/addresses.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OrderOutcome } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 import { type PlaceOrderInput, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
+import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
+import { participantNames } from './contract/participants.ts';
 import { placeByEvents } from './event-driven.ts';
 import { placeByMessages } from './message-queue.ts';
 import { asWorkflowFailure } from './order/failures.ts';
-import { participantNames } from './order/participant-names.ts';
+import { registerHandlers } from './order/handlers.ts';
 import { pinned } from './order/pinned.ts';
 import { Progress } from './order/progress.ts';
+import { Replies } from './order/replies.ts';
 import { placeInTwoPhases } from './two-phase.ts';
 
 /**
@@ -22,16 +24,13 @@ import { placeInTwoPhases } from './two-phase.ts';
  */
 export async function placeOrder(input: PlaceOrderInput): Promise<OrderOutcome> {
   const { order, prepareBudget, strategy } = validate(input);
-  const { firstExecutionRunId: transaction, startTime } = workflowInfo();
-  const request = { order, transaction, placedAt: startTime.toISOString() };
-  const place = placeBy[strategy];
+  const { firstExecutionRunId: coordinatorId, startTime } = workflowInfo();
+  const request = { order, coordinatorId, placedAt: startTime.toISOString(), strategy };
   const progress = new Progress(order, strategy);
+  const replies = new Replies(request);
+  registerHandlers(progress, replies);
   try {
-    return await place(
-      strategy === 'two-phase' ? request : { ...request, strategy },
-      prepareBudget,
-      progress,
-    );
+    return await placeBy[strategy](request, prepareBudget, progress, replies);
   } catch (error) {
     progress.fail(error);
     throw error;
@@ -45,6 +44,7 @@ type Place = (
   request: ParticipantRequest,
   prepareBudget: number,
   progress: Progress,
+  replies: Replies,
 ) => Promise<OrderOutcome>;
 
 const placeBy: Readonly<Record<Strategy, Place>> = {
@@ -69,7 +69,7 @@ function validate(input: unknown): Required<PlaceOrderInput> {
 
 /** Only `two-phase` asks every participant: by another strategy, an order would be confirmed without some. */
 function refuseToPassBy(strategy: Strategy): void {
-  const passedBy = participantNames.find((name) => !publishers.some((publisher) => publisher === name));
+  const passedBy = participantNames().find((name) => !services.some((service) => service === name));
   if (strategy === 'two-phase' || passedBy === undefined) return;
   throw new ConcordError('InvalidInput', {
     problems: [{ field: 'strategy', fix: `use two-phase: no other one asks ${passedBy}, which takes part` }],

@@ -55,14 +55,23 @@ export async function placeInTwoPhases(
 async function collectVotes(voters: readonly BoundVoter[], progress: Progress): Promise<Reason | undefined> {
   const votes = new CancellationScope();
   progress.onCancel(() => votes.cancel());
+  let refusal: Reason | undefined;
   try {
     await votes.run(() =>
-      Promise.all(voters.map((voter) => progress.track(voter, 'prepare', voter.prepare()))),
+      Promise.all(
+        voters.map((voter) =>
+          progress.track(voter, 'prepare', voter.prepare()).catch((error) => {
+            refusal ??= reasonOf(error, voter.name);
+            throw error;
+          }),
+        ),
+      ),
     );
     return undefined;
   } catch (error) {
     votes.cancel(); // one no is enough: the other votes no longer matter
-    return reasonOf(error);
+    if (refusal === undefined) throw error;
+    return refusal;
   }
 }
 

@@ -27,10 +27,11 @@ export function handOver(post: Post, announcement: Announcement): Promise<void> 
     : post.publish(announcement);
 }
 
-/** Who takes an event: a name, and the task queue of the worker that hosts its handler. */
+/** Who takes an event: a name, and the activity that does, with its worker's task queue. */
 export interface Subscriber {
   readonly subscriber: string;
   readonly host: string;
+  readonly handler: string;
 }
 
 /**
@@ -75,14 +76,14 @@ export function createPost(
     tell: (outcome) => signalOrder(signals.recorded, outcome.orderId, outcome),
   };
 
-  async function deliver(event: Announcement, { subscriber, host }: Subscriber): Promise<void> {
+  async function deliver(event: Announcement, { subscriber, host, handler }: Subscriber): Promise<void> {
     const workflowId = deliveryIdOf(event, subscriber);
     try {
       // One that has ended may start again: handlers are idempotent, and a repeated event may be there to mend something.
       await workflow.start('deliverEvent', {
         workflowId,
         taskQueue: host,
-        args: [{ event, subscriber }],
+        args: [{ event, subscriber, handler }],
         memo: { event },
         staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
       });

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import type { Announcement } from '../../domain/announcements.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
+import { refusalsOf } from '../../domain/participant.ts';
 import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 
@@ -42,7 +42,7 @@ export interface Tombstone {
 /** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
 export interface ReservationDocument {
   _id: string;
-  transaction: string;
+  coordinatorId: string;
   customerId: string;
   lines: Line[];
   /** Prepare attempts that were ever let in, and those known to have ended: the others may still be running. */
@@ -56,7 +56,7 @@ export interface ReservationDocument {
   /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
   openedAt?: Date;
   decidedAt?: Date;
-  strategy?: Strategy;
+  strategy: Strategy;
   /** What the order service is still to be told, written with the vote that it tells of. */
   outbox?: Announcement[];
 }
@@ -115,7 +115,5 @@ export function after(start: Date, milliseconds: number): Date {
   return new Date(start.getTime() + milliseconds);
 }
 
-/** Nobody knows whether this attempt has done anything; the next one finds out. */
-export function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'inventory', orderId });
-}
+/** What the inventory throws where it can't do what it is asked. */
+export const refusals = refusalsOf('inventory');

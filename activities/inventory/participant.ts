@@ -2,17 +2,17 @@ import pMap from 'p-map';
 import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, Order } from '../../domain/order.ts';
-import { sameContent } from '../../domain/order.ts';
+import { parseOrder, sameContent } from '../../domain/order.ts';
 import {
   type Participant,
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
 } from '../../domain/participant.ts';
+import type { Inspectable } from '../../domain/resolution.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import {
   after,
-  attemptExpired,
   DEFAULT_INVENTORY_LIMITS,
   type Hold,
   type InventoryCollections,
@@ -20,10 +20,13 @@ import {
   past,
   prune,
   type ReservationDocument,
+  refusals,
   type StockDocument,
   type Tombstone,
   tombstoneLifetime,
 } from './documents.ts';
+
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } = refusals;
 
 /** Units that an attempt has put on hold although its order was settled already, and that were given back. */
 export interface LateHold {
@@ -33,7 +36,7 @@ export interface LateHold {
 }
 
 /** The inventory as a participant, and what keeps its stock tidy. */
-export interface Inventory extends Participant {
+export interface Inventory extends Participant, Inspectable {
   /**
    * Carries out what was decided on an order where it still holds units: for a hold that came late, and for a decision
    * whose attempts all died. An order that is not decided is left alone.
@@ -83,6 +86,16 @@ export function createInventory(
       if (reservation !== null) await carryOut(reservation);
     },
 
+    async inspect(input) {
+      const order = parseOrder(input);
+      const { orderId } = order;
+      const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
+      // Another order of this id is none of ours.
+      if (found === null || !sameContent(order, { orderId, ...found })) return 'unknown';
+      if (found.decision !== null) return found.decision === 'commit' ? 'confirmed' : 'rolled-back';
+      return found.prepared ? 'prepared' : 'preparing';
+    },
+
     async settleDecided(orderId) {
       const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
       if (found !== null) await carryOut(found);
@@ -93,14 +106,14 @@ export function createInventory(
 
   /** Lets an attempt in, unless the order is decided. */
   async function openReservation(
-    { transaction, strategy }: ParticipantRequest,
+    { coordinatorId, strategy }: ParticipantRequest,
     order: Order,
   ): Promise<Attempt> {
     try {
       const opened = await reservations.findOneAndUpdate(
-        { ...contentOf(order), transaction, decision: null },
+        { ...contentOf(order), coordinatorId, decision: null },
         {
-          $setOnInsert: { prepared: false, ended: 0, ...(strategy === undefined ? {} : { strategy }) },
+          $setOnInsert: { prepared: false, ended: 0, strategy },
           $inc: { attempts: 1 },
           $currentDate: { openedAt: true },
         },
@@ -110,22 +123,22 @@ export function createInventory(
       return { number: opened.attempts, openedAt: opened.openedAt };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw await explainNoEntry(transaction, order);
+      throw await explainNoEntry(coordinatorId, order);
     }
   }
 
-  async function explainNoEntry(transaction: string, order: Order): Promise<ConcordError> {
+  async function explainNoEntry(coordinatorId: string, order: Order): Promise<ConcordError> {
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) return attemptExpired(orderId);
-    if (!sameContent(order, { orderId, ...found })) return new ConcordError('OrderIdTaken', { orderId });
-    const isOurs = found.transaction === transaction;
+    if (!sameContent(order, { orderId, ...found })) return idTaken(orderId);
+    const isOurs = found.coordinatorId === coordinatorId;
     // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
     if (found.decision === null) {
-      return isOurs ? attemptExpired(orderId) : new ConcordError('LeftUndecided', { orderId });
+      return isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
     }
-    if (isOurs) return lateArrival(orderId, found.decision);
-    return new ConcordError('AlreadyDecided', { orderId, status: settledAs[found.decision] });
+    if (isOurs) return lateArrival(orderId, recordedAs(found.decision));
+    return alreadyDecided(orderId, recordedAs(found.decision));
   }
 
   /** Returns the attempt whose hold is there now: this one, or an earlier one. */
@@ -162,7 +175,7 @@ export function createInventory(
     refuseDamaged(found);
     const held = found.holds.find((hold) => hold.orderId === orderId);
     if (held !== undefined) return held.attempt;
-    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId, null);
+    if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
     if (found.available < quantity) {
       throw new ConcordError('OutOfStock', { sku, requested: quantity, available: found.available });
     }
@@ -183,7 +196,8 @@ export function createInventory(
     if (first.matchedCount === 1) return;
     const again = await reservations.updateOne({ _id: orderId, decision: null }, { $inc: { ended: 1 } });
     if (again.matchedCount === 1) return;
-    throw lateArrival(orderId, await endAttempt(orderId));
+    const decision = await endAttempt(orderId);
+    throw lateArrival(orderId, decision === null ? undefined : recordedAs(decision));
   }
 
   /**
@@ -233,40 +247,41 @@ export function createInventory(
   async function decideCommit(request: ParticipantRequest, order: Order): Promise<ReservationDocument> {
     const decided = await reservations.findOneAndUpdate(
       { ...undecidedOf(request, order), prepared: true },
-      decisionOf('commit', request.transaction),
+      decisionOf('commit', request.coordinatorId),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     const { orderId } = order;
     const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
     if (found?.decision === 'commit') return found;
-    if (found !== null && found.decision === null && found.transaction !== request.transaction) {
-      throw new ConcordError('LeftUndecided', { orderId });
+    if (found !== null && found.decision === null && found.coordinatorId !== request.coordinatorId) {
+      throw leftUndecided(orderId);
     }
     throw violation(orderId, 'commit', found?.decision === 'rollback' ? 'rolled back' : 'not prepared');
   }
 
-  /** Makes the decision durable before anything is released; null where there is nothing of this transaction's. */
+  /** Makes the decision durable before anything is released; null where there is nothing of this coordinator's. */
   async function decideRollback(
     request: ParticipantRequest,
     order: Order,
   ): Promise<ReservationDocument | null> {
-    const { transaction, takesOver = false } = request;
+    const { coordinatorId, strategy, takesOver = false } = request;
     const decided = await reservations.findOneAndUpdate(
       undecidedOf(request, order),
-      decisionOf('rollback', transaction),
+      decisionOf('rollback', coordinatorId),
       { returnDocument: 'after' },
     );
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
-    const none = { transaction, attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
-    if (await insertUnlessPresent(reservations, { ...contentOf(order), ...none })) return null;
+    const none = { attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
+    if (await insertUnlessPresent(reservations, { ...contentOf(order), coordinatorId, strategy, ...none }))
+      return null;
     const { orderId } = order;
     const found = await reservations.findOne({ _id: orderId }, READ_COMMITTED);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return null;
     if (found.decision === 'rollback') return found;
-    if (found.transaction !== transaction && !takesOver) return null;
+    if (found.coordinatorId !== coordinatorId && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
     throw violation(orderId, 'rollback', 'committed');
   }
@@ -387,21 +402,23 @@ function mayStillRun({ attempts, ended }: ReservationDocument): boolean {
   return attempts > ended;
 }
 
-/** Finds an order's reservation where this request may decide it: undecided, and of its own transaction. */
-function undecidedOf({ transaction, takesOver = false }: ParticipantRequest, order: Order) {
-  return { ...contentOf(order), decision: null, ...(takesOver ? {} : { transaction }) };
+/** Finds an order's reservation where this request may decide it: undecided, and of its own coordinator. */
+function undecidedOf({ coordinatorId, takesOver = false }: ParticipantRequest, order: Order) {
+  return { ...contentOf(order), decision: null, ...(takesOver ? {} : { coordinatorId }) };
 }
 
 /** Whoever decides needs the vote no more, so what told of it goes with the same write. */
-function decisionOf(decision: 'commit' | 'rollback', transaction: string) {
+function decisionOf(decision: 'commit' | 'rollback', coordinatorId: string) {
   return {
-    $set: { decision, transaction },
+    $set: { decision, coordinatorId },
     $unset: { outbox: '' },
     $currentDate: { decidedAt: true },
   } as const;
 }
 
-const settledAs = { commit: 'confirmed', rollback: 'rolled back' } as const;
+function recordedAs(decision: 'commit' | 'rollback'): { status: string } {
+  return { status: decision === 'commit' ? 'confirmed' : 'rolled back' };
+}
 
 /** The order as a reservation stores it; in a filter, it finds the reservation of just this content. */
 function contentOf({ orderId, customerId, lines }: Order): {
@@ -410,13 +427,4 @@ function contentOf({ orderId, customerId, lines }: Order): {
   lines: Line[];
 } {
   return { _id: orderId, customerId, lines: [...lines] };
-}
-
-function lateArrival(orderId: string, decision: ReservationDocument['decision']): ConcordError {
-  const status = decision === null ? {} : { status: settledAs[decision] };
-  return new ConcordError('LateArrival', { participant: 'inventory', orderId, ...status });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'inventory', orderId, asked, found });
 }

@@ -1,10 +1,12 @@
 import { ConcordError } from '../../domain/errors.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
-import { attemptExpired, type InventoryCollections, prune, type StockDocument } from './documents.ts';
+import { type InventoryCollections, prune, refusals, type StockDocument } from './documents.ts';
+
+const { attemptExpired } = refusals;
 
 /** What the inventory does beside taking part in orders. */
-export interface InventoryDesk {
+export interface StockKeeping {
   /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
   receive(receipt: Receipt): Promise<StockLevel>;
   /** The levels of these SKUs, or of all where the list is empty, sorted by SKU. @throws ConcordError `UnknownSku` */
@@ -12,10 +14,10 @@ export interface InventoryDesk {
 }
 
 /** Where deliveries come in, and where people look. */
-export function createInventoryDesk({
+export function createStockKeeping({
   stock,
   receipts,
-}: Pick<InventoryCollections, 'stock' | 'receipts'>): InventoryDesk {
+}: Pick<InventoryCollections, 'stock' | 'receipts'>): StockKeeping {
   return {
     async receive(input) {
       const receipt = parseReceipt(input);

@@ -11,10 +11,13 @@ import {
   parseDecideRequest,
   parseParticipantRequest,
   type RollbackRequest,
+  refusalsOf,
 } from '../../domain/participant.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import { handOver, type Post } from '../exchange/post.ts';
 import type { Orders } from './participant.ts';
+
+const { attemptExpired } = refusalsOf('orders');
 
 export interface OrderService extends Pick<Orders, 'prepare' | 'decide'> {
   /** Says again what may have been lost. */
@@ -65,7 +68,7 @@ export function createOrderService(
       return await decide(request);
     } catch (error) {
       if (!(error instanceof ConcordError) || !UNDECIDABLE.includes(error.code)) throw error;
-      throw new ConcordError('AttemptExpired', { participant: 'orders', orderId: request.order.orderId });
+      throw attemptExpired(request.order.orderId);
     }
   }
 

@@ -6,7 +6,7 @@ import {
 } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
-import { identifier, orderStatuses, sameContent } from '../../domain/order.ts';
+import { identifier, orderStatuses, parseOrder, sameContent } from '../../domain/order.ts';
 import {
   checkStored,
   type OrderFilter,
@@ -19,29 +19,34 @@ import {
   type ParticipantRequest,
   parseDecideRequest,
   parseParticipantRequest,
+  refusalsOf,
 } from '../../domain/participant.ts';
+import type { Inspectable } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
 import { parse } from '../../domain/validation.ts';
 import { insertUnlessPresent, READ_COMMITTED } from '../mongodb/client.ts';
 
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
+  refusalsOf('orders');
+
 /** One order, one document: the order service's whole memory of it, and its own tombstone. */
 export interface OrderDocument {
   _id: string;
-  transaction: string;
+  coordinatorId: string;
   customerId: string;
   lines: Line[];
   status: OrderStatus;
   reason?: Reason;
   createdAt: Date;
   updatedAt: Date;
-  strategy?: Strategy;
+  strategy: Strategy;
   /** What the inventory is still to be told, written with the state that it tells of. */
   outbox?: Announcement[];
 }
 
 /** The order service's part in an order: it votes like every participant, and holds the decision. */
-export interface Orders extends Pick<Participant, 'prepare'>, OrderReads {
+export interface Orders extends Pick<Participant, 'prepare'>, Inspectable, OrderReads {
   /**
    * Puts the outcome on record unless there is one already, and returns what is on record then.
    *
@@ -69,27 +74,36 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       if (await insertUnlessPresent(orders, placed)) return;
       const found = await read(order.orderId);
       refuseOtherContent(order, found);
-      const isOurs = found.transaction === request.transaction;
-      if (found.status !== 'pending') throw isOurs ? lateArrival(found) : alreadyDecided(found);
-      if (!isOurs) throw new ConcordError('LeftUndecided', { orderId: order.orderId });
+      const isOurs = found.coordinatorId === request.coordinatorId;
+      if (found.status !== 'pending')
+        throw isOurs ? lateArrival(order.orderId, found) : alreadyDecided(order.orderId, found);
+      if (!isOurs) throw leftUndecided(order.orderId);
     },
 
     async decide(input) {
       const request = parseDecideRequest(input);
       if ((await settle(request)) || (await refuseUnseen(request))) return outcomeOf(request);
-      const { order, status, transaction, takesOver = false } = request;
+      const { order, status, coordinatorId, takesOver = false } = request;
       const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(order.orderId, 'commit', 'not prepared');
         // Another order holds this id, so nothing on record was ever this one's.
         if (found !== null) return outcomeOf(request);
       }
-      if (found?.status === 'pending' && found.transaction !== transaction && !takesOver) {
-        throw new ConcordError('LeftUndecided', { orderId: order.orderId });
+      if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver) {
+        throw leftUndecided(order.orderId);
       }
       // Somebody came in between, who is seen by the next attempt.
       if (found === null || found.status === 'pending') throw attemptExpired(order.orderId);
       return recordedOutcome(found);
+    },
+
+    async inspect(input) {
+      const order = parseOrder(input);
+      const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
+      // Another order of this id is none of ours.
+      if (found === null || !sameContent(order, toRecord(found))) return 'unknown';
+      return found.status === 'pending' ? 'prepared' : found.status;
     },
 
     async findOrder(input) {
@@ -103,7 +117,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       const query: Filter<OrderDocument> = {
         ...(status === undefined ? {} : { status }),
         ...(customerId === undefined ? {} : { customerId }),
-        ...(strategy === undefined ? {} : { strategy: strategyFilter(strategy) }),
+        ...(strategy === undefined ? {} : { strategy }),
       };
       const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
       return (await found.toArray()).map(listed);
@@ -111,7 +125,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
   };
 
   async function settle(request: DecideRequest): Promise<boolean> {
-    const { order, transaction, takesOver = false } = request;
+    const { order, coordinatorId, takesOver = false } = request;
     const announcement = announcementOfOutcome(request, endOf(request));
     const { matchedCount } = await orders.updateOne(
       {
@@ -119,7 +133,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
         customerId: order.customerId,
         lines: [...order.lines],
         status: 'pending',
-        ...(takesOver ? {} : { transaction }),
+        ...(takesOver ? {} : { coordinatorId }),
       },
       {
         $set: endOf(request),
@@ -154,11 +168,6 @@ export interface OrderReads {
   listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
-/** An order of the default strategy has none on record. */
-function strategyFilter(strategy: Strategy): Strategy | { $nin: Strategy[] } {
-  return strategy === DEFAULT_STRATEGY ? { $nin: strategies.filter((name) => name !== strategy) } : strategy;
-}
-
 function newDocument(
   request: ParticipantRequest,
   order: Order,
@@ -166,34 +175,25 @@ function newDocument(
   announcement: Announcement | undefined,
 ): OrderDocument {
   const createdAt = new Date(request.placedAt);
-  const { transaction, strategy } = request;
+  const { coordinatorId, strategy } = request;
   const { orderId, customerId, lines } = order;
   return {
     _id: orderId,
-    transaction,
+    coordinatorId,
     customerId,
     lines: [...lines],
     status,
     createdAt,
     updatedAt: createdAt,
-    ...(strategy === undefined ? {} : { strategy }),
+    strategy,
     ...(announcement === undefined ? {} : { outbox: [announcement] }),
   };
 }
 
 function refuseOtherContent(order: Order, found: OrderDocument): void {
   if (!sameContent(order, toRecord(found))) {
-    throw new ConcordError('OrderIdTaken', { orderId: order.orderId });
+    throw idTaken(order.orderId);
   }
-}
-
-function lateArrival({ _id: orderId, status, reason }: OrderDocument): ConcordError {
-  const recorded = reason === undefined ? { status } : { status, reason };
-  return new ConcordError('LateArrival', { participant: 'orders', orderId, ...recorded });
-}
-
-function alreadyDecided({ _id: orderId, status, reason }: OrderDocument): ConcordError {
-  return new ConcordError('AlreadyDecided', { orderId, status, ...(reason === undefined ? {} : { reason }) });
 }
 
 function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
@@ -209,17 +209,8 @@ function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): Order
   return { orderId, status: status as FinalStatus, ...(reason === undefined ? {} : { reason }) };
 }
 
-function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'orders', orderId });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'orders', orderId, asked, found });
-}
-
 function toRecord(document: OrderDocument): OrderRecord {
-  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt } = document;
-  const { strategy = DEFAULT_STRATEGY } = document;
+  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt, strategy } = document;
   return {
     orderId,
     strategy,

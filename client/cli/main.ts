@@ -1,18 +1,24 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { describeCodecServer } from './commands/codec-server.ts';
-import { describeCompare } from './commands/compare.ts';
-import { describeDoctor } from './commands/doctor.ts';
-import { describeEvents } from './commands/events.ts';
-import { describeCancel, describeList, describeStatus, describeWatch } from './commands/orders.ts';
-import { describePlace } from './commands/place.ts';
-import { describeResolve, describeRetry, describeStuck } from './commands/recovery.ts';
-import { describeSettings } from './commands/settings.ts';
-import { describeRestock, describeStock } from './commands/stock.ts';
-import { Output } from './output.ts';
-import { exitCodeOf, printError } from './print-error.ts';
-import { Session } from './session.ts';
-import type { GlobalOptions } from './target.ts';
+import { addCancel } from './commands/cancel.ts';
+import { addCodecServer } from './commands/codec-server.ts';
+import { addCompare } from './commands/compare.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addEvents } from './commands/events.ts';
+import { addList } from './commands/list.ts';
+import { addPlace } from './commands/place.ts';
+import { addResolve } from './commands/resolve.ts';
+import { addRestock } from './commands/restock.ts';
+import { addRetry } from './commands/retry.ts';
+import { addSettings } from './commands/settings.ts';
+import { addStatus } from './commands/status.ts';
+import { addStock } from './commands/stock.ts';
+import { addStuck } from './commands/stuck.ts';
+import { addWatch } from './commands/watch.ts';
+import { Output } from './shared/output.ts';
+import { exitCodeOf, printError } from './shared/print-error.ts';
+import { Session } from './shared/session.ts';
+import type { GlobalOptions } from './shared/target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -49,23 +55,28 @@ function createProgram(session: Session): Command {
       session.options = command.optsWithGlobals<GlobalOptions>();
     })
     .addHelpText('after', HELP);
-  describePlace(program, session);
-  describeStatus(program, session);
-  describeWatch(program, session);
-  describeCancel(program, session);
-  describeList(program, session);
-  describeEvents(program, session);
-  describeStock(program, session);
-  describeRestock(program, session);
-  describeStuck(program, session);
-  describeRetry(program, session);
-  describeResolve(program, session);
-  describeDoctor(program, session);
-  describeCompare(program);
-  describeSettings(program, session);
-  describeCodecServer(program, session);
+  for (const add of COMMANDS) add(program, session);
   return program;
 }
+
+/** As `--help` lists them. */
+const COMMANDS = [
+  addPlace,
+  addStatus,
+  addWatch,
+  addCancel,
+  addList,
+  addEvents,
+  addStock,
+  addRestock,
+  addStuck,
+  addRetry,
+  addResolve,
+  addDoctor,
+  addCompare,
+  addSettings,
+  addCodecServer,
+];
 
 const HELP = `
 Which server:

@@ -7,14 +7,18 @@ import {
   type ParticipantRequest,
   parseParticipantRequest,
   parseRollbackRequest,
+  refusalsOf,
 } from '../../domain/participant.ts';
-import type { Inspectable, Standing } from '../../domain/resolution.ts';
+import type { Inspectable, ParticipantStatus } from '../../domain/resolution.ts';
 import type { PaymentGateway } from './gateway.ts';
+
+const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
+  refusalsOf('payment');
 
 /** One order, one document: how far its payment is. It is its own tombstone. */
 export interface PaymentDocument {
   _id: string;
-  transaction: string;
+  coordinatorId: string;
   customerId: string;
   lines: Line[];
   /** What the order costs, as the first attempt found it, so that every attempt asks for the same; 0 where none came. */
@@ -51,25 +55,26 @@ export function createPayment(
       const answer = await gateway.authorize({ id: orderId, customerId, amount });
       if (answer === 'declined') throw refusal('the card was declined');
       // Decided meanwhile: this attempt has come too late, and what it blocked is given back or taken already.
-      if (answer === 'voided' || !(await recordVote(request))) throw lateArrival(await read(orderId));
+      if (answer === 'voided' || !(await recordVote(request)))
+        throw lateArrival(orderId, recorded(await read(orderId)));
     },
 
     async commit(input) {
-      const { order, transaction, takesOver = false } = parseParticipantRequest(input);
+      const { order, coordinatorId, takesOver = false } = parseParticipantRequest(input);
       const { matchedCount } = await payments.updateOne(
-        { ...contentOf(order), status: 'authorized', ...(takesOver ? {} : { transaction }) },
-        { $set: { status: 'captured', transaction } },
+        { ...contentOf(order), status: 'authorized', ...(takesOver ? {} : { coordinatorId }) },
+        { $set: { status: 'captured', coordinatorId } },
       );
-      if (matchedCount === 0) await refuseUnlessCaptured(order, transaction);
+      if (matchedCount === 0) await refuseUnlessCaptured(order, coordinatorId);
       await gateway.capture(order.orderId);
     },
 
     async rollback(input) {
       const request = parseRollbackRequest(input);
-      const { order, transaction, takesOver = false } = request;
+      const { order, coordinatorId, takesOver = false } = request;
       const { matchedCount } = await payments.updateOne(
-        { ...contentOf(order), status: UNDECIDED, ...(takesOver ? {} : { transaction }) },
-        { $set: { status: 'voided', transaction } },
+        { ...contentOf(order), status: UNDECIDED, ...(takesOver ? {} : { coordinatorId }) },
+        { $set: { status: 'voided', coordinatorId } },
       );
       if (matchedCount === 0 && !(await isVoided(request))) return;
       await gateway.void(order.orderId);
@@ -78,25 +83,25 @@ export function createPayment(
     async inspect(input) {
       const order = parseOrder(input);
       const found = await payments.findOne(contentOf(order), READ_COMMITTED);
-      return found === null ? 'unknown' : STANDINGS[found.status];
+      return found === null ? 'unknown' : STATUSES[found.status];
     },
   };
 
   /** Lets an attempt in, unless the order is decided, and returns what it costs. */
-  async function open({ order, transaction }: ParticipantRequest): Promise<number> {
+  async function open({ order, coordinatorId }: ParticipantRequest): Promise<number> {
     const { orderId } = order;
     const price = await priceOf(order);
-    const opened = { ...contentOf(order), transaction, amount: price, status: 'open' as const };
+    const opened = { ...contentOf(order), coordinatorId, amount: price, status: 'open' as const };
     if (await insertUnlessPresent(payments, opened)) return price;
     const found = await read(orderId);
     const { status, amount } = found;
-    if (!sameContent(order, { orderId, ...found })) throw new ConcordError('OrderIdTaken', { orderId });
+    if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
     const isDecided = status === 'captured' || status === 'voided';
-    if (found.transaction !== transaction) {
-      if (!isDecided) throw new ConcordError('LeftUndecided', { orderId });
-      throw new ConcordError('AlreadyDecided', { orderId, status: settledAs(found) });
+    if (found.coordinatorId !== coordinatorId) {
+      if (!isDecided) throw leftUndecided(orderId);
+      throw alreadyDecided(orderId, recorded(found));
     }
-    if (isDecided) throw lateArrival(found);
+    if (isDecided) throw lateArrival(orderId, recorded(found));
     return amount;
   }
 
@@ -112,33 +117,32 @@ export function createPayment(
   }
 
   /** Returns false where the order was decided meanwhile. */
-  async function recordVote({ order, transaction }: ParticipantRequest): Promise<boolean> {
+  async function recordVote({ order, coordinatorId }: ParticipantRequest): Promise<boolean> {
     const { matchedCount } = await payments.updateOne(
-      { _id: order.orderId, transaction, status: UNDECIDED },
+      { _id: order.orderId, coordinatorId, status: UNDECIDED },
       { $set: { status: 'authorized' } },
     );
     return matchedCount === 1;
   }
 
-  async function refuseUnlessCaptured(order: Order, transaction: string): Promise<void> {
+  async function refuseUnlessCaptured(order: Order, coordinatorId: string): Promise<void> {
     const { orderId } = order;
     const found = await payments.findOne(contentOf(order), READ_COMMITTED);
     if (found?.status === 'captured') return;
     const isUndecided = found !== null && found.status !== 'voided';
-    if (isUndecided && found.transaction !== transaction)
-      throw new ConcordError('LeftUndecided', { orderId });
+    if (isUndecided && found.coordinatorId !== coordinatorId) throw leftUndecided(orderId);
     throw violation(orderId, 'commit', found?.status ?? 'not authorized');
   }
 
-  /** False where nothing was ever this transaction's; from then on a late prepare is kept out. */
-  async function isVoided({ order, transaction, takesOver = false }: ParticipantRequest): Promise<boolean> {
+  /** False where nothing was ever this coordinator's; from then on a late prepare is kept out. */
+  async function isVoided({ order, coordinatorId, takesOver = false }: ParticipantRequest): Promise<boolean> {
     const { orderId } = order;
-    const nothing = { ...contentOf(order), transaction, amount: 0, status: 'voided' as const };
+    const nothing = { ...contentOf(order), coordinatorId, amount: 0, status: 'voided' as const };
     if (await insertUnlessPresent(payments, nothing)) return false;
     const found = await read(orderId);
     if (!sameContent(order, { orderId, ...found })) return false;
     if (found.status === 'voided') return true;
-    if (found.transaction !== transaction && !takesOver) return false;
+    if (found.coordinatorId !== coordinatorId && !takesOver) return false;
     if (found.status === 'captured') throw violation(orderId, 'rollback', 'captured');
     throw attemptExpired(orderId); // a prepare came in between: the next attempt voids it
   }
@@ -152,7 +156,7 @@ export function createPayment(
 
 const UNDECIDED: { $in: PaymentDocument['status'][] } = { $in: ['open', 'authorized'] };
 
-const STANDINGS: Readonly<Record<PaymentDocument['status'], Standing>> = {
+const STATUSES: Readonly<Record<PaymentDocument['status'], ParticipantStatus>> = {
   open: 'preparing',
   authorized: 'prepared',
   captured: 'confirmed',
@@ -169,19 +173,6 @@ function refusal(lastError: string): ConcordError {
   return new ConcordError('ParticipantFailed', { participant: 'payment', lastError });
 }
 
-function settledAs({ status }: PaymentDocument): string {
-  return status === 'captured' ? 'confirmed' : 'rolled back';
-}
-
-function lateArrival(found: PaymentDocument): ConcordError {
-  const { _id: orderId } = found;
-  return new ConcordError('LateArrival', { participant: 'payment', orderId, status: settledAs(found) });
-}
-
-function attemptExpired(orderId: string): ConcordError {
-  return new ConcordError('AttemptExpired', { participant: 'payment', orderId });
-}
-
-function violation(orderId: string, asked: string, found: string): ConcordError {
-  return new ConcordError('ProtocolViolation', { participant: 'payment', orderId, asked, found });
+function recorded({ status }: PaymentDocument): { status: string } {
+  return { status: status === 'captured' ? 'confirmed' : 'rolled back' };
 }

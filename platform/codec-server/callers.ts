@@ -1,43 +1,22 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Caller } from '../settings/variables.ts';
 
-/** Someone who may have payloads decrypted. */
-export interface Caller {
-  /** What the log calls them. */
-  readonly name: string;
-  readonly token: string;
-}
-
-/** How long a browser stays signed in. Milliseconds. */
-export const SESSION_LIFETIME = 8 * 60 * 60 * 1_000;
-
-/** Whose token this is, if anybody's. Takes as long for one as for another. */
-export function callerOfToken(callers: readonly Caller[], token: string): Caller | undefined {
-  // All are compared, whichever fits.
-  const fits = callers.filter((caller) => isSame(caller.token, token));
-  return fits[0];
-}
-
-/** What a browser keeps in a cookie instead of the token. It ends by itself, and with the token. */
-export function sessionOf({ name, token }: Caller, now = Date.now()): string {
-  const expires = now + SESSION_LIFETIME;
-  return `${name}.${expires}.${signatureOf(name, expires, token)}`;
-}
-
-/** Whose session this is, if it is one and still holds. */
-export function callerOfSession(
+/**
+ * Who asks, if anybody known: with their token as a bearer's, or with their name and token as browsers send them, once a
+ * person has given them at `/`. Takes as long for one as for another.
+ */
+export function callerOf(
   callers: readonly Caller[],
-  session: string,
-  now = Date.now(),
+  { authorization = '' }: IncomingHttpHeaders,
 ): Caller | undefined {
-  // A name may have dots of its own.
-  const [, name, expires, signature] = /^(.+)\.(\d{1,16})\.([A-Za-z0-9_-]+)$/.exec(session) ?? [];
-  const caller = callers.find((known) => known.name === name);
-  if (caller === undefined || signature === undefined || Number(expires) <= now) return undefined;
-  return isSame(signatureOf(caller.name, Number(expires), caller.token), signature) ? caller : undefined;
-}
-
-function signatureOf(name: string, expires: number, token: string): string {
-  return createHmac('sha256', token).update(`concord codec session\n${name}\n${expires}`).digest('base64url');
+  const [, scheme = '', credentials = ''] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? [];
+  const isBasic = scheme.toLowerCase() === 'basic';
+  const credentialsOf = ({ name, token }: Caller) =>
+    isBasic ? Buffer.from(`${name}:${token}`).toString('base64') : token;
+  // All are compared, whichever fits.
+  const known = callers.filter((caller) => isSame(credentialsOf(caller), credentials));
+  return known[0];
 }
 
 /** Without telling by its time how much of it fits. */

@@ -1,24 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-
-/** A request, as far as the codec server looks at it. */
-export interface Asked {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  /** @throws Refusal where it is too large. */
-  body(): Promise<string>;
-}
-
-/** What a request has come to. */
-export interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly caller?: string;
-  readonly payloads?: number;
-}
-
-export const JSON_CONTENT = { 'content-type': 'application/json' } as const;
+import type { IncomingMessage } from 'node:http';
 
 /** Why a request is not served, and the HTTP status that says so. */
 export class Refusal extends Error {

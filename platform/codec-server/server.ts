@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
-import { createCoding, SERVED } from './coding.ts';
-import { type Answer, bodyOf, JSON_CONTENT, Refusal } from './http.ts';
-import type { CodecServerSettings } from './settings.ts';
-import { createSignIn } from './sign-in.ts';
+import type { CodecServerSettings } from '../settings/read-codec-server.ts';
+import { callerOf } from './callers.ts';
+import { bodyOf, Refusal } from './http.ts';
+import { codedBody } from './payloads.ts';
 
 /** What the server tells of each request; never a payload, and never a token. */
 export interface Access {
@@ -22,7 +23,7 @@ export interface Access {
 
 /**
  * Decrypts payloads for those allowed, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, where that
- * is switched on), also below a namespace. A person signs in at `/` once, and their browser keeps a cookie.
+ * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
  *
  * @returns The server, once it listens; close it to stop.
  * @throws Error where the port is taken.
@@ -32,40 +33,31 @@ export async function serveCodec(
   keys: EncryptionKeys,
   tell: (access: Access) => void,
 ): Promise<Server> {
-  const coding = createCoding(settings, keys);
-  const signIn = createSignIn(settings);
+  const codec = new EncryptionCodec(keys);
   const listener: RequestListener = async (request, response) => {
     const { method = '', headers } = request;
+    const { origin } = headers;
     const path = (request.url ?? '').split('?')[0] ?? '';
-    const origin = headers.origin;
-    // A foreign page's request is refused before its body is read.
-    const shared = {
-      ...SAFE,
-      ...(origin !== undefined && settings.origins.includes(origin) ? shareWith(origin) : {}),
-    };
-    let answer: Answer;
-    try {
-      const asked = { method, path, headers, body: () => bodyOf(request) };
-      answer = SERVED.test(path) ? await coding(asked) : await signIn(asked);
-    } catch (error) {
-      // A fault of ours is none that a stranger may read about.
-      const { status, message } =
-        error instanceof Refusal ? error : new Refusal(500, 'this is our own fault');
-      answer = { status, body: JSON.stringify({ message }), headers: JSON_CONTENT };
-    }
-    const { status, headers: own = {}, body = '', ...more } = answer;
-    write(response, status, { ...shared, ...own }, body);
-    tell({
-      method,
-      path: SERVED.test(path) || path === '/' ? path : '(other)',
-      status,
-      ...(origin === undefined ? {} : { origin }),
-      ...more,
-    });
+    const answer = await answerTo(request, path, settings, codec).catch(refused);
+    const { status, type = 'text/plain; charset=utf-8', headers: own, body = '', ...more } = answer;
+    response
+      .writeHead(status, {
+        ...SAFE,
+        ...(origin !== undefined && settings.origins.includes(origin) ? shareWith(origin) : {}),
+        ...own,
+        // What was not read of a refused body must not be taken for the next request.
+        ...(request.complete ? {} : { connection: 'close' }),
+        'content-type': type,
+        'content-length': Buffer.byteLength(body),
+      })
+      .end(body);
+    const shown = SERVED.test(path) || path === '/' ? path : '(other)';
+    tell({ method, path: shown, status, ...(origin === undefined ? {} : { origin }), ...more });
   };
-  const server = settings.tls
+  const { tls } = settings;
+  const server = tls
     ? createSecureServer(
-        { ...LIMITS, cert: readFileSync(settings.tls.certificate), key: readFileSync(settings.tls.key) },
+        { ...LIMITS, cert: readFileSync(tls.certificate), key: readFileSync(tls.key) },
         listener,
       )
     : createServer(LIMITS, listener);
@@ -74,6 +66,64 @@ export async function serveCodec(
   await once(server, 'listening');
   return server;
 }
+
+/** What a request has come to. */
+interface Answer extends Pick<Access, 'status' | 'caller' | 'payloads'> {
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Where payloads are sent to; the namespace before it says nothing new, because keys are the same for all. */
+const SERVED = /^(?:\/[^/]+)?\/(encode|decode)$/;
+const JSON_TYPE = 'application/json';
+
+async function answerTo(
+  request: IncomingMessage,
+  path: string,
+  { callers, origins, mayEncode }: CodecServerSettings,
+  codec: EncryptionCodec,
+): Promise<Answer> {
+  const { method, headers } = request;
+  const caller = callerOf(callers, headers);
+  const operation = SERVED.exec(path)?.[1] as 'encode' | 'decode' | undefined;
+  if (operation === undefined) return pageAt(path, method, caller?.name);
+  // A foreign page's request is refused before its body is read.
+  if (headers.origin !== undefined && !origins.includes(headers.origin))
+    throw new Refusal(403, 'pages of this origin may not ask: CODEC_SERVER_ORIGINS does not list it');
+  if (method === 'OPTIONS') return { status: 204, headers: PREFLIGHT };
+  if (method !== 'POST') throw new Refusal(405, 'use POST');
+  if (caller === undefined)
+    throw new Refusal(401, 'sign in at the address of this codec server, or send a token');
+  if (operation === 'encode' && !mayEncode)
+    throw new Refusal(403, 'nobody may encrypt here: CODEC_SERVER_ENCODE is off');
+  const coded = await codedBody(codec, operation, await bodyOf(request));
+  return { status: 200, type: JSON_TYPE, caller: caller.name, ...coded };
+}
+
+/** At `/` a browser learns who its user is: it then tells so with whatever it asks of this server, until it is closed. */
+function pageAt(path: string, method: string | undefined, caller: string | undefined): Answer {
+  if (path === '/health' && method === 'GET') return { status: 200, body: 'ok' };
+  if (path !== '/') throw new Refusal(404, 'there is no such page');
+  if (method !== 'GET') throw new Refusal(405, 'use GET');
+  if (caller !== undefined)
+    return { status: 200, body: `You are known as ${caller}. Now reload the Web UI.`, caller };
+  const headers = { 'www-authenticate': 'Basic realm="Concord codec server"' };
+  return { status: 401, headers, body: 'Give the name and the token that you were given.' };
+}
+
+/** A fault of ours is none that a stranger may read about. */
+function refused(error: unknown): Answer {
+  const { status, message } = error instanceof Refusal ? error : new Refusal(500, 'this is our own fault');
+  return { status, type: JSON_TYPE, body: JSON.stringify({ message }) };
+}
+
+const PREFLIGHT = {
+  'access-control-allow-methods': 'POST',
+  // The Web UI sends a second token in `authorization-extras`.
+  'access-control-allow-headers': 'content-type, x-namespace, authorization, authorization-extras',
+  'access-control-max-age': '600',
+};
 
 const MAXIMUM_CONNECTIONS = 200;
 // Whoever sends slowly holds a connection no longer than this. Milliseconds.
@@ -89,23 +139,10 @@ const SAFE = {
   vary: 'Origin',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-  // Not `no-referrer`: a form would then be sent without its origin.
-  'referrer-policy': 'same-origin',
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const;
 
 function shareWith(origin: string): Record<string, string> {
   return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
-}
-
-function write(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-  body: string,
-): void {
-  // What was not read of a refused body must not be taken for the next request.
-  const closing = response.req.complete ? {} : { connection: 'close' };
-  response.writeHead(status, { ...headers, ...closing, 'content-length': Buffer.byteLength(body) }).end(body);
 }

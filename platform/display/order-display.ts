@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import { isGrpcServiceError, type WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { Order } from '../../domain/order.ts';
@@ -72,13 +73,10 @@ function stateOf(strategy: Strategy): SearchAttributePair[] {
   ];
 }
 
-// gRPC
-const INVALID_ARGUMENT = 3;
-
 function refusesAttributes(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (isGrpcServiceError(cause))
-      return cause.code === INVALID_ARGUMENT && /search attribute/i.test(cause.details);
+      return cause.code === status.INVALID_ARGUMENT && /search attribute/i.test(cause.details);
   }
   return false;
 }

@@ -1,4 +1,6 @@
+import { status } from '@grpc/grpc-js';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import pRetry from 'p-retry';
 import {
   type SearchAttributeName,
@@ -41,7 +43,7 @@ export async function registerSearchAttributes(
   try {
     await server.operatorService.addSearchAttributes({ namespace, searchAttributes });
   } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== ALREADY_EXISTS) throw error;
+    if (!isGrpcServiceError(error) || error.code !== status.ALREADY_EXISTS) throw error;
   }
   // Its parts learn of a change one by one, within ten seconds or so; until then they refuse the question.
   const query = ["WorkflowId = '-'", ...missing.map((name) => `${name} IS NULL`)].join(' AND ');
@@ -53,10 +55,12 @@ export async function registerSearchAttributes(
   return missing;
 }
 
-const ALREADY_EXISTS = 6;
-
-// `temporal.api.enums.v1.IndexedValueType`
-const INDEXED = { Keyword: 2, Bool: 5, KeywordList: 7 } as const;
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+const INDEXED = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+} as const;
 
 function indexed(name: SearchAttributeName): number {
   return INDEXED[searchAttributeTypes[name]];

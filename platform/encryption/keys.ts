@@ -10,27 +10,21 @@ export interface EncryptionKey {
 /** The first one encrypts; each of them decrypts. */
 export type EncryptionKeys = readonly [EncryptionKey, ...EncryptionKey[]];
 
-/** What is wrong with a list of keys, in words that don't show any of them. */
-export class KeysError extends Error {
-  override readonly name = 'KeysError';
-}
-
 /**
  * Reads `id:key`, with commas or line breaks between them; a key is the base64 of 32 bytes.
  *
- * @throws KeysError naming which one, and the fix.
+ * @throws Error naming which one, and the fix, in words that show none of them.
  */
 export function parseKeys(text: string): EncryptionKeys {
   const [first, ...others] = text.split(/[\s,]+/).filter(Boolean);
-  if (first === undefined) throw new KeysError('give at least one key, as id:base64');
+  if (first === undefined) throw new Error('give at least one key, as id:base64');
   const keys: EncryptionKeys = [
     parseKey(first, 1),
     ...others.map((entry, index) => parseKey(entry, index + 2)),
   ];
   const ids = keys.map(({ id }) => id);
   const repeated = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (repeated !== undefined)
-    throw new KeysError(`the key id ${repeated} is there twice; each key has its own`);
+  if (repeated !== undefined) throw new Error(`the key id ${repeated} is there twice; each key has its own`);
   return keys;
 }
 
@@ -41,15 +35,13 @@ function parseKey(entry: string, position: number): EncryptionKey {
   const colon = entry.indexOf(':');
   const id = entry.slice(0, colon);
   if (colon < 0 || !ID.test(id)) {
-    throw new KeysError(
-      `key ${position}: write it as id:base64, the id in 1 to 64 letters, digits, ., _ and -`,
-    );
+    throw new Error(`key ${position}: write it as id:base64, the id in 1 to 64 letters, digits, ., _ and -`);
   }
   const encoded = entry.slice(colon + 1);
   const bytes = Buffer.from(encoded, 'base64');
   // Node ignores what is no base64, and so would take a mistyped key for another one.
   if (bytes.length !== BYTES || bytes.toString('base64') !== encoded) {
-    throw new KeysError(
+    throw new Error(
       `key ${id}: use the base64 of ${BYTES} bytes, as \`openssl rand -base64 ${BYTES}\` prints it`,
     );
   }

@@ -15,6 +15,7 @@ import {
 } from '@temporalio/interceptors-opentelemetry';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import type { WorkflowInfo } from '@temporalio/workflow';
+import { within } from '../time-limit.ts';
 import { endWith, tracedActivities } from './traced-activities.ts';
 
 /** What a client or worker needs to take part in traces. */
@@ -59,16 +60,9 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   return {
     client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
     activity: tracedActivities(tracer),
-    sinks: {
-      exporter: {
-        export: { fn: (info, spans) => exportSpans.fn(withoutContent(info), spans) },
-      },
-    },
+    sinks: { exporter: { export: { fn: (info, spans) => exportSpans.fn(withoutContent(info), spans) } } },
     span: (name, work) => tracer.startActiveSpan(name, (span) => endWith(span, work)),
-    async stop(limit) {
-      const stopped = provider.shutdown().catch(() => {});
-      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, limit).unref())]);
-    },
+    stop: (limit) => within(limit, () => provider.shutdown()).catch(() => {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type WorkflowInboundCallsInterceptor,
   type WorkflowInterceptors,
+  type WorkflowInternalsInterceptor,
   type WorkflowOutboundCallsInterceptor,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -24,46 +25,37 @@ export function interceptors(): WorkflowInterceptors {
 const BATCHING = new Set(['mailbox', 'relay']);
 
 function interceptorsOfOne(): WorkflowInterceptors {
-  let tracing: Tracing | undefined;
+  let traced: Tracing | undefined;
   const inbound: WorkflowInboundCallsInterceptor = {
     execute(input, next) {
-      if (carrierIn(input.headers) !== undefined) tracing = loadTracing();
-      return tracing === undefined ? next(input) : tracing.inbound.execute(input, next);
+      if (carrierIn(input.headers) !== undefined) traced = loadTracing();
+      return traced ? traced.inbound.execute(input, next) : next(input);
     },
-    handleSignal: (input, next) =>
-      tracing === undefined ? next(input) : tracing.inbound.handleSignal(input, next),
-    handleUpdate: (input, next) =>
-      tracing === undefined ? next(input) : tracing.inbound.handleUpdate(input, next),
+    handleSignal: (input, next) => (traced ? traced.inbound.handleSignal(input, next) : next(input)),
+    handleUpdate: (input, next) => (traced ? traced.inbound.handleUpdate(input, next) : next(input)),
   };
   const outbound: WorkflowOutboundCallsInterceptor = {
-    scheduleActivity: (input, next) =>
-      tracing === undefined ? next(input) : tracing.outbound.scheduleActivity(input, next),
+    scheduleActivity: (input, next) => (traced ? traced.outbound.scheduleActivity(input, next) : next(input)),
     startChildWorkflowExecution: (input, next) =>
-      tracing === undefined ? next(input) : tracing.outbound.startChildWorkflowExecution(input, next),
-    getLogAttributes: (input, next) =>
-      tracing === undefined ? next(input) : tracing.outbound.getLogAttributes(input, next),
+      traced ? traced.outbound.startChildWorkflowExecution(input, next) : next(input),
+    getLogAttributes: (input, next) => (traced ? traced.outbound.getLogAttributes(input, next) : next(input)),
   };
-  return {
-    inbound: [inbound],
-    outbound: [outbound],
-    internals: [{ dispose: (input, next) => void (tracing?.internals.dispose(input, next) ?? next(input)) }],
+  const internals: WorkflowInternalsInterceptor = {
+    dispose: (input, next) => void (traced ? traced.internals.dispose(input, next) : next(input)),
   };
+  return { inbound: [inbound], outbound: [outbound], internals: [internals] };
 }
 
 type Tracing = ReturnType<typeof loadTracing>;
 
 /** OpenTelemetry's SDK takes some milliseconds and some memory in each workflow, so only those that are traced load it. */
 function loadTracing() {
-  const {
-    OpenTelemetryInboundInterceptor,
-    OpenTelemetryInternalsInterceptor,
-    OpenTelemetryOutboundInterceptor,
-  } =
-    // An import would be loaded always, and a dynamic one takes a turn of the event loop: no order may depend on that.
+  // An import would be loaded always, and a dynamic one takes a turn of the event loop: no order may depend on that.
+  const loaded =
     require('@temporalio/interceptors-opentelemetry/lib/workflow') as typeof import('@temporalio/interceptors-opentelemetry/lib/workflow/index.js');
   return {
-    inbound: new OpenTelemetryInboundInterceptor(),
-    outbound: new OpenTelemetryOutboundInterceptor(),
-    internals: new OpenTelemetryInternalsInterceptor(),
+    inbound: new loaded.OpenTelemetryInboundInterceptor(),
+    outbound: new loaded.OpenTelemetryOutboundInterceptor(),
+    internals: new loaded.OpenTelemetryInternalsInterceptor(),
   };
 }

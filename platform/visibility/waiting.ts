@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { queries } from '../../domain/addresses.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
-import { listWorkflows } from './listing.ts';
+import { listWorkflows } from './executions.ts';
 
 /** Something that waits in a mailbox or a relay. */
 export interface WaitingItem extends WaitingView {
@@ -10,15 +10,15 @@ export interface WaitingItem extends WaitingView {
   readonly workflowId: string;
 }
 
+/** The ids of the mailboxes and relays that there are. */
+export async function* listCarriers(client: Client): AsyncGenerator<string, void, void> {
+  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
+  for await (const { workflowId } of listWorkflows(client, query)) yield workflowId;
+}
+
 /** What waits in every mailbox and relay whose worker answers. */
 export async function listWaiting(client: Client): Promise<WaitingItem[]> {
-  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
-  const found = await pMap(
-    listWorkflows(client, query),
-    ({ workflowId }) => waitingIn(client, workflowId),
-    AT_ONCE,
-  );
-  return found.flat();
+  return (await pMap(listCarriers(client), (workflowId) => waitingIn(client, workflowId), AT_ONCE)).flat();
 }
 
 /** What waits in a mailbox or relay; nothing where it has ended, or its worker does not answer. */

@@ -27,8 +27,8 @@ beforeEach(() => collection.deleteMany({}));
 
 let strategy: Strategy = DEFAULT_STRATEGY;
 
-function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
-  const request = requestOf(orderId, content, transaction, strategy);
+function send(step: Step, orderId: string, coordinatorId = 'run-1', content = lines) {
+  const request = requestOf(orderId, content, coordinatorId, strategy);
   if (step === 'prepare') return answerOf(orders.prepare(request));
   return answerOf(decideAs(step === 'commit' ? confirmedOf(request) : rollbackOf(request)));
 }
@@ -122,7 +122,8 @@ describe('reading orders', () => {
   test('lists the newest first, by status and customer, up to the limit', async () => {
     for (const [index, customerId] of ['one', 'two', 'one', 'two', 'one'].entries()) {
       const order = { orderId: `order-${index}`, customerId, lines };
-      await orders.prepare({ order, transaction: 'run', placedAt: `2026-01-0${index + 1}T00:00:00.000Z` });
+      const placedAt = `2026-01-0${index + 1}T00:00:00.000Z`;
+      await orders.prepare({ order, coordinatorId: 'run', placedAt, strategy: DEFAULT_STRATEGY });
     }
     await orders.decide({
       ...confirmedOf(requestOf('order-0', lines, 'run')),

@@ -141,7 +141,7 @@ test('a resolution that finds all settled tells of it once more, and leaves noth
   await orders.prepare(request);
   await orders.decide(confirmedOf(request));
   const service = createOrderService(orders, { outboxes, post });
-  await service.decide({ ...confirmedOf(request), transaction: 'resolution', takesOver: true });
+  await service.decide({ ...confirmedOf(request), coordinatorId: 'resolution', takesOver: true });
   expect(handed.map(({ type }) => type)).toEqual(['SellStock']);
   expect(await outboxOf('orders', 'order')).toEqual([]);
 });

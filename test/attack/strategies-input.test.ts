@@ -114,7 +114,7 @@ function announcement(type: AnnouncementType, order: unknown = damaged('customer
     subject: 'damaged',
     time: '2026-01-01T00:00:00.000Z',
     datacontenttype: 'application/json',
-    data: { order, transaction: 'run-1', placedAt: '2026-01-01T00:00:00.000Z', strategy: 'message-queue' },
+    data: { order, coordinatorId: 'run-1', placedAt: '2026-01-01T00:00:00.000Z', strategy: 'message-queue' },
   };
 }
 
@@ -135,7 +135,7 @@ function damagedAnnouncements(type: AnnouncementType): unknown[] {
   ];
   const data = [
     ...damagedOnes(['placedAt', 'strategy', 'status', 'reason', 'surplus'], none),
-    ...damagedOnes(['transaction'], isName),
+    ...damagedOnes(['coordinatorId'], isName),
     ...damagedOnes(['takesOver'], isFlag),
   ];
   return [
@@ -192,16 +192,16 @@ describe('signals', () => {
       const order = honestOrder();
       await platform.concord.place(order, { strategy, wait: 'accepted' });
       const handle = handleOf(`order/${order.orderId}`);
-      const { runId: transaction } = await handle.describe();
+      const { runId: coordinatorId } = await handle.describe();
       const reply = (type: AnnouncementType, data: object) => {
         const valid = announcement(type, order);
-        return { ...valid, data: { ...valid.data, transaction, strategy, ...data } };
+        return { ...valid, data: { ...valid.data, coordinatorId, strategy, ...data } };
       };
       const isReason = (value: unknown) => value === undefined;
       const replies = [
         ...damagedAnnouncements('StockReserved'),
         ...damagedAnnouncements('StockRejected'),
-        reply('StockReserved', { transaction: 'another' }),
+        reply('StockReserved', { coordinatorId: 'another' }),
         reply('StockReserved', { order: { ...order, orderId: 'another' } }),
         reply('StockSold', { order: { ...order, orderId: 'another' } }),
         reply('StockRejected', {}),
@@ -231,10 +231,12 @@ describe('a workflow that is started with the bare API', () => {
   test('deliverEvent: whatever is no delivery is refused', async () => {
     const before = await everything(platform);
     const event = announcement('OrderPlaced');
+    const [subscriber, handler] = ['inventory', 'inventory.onOrderPlaced'];
     const inputs = [
       ...sample(hostileJson(none), 30),
-      ...damagedAnnouncements('OrderPlaced').map((value) => ({ event: value, subscriber: 'inventory' })),
-      ...sample(hostileJson(isIdentifier), 30).map((subscriber) => ({ event, subscriber })),
+      ...damagedAnnouncements('OrderPlaced').map((value) => ({ event: value, subscriber, handler })),
+      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber: hostile, handler })),
+      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber, handler: hostile })),
     ];
     await pMap(
       inputs,
@@ -252,7 +254,9 @@ describe('a workflow that is started with the bare API', () => {
     const names = ['nobody', 'constructor'];
     const workflowIds = await Promise.all(
       names.map((subscriber) =>
-        start('deliverEvent', 'inventory', [{ event: announcement('OrderPlaced'), subscriber }]),
+        start('deliverEvent', 'inventory', [
+          { event: announcement('OrderPlaced'), subscriber, handler: `${subscriber}.onOrderPlaced` },
+        ]),
       ),
     );
     await expectServed();

@@ -202,8 +202,8 @@ const corruptions: Corruption[] = [
     found: ['order-agrees refused-by-events', 'events-agree refused-by-events'],
   },
   {
-    what: 'an event-driven order of another transaction than its events',
-    how: ({ orders }) => change(orders, 'orders', 'by-events', { transaction: 'another' }),
+    what: 'an event-driven order of another coordinator than its events',
+    how: ({ orders }) => change(orders, 'orders', 'by-events', { coordinatorId: 'another' }),
     found: ['events-agree by-events'],
   },
   {

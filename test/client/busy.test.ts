@@ -8,11 +8,11 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { expect, test } from 'vitest';
-import { exitCodeOf } from '../../client/cli/print-error.ts';
+import { exitCodeOf } from '../../client/cli/shared/print-error.ts';
 import { Concord, type PlaceOptions } from '../../client/concord.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import { silentReport } from '../../tools/programs/report.ts';
-import { createSupervisor } from '../../tools/programs/supervisor.ts';
+import { silentReport } from '../../tools/servers/report.ts';
+import { createSupervisor } from '../../tools/servers/supervisor.ts';
 import { startTemporal } from '../../tools/servers/temporal.ts';
 
 // A server that has more to do than it accepts; no worker runs, and none is needed to be refused.

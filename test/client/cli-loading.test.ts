@@ -6,7 +6,7 @@ import { runCli } from '../support/run-cli.ts';
 
 // A command loads what it needs and no more: the Temporal client alone takes longer than everything before it.
 
-const ALWAYS = ['commander', 'picocolors'];
+const ALWAYS = ['commander', 'picocolors', 'zod'];
 // What runs the sources, and not ours; a package has none of it.
 const COMPILERS = ['tsx', 'esbuild', 'get-tsconfig', 'resolve-pkg-maps'];
 

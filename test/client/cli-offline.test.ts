@@ -43,11 +43,11 @@ describe('bad input', () => {
     ['an impossible SKU', ['stock', 'A', 'b c'], /^error: skus\[1\]: use 1 to 100 /],
     ['an impossible customer', ['list', '--customer', 'a b'], /^error: --customer: use 1 to 100 /],
     [
-      'a delivery of too much',
+      'a receipt of too much',
       ['restock', 'A', '9007199254740992'],
       /Use a whole number, at most 9007199254740991/,
     ],
-    ['a delivery of nothing', ['restock', 'A', '0'], /quantity: use a whole number/],
+    ['a receipt of nothing', ['restock', 'A', '0'], /quantity: use a whole number/],
     ['an unknown profile', ['stock', '--profile', 'nope'], /Profile 'nope' not found/],
   ])('%s: exit code 2', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await runInProcess(args);

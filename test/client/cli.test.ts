@@ -208,7 +208,7 @@ describe.concurrent('looking at orders and stock', () => {
     });
   });
 
-  test('restock adds a delivery once for each receipt id', async () => {
+  test('restock adds a receipt once for each receipt id', async () => {
     const sku = newId('sku');
     const args = ['restock', sku, '5', '--receipt-id', newId('receipt')];
     expect(await json(args)).toMatchObject({ exitCode: 0, document: { sku, available: 5, received: 5 } });

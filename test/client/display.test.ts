@@ -132,7 +132,7 @@ test('an order that has stopped on an error needs attention for good', async () 
   platform.breakDown('inventory');
   await placeAndWait(platform, 'failed', { orders: 'prepared' });
   const order = handleOf('order/failed');
-  await orders.updateOne({ _id: 'failed' }, { $set: { transaction: 'another coordinator' } });
+  await orders.updateOne({ _id: 'failed' }, { $set: { coordinatorId: 'another coordinator' } });
   platform.repair('inventory');
   await expect(order.result()).rejects.toThrow();
   expect(await attributesOf('failed')).toMatchObject({ OrderNeedsAttention: true });
@@ -190,11 +190,11 @@ test('what anyone says to be wrong with an order changes nothing but what is sho
   platform.breakDown('inventory');
   await placeAndWait(platform, 'slandered', { orders: 'prepared' });
   const order = handleOf('order/slandered');
-  for (const value of hostileValues) await order.signal('trouble', value);
+  for (const value of hostileValues) await order.signal('stuckSteps', value);
   const since = new Date().toISOString();
   const hostile = { step: '**x**', attempts: 1, lastError: '`\n# <b>', since };
   expect(await attributesOf('slandered')).toMatchObject({ OrderNeedsAttention: false });
-  await order.signal('trouble', [hostile]);
+  await order.signal('stuckSteps', [hostile]);
   expect(await currentDetailsOf(order)).toContain('- `**x**` has failed 1 time');
   expect(await currentDetailsOf(order)).toContain("`' # <b>`");
   platform.repair('inventory');

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callerOfSession, SESSION_LIFETIME, sessionOf } from '../../platform/codec-server/callers.ts';
 import { type Access, serveCodec } from '../../platform/codec-server/server.ts';
 import { EncryptionCodec } from '../../platform/encryption/encryption-codec.ts';
 import { parseKeys } from '../../platform/encryption/keys.ts';
@@ -54,6 +53,10 @@ const asJson = ({ metadata, data }: Payload) => ({
 });
 
 const bearer = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}` });
+/** As a browser sends it. */
+const basic = ({ name, token }: { name: string; token: string }) => ({
+  authorization: `Basic ${Buffer.from(`${name}:${token}`).toString('base64')}`,
+});
 
 const ask = (
   path: string,
@@ -66,12 +69,6 @@ const ask = (
     headers: { 'content-type': 'application/json', 'x-namespace': 'default', ...headers },
     body,
   });
-
-async function signIn(token: string, origin = url) {
-  const body = new URLSearchParams({ token });
-  const response = await fetch(`${url}/`, { method: 'POST', headers: { origin }, body });
-  return { status: response.status, cookie: response.headers.get('set-cookie') ?? '' };
-}
 
 describe('decode', () => {
   test.each(['/decode', '/default/decode'])(
@@ -95,6 +92,9 @@ describe('decode', () => {
     ['with another', bearer({ token: 'c'.repeat(32) })],
     ['with half of one', bearer({ token: 'a'.repeat(16) })],
     ['with none after Bearer', { authorization: 'Bearer' }],
+    ["with another's name", basic({ ...ALICE, name: 'bob' })],
+    ['with a name alone', basic({ ...ALICE, token: '' })],
+    ['with a token in another scheme', { authorization: `Token ${ALICE.token}` }],
     [
       'with a cookie that nobody has issued',
       { cookie: 'concord-codec=alice.9999999999999.xxxx', origin: UI },
@@ -161,40 +161,33 @@ describe('other origins', () => {
   });
 
   test('a foreign page is refused, whatever it brings', async () => {
-    const { cookie } = await signIn(ALICE.token);
-    const brought = { cookie: cookie.split(';')[0] ?? '' };
-    expect((await ask('/decode', { ...brought, origin: UI })).status).toBe(200);
-    expect((await ask('/decode', { ...brought, origin: FOREIGN })).status).toBe(403);
+    expect((await ask('/decode', { ...basic(ALICE), origin: UI })).status).toBe(200);
+    expect((await ask('/decode', { ...basic(ALICE), origin: FOREIGN })).status).toBe(403);
     expect((await ask('/decode', { ...bearer(ALICE), origin: FOREIGN })).status).toBe(403);
-    // Without an origin it is no page of a browser that asks.
-    expect((await ask('/decode', brought)).status).toBe(401);
   });
 });
 
-describe('signing in', () => {
-  test('gives a cookie that scripts and other sites do not get, and that is not the token', async () => {
-    const { status, cookie } = await signIn(ALICE.token);
-    expect(status).toBe(200);
-    expect(cookie).toMatch(
-      /^concord-codec=alice\.\d+\.[\w-]+; Max-Age=28800; Path=\/; HttpOnly; SameSite=Strict$/,
-    );
-    expect(cookie).not.toContain(ALICE.token);
+describe('a browser', () => {
+  const open = async (headers: Record<string, string>) => {
+    const response = await fetch(`${url}/`, { headers });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  };
+
+  test.each([
+    ['without a token', {}],
+    ['with a wrong one', basic({ ...ALICE, token: 'c'.repeat(32) })],
+    ["with another's", basic({ ...ALICE, name: 'bob' })],
+  ])('%s is asked for it', async (_, headers) => {
+    const asked = await open(headers);
+    expect(asked.status).toBe(401);
+    expect(asked.headers.get('www-authenticate')).toBe('Basic realm="Concord codec server"');
   });
 
-  test('is refused with a wrong token, and to other pages', async () => {
-    expect(await signIn('wrong')).toMatchObject({
-      status: 401,
-      cookie: expect.stringContaining('Max-Age=0'),
-    });
-    expect(await signIn(ALICE.token, FOREIGN)).toEqual({ status: 403, cookie: '' });
-  });
-
-  test('ends by itself, and with the token', () => {
-    const session = sessionOf(ALICE, 1_000);
-    expect(callerOfSession([ALICE, BOB], session, 1_000)).toBe(ALICE);
-    expect(callerOfSession([ALICE, BOB], session, 1_000 + SESSION_LIFETIME)).toBeUndefined();
-    expect(callerOfSession([{ ...ALICE, token: 'd'.repeat(32) }], session, 1_000)).toBeUndefined();
-    expect(callerOfSession([ALICE, BOB], session.replace('alice', 'bob'), 1_000)).toBeUndefined();
+  test('learns who its user is, and keeps nothing of ours', async () => {
+    const { status, headers, text } = await open(basic(ALICE));
+    expect([status, text]).toEqual([200, 'You are known as alice. Now reload the Web UI.']);
+    expect(headers.get('set-cookie')).toBeNull();
+    expect(headers.get('cache-control')).toBe('no-store');
   });
 });
 

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { settingNames } from '../../client/cli/settings-catalogue.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
+import { settingNames } from '../../platform/settings/catalogue.ts';
 import { readSettings } from '../../workers/settings.ts';
 
 // What can be told from the files, without a Docker daemon.

@@ -3,7 +3,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { settingNames } from '../../client/cli/settings-catalogue.ts';
+import { settingNames } from '../../platform/settings/catalogue.ts';
 import { readSettings } from '../../workers/settings.ts';
 
 // What can be told from the files, without a cluster.

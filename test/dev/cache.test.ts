@@ -4,9 +4,8 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { exists, installed, withLock } from '../../tools/programs/cache.ts';
-import { identify } from '../../tools/programs/processes.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { installed } from '../../tools/servers/cache.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { keepingReport, kill, removeDirectory, temporaryDirectory } from './support.ts';
 
 let cache: string;
@@ -48,32 +47,31 @@ describe('an install', () => {
     expect(await readdir(entry)).toEqual([]);
   });
 
-  it('that died half way is begun anew', async () => {
-    await mkdir(path.join(cache, 'thing.installing'));
-    await writeFile(path.join(cache, 'thing.installing', 'half'), '');
+  it.each([
+    ['process that died', 'thing.installing-4194305-1'],
+    ['process whose pid another one has now', `thing.installing-${process.pid}-1`],
+  ])('that a %s left half way is begun anew', async (_, left) => {
+    await mkdir(path.join(cache, left));
+    await writeFile(path.join(cache, left, 'half'), '');
     const entry = await installed(
       'thing',
       (directory) => writeFile(path.join(directory, 'whole'), ''),
       silentReport,
     );
     expect(await readdir(entry)).toEqual(['whole']);
+    expect(await readdir(cache)).toEqual(['thing']);
   });
-});
 
-describe('a lock', () => {
   it('of another process is waited for, saying so, and taken over when that process is killed', async () => {
-    const holder = spawn(
-      process.execPath,
-      ['--import', 'tsx', fileURLToPath(new URL('holder.ts', import.meta.url)), 'thing'],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+    const holder = startScript('holder.ts', 'thing');
     await once(holder.stdout, 'data');
 
     const { report, lines } = keepingReport();
     let ours = false;
-    const work = withLock('thing', report, async () => {
+    const install = async () => {
       ours = true;
-    });
+    };
+    const work = installed('thing', install, report);
     await expect
       .poll(() => lines)
       .toEqual([`Waiting for process ${holder.pid}, which is installing thing …`]);
@@ -82,31 +80,25 @@ describe('a lock', () => {
     await kill(holder);
     await work;
     expect(ours).toBe(true);
-    expect(await exists(path.join(cache, 'locks', 'thing.lock'))).toBe(false);
+    expect(await readdir(cache)).toEqual(['thing']);
   });
 
-  it('of a process whose pid another one has now is taken over', async () => {
-    const self = await identify(process.pid);
-    await mkdir(path.join(cache, 'locks'));
-    await writeFile(path.join(cache, 'locks', 'thing.lock'), JSON.stringify({ ...self, started: 'earlier' }));
-    expect(await withLock('thing', silentReport, async () => 'done')).toBe('done');
-  });
-
-  it('left by the dead is taken over by one at a time', async () => {
-    await mkdir(path.join(cache, 'locks'));
-    await writeFile(
-      path.join(cache, 'locks', 'thing.lock'),
-      JSON.stringify({ pid: process.pid, started: 'earlier' }),
-    );
-    let inside = 0;
-    let most = 0;
-    const work = async () => {
-      inside += 1;
-      most = Math.max(most, inside);
-      await readdir(cache);
-      inside -= 1;
-    };
-    await Promise.all(Array.from({ length: 20 }, () => withLock('thing', silentReport, work)));
-    expect(most).toBe(1);
+  it('happens once when several processes ask at the same moment, whatever the dead have left', async () => {
+    const names = Array.from({ length: 20 }, (_, number) => `thing-${number}`);
+    for (const name of names) await mkdir(path.join(cache, `${name}.installing-${process.pid}-1`));
+    const installers = Array.from({ length: 4 }, () => startScript('installer.ts', ...names));
+    await Promise.all(installers.map(({ stdout }) => once(stdout, 'data')));
+    const outputs = installers.map(async (installer) => {
+      installer.stdin.end();
+      return (await installer.stdout.setEncoding('utf8').toArray()).join('');
+    });
+    const installs = (await Promise.all(outputs)).join('').trim().split('\n').sort();
+    expect(installs).toEqual([...names].sort());
+    expect((await readdir(cache)).sort()).toEqual([...names].sort());
   });
 });
+
+function startScript(script: string, ...args: string[]) {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return spawn(process.execPath, ['--import', 'tsx', file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+}

@@ -1,9 +1,10 @@
-// Holds the lock that it is told until it is killed.
+// Installs what it is told until it is killed.
 
-import { withLock } from '../../tools/programs/cache.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { installed } from '../../tools/servers/cache.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 
-await withLock(process.argv[2] ?? '', silentReport, async () => {
-  process.stdout.write('held\n');
+const install = async () => {
+  process.stdout.write('installing\n');
   await new Promise((resolve) => setInterval(resolve, 2 ** 30));
-});
+};
+await installed(process.argv[2] ?? '', install, silentReport);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { endpointsOf, portsOfAnother } from '../../tools/programs/ports.ts';
+import { endpointsOf, portsOfAnother } from '../../tools/servers/ports.ts';
 
 test('another worker gets the next free port of each kind, where any is named', async () => {
   expect(await portsOfAnother({})).toEqual({});

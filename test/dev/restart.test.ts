@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { isGoneWithin } from '../../tools/programs/processes.ts';
-import { silentReport } from '../../tools/programs/report.ts';
-import { createSupervisor, type ServerProcess, type Supervisor } from '../../tools/programs/supervisor.ts';
 import { startMongoDB } from '../../tools/servers/mongodb.ts';
+import { isGoneWithin } from '../../tools/servers/processes.ts';
+import { silentReport } from '../../tools/servers/report.ts';
+import { createSupervisor, type ServerProcess, type Supervisor } from '../../tools/servers/supervisor.ts';
 import { startTemporal } from '../../tools/servers/temporal.ts';
 import { ownCache, removeDirectory, temporaryDirectory } from './support.ts';
 

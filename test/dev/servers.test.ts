@@ -3,9 +3,9 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exists } from '../../tools/programs/cache.ts';
-import { isAlive, type ProcessIdentity } from '../../tools/programs/processes.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { isAlive, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
+import { exists } from '../../tools/servers/cache.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { cleanUpAfterTheDead, livingServers, type RunningRecord } from '../../tools/servers/running.ts';
 import { type Servers, startServers } from '../../tools/servers/servers.ts';
 import {
@@ -106,12 +106,11 @@ describe('a start', () => {
   it('can be found while it runs, and leaves no process, port, directory or record when it stops', async () => {
     const servers = await startServers({ report: silentReport, role: 'start' });
     started.push(servers);
-    const record = (await livingServers()).find(({ owner }) => owner.pid === process.pid);
+    const record = livingServers().find(({ owner }) => owner.pid === process.pid);
     if (!record) throw new Error('not found among the living servers');
     expect(record).toMatchObject({
       role: 'start',
       ready: true,
-      checkout: process.cwd(),
       temporal: servers.temporal,
       mongodb: servers.mongodb,
     });
@@ -125,7 +124,7 @@ describe('a start', () => {
 
     expect(await leftOf(record)).toEqual([]);
     expect(record.guard && (await isAlive(record.guard))).toBe(false);
-    expect((await livingServers()).filter(({ owner }) => owner.pid === process.pid)).toEqual([]);
+    expect(livingServers().filter(({ owner }) => owner.pid === process.pid)).toEqual([]);
   });
 
   it('takes several hundred conditional updates of one document at once', async () => {

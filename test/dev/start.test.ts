@@ -101,6 +101,21 @@ test.each(['Starting Temporal', 'Starting the orders worker'])(
   },
 );
 
+test('a SIGTERM that only npm gets ends everything too', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const child = spawn('npm', ['start'], { env: { ...process.env, TMPDIR: directory } });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  await expect.poll(() => output).toContain('Starting the orders worker');
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await expect.poll(() => processesWith(`TMPDIR=${directory}`)).toEqual([]);
+  expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
 test('a data directory that is a file: one line, exit code 2', async () => {
   const { exitCode, stderr } = await start(['--once', '--data', 'package.json']);
   expect(exitCode).toBe(2);

@@ -7,9 +7,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { cacheDirectory } from '../../tools/programs/cache.ts';
-import { createLineReport, type Report } from '../../tools/programs/report.ts';
+import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { findMongoDB } from '../../tools/servers/mongodb.ts';
+import { createLineReport, type Report } from '../../tools/servers/report.ts';
 import type { RunningRecord } from '../../tools/servers/running.ts';
 import { findTemporal } from '../../tools/servers/temporal.ts';
 
@@ -20,7 +20,7 @@ export async function temporaryDirectory(): Promise<string> {
 
 /**
  * A cache of this test file's own, with the programs of the real one in it, and no server named by the environment.
- * So records and locks of other starts on this machine neither disturb a test nor are disturbed.
+ * So records of other starts on this machine neither disturb a test nor are disturbed.
  */
 export async function ownCache(): Promise<string> {
   vi.stubEnv('TEMPORAL_ADDRESS', '');
@@ -31,7 +31,7 @@ export async function ownCache(): Promise<string> {
   const real = cacheDirectory();
   const own = await temporaryDirectory();
   for (const entry of await readdir(real).catch((): string[] => [])) {
-    if (!['running', 'locks'].includes(entry)) await symlink(path.join(real, entry), path.join(own, entry));
+    if (entry !== 'running') await symlink(path.join(real, entry), path.join(own, entry));
   }
   vi.stubEnv('CONCORD_CACHE', own);
   return own;

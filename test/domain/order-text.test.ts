@@ -6,7 +6,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import { literal } from '../../domain/markdown.ts';
 import { orderDetails, orderMemo, orderSummary, resolutionSummary } from '../../domain/order-text.ts';
 import { indexedSkus } from '../../domain/search-attributes.ts';
-import { parseTroubles } from '../../domain/trouble.ts';
+import { parseOwnStuckSteps } from '../../domain/stuck-step.ts';
 import { hostileTexts, hostileValues } from '../attack/hostile.ts';
 
 const order = {
@@ -74,7 +74,7 @@ describe('where an order stands, in words', () => {
       participants: { orders: 'committed', inventory: 'committing' },
       decision: { orderId: '4711', status: 'confirmed' },
     } as const;
-    expect(currentDetails(progress, { troubles: [trouble] })).toBe(
+    expect(currentDetails(progress, { stuckSteps: [trouble] })).toBe(
       [
         '**Decided: telling the services to commit**',
         '',
@@ -101,7 +101,7 @@ describe('where an order stands, in words', () => {
       participants: { orders: 'rolling-back', inventory: 'refused' },
       decision: { orderId: '4711', status: 'cancelled', reason },
     } as const;
-    const text = currentDetails(progress, { troubles: [], failure: 'refused to settle' });
+    const text = currentDetails(progress, { stuckSteps: [], failure: 'refused to settle' });
     expect(text).toContain('Decision: **cancelled**, `found it *cheaper*`');
     expect(text).toContain('- inventory: has **not** voted yes');
     expect(text).toMatch(/^\*\*Stopped on an error\*\*[\s\S]*`refused to settle`[\s\S]*`concord resolve`/);
@@ -130,20 +130,20 @@ describe('where an order stands, in words', () => {
         Array.from({ length: 20 }, (_, index) => [`service${index}`, states[index % 2] ?? 'committed']),
       ),
     } as const;
-    const troubles = Array.from({ length: 10 }, (_, attempts) => ({
+    const stuckSteps = Array.from({ length: 10 }, (_, attempts) => ({
       ...{ ...trouble, attempts, step: long, lastError: long },
     }));
     for (const text of [
-      currentDetails(progress, { troubles, failure: long }),
+      currentDetails(progress, { stuckSteps, failure: long }),
       waitingDetails(
         1_000,
-        troubles.map((item) => ({ ...item, orderId: id, type: 'SellStock', failures: item.attempts })),
+        stuckSteps.map((item) => ({ ...item, orderId: id, type: 'SellStock', failures: item.attempts })),
       ),
     ]) {
       const screenLines = text.split('\n').reduce((sum, line) => sum + Math.ceil((line.length + 1) / 70), 0);
       expect(screenLines).toBeLessThanOrEqual(50);
     }
-    const text = currentDetails(progress, { troubles });
+    const text = currentDetails(progress, { stuckSteps });
     expect(text).toContain(`more in \`concord status ${id}\``);
     expect([...text.matchAll(/has failed (\d) times/g)].map(([, times]) => times)).toEqual(['9', '8', '7']);
     expect(text).toMatch(
@@ -173,7 +173,9 @@ describe('hostile text', () => {
 
   test('is no trouble', () => {
     const trouble = { step: 'a.b', attempts: 1, lastError: 'x', since: '2026-01-31T13:05:07.589Z' };
-    expect(parseTroubles([{ ...trouble, lastError: 'x'.repeat(100_000) }])[0]?.lastError).toHaveLength(500);
+    expect(parseOwnStuckSteps([{ ...trouble, lastError: 'x'.repeat(100_000) }])[0]?.lastError).toHaveLength(
+      500,
+    );
     const wrong = [
       ...hostileValues,
       Array.from({ length: 11 }, () => trouble),
@@ -181,6 +183,6 @@ describe('hostile text', () => {
         [null, {}, '', 'x'.repeat(201), -1, 0.5].map((value) => [{ ...trouble, [field]: value }]),
       ),
     ];
-    for (const value of wrong) expect(() => parseTroubles(value)).toThrow(ConcordError);
+    for (const value of wrong) expect(() => parseOwnStuckSteps(value)).toThrow(ConcordError);
   });
 });

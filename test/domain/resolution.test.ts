@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { FinalStatus } from '../../domain/order.ts';
-import { resolutionOf, type Standing } from '../../domain/resolution.ts';
+import { type ParticipantStatus, resolutionOf } from '../../domain/resolution.ts';
 
-type Case = [orders: Standing, inventory: Standing, allowed: FinalStatus[]];
+type Case = [orders: ParticipantStatus, inventory: ParticipantStatus, allowed: FinalStatus[]];
 
 const CONFIRMED: FinalStatus[] = ['confirmed'];
 const REFUSED: FinalStatus[] = ['rejected', 'cancelled'];
@@ -42,9 +42,9 @@ test.each<Case>([
 });
 
 test('an order that is refused says why: in the words of who asks, or that it was given up', () => {
-  const standings = { orders: 'prepared', inventory: 'prepared' } as const;
-  expect(resolutionOf('id', { as: 'rejected', reason: 'mine' }, standings)).toMatchObject({
+  const statuses = { orders: 'prepared', inventory: 'prepared' } as const;
+  expect(resolutionOf('id', { as: 'rejected', reason: 'mine' }, statuses)).toMatchObject({
     reason: { message: 'mine' },
   });
-  expect(resolutionOf('id', {}, standings)).toMatchObject({ reason: { code: 'Abandoned' } });
+  expect(resolutionOf('id', {}, statuses)).toMatchObject({ reason: { code: 'Abandoned' } });
 });

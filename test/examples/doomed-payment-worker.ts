@@ -1,7 +1,10 @@
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { createStandInGateway } from '../../examples/payment/gateway.ts';
-import { createPaymentWorker } from '../../examples/payment/worker.ts';
+import { paymentService } from '../../examples/payment/service.ts';
+import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
+import { parseKeys } from '../../platform/encryption/keys.ts';
+import { createServiceWorker } from '../../workers/create-worker.ts';
 
 // A payment worker that is made to be killed: it hangs when it has authorized a payment, and tells its parent.
 
@@ -13,25 +16,25 @@ export interface Doom {
   readonly namespace: string;
   readonly mongodbUri: string;
   readonly database: string;
+  /** As ENCRYPTION_KEYS has them. */
+  readonly keys: string;
 }
 
 process.once('message', async (message) => {
-  const { address, namespace, mongodbUri, database: name } = message as Doom;
+  const { address, namespace, mongodbUri, database: name, keys } = message as Doom;
   const database = createMongoClient(mongodbUri, 'concord-doomed').db(name);
   const gateway = createStandInGateway(database.collection('provider'));
-  const worker = await createPaymentWorker({
-    connection: await NativeConnection.connect({ address }),
-    namespace,
-    database,
-    gateway: {
-      ...gateway,
-      async authorize(payment) {
-        await gateway.authorize(payment);
-        process.send?.(payment.id);
-        return new Promise(() => {});
-      },
+  const hanging = paymentService(() => ({
+    ...gateway,
+    async authorize(payment) {
+      await gateway.authorize(payment);
+      process.send?.(payment.id);
+      return new Promise(() => {});
     },
-  });
+  }));
+  const connection = await NativeConnection.connect({ address });
+  const dataConverter = dataConverterOf(parseKeys(keys));
+  const worker = await createServiceWorker(hanging, { connection, namespace, database, dataConverter });
   await worker.run();
 });
 

@@ -38,8 +38,8 @@ beforeEach(async () => {
   ]);
 });
 
-function send(step: Step, orderId: string, transaction = 'run-1', content = lines) {
-  const request = requestOf(orderId, content, transaction);
+function send(step: Step, orderId: string, coordinatorId = 'run-1', content = lines) {
+  const request = requestOf(orderId, content, coordinatorId);
   return answerOf(step === 'rollback' ? payment.rollback(rollbackOf(request)) : payment[step](request));
 }
 
@@ -67,14 +67,14 @@ describe('what every participant promises', () => {
 
   test('it says how far it is, to who settles what was left behind', async () => {
     const order = requestOf('order', lines).order;
-    const standings = [await payment.inspect(order)];
+    const statuses = [await payment.inspect(order)];
     for (const step of ['prepare', 'commit'] as const) {
       await send(step, 'order');
-      standings.push(await payment.inspect(order));
+      statuses.push(await payment.inspect(order));
     }
     await send('rollback', 'other');
-    standings.push(await payment.inspect(requestOf('other', lines).order));
-    expect(standings).toEqual(['unknown', 'prepared', 'confirmed', 'rolled-back']);
+    statuses.push(await payment.inspect(requestOf('other', lines).order));
+    expect(statuses).toEqual(['unknown', 'prepared', 'confirmed', 'rolled-back']);
     expect(await payment.inspect(requestOf('order', otherLines).order)).toBe('unknown');
   });
 });

@@ -1,6 +1,6 @@
 import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
 import { createInventory, type Inventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping } from '../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument, type Orders } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, OrderOutcome } from '../../domain/order.ts';
@@ -20,7 +20,7 @@ const TOMBSTONE = DEADLINE + HOLD_WRITE_LIMIT + TOMBSTONE_MARGIN + 1;
 export interface Services {
   readonly orders: Orders;
   readonly inventory: Inventory;
-  readonly desk: ReturnType<typeof createInventoryDesk>;
+  readonly stockKeeping: ReturnType<typeof createStockKeeping>;
 }
 
 export function servicesOver(submit: Submit): Services {
@@ -29,7 +29,7 @@ export function servicesOver(submit: Submit): Services {
   return {
     orders: createOrders(simulatedCollection<OrderDocument>('orders', submit)),
     inventory: createInventory({ stock, reservations }),
-    desk: createInventoryDesk({ stock, receipts: simulatedCollection('receipts', submit) }),
+    stockKeeping: createStockKeeping({ stock, receipts: simulatedCollection('receipts', submit) }),
   };
 }
 
@@ -37,9 +37,9 @@ export function servicesOver(submit: Submit): Services {
 async function stocked(units: Readonly<Record<string, number>>): Promise<DatabaseState> {
   return runInTurn(new Map(), {
     async delivery(submit) {
-      const { desk } = servicesOver(submit);
+      const { stockKeeping } = servicesOver(submit);
       for (const [sku, quantity] of Object.entries(units)) {
-        await desk.receive({ receiptId: `initial-${sku}`, sku, quantity });
+        await stockKeeping.receive({ receiptId: `initial-${sku}`, sku, quantity });
       }
     },
   });
@@ -177,7 +177,8 @@ async function unknownSku(): Promise<Scenario> {
     actors: {
       attempt: prepare(request),
       rollback: rollBack(request),
-      delivery: (submit) => servicesOver(submit).desk.receive({ receiptId: 'r', sku: 'NEW', quantity: 4 }),
+      delivery: (submit) =>
+        servicesOver(submit).stockKeeping.receive({ receiptId: 'r', sku: 'NEW', quantity: 4 }),
     },
     deaths: 1,
   });
@@ -185,14 +186,14 @@ async function unknownSku(): Promise<Scenario> {
 
 async function receipts(): Promise<Scenario> {
   const receipt = { receiptId: 'r', sku: 'NEW', quantity: 4 };
-  const receive = (submit: Submit) => insist(() => servicesOver(submit).desk.receive(receipt));
+  const receive = (submit: Submit) => insist(() => servicesOver(submit).stockKeeping.receive(receipt));
   return {
     state: await stocked({}),
     actors: { 'attempt 1': receive, 'attempt 2': receive },
     deaths: 1,
     checkAlways: checkStock,
     async checkEnd({ submit, documents }) {
-      await servicesOver(submit).desk.receive(receipt);
+      await servicesOver(submit).stockKeeping.receive(receipt);
       const [stock] = documents<StockDocument>('stock');
       if (stock?.received !== 4) throw new Error(`${stock?.received} units were counted of a receipt of 4`);
       if (stock.arriving?.length !== 0)
@@ -225,7 +226,7 @@ const run = (request: ParticipantRequest, isCancelled: boolean) => async (submit
 
 /** A resolution, which an operator or the reaper begins where Temporal says that the order's workflow is gone. */
 const resolve = (request: ParticipantRequest) => (submit: Submit) =>
-  settle(rollbackOf({ ...request, transaction: 'resolution', takesOver: true }), servicesOver(submit));
+  settle(rollbackOf({ ...request, coordinatorId: 'resolution', takesOver: true }), servicesOver(submit));
 
 async function settle(
   request: DecideRequest,
@@ -250,7 +251,7 @@ async function checkAgreement({ submit, documents, outcomes }: End): Promise<voi
   }
   if (order === undefined) return;
   // Whoever is left settles it as it is on record: the workflow goes on, or a resolution takes its place.
-  const request = { ...requestOf('order', order.lines), transaction: 'last', takesOver: true };
+  const request = { ...requestOf('order', order.lines), coordinatorId: 'last', takesOver: true };
   const last = await settle(rollbackOf(request), servicesOver(submit));
   if (order.status !== 'pending' && last.status !== order.status)
     throw new Error('the first decision did not stand');

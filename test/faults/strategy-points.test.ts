@@ -2,7 +2,8 @@ import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createInventory } from '../../activities/inventory/participant.ts';
 import { createOrders } from '../../activities/orders/participant.ts';
-import { publishers, relayIdOf } from '../../domain/addresses.ts';
+import { relayIdOf } from '../../domain/addresses.ts';
+import { services } from '../../domain/services.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
@@ -55,7 +56,7 @@ beforeAll(async () => {
   );
   await Promise.all([...killed, ...unheard]);
   // A service has one relay: its points come one after the other, when nobody else needs it.
-  await Promise.all(publishers.map(driveTheLeft));
+  await Promise.all(services.map(driveTheLeft));
 }, 600_000);
 
 afterAll(async () => {

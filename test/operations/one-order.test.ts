@@ -2,7 +2,7 @@ import { type Document, ObjectId } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createOrders } from '../../activities/orders/participant.ts';
 import type { Skipped } from '../../domain/sweeps.ts';
-import { tellTroubled } from '../../platform/visibility/attention.ts';
+import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { runCli } from '../support/run-cli.ts';
 import { orderOf, placeAndWait, placeAnother, requestByHand } from './support.ts';
@@ -63,7 +63,7 @@ describe.each([
     });
     expect(stuck.find(({ orderId }) => orderId === good)).toMatchObject({ problem: 'retrying' });
     const reported: Skipped[] = [];
-    const told = await tellTroubled(concord.client, AT_ONCE, (skipped) => reported.push(skipped));
+    const told = await tellStuckOrders(concord.client, AT_ONCE, (skipped) => reported.push(skipped));
     expect(told).toContain(good);
     expect(reported).toContainEqual({ orderId: bad, problem });
   });
@@ -77,7 +77,7 @@ test('an order that can’t be told of its trouble is reported, and the others a
   await expect.poll(stuckIds).toEqual(expect.arrayContaining(['deaf', 'hears']));
   breakCall('signalWorkflowExecution', 'order/deaf', failing);
   const reported: Skipped[] = [];
-  const told = await tellTroubled(concord.client, AT_ONCE, (skipped) => reported.push(skipped));
+  const told = await tellStuckOrders(concord.client, AT_ONCE, (skipped) => reported.push(skipped));
   expect(told).toContain('hears');
   expect(reported).toEqual([{ orderId: 'deaf', problem: expect.stringContaining('shard status unknown') }]);
 });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { DEFAULT_STRATEGY, strategies } from '../../domain/strategies.ts';
-import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
+import { ensureSchedule, reaperSchedule } from '../../workers/schedules.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { orderOf, placeAndWait, prepareByHand, recorded, terminate, untilQuiet } from './support.ts';
 
@@ -252,7 +252,7 @@ describe('the schedule', () => {
         REAPER_HOLD_LIMIT_SECONDS: '1200',
       },
     });
-    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    const schedule = client.schedule.getHandle('reap-holds');
     await expect
       .poll(() => schedule.describe().catch(String), { timeout: 30_000 })
       .toMatchObject({ spec: { intervals: [{ every: 7_200_000 }] }, action: { args: [1_200_000] } });
@@ -262,10 +262,10 @@ describe('the schedule', () => {
 
   test('is made once, takes new settings, keeps a pause, and sweeps', async () => {
     const { client } = platform.concord;
-    await ensureReaperSchedule(client, { interval: 3_600_000, holdLimit: 900_000 });
-    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    await ensureSchedule(client, reaperSchedule({ interval: 3_600_000, holdLimit: 900_000 }));
+    const schedule = client.schedule.getHandle('reap-holds');
     await schedule.pause();
-    await ensureReaperSchedule(client, { interval: 1_800_000, holdLimit: 0 });
+    await ensureSchedule(client, reaperSchedule({ interval: 1_800_000, holdLimit: 0 }));
     expect(await schedule.describe()).toMatchObject({
       spec: { intervals: [{ every: 1_800_000 }] },
       action: { args: [0] },

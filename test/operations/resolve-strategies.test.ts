@@ -31,24 +31,24 @@ type Stage = 'on record' | 'stock held' | 'decided';
 async function endedAt(stage: Stage, orderId: string, strategy: Strategy): Promise<void> {
   const { concord, orders } = platform;
   await concord.restock(orderId, 10);
-  const { transaction } = await placedByNobody(orderId, strategy);
-  await createOrders(orders).prepare(requestByHand(orderId, transaction, strategy));
+  const { coordinatorId } = await placedByNobody(orderId, strategy);
+  await createOrders(orders).prepare(requestByHand(orderId, coordinatorId, strategy));
   if (stage !== 'on record')
-    await prepareByHand(platform, orderId, { transaction, strategy, only: 'inventory' });
+    await prepareByHand(platform, orderId, { coordinatorId, strategy, only: 'inventory' });
   if (stage === 'decided') {
-    await createOrders(orders).decide(confirmedOf(requestByHand(orderId, transaction, strategy)));
+    await createOrders(orders).decide(confirmedOf(requestByHand(orderId, coordinatorId, strategy)));
   }
   await terminate(platform, orderId);
 }
 
 /** The order's own workflow, where no worker takes it. */
-async function placedByNobody(orderId: string, strategy: Strategy): Promise<{ transaction: string }> {
+async function placedByNobody(orderId: string, strategy: Strategy): Promise<{ coordinatorId: string }> {
   const { firstExecutionRunId } = await platform.concord.client.workflow.start('placeOrder', {
     taskQueue: 'nobody',
     workflowId: `order/${orderId}`,
     args: [{ order: orderOf(orderId, 2), strategy }],
   });
-  return { transaction: firstExecutionRunId };
+  return { coordinatorId: firstExecutionRunId };
 }
 
 describe.each(strategies)('%s', (strategy) => {

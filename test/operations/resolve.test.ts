@@ -125,8 +125,9 @@ test('an order that was placed again in vain ends as its first workflow had begu
   await prepareByHand(platform, 'again');
   const request = {
     order: orderOf('again', 2),
-    transaction: 'forgotten',
+    coordinatorId: 'forgotten',
     placedAt: new Date().toISOString(),
+    strategy: 'two-phase' as const,
   };
   await createInventory(inventory).commit(request);
   await expect(concord.place(orderOf('again', 2))).rejects.toMatchObject({ code: 'LeftUndecided' });

@@ -139,8 +139,8 @@ describe('a delivery that an operator has terminated', () => {
     const { memo } = await concord.client.workflow.getHandle(workflowId).describe();
     platform.breakDown('inventory');
     await concord.client.workflow.start('deliverEvent', {
-      ...{ workflowId, taskQueue: 'inventory', args: [{ event: memo?.event, subscriber: 'inventory' }] },
-      memo: { event: memo?.event },
+      ...{ workflowId, taskQueue: 'inventory', memo: { event: memo?.event } },
+      args: [{ event: memo?.event, subscriber: 'inventory', handler: step }],
     });
     await terminateDelivery(workflowId);
     platform.repair('inventory');

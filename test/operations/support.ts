@@ -36,9 +36,9 @@ export async function terminate({ concord }: Platform, orderId: string): Promise
 export async function prepareByHand(
   { orders, inventory }: Platform,
   orderId: string,
-  { transaction, only, strategy }: { transaction?: string; only?: ServiceName; strategy?: Strategy } = {},
+  { coordinatorId, only, strategy }: { coordinatorId?: string; only?: ServiceName; strategy?: Strategy } = {},
 ): Promise<void> {
-  const request = requestByHand(orderId, transaction, strategy);
+  const request = requestByHand(orderId, coordinatorId, strategy);
   if (only !== 'inventory') await createOrders(orders).prepare(request);
   if (only !== 'orders') await createInventory(inventory).prepare(request);
 }
@@ -50,7 +50,7 @@ export async function preparedAndTerminated(platform: Platform, orderId: string)
   await platform.stop('orders');
   await concord.place(orderOf(orderId, 2), { wait: 'accepted' });
   const { runId } = await concord.client.workflow.getHandle(`order/${orderId}`).describe();
-  await prepareByHand(platform, orderId, { transaction: runId });
+  await prepareByHand(platform, orderId, { coordinatorId: runId });
   await terminate(platform, orderId);
   await platform.start('orders');
 }
@@ -58,11 +58,10 @@ export async function preparedAndTerminated(platform: Platform, orderId: string)
 /** What a workflow asks of participants for an order of 2 units. */
 export function requestByHand(
   orderId: string,
-  transaction = 'forgotten',
+  coordinatorId = 'forgotten',
   strategy: Strategy = DEFAULT_STRATEGY,
 ) {
-  const request = { order: orderOf(orderId, 2), transaction, placedAt: new Date().toISOString() };
-  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
+  return { order: orderOf(orderId, 2), coordinatorId, placedAt: new Date().toISOString(), strategy };
 }
 
 /** Waits until nobody is left to be told anything of an order, and what was told is handled. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { WATCH_INTERVAL } from '../../domain/policies.ts';
-import { WATCH_SCHEDULE } from '../../workers/watch-schedule.ts';
+import { watchSchedule } from '../../workers/schedules.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { placeAndWait } from './support.ts';
 
@@ -31,7 +31,7 @@ test('a worker of the orders has troubled orders told by a schedule', async () =
     },
   });
   try {
-    const schedule = client.schedule.getHandle(WATCH_SCHEDULE);
+    const schedule = client.schedule.getHandle(watchSchedule.id);
     await expect
       .poll(() => schedule.describe().catch(String), UNTIL_IT_RUNS)
       .toMatchObject({

@@ -208,8 +208,10 @@ const outcomes: Record<string, Recorded> = {
       // As if the history of an earlier order of this id were no longer kept.
       const createdAt = new Date();
       const lines = [{ sku: 'SKU', quantity: 1 }];
-      const document = { _id: orderId, transaction: 'earlier', customerId: 'customer', lines, createdAt };
-      await orders.insertOne({ ...document, status: 'confirmed', updatedAt: createdAt });
+      const document = { _id: orderId, coordinatorId: 'earlier', customerId: 'customer', lines, createdAt };
+      await orders.insertOne({
+        ...{ ...document, status: 'confirmed', strategy: 'two-phase', updatedAt: createdAt },
+      });
       expect(await concord.place({ orderId, customerId: 'customer', lines })).toMatchObject({
         status: 'confirmed',
       });
@@ -258,7 +260,7 @@ const outcomes: Record<string, Recorded> = {
   'nothing-to-reap': {
     service: 'inventory',
     async run(platform, workflowId) {
-      expect(await sweep(platform, workflowId)).toEqual({ orderIds: [] });
+      expect(await sweep(platform, workflowId)).toEqual({ orderIds: [], skipped: [] });
       return workflowId;
     },
   },
@@ -267,7 +269,7 @@ const outcomes: Record<string, Recorded> = {
     async run(platform, workflowId) {
       await platform.concord.restock('orphan', 10);
       await prepareByHand(platform, 'orphan');
-      expect(await sweep(platform, workflowId)).toEqual({ orderIds: ['orphan'] });
+      expect(await sweep(platform, workflowId)).toEqual({ orderIds: ['orphan'], skipped: [] });
       return workflowId;
     },
   },

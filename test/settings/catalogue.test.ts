@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
-import { markdownTable, sections, settingNames } from '../../client/cli/settings-catalogue.ts';
-import { readCodecServer } from '../../platform/codec-server/settings.ts';
-import { readEncryption } from '../../platform/encryption/settings.ts';
+import { type Section, sections, settingNames } from '../../platform/settings/catalogue.ts';
+import { readCodecServer } from '../../platform/settings/read-codec-server.ts';
+import { readEncryption } from '../../platform/settings/read-encryption.ts';
+import { isSecret } from '../../platform/settings/variables.ts';
 import { readSettings } from '../../workers/settings.ts';
 import { runInProcess } from '../support/run-cli.ts';
 
@@ -38,6 +39,18 @@ test('every variable that is read has a row', () => {
   expect(read.length).toBeGreaterThan(10);
   const unknown = read.filter((name) => name && !NO_SETTINGS.test(name) && !settingNames.includes(name));
   expect(unknown).toEqual([]);
+});
+
+test('what is a key, a token or may hold a password is a secret', () => {
+  expect(settingNames.filter(isSecret)).toEqual([
+    'TEMPORAL_API_KEY',
+    'TEMPORAL_TLS_CLIENT_KEY_DATA',
+    'ENCRYPTION_KEYS',
+    'MONGODB_URI',
+    'ORDERS_MONGODB_URI',
+    'INVENTORY_MONGODB_URI',
+    'CODEC_SERVER_TOKENS',
+  ]);
 });
 
 describe('`concord settings`', () => {
@@ -164,3 +177,14 @@ describe('a wrong value is refused by the name of its variable:', () => {
     expect(readEncryption({})).toBeUndefined();
   });
 });
+
+/** A section's table in the README, in Markdown. */
+function markdownTable({ settings }: Section): string {
+  return [
+    '| variable | what for | values | default |',
+    '| --- | --- | --- | --- |',
+    ...settings.map(
+      ({ name, purpose, range, fallback }) => `| \`${name}\` | ${purpose} | ${range} | ${fallback} |`,
+    ),
+  ].join('\n');
+}

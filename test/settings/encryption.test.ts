@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readEncryption } from '../../platform/encryption/settings.ts';
+import { readEncryption } from '../../platform/settings/read-encryption.ts';
 
 const secret = randomBytes(32).toString('base64');
 const another = randomBytes(32).toString('base64');

@@ -2,10 +2,10 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { silentReport } from '../../tools/programs/report.ts';
-import { createSupervisor, type Supervisor } from '../../tools/programs/supervisor.ts';
-import { findFerretDB, startFerretDB } from '../../tools/servers/fallback/ferretdb.ts';
-import { mongodbTrouble } from '../../workers/connection-trouble.ts';
+import { findFerretDB, startFerretDB } from '../../tools/servers/ferretdb.ts';
+import { silentReport } from '../../tools/servers/report.ts';
+import { createSupervisor, type Supervisor } from '../../tools/servers/supervisor.ts';
+import { mongodbFailure } from '../../workers/connections.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 
 const program = await findFerretDB(silentReport, { install: false });
@@ -62,15 +62,15 @@ describe.skipIf(program === undefined)(title, () => {
   });
 
   test('that is wrong, or missing, is told in the same words by a worker', async () => {
-    const troubleOf = async (uri: string) => {
+    const failureOf = async (uri: string) => {
       const client = new MongoClient(uri);
       const reading = client.db('shop').collection('orders').countDocuments();
       const error = await reading.catch((error: unknown) => error);
       await client.close();
-      return mongodbTrouble(error, 'ORDERS_MONGODB_URI');
+      return mongodbFailure(error, 'ORDERS_MONGODB_URI');
     };
-    expect(await troubleOf(wrong)).toMatch(/the user or the password in ORDERS_MONGODB_URI/);
+    expect(await failureOf(wrong)).toMatch(/the user or the password in ORDERS_MONGODB_URI/);
     const nobody = right.replace(`${user.name}:${user.password}@`, '');
-    expect(await troubleOf(nobody)).toMatch(/in ORDERS_MONGODB_URI may not use this database/);
+    expect(await failureOf(nobody)).toMatch(/in ORDERS_MONGODB_URI may not use this database/);
   });
 });

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readTemporal } from '../../platform/connection/settings.ts';
+import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import { type Authority, type Certificate, createAuthority } from '../support/certificates.ts';
 
 let authority: Authority;

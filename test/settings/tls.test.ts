@@ -6,10 +6,10 @@ import path from 'node:path';
 import { MongoServerError } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../client/concord.ts';
-import { readTemporal } from '../../platform/connection/settings.ts';
-import { silentReport } from '../../tools/programs/report.ts';
+import { readTemporal } from '../../platform/settings/read-temporal.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { startWorker } from '../../tools/start/worker-process.ts';
-import { connectTemporal, mongodbTrouble } from '../../workers/connection-trouble.ts';
+import { connectTemporal, mongodbFailure } from '../../workers/connections.ts';
 import { type Authority, type Certificate, createAuthority } from '../support/certificates.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { runCli } from '../support/run-cli.ts';
@@ -180,13 +180,13 @@ describe('MongoDB', () => {
 
   test('a wrong user or password, and one without rights, are told apart', () => {
     const failed = (code: number) => new MongoServerError({ code, message: 'in its own words' });
-    expect(mongodbTrouble(failed(18), 'ORDERS_MONGODB_URI')).toMatch(
+    expect(mongodbFailure(failed(18), 'ORDERS_MONGODB_URI')).toMatch(
       /user or the password in ORDERS_MONGODB_URI/,
     );
-    expect(mongodbTrouble(failed(13), 'ORDERS_MONGODB_URI')).toMatch(
+    expect(mongodbFailure(failed(13), 'ORDERS_MONGODB_URI')).toMatch(
       /in ORDERS_MONGODB_URI may not use this database/,
     );
-    expect(mongodbTrouble(failed(1), 'ORDERS_MONGODB_URI')).toBe('in its own words');
+    expect(mongodbFailure(failed(1), 'ORDERS_MONGODB_URI')).toBe('in its own words');
   });
 });
 

@@ -100,7 +100,12 @@ describe('many orders at once, of every outcome', () => {
         client.workflow.execute('deliverEvent', {
           workflowId,
           taskQueue: 'orders',
-          args: [{ event: memo?.event, subscriber: 'notifications' }],
+          args: [
+            {
+              ...{ event: memo?.event, subscriber: 'notifications' },
+              handler: `notifications.on${workflowId.split('/')[2]}`,
+            },
+          ],
         }),
       ),
     );

@@ -6,7 +6,7 @@ import type {
   StockDocument,
 } from '../../activities/inventory/documents.ts';
 import { createInventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk, type InventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping, type StockKeeping } from '../../activities/inventory/stock.ts';
 import type { Participant } from '../../domain/participant.ts';
 
 export function collectionsOf(database: Db): InventoryCollections {
@@ -21,8 +21,8 @@ export function collectionsOf(database: Db): InventoryCollections {
 export function wholeInventory(
   collections: InventoryCollections,
   limits?: InventoryLimits,
-): Participant & InventoryDesk {
-  return { ...createInventory(collections, limits), ...createInventoryDesk(collections) };
+): Participant & StockKeeping {
+  return { ...createInventory(collections, limits), ...createStockKeeping(collections) };
 }
 
 /** An inventory with these units on the shelves. */
@@ -30,7 +30,7 @@ export async function stocked(
   collections: InventoryCollections,
   units: Readonly<Record<string, number>>,
   limits?: InventoryLimits,
-): Promise<Participant & InventoryDesk> {
+): Promise<Participant & StockKeeping> {
   const inventory = wholeInventory(collections, limits);
   for (const [sku, quantity] of Object.entries(units)) {
     await inventory.receive({ receiptId: `initial-${sku}`, sku, quantity });

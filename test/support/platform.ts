@@ -16,12 +16,12 @@ import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { Concord } from '../../client/concord.ts';
 import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../../platform/encryption/keys.ts';
-import { silentReport } from '../../tools/programs/report.ts';
-import { createSupervisor } from '../../tools/programs/supervisor.ts';
+import { silentReport } from '../../tools/servers/report.ts';
+import { createSupervisor } from '../../tools/servers/supervisor.ts';
 import { startTemporal } from '../../tools/servers/temporal.ts';
 import { activitiesOf, createServiceWorker, type ServiceWorkerOptions } from '../../workers/create-worker.ts';
 import { activityInterceptors } from '../../workers/interceptors.ts';
-import type { ServiceName } from '../../workers/services.ts';
+import { type ServiceName, services } from '../../workers/services.ts';
 import type { Subscription } from '../../workers/subscriptions.ts';
 import { openDatabase, type TestDatabase } from './database.ts';
 import { collectionsOf } from './inventory.ts';
@@ -168,7 +168,7 @@ function createPart(name: ServiceName, part: Part, options: ServiceWorkerOptions
   if (part === 'activities')
     return Worker.create({
       ...common,
-      activities: activitiesOf(name, options),
+      activities: activitiesOf(services[name], options),
       interceptors: { activity: [activityInterceptors, ...(interceptors ?? [])] },
     });
   if (part === 'everything' || workflowBundle === undefined) return createServiceWorker(name, options);

@@ -7,12 +7,11 @@ import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
 export function requestOf(
   orderId: string,
   lines: readonly Line[],
-  transaction = 'run-1',
+  coordinatorId = 'run-1',
   strategy: Strategy = DEFAULT_STRATEGY,
 ): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [...lines].sort(bySku) };
-  const request = { order, transaction, placedAt: '2026-01-01T00:00:00.000Z' };
-  return strategy === DEFAULT_STRATEGY ? request : { ...request, strategy };
+  return { order, coordinatorId, placedAt: '2026-01-01T00:00:00.000Z', strategy };
 }
 
 export function rollbackOf(request: ParticipantRequest): RollbackRequest {

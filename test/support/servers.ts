@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { createReport } from '../../tools/programs/report.ts';
+import { createReport } from '../../tools/servers/report.ts';
 import { startServers } from '../../tools/servers/servers.ts';
 import { timeSkippingServer } from '../../tools/servers/time-skipping.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';

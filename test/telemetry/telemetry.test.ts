@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { relayIdOf } from '../../domain/addresses.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import { droppedSpans } from '../../platform/tracing/tracing.ts';
-import { ensureReaperSchedule, REAPER_SCHEDULE } from '../../workers/reaper-schedule.ts';
+import { ensureSchedule, reaperSchedule } from '../../workers/schedules.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { orderOf, prepareByHand } from '../operations/support.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
@@ -23,6 +23,7 @@ let collector: OtlpReceiver;
 let workers: Record<ServiceName, ObservedWorker>;
 
 const CUSTOMER = 'somebody-who-likes-coffee';
+const reaper = reaperSchedule({ interval: 60_000, holdLimit: 900_000 });
 
 beforeAll(async () => {
   [platform, collector] = await Promise.all([startPlatform(), startOtlpReceiver()]);
@@ -34,7 +35,7 @@ beforeAll(async () => {
   await concord.client.workflow.getHandle('order/cancelled').cancel();
   await prepareByHand(platform, 'held', { only: 'inventory' });
   await platform.databases.inventory.collection('stock').insertOne({ sku: 'damaged', holds: 'none' });
-  await ensureReaperSchedule(concord.client, { interval: 60_000, holdLimit: 900_000 });
+  await ensureSchedule(concord.client, reaper);
   const environment = tracing();
   workers = {
     orders: await startObserved('orders', platform, environment),
@@ -252,7 +253,7 @@ describe('Prometheus', () => {
     const { client } = platform.concord;
     const labels = { workflowType: 'reapHolds' };
     const succeeded = async () => sumOf(await scraped('inventory'), SUCCEEDED, labels) ?? 0;
-    const schedule = client.schedule.getHandle(REAPER_SCHEDULE);
+    const schedule = client.schedule.getHandle(reaper.id);
     await schedule.pause();
     const running = async () => (await schedule.describe()).info.runningActions.length;
     await expect.poll(running).toBe(0);

@@ -162,7 +162,7 @@ describe.skipIf(program === undefined)(title, () => {
     const troubles = Array.from({ length: 10 }, (_, index) => ({
       ...{ step: `inventory.step${index}`, attempts: 7, lastError, since, nextAttemptAt: since },
     }));
-    await platform.concord.client.workflow.getHandle('order/everything-wrong').signal('trouble', troubles);
+    await platform.concord.client.workflow.getHandle('order/everything-wrong').signal('stuckSteps', troubles);
     const { current } = await shownOf('everything-wrong');
     await current.getByText('Needs attention').waitFor();
     await saveScreenshot(page, 'everything-wrong');
@@ -179,7 +179,7 @@ describe.skipIf(program === undefined)(title, () => {
     platform.breakDown('inventory');
     await placeAndWait(platform, 'failed', { orders: 'prepared' });
     const order = concord.client.workflow.getHandle('order/failed');
-    await orders.updateOne({ _id: 'failed' }, { $set: { transaction: 'another coordinator' } });
+    await orders.updateOne({ _id: 'failed' }, { $set: { coordinatorId: 'another coordinator' } });
     platform.repair('inventory');
     await expect(order.result()).rejects.toThrow();
     const { current } = await shownOf('failed');

@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
 import { activityInterceptors } from '../../workers/interceptors.ts';
-import { batchOptions } from '../../workflows/exchange/inbox.ts';
+import { inBatches } from '../../workflows/exchange/inbox.ts';
 
 test('an activity that is to say that its worker lives does so for as long as it runs', {
   timeout: 10_000,
@@ -19,7 +19,7 @@ test('an activity that is to say that its worker lives does so for as long as it
 });
 
 test('a batch is noticed by its heartbeat when its worker is killed, long before its attempt is over', () => {
-  const { heartbeatTimeout, startToCloseTimeout } = batchOptions('orders.publish');
+  const { heartbeatTimeout, startToCloseTimeout } = inBatches;
   expect(heartbeatTimeout).toBe(BATCH_HEARTBEAT);
   expect(BATCH_HEARTBEAT).toBeLessThan(Number(startToCloseTimeout));
 });

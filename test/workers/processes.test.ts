@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { silentReport } from '../../tools/programs/report.ts';
+import { silentReport } from '../../tools/servers/report.ts';
 import { startWorker, type WorkerProcess } from '../../tools/start/worker-process.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { checkConsistency } from '../support/consistency.ts';

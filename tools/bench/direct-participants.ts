@@ -7,7 +7,7 @@ import type {
   StockDocument,
 } from '../../activities/inventory/documents.ts';
 import { createInventory } from '../../activities/inventory/participant.ts';
-import { createInventoryDesk } from '../../activities/inventory/stock.ts';
+import { createStockKeeping } from '../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
@@ -29,7 +29,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   };
   const receipts = databases.inventory.collection<ReceiptDocument>('receipts');
   const inventory = createInventory(collections);
-  const desk = createInventoryDesk({ stock: collections.stock, receipts });
+  const stockKeeping = createStockKeeping({ stock: collections.stock, receipts });
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {
@@ -72,14 +72,14 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
       await inventory.commit(request);
     },
     async receive(sku: string, quantity: number) {
-      await desk.receive({ receiptId: randomUUID(), sku, quantity });
+      await stockKeeping.receive({ receiptId: randomUUID(), sku, quantity });
     },
   };
 }
 
 function requestOf(orderId: string, sku: string): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [{ sku, quantity: 1 }] };
-  return { order, transaction: randomUUID(), placedAt: new Date().toISOString() };
+  return { order, coordinatorId: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }
 
 /** As a coordinator does: what can succeed later is tried again. */

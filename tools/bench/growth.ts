@@ -6,7 +6,7 @@ import { keepLooking } from '../measure/looking.ts';
 import type { Stage } from '../measure/stage.ts';
 import { median, sum } from '../measure/statistics.ts';
 import { placeOf, tableOf, verdictOf } from '../measure/table.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 import { createParticipants, type Participants } from './direct-participants.ts';
 
 /** After how many orders the first look is taken. */

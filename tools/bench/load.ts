@@ -7,7 +7,7 @@ import type { Stage } from '../measure/stage.ts';
 import { readState, readStock, type State } from '../measure/state.ts';
 import { count, placeOf, seconds, tableOf, verdictOf } from '../measure/table.ts';
 import { memoryCells, memoryHead, watchMemory } from '../measure/usage.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 
 /** Every order wants one unit of a SKU that all want, of which there is enough, and one of its own shelf. */
 const HOT = 'LOAD-HOT';

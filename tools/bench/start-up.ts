@@ -8,8 +8,8 @@ import type { Client } from '@temporalio/client';
 import type { ServerStage } from '../measure/stage.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import { placeOf, tableOf } from '../measure/table.ts';
-import { ServersError } from '../programs/attempts.ts';
-import type { Report } from '../programs/report.ts';
+import { ServersError } from '../servers/attempts.ts';
+import type { Report } from '../servers/report.ts';
 
 const build = fileURLToPath(new URL('../../dist/workers/orders.js', import.meta.url));
 const source = fileURLToPath(new URL('../../workers/orders.ts', import.meta.url));

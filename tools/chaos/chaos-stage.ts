@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '../../workers/services.ts';
 import type { Program } from '../measure/program.ts';
 import { type ServerStage, type Stage, setStage } from '../measure/stage.ts';
-import { signal } from '../programs/pause.ts';
 import type { ChaosServer } from '../servers/lasting-server.ts';
+import { signal } from '../servers/processes.ts';
 import type { FaultSettings } from './activity-faults.ts';
 import { type Link, openLink } from './link.ts';
 

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { identify } from '../programs/processes.ts';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import { realTime } from './clock.ts';
 
 const entrySchema = z.object({
@@ -43,6 +43,6 @@ export async function readActivityFaults(file: string): Promise<ActivityFault[]>
 /** Whether an attempt that comes too late has still to write what it has to write. */
 export async function isAnyTryLate(file: string): Promise<boolean> {
   const open = (await readActivityFaults(file)).filter(({ until }) => until === undefined);
-  const alive = await Promise.all(open.map(async ({ pid }) => (await identify(pid)) !== undefined));
+  const alive = open.map(({ pid }) => identify(pid) !== undefined);
   return alive.includes(true);
 }

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { GlobalOptions } from '../../client/cli/target.ts';
+import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { runProgram } from '../measure/program.ts';
 import { placeOf, tableOf } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
-import { createReport, silentReport } from '../programs/report.ts';
+import { createReport, silentReport } from '../servers/report.ts';
 import { optionsOrExit } from '../start/command-line.ts';
 import { type Comparison, compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';

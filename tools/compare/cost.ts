@@ -82,8 +82,8 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
 }
 
 async function tallyOfOrder(readHistory: ReadHistory, orderId: string): Promise<Tally> {
-  const deliveries = subscriptions.flatMap(({ subscriber, events }) =>
-    events.map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
+  const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
+    Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
   );
   const histories = await pMap([workflowIdOf(orderId), ...deliveries], (id) => readHistory(id), CONCURRENCY);
   return tallyOf(histories.flat());

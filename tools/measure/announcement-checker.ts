@@ -64,8 +64,8 @@ function eventsProblem(
   if (document?.strategy !== 'event-driven') {
     return types.length === 0 ? undefined : `${types.join(', ')} of an order that is not event-driven`;
   }
-  const alien = deliveries.find(({ event }) => event.data.transaction !== document.transaction);
-  if (alien !== undefined) return `${alien.event.type} is of another transaction`;
+  const alien = deliveries.find(({ event }) => event.data.coordinatorId !== document.coordinatorId);
+  if (alien !== undefined) return `${alien.event.type} is of another coordinator`;
   const unheard = types.flatMap((type) => withoutDelivery(type, deliveries));
   if (unheard.length > 0) return `never delivered: ${unheard.join(', ')}`;
   if (document.status === 'pending') return undefined; // another invariant's concern

@@ -31,7 +31,7 @@ const mongo = createMongoClient(
   poolOf(limits),
 );
 const database = mongo.db(databases[name].name);
-await services[name].prepareDatabase(database);
+await services[name].prepareDatabase?.(database);
 const counts = countCommands(mongo);
 
 const worker = await createServiceWorker(name, {

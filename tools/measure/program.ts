@@ -1,6 +1,6 @@
 import { ConcordError } from '../../domain/errors.ts';
-import { ServersError } from '../programs/attempts.ts';
-import { createReport, type Report } from '../programs/report.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { createReport, type Report } from '../servers/report.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from '../start/stop-signals.ts';
 
 /** Takes what ends something that was begun. */

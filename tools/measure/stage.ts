@@ -4,14 +4,15 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import type { ConnectionOptions } from '@temporalio/client';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import { Concord } from '../../client/concord.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import { withDescendants } from '../programs/pause.ts';
-import { end, identify } from '../programs/processes.ts';
-import { createSupervisor, type Supervisor } from '../programs/supervisor.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
+import { withDescendants } from '../servers/pause.ts';
+import { end } from '../servers/processes.ts';
+import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
 import { createEnding, type Program } from './program.ts';
 import type { Sources } from './state.ts';
@@ -149,7 +150,7 @@ export async function setServers(options: Options): Promise<ServerStage> {
 /** A server that had to be killed leaves its own children behind. */
 async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
-  const identities = await Promise.all(pids.map(identify));
+  const identities = pids.map(identify);
   await supervisor.stop();
   for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceName } from '../../workers/services.ts';
-import { withDescendants } from '../programs/pause.ts';
+import { withDescendants } from '../servers/pause.ts';
 import type { CommandCounts } from './command-counts.ts';
 import { keepLooking } from './looking.ts';
 import type { Stage } from './stage.ts';

@@ -1,6 +1,6 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import pRetry from 'p-retry';
-import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/target.ts';
+import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { registerSearchAttributes } from '../../platform/display/register-search-attributes.ts';
 

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ServiceName } from '../../workers/services.ts';
-import { ServersError } from '../programs/attempts.ts';
-import { tail } from '../programs/supervisor.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { tail } from '../servers/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
 /** A service's worker process, which ends with this process in whatever way that ends. */

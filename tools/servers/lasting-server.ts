@@ -1,9 +1,10 @@
 import pRetry from 'p-retry';
-import { signal } from '../programs/pause.ts';
-import { type Report, silentReport } from '../programs/report.ts';
-import type { ServerProcess, Supervisor } from '../programs/supervisor.ts';
-import { findMongoDB, startMongoDB } from './mongodb.ts';
-import { findTemporal, startTemporal } from './temporal.ts';
+import type { LocalServer, ServerOptions } from './local-server.ts';
+import { startMongoDB } from './mongodb.ts';
+import { signal } from './processes.ts';
+import { silentReport } from './report.ts';
+import type { ServerProcess } from './supervisor.ts';
+import { startTemporal } from './temporal.ts';
 
 /** A server that keeps its address and its data, whatever is done to it. */
 export interface ChaosServer {
@@ -20,63 +21,41 @@ export interface ChaosServer {
   kill(): Promise<void>;
 }
 
-interface Options {
-  readonly supervisor: Supervisor;
-  readonly directory: string;
-  readonly report: Report;
-}
+type Options = Pick<ServerOptions, 'supervisor' | 'directory' | 'report'>;
 
 /** Temporal, with its data in a file. @throws {ServersError} */
-export async function startChaosTemporal({ report, ...options }: Options): Promise<ChaosServer> {
-  const program = await findTemporal(report);
-  const first = await startTemporal({ ...options, program, keepData: true, report });
+export async function startChaosTemporal(given: Options): Promise<ChaosServer> {
+  const options = { ...given, keepData: true };
+  const first = await startTemporal(options);
   const { port, uiPort } = first;
-  return survivor(first, () =>
-    startTemporal({ ...options, program, keepData: true, report: silentReport, port, uiPort }),
-  );
+  return survivor(first, () => startTemporal({ ...options, report: silentReport, port, uiPort }));
 }
 
 /** MongoDB, or what speaks its protocol here. @throws {ServersError} */
-export async function startChaosMongoDB({ report, ...options }: Options): Promise<ChaosServer> {
-  const program = await findMongoDB(report);
+export async function startChaosMongoDB(given: Options): Promise<ChaosServer> {
   // Its processes are killed, not the machine, so nothing is lost that the operating system has been given.
-  const keepData = false;
-  const first = await startMongoDB({ ...options, program, keepData, report });
+  const options = { ...given, keepData: false };
+  const first = await startMongoDB(options);
   const { port } = first;
-  return survivor(first, () => startMongoDB({ ...options, program, keepData, report: silentReport, port }));
+  return survivor(first, () => startMongoDB({ ...options, report: silentReport, port }));
 }
 
-interface Running {
-  readonly address: string;
-  readonly processes: readonly ServerProcess[];
-  stop(): Promise<void>;
-}
-
-function survivor(first: Running, startAgain: () => Promise<Running>): ChaosServer {
+function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>): ChaosServer {
   let current = first;
-  const start = async () => {
+  const restart = async () => {
+    await current.stop();
     // What it had open may take a moment to be free again.
     current = await pRetry(startAgain, { retries: 5, minTimeout: 500 });
   };
   return {
     address: first.address,
     processes: () => current.processes,
-    async restart() {
-      await endInOrder(current);
-      await start();
-    },
+    restart,
     async kill() {
       const front = current.processes.at(-1);
       if (front !== undefined) signal(front.identity.pid, 'SIGKILL');
       await front?.exited;
-      await endInOrder(current);
-      await start();
+      await restart();
     },
   };
-}
-
-/** The guard tells processes apart by name: the old one's end must be known before a new one begins. */
-async function endInOrder({ processes, stop }: Running): Promise<void> {
-  await stop();
-  await Promise.all(processes.map(({ exited }) => exited));
 }

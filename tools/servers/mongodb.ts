@@ -1,49 +1,40 @@
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import getPort from 'get-port';
-import { firstThatWorks, oneLine, ServersError } from '../programs/attempts.ts';
-import { exists, findCached, installed } from '../programs/cache.ts';
-import { type MongoDBServer, takesWrites } from '../programs/mongodb-server.ts';
-import { retryingPorts } from '../programs/ports.ts';
-import { download, executableName, fromCache, onPath, step } from '../programs/programs.ts';
-import type { Report } from '../programs/report.ts';
-import { type Supervisor, untilReady } from '../programs/supervisor.ts';
-import { type FerretProgram, findFerretDB, startFerretDB } from './fallback/ferretdb.ts';
+import { firstThatWorks, oneLine, ServersError, type Way } from './attempts.ts';
+import { exists } from './cache.ts';
+import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
+import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
+import { retryingPorts } from './ports.ts';
+import { cachedWays, download, type Install, type Program, programOnPath, step } from './programs.ts';
+import type { Report } from './report.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
 
-export type MongoDBProgram =
-  | { readonly engine: 'mongod'; readonly command: string; readonly origin: string }
-  | FerretProgram;
-
-export type MongoDBOptions = {
-  supervisor: Supervisor;
-  /** Where the data and the logs go: a directory of its own for each engine below it. */
-  directory: string;
-  /** Whether the data must survive a crash of the machine. */
-  keepData: boolean;
-  report: Report;
-  /** Default: a free one. */
-  port?: number;
-  /** Default: what `findMongoDB` finds. */
-  program?: MongoDBProgram;
-};
+/** `mongod`, or what speaks its protocol. */
+export type MongoDBProgram = Program | FerretProgram;
 
 /**
- * Starts a MongoDB on loopback only, and waits until it takes a write.
+ * Starts a MongoDB on loopback only, and waits until it takes a write. Each engine has a directory of its own.
  * @throws {NoServerError} when no way to get one works
  * @throws {ServersError} with the tail of its log when it does not start, or when the data is another engine's
  */
-export async function startMongoDB(options: MongoDBOptions): Promise<MongoDBServer> {
-  const program = options.program ?? (await findMongoDB(options.report));
-  const directory = path.join(options.directory, program.engine);
-  await refuseOtherEngine(options.directory, program.engine);
+export async function startMongoDB(options: ServerOptions): Promise<MongoDBServer> {
+  const program = await findMongoDB(options.report);
+  const [engine, other] = 'tree' in program ? ['ferretdb', 'mongod'] : ['mongod', 'ferretdb'];
+  const directory = path.join(options.directory, engine);
+  // Data that one engine wrote is invisible to the other: better refused than silently empty.
+  if ((await exists(path.join(options.directory, other))) && !(await exists(directory))) {
+    throw new ServersError(
+      `${options.directory} holds data of ${other}, which is not what runs now (${engine}). Use another data directory, or make ${other} available again.`,
+    );
+  }
   await mkdir(directory, { recursive: true });
   return step(options.report, `Starting MongoDB: ${program.origin}`, () =>
     retryingPorts(options.port !== undefined, async () => {
       const port = options.port ?? (await getPort({ host: '127.0.0.1' }));
       const start = { ...options, directory, port };
-      return program.engine === 'mongod' ? startMongod(program, start) : startFerretDB(program, start);
+      return 'tree' in program ? startFerretDB(program, start) : startMongod(program, start);
     }),
   );
 }
@@ -65,9 +56,9 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
       .finally(() => client.close());
   } catch (error) {
     // Loaded late, as the driver is: it brings all that a worker needs.
-    const { mongodbTrouble } = await import('../../workers/connection-trouble.ts');
-    const trouble = mongodbTrouble(error, 'MONGODB_URI');
-    if (error instanceof Error && trouble !== error.message) throw new ServersError(`${origin}: ${trouble}.`);
+    const { mongodbFailure } = await import('../../workers/connections.ts');
+    const failure = mongodbFailure(error, 'MONGODB_URI');
+    if (error instanceof Error && failure !== error.message) throw new ServersError(`${origin}: ${failure}.`);
     throw new ServersError(
       `${origin} does not answer (${oneLine(error)}). Start that server, or unset MONGODB_URI to have one started.`,
     );
@@ -81,105 +72,40 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
  * @throws {NoServerError} when none of these works
  */
 export async function findMongoDB(report: Report): Promise<MongoDBProgram> {
-  const origin = fromCache('mongod', 'downloaded');
-  const mongod = (entry: string): MongoDBProgram => ({
-    engine: 'mongod',
-    command: path.join(entry, executableName('mongod')),
-    origin,
-  });
-
-  return firstThatWorks<MongoDBProgram>(
-    'MongoDB',
-    [
-      {
-        way: '`mongod` on PATH',
-        async get() {
-          const command = await onPath('mongod');
-          if (command === undefined) return undefined;
-          return { engine: 'mongod', command, origin: `mongod on PATH (${command})` };
-        },
-      },
-      {
-        way: 'an earlier download',
-        async get() {
-          const entry = await findCached('mongod');
-          return entry === undefined ? undefined : mongod(entry);
-        },
-      },
-      { way: 'an earlier install of FerretDB', get: () => findFerretDB(report, { install: false }) },
-      {
-        way: 'download',
-        async get() {
-          const install = async (directory: string) => {
-            const file = await download('mongod', directory, 'allow downloads from fastdl.mongodb.org');
-            await rename(file, path.join(directory, executableName('mongod')));
-          };
-          return mongod(
-            await installed(
-              'mongod',
-              (directory) =>
-                step(report, 'Downloading MongoDB (about 100 MB, once)', () => install(directory)),
-              report,
-            ),
-          );
-        },
-      },
-      { way: 'FerretDB over PostgreSQL', get: () => findFerretDB(report, { install: true }) },
-    ],
-    ADVICE,
-  );
+  const install: Install = {
+    ...{ way: 'download', earlier: 'an earlier download', entry: 'mongod', how: 'downloaded' },
+    message: 'Downloading MongoDB (about 100 MB, once)',
+    into: (directory) => download('mongod', directory, 'allow downloads from fastdl.mongodb.org'),
+  };
+  const { earlier, fresh } = cachedWays('mongod', [install], report);
+  const ways: Way<MongoDBProgram>[] = [
+    programOnPath('mongod'),
+    ...earlier,
+    { way: 'an earlier install of FerretDB', get: () => findFerretDB(report, { install: false }) },
+    ...fresh,
+    { way: 'FerretDB over PostgreSQL', get: () => findFerretDB(report, { install: true }) },
+  ];
+  return firstThatWorks('MongoDB', ways, ADVICE);
 }
 
 async function startMongod(
-  program: Extract<MongoDBProgram, { engine: 'mongod' }>,
-  options: { supervisor: Supervisor; directory: string; port: number },
+  { command, origin }: Program,
+  { supervisor, directory, port }: ServerOptions & { readonly port: number },
 ): Promise<MongoDBServer> {
-  const data = path.join(options.directory, 'data');
+  const data = path.join(directory, 'data');
   await mkdir(data, { recursive: true });
-  const address = `127.0.0.1:${options.port}`;
-  const uri = `mongodb://${address}`;
-  const server = await options.supervisor.start({
+  const uri = `mongodb://127.0.0.1:${port}`;
+  const server = await supervisor.start({
     name: 'mongod',
-    command: program.command,
+    command,
     args: [
-      ...[
-        '--dbpath',
-        data,
-        '--bind_ip',
-        '127.0.0.1',
-        '--port',
-        String(options.port),
-        '--wiredTigerCacheSizeGB',
-        '0.5',
-      ],
-      ...(process.platform === 'win32' ? [] : ['--nounixsocket']),
+      ...['--dbpath', data, '--bind_ip', '127.0.0.1', '--port', String(port)],
+      ...['--wiredTigerCacheSizeGB', '0.5', ...(process.platform === 'win32' ? [] : ['--nounixsocket'])],
     ],
-    directory: options.directory,
-    log: path.join(options.directory, 'mongod.log'),
+    directory,
+    log: path.join(directory, 'mongod.log'),
     graceMs: 10_000,
+    isReady: () => takesWrites(uri),
   });
-  try {
-    await untilReady(server, () => takesWrites(uri));
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-  return {
-    address,
-    uri,
-    origin: program.origin,
-    port: options.port,
-    pid: server.identity.pid,
-    processes: [server],
-    stop: server.stop,
-  };
-}
-
-/** Data that one engine wrote is invisible to the other: better refused than silently empty. */
-async function refuseOtherEngine(directory: string, engine: MongoDBProgram['engine']): Promise<void> {
-  const other = engine === 'mongod' ? 'ferretdb' : 'mongod';
-  if (!(await exists(path.join(directory, other))) || (await exists(path.join(directory, engine)))) return;
-  throw new ServersError(
-    `${directory} holds data of ${other}, which is not what runs now (${engine}). Use another data directory, or make ${other} available again.`,
-  );
+  return { ...localServer(port, origin, [server]), uri };
 }

@@ -1,145 +1,108 @@
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { cacheDirectory, remove } from '../programs/cache.ts';
 import {
-  end,
   identify,
   isAlive,
-  isForeign,
-  isGoneWithin,
-  processIdentitySchema,
-} from '../programs/processes.ts';
-import type { Report } from '../programs/report.ts';
+  processSchema,
+  readStart,
+  readStarts,
+  runningDirectory,
+  startSchema,
+} from '../../client/cli/shared/running-start.ts';
+import { remove } from './cache.ts';
+import { end, isGoneWithin } from './processes.ts';
+import type { Report } from './report.ts';
 
 /** Every throw-away directory's name begins with this; nothing else is ever removed on the word of a record. */
 export const THROW_AWAY_PREFIX = 'concord-';
 
-const runningRecordSchema = z.object({
-  /** What started the servers: `npm start`, or a test. */
-  role: z.enum(['start', 'test']),
-  /** Whether every server answers. */
-  ready: z.boolean(),
-  /** When the start began, ISO 8601. */
-  startedAt: z.string(),
-  /** The process that owns the servers. */
-  owner: processIdentitySchema,
+const recordSchema = startSchema.extend({
   /** The process that ends the servers when the owner is gone. */
-  guard: processIdentitySchema.optional(),
+  guard: processSchema.optional(),
   /** The server processes, in order of start. */
-  children: z.array(processIdentitySchema.extend({ name: z.string(), stopSignal: z.string() })),
-  /** The project directory that the owner was started in. */
-  checkout: z.string(),
+  children: z.array(processSchema.extend({ name: z.string(), stopSignal: z.string(), graceMs: z.number() })),
   /** Where the servers keep their data, when that outlives them. */
   dataDirectory: z.string().optional(),
   /** Removed when the servers end. */
   throwAwayDirectories: z.array(z.string()),
-  temporal: z
-    .object({ address: z.string(), namespace: z.string(), uiUrl: z.string().optional(), origin: z.string() })
-    .optional(),
   mongodb: z.object({ uri: z.string(), origin: z.string() }).optional(),
 });
 
-/** One start of the servers, as other processes can read it: `<cache>/running/<pid of the owner>-<n>.json`. */
-export type RunningRecord = z.infer<typeof runningRecordSchema>;
+/** One start of servers, as other processes can read it. */
+export type RunningRecord = z.output<typeof recordSchema>;
 
 /** A record on disk that is kept up to date. */
-export type KeptRecord = {
-  readonly record: Readonly<RunningRecord>;
+export interface KeptRecord {
+  readonly file: string;
   /** Changes some fields, on disk too. */
-  update(changes: Partial<RunningRecord>): Promise<void>;
-  /** Removes the record. */
-  remove(): Promise<void>;
-};
+  update(changes: Partial<RunningRecord>): void;
+  remove(): void;
+}
 
-/** The starts whose owner lives, the newest first. Take one with `role: 'start'` and `ready` to talk to. */
-export async function livingServers(): Promise<RunningRecord[]> {
-  const living: RunningRecord[] = [];
-  for (const { record } of await readAll()) if (await isAlive(record.owner)) living.push(record);
-  return living.sort((one, other) => other.startedAt.localeCompare(one.startedAt));
+/** Writes the record of a start by this process. */
+export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 'role'>): KeptRecord {
+  const owner = identify(process.pid);
+  if (owner === undefined) throw new Error('this process does not find itself');
+  const file = path.join(runningDirectory(), `${process.pid}-${randomUUID()}.json`);
+  const startedAt = new Date().toISOString();
+  let record: RunningRecord = {
+    ready: false,
+    startedAt,
+    owner,
+    children: [],
+    throwAwayDirectories: [],
+    ...fields,
+  };
+  const update = (changes: Partial<RunningRecord>) => {
+    record = { ...record, ...changes };
+    write(file, record);
+  };
+  update({});
+  return { file, update, remove: () => rmSync(file, { force: true }) };
+}
+
+/** The starts whose owner lives, the newest first. */
+export function livingServers(): RunningRecord[] {
+  return readStarts(recordSchema)
+    .map(({ start }) => start)
+    .filter(({ owner }) => isAlive(owner));
 }
 
 /** Ends what dead owners and their dead guards left: server processes, throw-away directories, records. */
 export async function cleanUpAfterTheDead(report: Report): Promise<void> {
-  for (const { file, record } of await readAll()) {
-    if ((await isAlive(record.owner)) || (await isForeign(record.owner))) continue;
-    // A living guard is at it already, and knows better; a new server must not meet the old one on the same data.
-    if (record.guard) await isGoneWithin(record.guard, 20_000);
-    let ended = 0;
-    for (const { name: _, stopSignal, ...identity } of [...record.children].reverse()) {
-      if (await end(identity, stopSignal as NodeJS.Signals)) ended += 1;
-    }
-    for (const directory of record.throwAwayDirectories.filter(isThrowAway)) await remove(directory);
-    await rm(file, { force: true });
+  for (const { file, start } of readStarts(recordSchema)) {
+    if (isAlive(start.owner)) continue;
+    // A living guard is at it already; a new server must not meet the old one on the same data.
+    if (start.guard) await isGoneWithin(start.guard, 20_000);
+    const ended = await endStart(file);
     if (ended > 0)
-      report.note(`Ended ${ended} server processes that an earlier run (${record.owner.pid}) left behind.`);
+      report.note(`Ended ${ended} server processes that an earlier run (${start.owner.pid}) left behind.`);
   }
 }
 
-let starts = 0;
-
-/** Writes the record of a start by this process. */
-export async function keepRecord(
-  fields: Pick<RunningRecord, 'role' | 'dataDirectory' | 'throwAwayDirectories' | 'guard'>,
-): Promise<KeptRecord> {
-  const owner = await identify(process.pid);
-  if (owner === undefined) throw new Error('this process does not find itself');
-  starts += 1;
-  const file = path.join(runningDirectory(), `${process.pid}-${starts}.json`);
-  let record: RunningRecord = {
-    ready: false,
-    startedAt: new Date().toISOString(),
-    owner,
-    children: [],
-    checkout: process.cwd(),
-    ...fields,
-  };
-  // One write after another: two at once could leave the older one.
-  let writing = write(file, record);
-  await writing;
-  return {
-    get record() {
-      return record;
-    },
-    async update(changes) {
-      record = { ...record, ...changes };
-      writing = writing.then(() => write(file, record));
-      await writing;
-    },
-    async remove() {
-      await writing;
-      await rm(file, { force: true });
-    },
-  };
-}
-
-function runningDirectory(): string {
-  return path.join(cacheDirectory(), 'running');
+/** Ends what a start has left, and returns how many processes that were. */
+export async function endStart(file: string): Promise<number> {
+  const { children = [], throwAwayDirectories = [] } = readStart(file, recordSchema) ?? {};
+  let ended = 0;
+  // The last one first: a server may need the one that was started before it.
+  for (const { stopSignal, graceMs, ...identity } of children.reverse()) {
+    if (await end(identity, stopSignal as NodeJS.Signals, graceMs)) ended += 1;
+  }
+  for (const directory of throwAwayDirectories.filter(isThrowAway)) await remove(directory);
+  await remove(file);
+  return ended;
 }
 
 function isThrowAway(directory: string): boolean {
   return path.isAbsolute(directory) && path.basename(directory).startsWith(THROW_AWAY_PREFIX);
 }
 
-async function readAll(): Promise<{ file: string; record: RunningRecord }[]> {
-  const names = await readdir(runningDirectory()).catch((): string[] => []);
-  const records: { file: string; record: RunningRecord }[] = [];
-  for (const name of names.filter((name) => name.endsWith('.json'))) {
-    const file = path.join(runningDirectory(), name);
-    try {
-      records.push({ file, record: runningRecordSchema.parse(JSON.parse(await readFile(file, 'utf8'))) });
-    } catch {
-      // Removed in the meantime, or written by another version: not ours to judge.
-    }
-  }
-  return records;
-}
-
-async function write(file: string, record: RunningRecord): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
+/** In one go, so that nobody reads half of it. */
+function write(file: string, record: RunningRecord): void {
+  mkdirSync(path.dirname(file), { recursive: true });
   // It may hold a connection string with a password.
-  await writeFile(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
-  await chmod(temporary, 0o600);
-  await rename(temporary, file);
+  writeFileSync(`${file}.tmp`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.tmp`, file);
 }

@@ -1,14 +1,12 @@
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { firstThatWorks } from '../programs/attempts.ts';
-import { findCached, installed } from '../programs/cache.ts';
-import { download, executableName, needOnPath, run, step } from '../programs/programs.ts';
-import type { Report } from '../programs/report.ts';
+import { firstThatWorks } from './attempts.ts';
+import { cachedWays, download, type Install, run } from './programs.ts';
+import type { Report } from './report.ts';
 
 const VERSION = '1.38.0';
-const DOWNLOADED = 'time-skipping-server';
-const JAVA = `time-skipping-server-java-${VERSION}`;
 const PROGRAM = 'time-skipping-server';
+const JAVA = 'Java 11 or newer and Maven (`java` and `mvn` on PATH)';
 
 /** To be handed over as `TestWorkflowEnvironment.createTimeSkipping({ server: { executable } })`. */
 export type TimeSkippingExecutable = { type: 'existing-path'; path: string };
@@ -18,67 +16,35 @@ export type TimeSkippingExecutable = { type: 'existing-path'; path: string };
  * @throws {NoServerError} when none of these works
  */
 export async function timeSkippingServer(report: Report): Promise<TimeSkippingExecutable> {
-  const inEntry = (entry: string): TimeSkippingExecutable => ({
-    type: 'existing-path',
-    path: path.join(entry, executableName(PROGRAM)),
-  });
-  const cached = async (name: string) => {
-    const entry = await findCached(name);
-    return entry === undefined ? undefined : inEntry(entry);
-  };
-  return firstThatWorks<TimeSkippingExecutable>(
-    'Temporal test server (time skipping)',
-    [
-      { way: 'an earlier download', get: () => cached(DOWNLOADED) },
-      { way: 'an earlier install', get: () => cached(JAVA) },
-      {
-        way: 'download',
-        get: async () =>
-          inEntry(await installed(DOWNLOADED, (directory) => downloadInto(directory, report), report)),
-      },
-      {
-        way: 'Java program from Maven',
-        get: async () =>
-          inEntry(await installed(JAVA, (directory) => installWithMaven(directory, report), report)),
-      },
-    ],
-    'Install Java 11 or newer and Maven (`java` and `mvn` on PATH).',
-  );
-}
-
-async function downloadInto(directory: string, report: Report): Promise<void> {
-  await step(report, "Downloading Temporal's time-skipping test server", async () => {
-    const file = await download('test-server', directory, 'allow downloads from temporal.download');
-    await rename(file, path.join(directory, executableName(PROGRAM)));
-  });
-}
-
-async function installWithMaven(directory: string, report: Report): Promise<void> {
-  const next = 'install Java 11 or newer and Maven (`java` and `mvn` on PATH)';
-  await step(
-    report,
-    "Getting Temporal's time-skipping test server with Maven, once (about 20 s)",
-    async () => {
-      await needOnPath('java', next);
-      const maven = await needOnPath('mvn', next);
-      await writeFile(path.join(directory, 'pom.xml'), POM);
-      await mkdir(path.join(directory, 'lib'));
-      await run(
-        maven,
-        [
-          '--batch-mode',
-          '--quiet',
-          'dependency:copy-dependencies',
-          '-DoutputDirectory=lib',
-          '-DincludeScope=runtime',
-        ],
-        { directory, timeoutMs: 10 * 60_000, next },
-      );
-      const program = path.join(directory, PROGRAM);
-      await writeFile(program, SCRIPT);
-      await chmod(program, 0o755);
+  const installs: Install[] = [
+    {
+      ...{ way: 'download', earlier: 'an earlier download', entry: PROGRAM, how: 'downloaded' },
+      message: "Downloading Temporal's time-skipping test server",
+      into: (directory) => download(PROGRAM, directory, 'allow downloads from temporal.download'),
     },
-  );
+    {
+      ...{ way: 'Java program from Maven', earlier: 'an earlier install' },
+      ...{ entry: `${PROGRAM}-java-${VERSION}`, how: `${VERSION} from Maven` },
+      message: "Getting Temporal's time-skipping test server with Maven, once (about 20 s)",
+      into: installWithMaven,
+    },
+  ];
+  const { earlier, fresh } = cachedWays(PROGRAM, installs, report);
+  const what = 'Temporal test server (time skipping)';
+  const { command } = await firstThatWorks(what, [...earlier, ...fresh], `Install ${JAVA}.`);
+  return { type: 'existing-path', path: command };
+}
+
+async function installWithMaven(directory: string): Promise<void> {
+  const options = { directory, timeout: 10 * 60_000, next: `install ${JAVA}` };
+  await run('java', ['-version'], options);
+  await writeFile(path.join(directory, 'pom.xml'), POM);
+  await mkdir(path.join(directory, 'lib'));
+  const settings = ['-DoutputDirectory=lib', '-DincludeScope=runtime'];
+  await run('mvn', ['--batch-mode', '--quiet', 'dependency:copy-dependencies', ...settings], options);
+  const program = path.join(directory, PROGRAM);
+  await writeFile(program, SCRIPT);
+  await chmod(program, 0o755);
 }
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">

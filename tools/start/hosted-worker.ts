@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { dataConverterOf } from '../../platform/encryption/data-converter.ts';
-import { readEncryption } from '../../platform/encryption/settings.ts';
+import { readEncryption } from '../../platform/settings/read-encryption.ts';
+import { bundleWorkflowCode } from '../../workers/bundle.ts';
 import { runServices } from '../../workers/run.ts';
 import { type ServiceName, services } from '../../workers/services.ts';
-import { bundledWorkflows } from './bundles.ts';
 
-// A service's worker that `npm start` hosts: `worker.ts SERVICE`. It loads and bundles what it runs while the
+// A service's worker that `npm start` hosts: `hosted-worker.ts SERVICE`. It loads and bundles what it runs while the
 // servers still start, and runs when a message says where they are.
 
 const [name = ''] = process.argv.slice(2);
@@ -14,7 +14,7 @@ if (!isService(name)) throw new Error(`${name} is no service`);
 const abandon = () => process.exit();
 process.once('disconnect', abandon);
 const told = once(process, 'message');
-const code = await bundledWorkflows(name, dataConverterOf(readEncryption(process.env)));
+const code = await bundleWorkflowCode(name, dataConverterOf(readEncryption(process.env)));
 const [environment] = await told;
 process.off('disconnect', abandon);
 Object.assign(process.env, environment);

@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pMap from 'p-map';
 import { z } from 'zod';
+import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import type { Concord } from '../../client/concord.ts';
 import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import type { StockLevel } from '../../domain/stock.ts';
 import { parse } from '../../domain/validation.ts';
-import type { Report } from '../programs/report.ts';
+import type { Report } from '../servers/report.ts';
 
 const catalogSchema = z.array(z.strictObject({ sku: z.string(), name: z.string(), quantity: z.number() }));
 const samplesSchema = z.array(
@@ -42,18 +43,20 @@ export interface SampleResults {
 interface Options {
   readonly concord: Concord;
   readonly report: Report;
-  readonly startInventory: () => Promise<void>;
-  readonly address: string;
-  readonly namespace: string;
-  readonly uiUrl?: string;
+  readonly temporal: RunningTemporal;
+  startInventory(): Promise<void>;
 }
 
 /**
  * Stocks the catalog and places the sample orders. Order ids and receipt ids are those of the files, so a second run
  * on the same data joins what the first one did.
  */
-export async function placeSamples(options: Options): Promise<SampleResults> {
-  const { concord, report, startInventory, address, namespace, uiUrl } = options;
+export async function placeSamples({
+  concord,
+  report,
+  temporal,
+  startInventory,
+}: Options): Promise<SampleResults> {
   const samples = parse(samplesSchema, await readJson('orders.json'));
   const catalog = parse(catalogSchema, await readJson('catalog.json'));
 
@@ -65,14 +68,12 @@ export async function placeSamples(options: Options): Promise<SampleResults> {
   await pMap(catalog, ({ sku, quantity }) => concord.restock(sku, quantity, { receiptId: `catalog-${sku}` }));
   const orders: SampleResult[] = [];
   // One after another, so that each run tells the same story.
-  for (const sample of samples) {
-    orders.push(resultOf(sample, await concord.place(sample.order), namespace, uiUrl));
-  }
+  for (const sample of samples) orders.push(resultOf(sample, await concord.place(sample.order), temporal));
   const stock = await concord.stock(catalog.map(({ sku }) => sku));
   step.done();
   return {
-    temporal: address,
-    ...(uiUrl === undefined ? {} : { webUi: uiUrl }),
+    temporal: temporal.address,
+    ...(temporal.uiUrl === undefined ? {} : { webUi: temporal.uiUrl }),
     orders,
     stock,
     asExpected: orders.every(({ asExpected }) => asExpected),
@@ -102,20 +103,16 @@ const POLL_INTERVAL = 50;
 function resultOf(
   { name, order, expected }: Sample,
   { orderId, status, reason }: Awaited<ReturnType<Concord['place']>>,
-  namespace: string,
-  uiUrl: string | undefined,
+  { uiUrl, namespace }: RunningTemporal,
 ): SampleResult {
   if (status === 'pending') throw new Error(`place returned before order ${orderId} was final`);
-  const link = `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowIdOf(orderId))}`;
+  const page = `namespaces/${namespace}/workflows/${encodeURIComponent(workflowIdOf(orderId))}`;
   return {
-    name,
-    orderId,
-    lines: order.lines,
-    status,
+    ...{ name, orderId, lines: order.lines, status },
     ...(reason === undefined ? {} : { reason }),
     expected,
     asExpected: status === expected.status && reason?.code === expected.reason,
-    ...(uiUrl === undefined ? {} : { webUi: link }),
+    ...(uiUrl === undefined ? {} : { webUi: `${uiUrl}/${page}` }),
   };
 }
 

@@ -1,18 +1,18 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
-import { readTemporal } from '../../platform/connection/settings.ts';
+import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import type { WorkerSettings } from '../../workers/settings.ts';
-import { DataDirectoryError, ServersError } from '../programs/attempts.ts';
-import { portsOfAnother } from '../programs/ports.ts';
-import { createReport, type Report } from '../programs/report.ts';
-import { type Servers, startServers } from '../servers/servers.ts';
+import { DataDirectoryError, ServersError } from '../servers/attempts.ts';
+import { portsOfAnother } from '../servers/ports.ts';
+import { createReport, type Report } from '../servers/report.ts';
+import { startServers } from '../servers/servers.ts';
 import { optionsOrExit } from './command-line.ts';
-import { printResults, resultsAsJson } from './results.ts';
+import { printResults } from './results.ts';
 import type { SampleResults } from './samples.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from './stop-signals.ts';
-import { type PreparedWorker, prepareWorker } from './worker-process.ts';
+import { prepareWorker, type WorkerProcess } from './worker-process.ts';
 
 interface Options {
   readonly once?: true;
@@ -31,7 +31,7 @@ async function main(): Promise<number> {
     const results = await Promise.race([run(options, report, stops), stopped.then(() => undefined)]);
     // Whatever was being started dies with this process; the guard sees to the servers.
     if (results === undefined) process.exit(STOPPED_BY_SIGNAL);
-    if (options.json) console.log(resultsAsJson(results));
+    if (options.json) console.log(JSON.stringify(results, null, 2));
     else printResults(results);
     if (options.once) return results.asExpected ? 0 : 1;
     report.note(upAndRunning(results));
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
 
 async function run(options: Options, report: Report, stops: (() => Promise<void>)[]): Promise<SampleResults> {
   const { encryptionKeys } = await checkedSettings();
-  const workers = new Map<ServiceName, PreparedWorker>();
+  const workers = new Map<ServiceName, WorkerProcess>();
   const [servers, { Concord }, { placeSamples }] = await Promise.all([
     startServers({
       report,
@@ -62,8 +62,13 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
     import('./samples.ts'),
   ]);
   stops.unshift(servers.stop); // what uses them is stopped before
-  const environment = environmentOf(servers);
-  const { address, namespace, uiUrl } = servers.temporal;
+  const { address, namespace } = servers.temporal;
+  // Everything else the workers take from our own environment.
+  const environment = {
+    TEMPORAL_ADDRESS: address,
+    TEMPORAL_NAMESPACE: namespace,
+    MONGODB_URI: servers.mongodb.uri,
+  };
   // A server of the user's own may want TLS, or an API key.
   const own = process.env.TEMPORAL_ADDRESS ? readTemporal(process.env).connection : {};
   const concord = await Concord.connect({ connection: { ...own, address }, namespace, encryptionKeys });
@@ -72,31 +77,18 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
   const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
     workers.get(name)?.start({ ...environment, ...ports }, concord);
   await host('orders');
-  // The inventory starts only when the samples say so: one order is cancelled while that service is down.
   return placeSamples({
-    concord,
-    report,
-    startInventory: async () => void (await host('inventory', await portsOfAnother(process.env))),
-    ...{ address, namespace },
-    ...(uiUrl ? { uiUrl } : {}),
+    ...{ concord, report, temporal: servers.temporal },
+    // Only when the samples say so: one order is cancelled while that service is down.
+    startInventory: async () => host('inventory', await portsOfAnother(process.env)),
   });
 }
 
 /** What the workers would refuse is better known now than when the servers are up. */
-async function checkedSettings(): Promise<Pick<WorkerSettings, 'encryptionKeys'>> {
+async function checkedSettings(): Promise<WorkerSettings> {
   const { readSettings } = await import('../../workers/settings.ts');
-  return readSettings({ ...process.env, MONGODB_URI: process.env.MONGODB_URI || TO_BE_STARTED });
-}
-
-const TO_BE_STARTED = 'mongodb://127.0.0.1';
-
-/** What the workers need to find the servers; everything else they take from our own environment. */
-function environmentOf({ temporal, mongodb }: Servers): Record<string, string> {
-  return {
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_NAMESPACE: temporal.namespace,
-    MONGODB_URI: mongodb.uri,
-  };
+  const toBeStarted = 'mongodb://127.0.0.1';
+  return readSettings({ ...process.env, MONGODB_URI: process.env.MONGODB_URI || toBeStarted });
 }
 
 function readOptions(): Options {

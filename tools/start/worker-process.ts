@@ -1,36 +1,35 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import proto from '@temporalio/proto';
+import { identify } from '../../client/cli/shared/running-start.ts';
 import type { Concord } from '../../client/concord.ts';
 import { nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
-import { ServersError } from '../programs/attempts.ts';
-import { endpointsOf } from '../programs/ports.ts';
-import type { Report } from '../programs/report.ts';
-import { tail } from '../programs/supervisor.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { endpointsOf } from '../servers/ports.ts';
+import { end } from '../servers/processes.ts';
+import type { Report } from '../servers/report.ts';
+import { tail } from '../servers/supervisor.ts';
 
+/** A service's worker as a process of its own. */
 export interface WorkerProcess {
   /** The process that runs now. */
   readonly pid: number | undefined;
-  /** Ends it gracefully. Idempotent. */
-  stop(): Promise<void>;
-}
-
-/** A worker's process that gets ready while its servers still start. */
-export interface PreparedWorker {
   /**
    * Tells it where the servers are, and waits until it polls its task queue. A worker that ends unasked is started again,
    * as a process manager would.
    *
    * @throws ServersError with the tail of its log, where it ends before it is ready.
    */
-  start(environment: Readonly<Record<string, string>>, concord: Concord): Promise<WorkerProcess>;
-  /** Ends it, also before it was started. Idempotent. */
+  start(environment: Environment, concord: Concord): Promise<void>;
+  /** Ends it gracefully, also before it was started. Idempotent. */
   stop(): Promise<void>;
 }
+
+type Environment = Readonly<Record<string, string>>;
 
 interface Preparation {
   readonly name: ServiceName;
@@ -38,42 +37,44 @@ interface Preparation {
   readonly directory: string;
   readonly report: Report;
   /** What is known already, in addition to our own. */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Environment;
 }
 
-interface Options extends Preparation {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly concord: Concord;
+/** Starts a service's worker, and waits until it polls; see {@link WorkerProcess.start}. */
+export async function startWorker(
+  options: Preparation & { readonly concord: Concord },
+): Promise<WorkerProcess> {
+  const worker = prepareWorker(options);
+  await worker.start({}, options.concord);
+  return worker;
 }
 
-/** Starts a service's worker as a process of its own, and waits until it polls; see {@link PreparedWorker.start}. */
-export function startWorker(options: Options): Promise<WorkerProcess> {
-  return prepareWorker(options).start({}, options.concord);
-}
-
-/** Starts the process of a service's worker, which loads and bundles what it is to run, and then waits for its start. */
-export function prepareWorker(preparation: Preparation): PreparedWorker {
+/** Starts the process of a service's worker, which loads and bundles what it is to run while its servers still start. */
+export function prepareWorker(preparation: Preparation): WorkerProcess {
   const { name, report } = preparation;
   const log = path.join(preparation.directory, `${name}-worker.log`);
   let child = launch(preparation, log);
   let stopping = false;
   const stop = async () => {
     stopping = true;
-    await endGracefully(child);
+    const identity = hasExited(child) ? undefined : identify(child.pid ?? 0);
+    if (identity !== undefined) await end(identity, 'SIGTERM', STOP_LIMIT);
   };
-  const keepRunning = (environment: Readonly<Record<string, string>>) => {
-    child.once('exit', (code, signal) => {
+  const keepRunning = (environment: Environment) => {
+    child.once('exit', async (code, signal) => {
       if (stopping) return;
       report.note(`The ${name} worker ended (${signal ?? `exit code ${code}`}); starting it again`);
-      setTimeout(() => {
-        if (stopping) return;
-        child = launch(preparation, log);
-        tell(child, environment);
-        keepRunning(environment);
-      }, RESTART_DELAY);
+      await delay(RESTART_DELAY);
+      if (stopping) return;
+      child = launch(preparation, log);
+      tell(child, environment);
+      keepRunning(environment);
     });
   };
   return {
+    get pid() {
+      return child.pid;
+    },
     stop,
     async start(environment, concord) {
       const step = report.step(`Starting the ${name} worker (log: ${log})`);
@@ -88,12 +89,6 @@ export function prepareWorker(preparation: Preparation): PreparedWorker {
       const where = endpointsOf({ ...process.env, ...preparation.environment, ...environment });
       step.done(`The ${name} worker runs (${[`process ${child.pid}`, `log: ${log}`, ...where].join(', ')})`);
       keepRunning(environment);
-      return {
-        get pid() {
-          return child.pid;
-        },
-        stop,
-      };
     },
   };
 }
@@ -119,8 +114,12 @@ function launch({ name, environment }: Preparation, log: string): ChildProcess {
 const WORKER = fileURLToPath(new URL('hosted-worker.ts', import.meta.url));
 
 /** One that has ended already is noticed by its exit. */
-function tell(child: ChildProcess, environment: Readonly<Record<string, string>>): void {
+function tell(child: ChildProcess, environment: Environment): void {
   child.send(environment, () => {});
+}
+
+function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 async function untilItPolls(
@@ -131,7 +130,7 @@ async function untilItPolls(
 ): Promise<void> {
   const deadline = Date.now() + START_LIMIT;
   while (Date.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null) {
+    if (hasExited(child)) {
       throw new ServersError(
         `The ${name} worker ended while starting. The end of its log:\n${await tail(log)}`,
       );
@@ -143,26 +142,13 @@ async function untilItPolls(
 }
 
 /** Both kinds of tasks are polled by this very process, and not by one that is gone. */
-async function polls(concord: Concord, name: ServiceName, pid: number | undefined): Promise<boolean> {
-  const { client } = concord;
-  const kinds = [1, 2]; // workflow tasks, activity tasks
+async function polls({ client }: Concord, name: ServiceName, pid: number | undefined): Promise<boolean> {
+  const { namespace } = client.options;
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
   const answers = await Promise.all(
-    kinds.map((taskQueueType) =>
-      client.workflowService.describeTaskQueue({
-        namespace: client.options.namespace,
-        taskQueue: { name },
-        taskQueueType,
-      }),
+    [TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY].map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType }),
     ),
   );
   return answers.every(({ pollers }) => pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`)));
-}
-
-async function endGracefully(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT);
-  await exited;
-  clearTimeout(timer);
 }

@@ -8,8 +8,8 @@ import {
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
+import { settling } from '../contract/activities.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
-import { optionsOf } from '../order/participants.ts';
 import { Backlog, type Carried, type Outranks } from './backlog.ts';
 
 /** What a workflow does with the items that arrive at it. */
@@ -114,10 +114,9 @@ const MOST_SHOWN = 1_000;
 /**
  * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
  * that the history doesn't grow, however long a database is down.
- *
- * @param activity Its full name.
  */
-export function batchOptions(activity: string): ActivityOptions {
-  const { retry, ...options } = optionsOf('settle', activity);
-  return { ...options, heartbeatTimeout: BATCH_HEARTBEAT, retry: { ...retry, maximumAttempts: 5 } };
-}
+export const inBatches: ActivityOptions = {
+  ...settling,
+  heartbeatTimeout: BATCH_HEARTBEAT,
+  retry: { ...settling.retry, maximumAttempts: 5 },
+};

@@ -1,20 +1,12 @@
-import { getExternalWorkflowHandle, log, proxyActivities, setHandler } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, log, setHandler } from '@temporalio/workflow';
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
+import { inventory } from '../contract/activities.ts';
 import { causeOf } from '../order/failures.ts';
 import { messageSignal, sayAgainSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';
-import { batchOptions, Inbox } from './inbox.ts';
-
-type Inventory = {
-  'inventory.handleMessages'(messages: readonly Announcement[]): Promise<{ id: string; error: string }[]>;
-};
-
-const inventory = proxyActivities<Inventory>({
-  taskQueue: 'inventory',
-  ...batchOptions('inventory.handleMessages'),
-});
+import { Inbox, inBatches } from './inbox.ts';
 
 /**
  * A durable mailbox of the inventory: messages that arrive are kept until they are handled and answered, also while the
@@ -59,7 +51,7 @@ const BATCH = 25;
 
 async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
   try {
-    const unhandled = await inventory['inventory.handleMessages'](messages);
+    const unhandled = await inventory(inBatches)['inventory.handleMessages'](messages);
     const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
     return new Map(messages.flatMap(({ id, subject }) => entryOf(subject, errors.get(id))));
   } catch (error) {

@@ -1,16 +1,25 @@
-import { log, proxyActivities, scheduleActivity, setHandler, workflowInfo } from '@temporalio/workflow';
-import { publishers, relayIdOf } from '../../domain/addresses.ts';
+import { log, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { Relay } from '../../activities/exchange/publishing.ts';
+import { relayIdOf } from '../../domain/addresses.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { identifier } from '../../domain/order.ts';
+import { type ServiceName, services } from '../../domain/services.ts';
+import { inventory, orders, settling } from '../contract/activities.ts';
 import { asWorkflowFailure, causeOf } from '../order/failures.ts';
 import { wakeSignal } from '../order/messages.ts';
-import { optionsOf } from '../order/participants.ts';
 import { carriedOver } from './backlog.ts';
-import { batchOptions, Inbox } from './inbox.ts';
+import { Inbox, inBatches } from './inbox.ts';
 
-type Relay = Record<`${string}.publish`, (orderIds: readonly string[]) => Promise<Unpublished[]>>;
-
-type Unpublished = { readonly id: string; readonly error: string };
+const relays: Readonly<Record<ServiceName, Relay>> = {
+  orders: {
+    publish: orders(inBatches)['orders.publish'],
+    findUnpublished: orders(settling)['orders.findUnpublished'],
+  },
+  inventory: {
+    publish: inventory(inBatches)['inventory.publish'],
+    findUnpublished: inventory(settling)['inventory.findUnpublished'],
+  },
+};
 
 /**
  * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; and one that
@@ -20,15 +29,15 @@ type Unpublished = { readonly id: string; readonly error: string };
  * @param carried What the run before this one left,
  * @param unkept and orders of which it kept no more than the id, which is all that is needed here.
  */
-export async function relay(service: string, carried?: unknown, unkept?: unknown): Promise<never> {
+export async function relay(service: ServiceName, carried?: unknown, unkept?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
-  const activities = proxyActivities<Relay>({ taskQueue: service, ...batchOptions(`${service}.publish`) });
+  const { publish, findUnpublished } = relays[service];
   const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
   const inbox = new Inbox<string>(carriedOver(carried, unkept, validOrderId), {
     batch: BATCH,
     async handle(orderIds) {
       try {
-        const failed = (await activities[`${service}.publish`]?.(orderIds)) ?? [];
+        const failed = await publish(orderIds);
         return new Map(failed.map(({ id, error }) => [id, error]));
       } catch (error) {
         // A relay that fails would lose what it was told.
@@ -46,7 +55,7 @@ export async function relay(service: string, carried?: unknown, unkept?: unknown
   });
   const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
   if (isNew) {
-    for (const found of await findUnpublished(service)) {
+    for (const found of await findUnpublished()) {
       const orderId = validOrderId(found);
       if (orderId === undefined)
         log.warn('left alone', { found, problem: 'it has an outbox, and is no order' });
@@ -59,21 +68,13 @@ export async function relay(service: string, carried?: unknown, unkept?: unknown
 // Each is published in some milliseconds, several at a time.
 const BATCH = 100;
 
-/** What has something in its outbox: orders, unless somebody has written anything else there. */
-function findUnpublished(service: string): Promise<unknown[]> {
-  return scheduleActivity<unknown[]>(`${service}.findUnpublished`, [], {
-    taskQueue: service,
-    ...optionsOf('settle', `${service}.findUnpublished`),
-  });
-}
-
 /**
  * Anyone may start a workflow: one for another service than its id says would keep the id from the right one. Its task
  * queue doesn't count, because a history is replayed on another one.
  */
 function refuseOtherService(service: unknown): void {
   const { workflowId } = workflowInfo();
-  if (publishers.some((name) => name === service && workflowId === relayIdOf(name))) return;
+  if (services.some((name) => name === service && workflowId === relayIdOf(name))) return;
   throw new ConcordError('InvalidInput', {
     problems: [{ field: 'service', fix: 'name the service of this id, such as orders for relay/orders' }],
   });

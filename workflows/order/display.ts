@@ -1,35 +1,27 @@
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
-import {
-  log,
-  setCurrentDetails,
-  setHandler,
-  upsertSearchAttributes,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { currentDetails } from '../../domain/current-details.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { OrderProgress } from '../../domain/place-order.ts';
-import { parseTroubles, type Trouble } from '../../domain/trouble.ts';
+import { type OwnStuckStep, parseOwnStuckSteps } from '../../domain/stuck-step.ts';
 import { causeOf } from './failures.ts';
-import { troubleSignal } from './messages.ts';
 
 const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
 
 /**
  * What lists and the Web UI show of an order while it is being placed. Only a search attribute that changes costs a
- * history event; an order that has no trouble pays for its status, once.
+ * history event; an order that is never stuck pays for its status, once.
  */
 export class Display {
   private readonly snapshot: () => OrderProgress;
-  private troubles: readonly Trouble[] = [];
+  private stuckSteps: readonly OwnStuckStep[] = [];
   private failure: string | undefined;
 
   /** @param snapshot Where the order stands. */
   constructor(snapshot: () => OrderProgress) {
     this.snapshot = snapshot;
-    setHandler(troubleSignal, (input) => this.takeIn(input));
     this.refresh();
   }
 
@@ -37,7 +29,7 @@ export class Display {
   refresh(): void {
     setCurrentDetails(
       currentDetails(this.snapshot(), {
-        troubles: this.troubles,
+        stuckSteps: this.stuckSteps,
         ...(this.failure === undefined ? {} : { failure: this.failure }),
       }),
     );
@@ -60,21 +52,21 @@ export class Display {
     this.refresh();
   }
 
-  private forget(isOver: (trouble: Trouble) => boolean, changes: SearchAttributeUpdatePair[] = []): void {
-    const left = this.troubles.filter((trouble) => !isOver(trouble));
-    const isWell = left.length === 0 && this.troubles.length > 0;
-    this.troubles = left;
+  private forget(isOver: (step: OwnStuckStep) => boolean, changes: SearchAttributeUpdatePair[] = []): void {
+    const left = this.stuckSteps.filter((step) => !isOver(step));
+    const isWell = left.length === 0 && this.stuckSteps.length > 0;
+    this.stuckSteps = left;
     upsertChanged(isWell ? [...changes, { key: NEEDS_ATTENTION, value: false }] : changes);
     this.refresh();
   }
 
-  /** Anyone may send a signal, and there is nobody to refuse it to. */
-  private takeIn(input: unknown): void {
+  /** Takes in what is said to be wrong with the order. Anyone may say so, and there is nobody to refuse it to. */
+  takeIn(input: unknown): void {
     try {
-      const troubles = parseTroubles(input);
+      const stuckSteps = parseOwnStuckSteps(input);
       // It was on its way while the order got on to its end.
       if (this.snapshot().phase === 'final') return;
-      this.troubles = troubles;
+      this.stuckSteps = stuckSteps;
       upsertChanged([{ key: NEEDS_ATTENTION, value: true }]);
       this.refresh();
     } catch (error) {

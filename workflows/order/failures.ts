@@ -2,11 +2,10 @@ import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } f
 import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
 import { finalStatuses, type OrderOutcome, type Reason } from '../../domain/order.ts';
 
-/** Why a participant's failed prepare makes the order fail, in the words of the failure table. */
-export function reasonOf(error: unknown): Reason {
+/** Why this participant's failed prepare makes the order fail, in the words of the failure table. */
+export function reasonOf(error: unknown, participant: string): Reason {
   if (isCancellation(error)) return { code: 'Cancelled', message: 'the workflow was cancelled' };
   if (!(error instanceof ActivityFailure)) throw error;
-  const participant = error.activityType.split('.')[0] ?? error.activityType;
   const { cause } = error;
   if (cause instanceof ApplicationFailure && cause.nonRetryable && isFailureCode(cause.type)) {
     return { code: cause.type, message: cause.message, details: detailsOf(cause) };
@@ -26,7 +25,8 @@ export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome 
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof ApplicationFailure)) return undefined;
   if (cause.type === 'LeftUndecided') throw error;
-  if (cause.type === 'OrderIdTaken') return { orderId, status: 'rejected', reason: reasonOf(error) };
+  if (cause.type === 'OrderIdTaken')
+    return { orderId, status: 'rejected', reason: reasonOf(error, 'orders') };
   return alreadyDecided(error);
 }
 

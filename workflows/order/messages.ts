@@ -4,7 +4,7 @@ import type { Announcement } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import type { CancelRequest, OrderProgress } from '../../domain/place-order.ts';
-import type { Trouble } from '../../domain/trouble.ts';
+import type { OwnStuckStep } from '../../domain/stuck-step.ts';
 
 /** Where the order stands: phase, lines, each participant's state, the decision once there is one. */
 export const statusQuery = defineQuery<OrderProgress>('status');
@@ -38,8 +38,8 @@ export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 /** To an order that waits for the inventory: what it last said was not kept, so it shall say it again. */
 export const sayAgainSignal = defineSignal(signals.sayAgain);
 
-/** Steps of an order that don't get on, which its workflow can't see by itself: only for people to read. */
-export const troubleSignal = defineSignal<[readonly Trouble[]]>(signals.trouble);
+/** Steps of an order that are stuck, which its workflow can't see by itself: only for people to read. */
+export const stuckStepsSignal = defineSignal<[readonly OwnStuckStep[]]>(signals.stuckSteps);
 
 /** A message for the inventory, to one of its mailboxes. */
 export const messageSignal = defineSignal<[Announcement]>(signals.message);

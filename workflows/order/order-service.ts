@@ -1,9 +1,10 @@
-import { CancellationScope, scheduleActivity } from '@temporalio/workflow';
+import { CancellationScope } from '@temporalio/workflow';
 import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
-import type { ParticipantRequest } from '../../domain/participant.ts';
+import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
+import { orders, preparing, settling } from '../contract/activities.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
-import { bindVoter, optionsOf } from './participants.ts';
+import { refusalOf } from './participants.ts';
 import type { Progress } from './progress.ts';
 import { awaitAnswer, type Replies } from './replies.ts';
 
@@ -20,21 +21,18 @@ export interface OrderService {
 
 /** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number): OrderService {
-  const call = <Result>(activity: string, argument: unknown) =>
-    scheduleActivity<Result>(`orders.${activity}`, [argument], {
-      taskQueue: 'orders',
-      ...optionsOf('settle', `orders.${activity}`),
-    });
+  const activities = orders(settling);
   return {
-    ...bindVoter('orders', request, prepareBudget),
-    decide: (outcome) => call('decide', { ...request, ...endOf(outcome) }),
-    announceAgain: (outcome) =>
-      call(
-        'announce',
+    name: 'orders',
+    prepare: () => orders(preparing(prepareBudget))['orders.prepare'](request),
+    decide: (outcome) => activities['orders.decide'](decideRequest(request, outcome)),
+    async announceAgain(outcome) {
+      const announcement =
         outcome === undefined
           ? announcementOfOrders('prepare', request)
-          : announcementOfOutcome(request, outcome),
-      ),
+          : announcementOfOutcome(request, outcome);
+      if (announcement !== undefined) await activities['orders.announce'](announcement);
+    },
   };
 }
 
@@ -94,7 +92,7 @@ export async function placeAndWait(
     });
   } catch (error) {
     const elsewhere = outcomeElsewhere(error, request.order.orderId);
-    return elsewhere === undefined ? { refusal: reasonOf(error) } : { elsewhere };
+    return elsewhere === undefined ? { refusal: reasonOf(error, orders.name) } : { elsewhere };
   }
 }
 
@@ -116,6 +114,8 @@ export function stepOf({ status }: Pick<OrderOutcome, 'status'>): 'commit' | 'ro
   return status === 'confirmed' ? 'commit' : 'rollback';
 }
 
-function endOf({ status, reason }: OrderOutcome): Pick<OrderOutcome, 'status' | 'reason'> {
-  return reason === undefined ? { status } : { status, reason };
+function decideRequest(request: ParticipantRequest, outcome: OrderOutcome): DecideRequest {
+  return outcome.status === 'confirmed'
+    ? { ...request, status: 'confirmed' }
+    : { ...request, ...refusalOf(outcome) };
 }

@@ -1,4 +1,4 @@
-import { allHandlersFinished, CancellationScope, condition, log, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, CancellationScope, condition, log } from '@temporalio/workflow';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../../domain/order.ts';
 import {
@@ -9,13 +9,11 @@ import {
   parseCancelRequest,
 } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
+import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
-import { asWorkflowFailure, validOrNothing } from './failures.ts';
-import { cancelSignal, cancelUpdate, decisionUpdate, statusQuery } from './messages.ts';
 import { countCompensation, countOrder, recordDecision } from './metrics.ts';
-import { participantNames } from './participant-names.ts';
 
-/** What is known of an order while it is being placed, and everything that outsiders may ask or tell. */
+/** What is known of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
 export class Progress {
   private readonly order: Order;
   private readonly strategy: Strategy;
@@ -29,19 +27,8 @@ export class Progress {
   constructor(order: Order, strategy: Strategy) {
     this.order = order;
     this.strategy = strategy;
-    for (const name of participantNames) this.participants[name] = 'preparing';
+    for (const name of participantNames()) this.participants[name] = 'preparing';
     this.display = new Display(() => this.snapshot());
-    setHandler(statusQuery, () => this.snapshot());
-    setHandler(cancelUpdate, (request) => this.cancel(request), {
-      validator: (request) => asWorkflowFailure(() => this.refuseLateCancel(request)),
-    });
-    setHandler(cancelSignal, (input) => {
-      const request = validOrNothing(parseCancelRequest, input);
-      if (request !== undefined) this.hear(request);
-    });
-    setHandler(decisionUpdate, () => this.decided(), {
-      validator: (asked) => asWorkflowFailure(() => this.refuseOtherContent(asked)),
-    });
   }
 
   /** Says what to do when somebody cancels before the decision. */
@@ -118,19 +105,21 @@ export class Progress {
     if (this.decision !== undefined) this.display.decided(this.decision.status);
   }
 
-  private cancel(request: CancelRequest): Promise<OrderOutcome> {
+  /** Cancels the order, and tells what came of it. */
+  cancel(request: CancelRequest): Promise<OrderOutcome> {
     this.hear(request);
     return this.decided();
   }
 
-  /** The first reason counts; after the decision nothing does. */
-  private hear(request: CancelRequest): void {
+  /** The first reason to cancel counts; after the decision nothing does. */
+  hear(request: CancelRequest): void {
     if (this.decision !== undefined) return;
     this.cancelRequest ??= request;
     this.stopVoting();
   }
 
-  private async decided(): Promise<OrderOutcome> {
+  /** The decision, as soon as there is one. */
+  async decided(): Promise<OrderOutcome> {
     // A cancel of the workflow itself must not cut off who waits: they are told what came of it.
     await CancellationScope.nonCancellable(() => condition(() => this.decision !== undefined));
     return this.decision as OrderOutcome;
@@ -143,18 +132,26 @@ export class Progress {
     return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
   }
 
-  private refuseLateCancel(request: unknown): void {
+  /** @throws ConcordError `TooLate`, `InvalidInput` */
+  refuseLateCancel(request: unknown): void {
     parseCancelRequest(request);
     if (this.decision === undefined) return;
     throw new ConcordError('TooLate', { orderId: this.order.orderId, status: this.decision.status });
   }
 
-  private refuseOtherContent(asked: unknown): void {
+  /** @throws ConcordError `OrderIdTaken`, `InvalidInput` */
+  refuseOtherContent(asked: unknown): void {
     if (sameContent(parseOrder(asked), this.order)) return;
     throw new ConcordError('OrderIdTaken', { orderId: this.order.orderId });
   }
 
-  private snapshot(): OrderProgress {
+  /** Shows what is wrong with steps of the order, which it can't see by itself. */
+  showStuckSteps(input: unknown): void {
+    this.display.takeIn(input);
+  }
+
+  /** Where the order stands. */
+  snapshot(): OrderProgress {
     const { decision } = this;
     return {
       ...this.order,

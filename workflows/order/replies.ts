@@ -1,11 +1,10 @@
-import { CancellationScope, condition, setHandler, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition, sleep } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parseOutcome } from '../../domain/order-record.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { RESEND } from '../../domain/policies.ts';
 import { validOrNothing } from './failures.ts';
-import { recordedSignal, replySignal, sayAgainSignal } from './messages.ts';
 
 /**
  * What an order's workflow has been told: replies may come twice, late, and in any order. What has another form, or is of
@@ -21,18 +20,25 @@ export class Replies {
   /** True while somebody wants to hear again what was said last. */
   isAskedAgain = false;
 
-  constructor({ order, transaction }: ParticipantRequest) {
-    setHandler(replySignal, (input) => {
-      const reply = validOrNothing(parseAnnouncement, input);
-      if (reply?.data.transaction === transaction && reply.subject === order.orderId) this.take(reply);
-    });
-    setHandler(recordedSignal, (input) => {
-      const outcome = validOrNothing(parseOutcome, input);
-      if (outcome?.orderId === order.orderId) this.outcome ??= outcome;
-    });
-    setHandler(sayAgainSignal, () => {
-      this.isAskedAgain = true;
-    });
+  private readonly request: ParticipantRequest;
+
+  constructor(request: ParticipantRequest) {
+    this.request = request;
+  }
+
+  hear(input: unknown): void {
+    const { order, coordinatorId } = this.request;
+    const reply = validOrNothing(parseAnnouncement, input);
+    if (reply?.data.coordinatorId === coordinatorId && reply.subject === order.orderId) this.take(reply);
+  }
+
+  hearRecord(input: unknown): void {
+    const outcome = validOrNothing(parseOutcome, input);
+    if (outcome?.orderId === this.request.order.orderId) this.outcome ??= outcome;
+  }
+
+  askAgain(): void {
+    this.isAskedAgain = true;
   }
 
   private take(reply: Announcement): void {

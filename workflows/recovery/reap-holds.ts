@@ -1,29 +1,11 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  isCancellation,
-  log,
-  ParentClosePolicy,
-  proxyActivities,
-  startChild,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
-import { orderDetails, resolutionSummary } from '../../domain/order-text.ts';
-import { workflowIdOf } from '../../domain/place-order.ts';
-import { SWEEP_BUDGET } from '../../domain/policies.ts';
-import { type Orphan, parseHoldLimit, resolutionIdOf } from '../../domain/resolution.ts';
+import { isCancellation, log, ParentClosePolicy, startChild } from '@temporalio/workflow';
+import { type Orphan, parseHoldLimit, resolutionStart } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
+import { inventory, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
-import { optionsOf } from '../order/participants.ts';
 import type { resolveOrder } from './resolve-order.ts';
-
-type Reaping = { 'inventory.findOrphans'(holdLimit: number): Promise<(Orphan | Skipped)[]> };
-
-const reaper = proxyActivities<Reaping>({
-  taskQueue: 'inventory',
-  ...optionsOf('sweep', 'inventory.findOrphans'),
-  scheduleToCloseTimeout: SWEEP_BUDGET,
-});
 
 /** What a sweep has begun to settle, and what it has left alone. */
 export interface Reaped {
@@ -39,7 +21,9 @@ export interface Reaped {
  * @throws ApplicationFailure `InvalidInput`
  */
 export async function reapHolds(holdLimit: number): Promise<Reaped> {
-  const found = await reaper['inventory.findOrphans'](asWorkflowFailure(() => parseHoldLimit(holdLimit)));
+  const found = await inventory(sweeping)['inventory.findOrphans'](
+    asWorkflowFailure(() => parseHoldLimit(holdLimit)),
+  );
   const orphans = found.filter((one): one is Orphan => !isSkipped(one));
   const skipped = found.filter(isSkipped);
   const started = await Promise.all(orphans.map((orphan) => startedOrSkipped(orphan, skipped)));
@@ -69,18 +53,11 @@ async function startedOrSkipped(orphan: Orphan, skipped: Skipped[]): Promise<boo
 }
 
 /** Returns false where somebody else was faster. */
-async function startResolution({ order, strategy, coordinator }: Orphan): Promise<boolean> {
-  const { orderId } = order;
-  const identity =
-    coordinator === 'unknown'
-      ? { workflowId: workflowIdOf(orderId), workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE }
-      : { workflowId: resolutionIdOf(orderId) };
+async function startResolution(orphan: Orphan): Promise<boolean> {
+  const { order, strategy } = orphan;
   try {
     await startChild<typeof resolveOrder>('resolveOrder', {
-      ...identity,
-      taskQueue: 'orders',
-      staticSummary: resolutionSummary(order),
-      staticDetails: orderDetails(order, strategy),
+      ...resolutionStart(orphan),
       args: [{ order, strategy }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

@@ -1,40 +1,24 @@
-import {
-  allHandlersFinished,
-  condition,
-  log,
-  proxyActivities,
-  scheduleActivity,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, condition, log, setHandler, workflowInfo } from '@temporalio/workflow';
 import { allDone } from '../../domain/all-done.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../../domain/place-order.ts';
 import { DEFAULT_PREPARE_BUDGET } from '../../domain/policies.ts';
 import {
-  type Coordinator,
+  type ParticipantStatuses,
   parseResolveRequest,
   type ResolveRequest,
   resolutionIdOf,
   resolutionOf,
-  type Standing,
-  type Standings,
 } from '../../domain/resolution.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../../domain/strategies.ts';
+import type { Strategy } from '../../domain/strategies.ts';
+import { orders, settling } from '../contract/activities.ts';
+import { participants } from '../contract/participants.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
 import { bindOrderService } from '../order/order-service.ts';
-import { participantNames } from '../order/participant-names.ts';
-import { type BoundParticipant, bindParticipants, optionsOf, refusalOf } from '../order/participants.ts';
+import { type BoundParticipant, bindParticipants, refusalOf } from '../order/participants.ts';
 import { pinned } from '../order/pinned.ts';
-
-type Coordinators = { 'orders.findCoordinator'(orderId: string): Promise<Coordinator> };
-
-const coordinators = proxyActivities<Coordinators>({
-  taskQueue: 'orders',
-  ...optionsOf('settle', 'orders.findCoordinator'),
-});
 
 /**
  * Settles what is left of an order whose own workflow can't go on, through the participants' own operations.
@@ -54,13 +38,13 @@ export async function resolveOrder(
   answerOutsiders(order, () => outcome);
 
   await refuseBesideCoordinator(order.orderId);
-  const standings = await inspectAll(order);
-  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, standings));
+  const statuses = await inspectAll(order);
+  const proposal = asWorkflowFailure(() => resolutionOf(order.orderId, wanted, statuses));
 
-  const { orders, participants } = bindAll(order, strategy);
-  outcome = await orders.decide(proposal);
-  log.info('order resolved', { orderId: order.orderId, status: outcome.status, standings });
-  await tell(participants, outcome);
+  const { orderService, bound } = bindAll(order, strategy);
+  outcome = await orderService.decide(proposal);
+  log.info('order resolved', { orderId: order.orderId, status: outcome.status, statuses });
+  await tell(bound, outcome);
   await condition(allHandlersFinished);
   return outcome;
 }
@@ -92,7 +76,7 @@ function validate(
  */
 async function refuseBesideCoordinator(orderId: string): Promise<void> {
   if (workflowInfo().workflowId === workflowIdOf(orderId)) return;
-  const { state } = await coordinators['orders.findCoordinator'](orderId);
+  const { state } = await orders(settling)['orders.findCoordinator'](orderId);
   if (state === 'closed') return;
   const because = state === 'running' ? 'its own workflow runs' : 'its history is no longer kept; ask again';
   asWorkflowFailure(() => {
@@ -100,21 +84,22 @@ async function refuseBesideCoordinator(orderId: string): Promise<void> {
   });
 }
 
-async function inspectAll(order: Order): Promise<Standings> {
-  const entries = participantNames.map(async (name) => {
-    const options = { taskQueue: name, ...optionsOf('settle', `${name}.inspect`) };
-    return [name, await scheduleActivity<Standing>(`${name}.inspect`, [order], options)] as const;
-  });
-  return Object.fromEntries(await Promise.all(entries));
+async function inspectAll(order: Order): Promise<ParticipantStatuses> {
+  const inspections = [
+    ['orders', orders(settling)['orders.inspect'](order)] as const,
+    ...Object.entries(participants).map(([name, of]) => [name, of(settling).inspect(order)] as const),
+  ];
+  return Object.fromEntries(
+    await Promise.all(inspections.map(async ([name, status]) => [name, await status] as const)),
+  );
 }
 
 function bindAll(order: Order, strategy: Strategy) {
-  const { runId: transaction, startTime } = workflowInfo();
-  const own = { order, transaction, takesOver: true, placedAt: startTime.toISOString() };
-  const request = strategy === DEFAULT_STRATEGY ? own : { ...own, strategy };
+  const { runId: coordinatorId, startTime } = workflowInfo();
+  const request = { order, coordinatorId, takesOver: true, placedAt: startTime.toISOString(), strategy };
   return {
-    orders: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
-    participants: bindParticipants(request, DEFAULT_PREPARE_BUDGET),
+    orderService: bindOrderService(request, DEFAULT_PREPARE_BUDGET),
+    bound: bindParticipants(request, DEFAULT_PREPARE_BUDGET),
   };
 }
 

@@ -1,27 +1,19 @@
-import { proxyActivities } from '@temporalio/workflow';
-import { SWEEP_BUDGET } from '../../domain/policies.ts';
-import { parseStuckOptions, type StuckLimits } from '../../domain/trouble.ts';
+import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
+import { orders, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/metrics.ts';
-import { optionsOf } from '../order/participants.ts';
-
-type Oversight = { 'orders.tellTroubled'(limits: StuckLimits): Promise<string[]> };
-
-const oversight = proxyActivities<Oversight>({
-  taskQueue: 'orders',
-  ...optionsOf('sweep', 'orders.tellTroubled'),
-  scheduleToCloseTimeout: SWEEP_BUDGET,
-});
 
 /**
- * Tells orders that don't get on what is wrong with them: a workflow can't see how its own activities fail. One that gets
- * on is not even looked at.
+ * Tells orders which steps of theirs are stuck: a workflow can't see how its own activities fail. An order that is well is
+ * not even looked at.
  *
  * @returns The ids of those that were told.
  * @throws ApplicationFailure `InvalidInput`
  */
 export async function watchOrders(limits: Partial<StuckLimits> = {}): Promise<readonly string[]> {
-  const told = await oversight['orders.tellTroubled'](asWorkflowFailure(() => parseStuckOptions(limits)));
+  const told = await orders(sweeping)['orders.tellStuckOrders'](
+    asWorkflowFailure(() => parseStuckOptions(limits)),
+  );
   recordSweep();
   return told;
 }

@@ -1,21 +1,51 @@
+import { once } from 'node:events';
 import type { Command } from 'commander';
-import type { Session } from '../session.ts';
+import { ConcordError } from '../../../domain/errors.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `codec-server` */
-export function describeCodecServer(program: Command, session: Session): void {
+export function addCodecServer(program: Command, session: Session): void {
   program
     .command('codec-server')
     .description('decrypt payloads for those allowed, so that the Web UI can show them')
-    .addHelpText(
-      'after',
-      `
+    .addHelpText('after', HELP)
+    .action(() => serveUntilStopped(session));
+}
+
+const HELP = `
 Reads ENCRYPTION_KEYS and CODEC_SERVER_…; see \`concord settings\`. Prints a line of JSON for each request, without what was
 in it, until it is ended.
 
 Example:
   $ export CODEC_SERVER_TOKENS="me:$(openssl rand -hex 32)" CODEC_SERVER_ORIGINS=http://127.0.0.1:8233
   $ concord codec-server
-`,
-    )
-    .action(async () => (await import('../codec-server.ts')).runCodecServer(session));
+`;
+
+/** What it needs is loaded by nobody who only asks for help. */
+async function serveUntilStopped({ output }: Session): Promise<void> {
+  const { serveCodec } = await import('../../../platform/codec-server/server.ts');
+  const { readCodecServer } = await import('../../../platform/settings/read-codec-server.ts');
+  const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
+  const settings = readCodecServer(process.env);
+  const keys = readEncryption(process.env);
+  if (keys === undefined) {
+    throw badInput('ENCRYPTION_KEYS', "give the workers' keys: without any there is nothing to decrypt");
+  }
+  const { host, port, tls } = settings;
+  const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
+  const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
+    throw badInput('CODEC_SERVER_PORT', `can't listen at ${host}:${port} (${error.message}); use another`);
+  });
+  output.note(
+    `codec server at ${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+  );
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  await once(stop.signal, 'abort');
+  server.close();
+  server.closeAllConnections();
+}
+
+function badInput(field: string, fix: string): ConcordError {
+  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }

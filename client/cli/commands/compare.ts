@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ConcordError } from '../../../domain/errors.ts';
 
 /** `compare`, which measures, and so is no command of the package any more. */
-export function describeCompare(program: Command): void {
+export function addCompare(program: Command): void {
   program
     .command('compare', { hidden: true })
     .helpOption(false)

@@ -1,19 +1,27 @@
 import type { Command } from 'commander';
-import type { EventFlags } from '../events.ts';
-import type { Session } from '../session.ts';
-import { wholeNumber } from './numbers.ts';
+import type { DeliveryView } from '../../deliveries.ts';
+import { type EventFilter, parseEventFilter } from '../../event-filter.ts';
+import type { OrderEvent } from '../../events.ts';
+import { wholeNumber } from '../shared/arguments.ts';
+import { interruptible } from '../shared/interrupt.ts';
+import { type Output, safe, table } from '../shared/output.ts';
+import { Interrupted } from '../shared/print-error.ts';
+import type { Session } from '../shared/session.ts';
+import { localTime } from '../shared/terminal-text.ts';
 
 /** `events` */
-export function describeEvents(program: Command, session: Session): void {
+export function addEvents(program: Command, session: Session): void {
   program
     .command('events')
     .description('show what the services have published of orders that are placed event-driven')
     .option('--order <id>', 'only events of this order')
     .option('--limit <number>', 'at most so many of the newest, from 1 to 1000 (default: 20)', wholeNumber)
     .option('--follow', 'go on with new events, and with what becomes of them, until Ctrl-C')
-    .addHelpText(
-      'after',
-      `
+    .addHelpText('after', HELP)
+    .action((flags: Flags) => events(flags, session));
+}
+
+const HELP = `
 Exits 0, with --follow on Ctrl-C. On a pipe, a line for each event: time, type, order, source, and then for each
 subscriber its name, = and the state. With --follow, an event gets another line when its deliveries have got on; with
 --json too, a line for each. The states:
@@ -25,7 +33,82 @@ subscriber its name, = and the state. With --follow, an event gets another line 
 Examples:
   $ concord events --order 4711
   $ concord events --follow --json
-`,
-    )
-    .action(async (flags: EventFlags) => (await import('../events.ts')).printEvents(flags, session));
+`;
+
+interface Flags {
+  readonly follow?: boolean;
+  readonly order?: string;
+  readonly limit?: number;
+}
+
+async function events({ follow = false, order, ...others }: Flags, session: Session): Promise<void> {
+  const filter: EventFilter = { ...others, ...(order === undefined ? {} : { orderId: order }) };
+  parseEventFilter(filter);
+  if (follow) await followEvents(filter, session);
+  else await showEvents(filter, session);
+}
+
+async function showEvents(filter: EventFilter, session: Session): Promise<void> {
+  const { output } = session;
+  const found = await session.ask('looking for events', (concord) => concord.events(filter));
+  await output.print({
+    document: found,
+    rows: found.map(eventRow),
+    terminal: () => (found.length === 0 ? NO_EVENTS : eventsTable(found, output)),
+  });
+}
+
+async function followEvents(filter: EventFilter, session: Session): Promise<void> {
+  const { output } = session;
+  const { concord } = await session.connect();
+  const print = async () => {
+    for await (const event of concord.followEvents(filter)) {
+      if (output.json) output.printLine(event);
+      else if (output.isTerminal) output.printText(eventText(event, output));
+      else output.printRow(eventRow(event));
+      if (output.isClosed) break;
+    }
+  };
+  try {
+    await interruptible(print(), () => '');
+  } catch (error) {
+    // It has no other end.
+    if (!(error instanceof Interrupted)) throw error;
+  }
+}
+
+const NO_EVENTS = 'no events; orders have some that are placed with --strategy event-driven';
+
+function eventRow({ time, type, orderId, source, deliveries }: OrderEvent): string[] {
+  return [time, type, orderId, source, ...deliveries.map((delivery) => stateText(delivery, '='))];
+}
+
+function eventText(event: OrderEvent, { colors }: Output): string {
+  const { time, type, orderId, deliveries } = event;
+  const states = deliveries.map((delivery) => colouredState(delivery, colors)).join(', ');
+  return `${colors.dim(localTime(time))}  ${type.padEnd(TYPE_WIDTH)}  ${colors.bold(safe(orderId))}  ${states}`;
+}
+
+// As wide as the longest, `OrderCancelled`.
+const TYPE_WIDTH = 14;
+
+function eventsTable(events: readonly OrderEvent[], { colors }: Output): Promise<string> {
+  const rows = events.map(({ time, type, orderId, source, deliveries }) => [
+    localTime(time),
+    type,
+    safe(orderId),
+    source,
+    safe(deliveries.map((delivery) => stateText(delivery)).join(', ')),
+  ]);
+  return table(['time', 'event', 'order', 'from', 'subscribers'], rows, colors);
+}
+
+function colouredState(delivery: DeliveryView, colors: Output['colors']): string {
+  const text = safe(stateText(delivery));
+  return delivery.lastError === undefined ? text : colors.yellow(text);
+}
+
+function stateText({ subscriber, state, attempt, lastError }: DeliveryView, assign = ' '): string {
+  const tried = attempt === undefined ? '' : ` (attempt ${attempt})`;
+  return `${subscriber}${assign}${state}${tried}${lastError ? `: ${lastError}` : ''}`;
 }

@@ -1,12 +1,19 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Line } from '../../../domain/order.ts';
+import type { Line, Order } from '../../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../../domain/policies.ts';
-import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
-import type { PlaceFlags } from '../place.ts';
-import type { Session } from '../session.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../../domain/strategies.ts';
+import type { Placed, PlaceOptions, WaitFor } from '../../concord.ts';
+import { follow } from '../shared/follow.ts';
+import { interruptible } from '../shared/interrupt.ts';
+import { type Output, safe } from '../shared/output.ts';
+import { type OrderFlags, orderFromFlags, ordersFromFile } from '../shared/place-input.ts';
+import { exitCodeOfPlaced } from '../shared/print-error.ts';
+import type { Connected, Session } from '../shared/session.ts';
+import { orderUrl } from '../shared/target.ts';
+import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
 /** `place` */
-export function describePlace(program: Command, session: Session): void {
+export function addPlace(program: Command, session: Session): void {
   program
     .command('place')
     .description('place an order, or a file of orders')
@@ -31,11 +38,11 @@ export function describePlace(program: Command, session: Session): void {
         .choices(strategies)
         .default(DEFAULT_STRATEGY),
     )
-    .addHelpText('after', PLACE_HELP)
-    .action(async (flags: PlaceFlags) => (await import('../place.ts')).placeOrders(flags, session));
+    .addHelpText('after', HELP)
+    .action((flags: Flags) => place(flags, session));
 }
 
-const PLACE_HELP = `
+const HELP = `
 An order without an id gets one, which is printed: after a lost answer, place it again with that id, and it is placed
 only once. A script does best to choose the ids itself. An order that had been placed before keeps its strategy.
 
@@ -64,4 +71,73 @@ function budget(text: string): number {
     return milliseconds;
   }
   throw new InvalidArgumentError(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1000} seconds.`);
+}
+
+interface Flags extends OrderFlags {
+  readonly file?: string;
+  readonly wait: WaitFor;
+  /** Milliseconds. */
+  readonly prepareBudget?: number;
+  readonly strategy: Strategy;
+}
+
+async function place({ file, sku, customer, orderId, ...options }: Flags, session: Session): Promise<void> {
+  if (file === undefined) {
+    const order = orderFromFlags({ sku, customer, orderId });
+    return placeOne(order, options, orderId === undefined, session);
+  }
+  const { orders, isArray } = await ordersFromFile(file);
+  const [only] = orders;
+  if (!isArray && only !== undefined) return placeOne(only, options, true, session);
+  const { placeMany } = await import('../shared/place-many.ts');
+  return placeMany(orders, options, session);
+}
+
+async function placeOne(
+  order: Order,
+  options: PlaceOptions,
+  isNewId: boolean,
+  session: Session,
+): Promise<void> {
+  const { output } = session;
+  const { orderId } = order;
+  const connected = await session.connect();
+  session.subject = { orderId };
+  const progress = await output.progress(`placing order ${orderId}`);
+  // Said before it is sent: whatever happens then, this id is how to ask again.
+  if (isNewId) progress.report(`placing order ${orderId}`);
+  const follower = follow(connected, () => orderId, progress);
+  try {
+    const placed = await interruptible(connected.concord.place(order, options), () =>
+      follower.hasSeen()
+        ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
+        : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`,
+    );
+    progress.stop();
+    await printPlaced(placed, connected, output);
+    session.exitCode = exitCodeOfPlaced(placed);
+  } finally {
+    follower.stop();
+    progress.stop();
+  }
+}
+
+async function printPlaced(placed: Placed, { target }: Connected, output: Output): Promise<void> {
+  const { orderId, status, reason } = placed;
+  const url = orderUrl(target, orderId);
+  const { colors } = output;
+  await output.print({
+    document: url === undefined ? placed : { ...placed, url },
+    rows: [[orderId, status, ...reasonCells(reason)]],
+    terminal: () =>
+      [
+        `order ${colors.bold(safe(orderId))} ${statusWord(placed, output)}${reason ? `: ${safe(reason.message)}` : ''}`,
+        ...(url === undefined ? [] : [colors.dim(url)]),
+      ].join('\n'),
+  });
+}
+
+function statusWord({ status, joined }: Placed, { colors }: Output): string {
+  const word = status === 'pending' ? colors.cyan('accepted') : coloured(status, colors);
+  return joined ? `${word} ${colors.dim('(it had been placed before)')}` : word;
 }

@@ -1,43 +1,46 @@
 import type { Command } from 'commander';
-import type { Session } from '../session.ts';
-import type { RestockFlags } from '../stock.ts';
-import { wholeNumber } from './numbers.ts';
+import { parseSkus, type StockLevel } from '../../../domain/stock.ts';
+import { type Output, safe, table } from '../shared/output.ts';
+import type { Session } from '../shared/session.ts';
 
 /** `stock [SKU...]` */
-export function describeStock(program: Command, session: Session): void {
+export function addStock(program: Command, session: Session): void {
   program
     .command('stock')
     .description('show the stock of some SKUs, or of all')
     .argument('[sku...]', 'which SKUs')
-    .addHelpText(
-      'after',
-      `
+    .addHelpText('after', HELP)
+    .action((skus: string[]) => stock(skus, session));
+}
+
+const HELP = `
 On a pipe, a line for each SKU: sku, available, reserved, sold, received.
 
 Example:
   $ concord stock A B
-`,
-    )
-    .action(async (skus: string[]) => (await import('../stock.ts')).showStock(skus, session));
+`;
+
+async function stock(skus: readonly string[], session: Session): Promise<void> {
+  parseSkus(skus);
+  const levels = await session.ask('asking the inventory', (concord) => concord.stock(skus));
+  await printLevels(levels, session.output);
 }
 
-/** `restock SKU QUANTITY` */
-export function describeRestock(program: Command, session: Session): void {
-  program
-    .command('restock')
-    .description('add a delivery to the stock')
-    .argument('<sku>', 'what was delivered')
-    .argument('<quantity>', 'how many units', wholeNumber)
-    .option('--receipt-id <id>', 'the id of the delivery: repeating it adds it once (default: a new one)')
-    .addHelpText(
-      'after',
-      `
-Example:
-  $ concord restock A 10
-  $ concord restock A 10 --receipt-id delivery-2025-01
-`,
-    )
-    .action(async (sku: string, quantity: number, flags: RestockFlags) =>
-      (await import('../stock.ts')).addStock(sku, quantity, flags, session),
-    );
+/** @param document What `--json` prints. */
+export async function printLevels(
+  levels: readonly StockLevel[],
+  output: Output,
+  document: unknown = levels,
+): Promise<void> {
+  const rows = levels.map(({ sku, ...counts }) => [safe(sku), ...COUNTS.map((count) => counts[count])]);
+  await output.print({
+    document,
+    rows,
+    terminal: () =>
+      levels.length === 0
+        ? 'no stock; add some with `concord restock SKU QUANTITY`'
+        : table(['sku', ...COUNTS], rows, output.colors),
+  });
 }
+
+const COUNTS = ['available', 'reserved', 'sold', 'received'] as const;

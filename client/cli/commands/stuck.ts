@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { StuckStep } from '../../../domain/stuck-step.ts';
+import type { StuckOptions } from '../../concord.ts';
+import { seconds, wholeNumber } from '../shared/arguments.ts';
+import { type Output, safe, table } from '../shared/output.ts';
+import type { Session } from '../shared/session.ts';
+import { localTime } from '../shared/terminal-text.ts';
+
+/** `stuck` */
+export function addStuck(program: Command, session: Session): void {
+  program
+    .command('stuck')
+    .description('list the steps of orders that are stuck, and why')
+    .option('--failures <number>', 'a step has failed more often than this (default: 5)', wholeNumber)
+    .option(
+      '--longer-than <seconds>',
+      'or has been waiting or retried for longer than this (default: 60)',
+      seconds,
+    )
+    .addHelpText('after', HELP)
+    .action((limits: StuckOptions) => stuck(limits, session));
+}
+
+const HELP = `
+Exits 0, whatever it finds. On a pipe, a line for each step: order id, problem, step, how often it
+was tried, since when, when it is tried next, the last error. The problems, and what to do:
+  retrying  a step fails, and is retried for ever: repair its service, then \`concord retry ID\`
+  waiting   nobody takes it: start a worker of the service
+  broken    its workflow code fails: deploy code that its history fits; or terminate it, and \`concord resolve ID\`
+  stopped   its workflow failed or was terminated: \`concord resolve ID\`
+
+Example:
+  $ concord stuck --longer-than 300
+`;
+
+async function stuck(limits: StuckOptions, session: Session): Promise<void> {
+  const { output } = session;
+  const steps = await session.ask('looking at every order that runs', (concord) => concord.stuck(limits));
+  await output.print({
+    document: steps,
+    rows: steps.map(({ orderId, problem, step, attempts, since, nextAttemptAt, lastError }) =>
+      // A cell that is empty stays one, so that the others keep their places.
+      [orderId, problem, step, attempts, since, nextAttemptAt ?? '', lastError],
+    ),
+    terminal: () => (steps.length === 0 ? 'nothing is stuck' : stuckTable(steps, output)),
+  });
+}
+
+function stuckTable(steps: readonly StuckStep[], { colors }: Output): Promise<string> {
+  const rows = steps.map(({ orderId, problem, step, attempts, since, nextAttemptAt, lastError }) => [
+    safe(orderId),
+    colors.yellow(problem),
+    safe(step),
+    attempts,
+    localTime(since),
+    nextAttemptAt === undefined ? '' : localTime(nextAttemptAt),
+    safe(lastError),
+  ]);
+  return table(['order', 'problem', 'step', 'tried', 'since', 'next try', 'last error'], rows, colors);
+}

@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { OrderView } from '../../view.ts';
+import { checkOrderId } from '../shared/arguments.ts';
+import { interruptible } from '../shared/interrupt.ts';
+import type { Output, Progress } from '../shared/output.ts';
+import { exitCodes } from '../shared/print-error.ts';
+import type { Connected, Session } from '../shared/session.ts';
+import { participantsText, reasonCells, waitingText } from '../shared/terminal-text.ts';
+import { printView } from './status.ts';
+
+/** `watch ID` */
+export function addWatch(program: Command, session: Session): void {
+  program
+    .command('watch')
+    .description('follow an order until it is final')
+    .argument('<id>', 'the order id')
+    .addHelpText('after', HELP)
+    .action((id: string) => watch(id, session));
+}
+
+const HELP = `
+Exits 0 if the order is confirmed and 1 if it ended otherwise. Ctrl-C stops watching (130), and the order goes on.
+On a pipe, a line for each change: time, status, phase, strategy, what each service has done, reason or what is retried.
+
+Example:
+  $ concord watch 4711
+`;
+
+async function watch(id: string, session: Session): Promise<void> {
+  checkOrderId(id);
+  session.subject = { orderId: id };
+  const connected = await session.connect();
+  const { output } = session;
+  const progress = await output.progress(`looking for order ${id}`);
+  const last = await interruptible(
+    showChanges(id, connected, output, progress),
+    () => `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``,
+  ).finally(() => progress.stop());
+  if (last !== undefined && output.isTerminal) await printView(last, connected, output);
+  if (last?.phase === 'final' && last.status === 'confirmed') return;
+  session.exitCode = output.isClosed ? 0 : exitCodes.refused;
+}
+
+/** Returns the last one. */
+async function showChanges(
+  id: string,
+  { concord }: Connected,
+  output: Output,
+  progress: Progress,
+): Promise<OrderView | undefined> {
+  let last: OrderView | undefined;
+  for await (const view of concord.watch(id)) {
+    last = view;
+    if (output.json) output.printLine(view);
+    else if (output.isTerminal) progress.update(waitingText(view));
+    else output.printRow(changeRow(view));
+    if (output.isClosed) break;
+  }
+  return last;
+}
+
+/** For a pipe. */
+function changeRow(view: OrderView): string[] {
+  const retrying = view.retrying.map(
+    ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
+  );
+  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying];
+  return [
+    new Date().toISOString(),
+    view.status,
+    view.phase,
+    view.strategy,
+    ...details.filter((cell) => cell !== ''),
+  ];
+}

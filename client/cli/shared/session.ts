@@ -1,0 +1,58 @@
+import { ConcordError } from '../../../domain/errors.ts';
+import { startTracing, type Tracing } from '../../../platform/tracing/tracing.ts';
+import type { Concord } from '../../concord.ts';
+import type { Output } from './output.ts';
+import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
+
+/** One invocation: its options, where it prints, the server that it talks to, and how it ends. */
+export class Session {
+  readonly output: Output;
+  options: GlobalOptions = {};
+  exitCode = 0;
+  /** What an error is about, for whoever has to repeat the command: an order id, a receipt id. */
+  subject: Readonly<Record<string, string>> = {};
+  private connected: Connected | undefined;
+  private tracing: Tracing | undefined;
+
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  /** Connects, once. Input is to be checked before, so that bad input is reported with no server running. */
+  async connect(): Promise<Connected> {
+    if (this.connected === undefined) {
+      const target = await findTarget(this.options);
+      this.tracing = await startTracing({ service: 'concord-client' });
+      this.connected = await connectTo(target, this.tracing);
+    }
+    return this.connected;
+  }
+
+  /** Asks the server something, and shows meanwhile what. */
+  async ask<Answer>(text: string, question: (concord: Concord) => Promise<Answer>): Promise<Answer> {
+    const { concord } = await this.connect();
+    return this.output.during(text, question(concord));
+  }
+
+  async close(): Promise<void> {
+    await this.connected?.concord.close();
+    await this.tracing?.stop(TRACING_STOP_LIMIT);
+  }
+}
+
+// A collector that doesn't answer must not keep whoever waits at the terminal. Milliseconds.
+const TRACING_STOP_LIMIT = 1_000;
+
+export interface Connected {
+  readonly concord: Concord;
+  readonly target: Target;
+}
+
+/** @throws ConcordError `Unreachable`, saying how this server was chosen and what to do. */
+export async function connectTo(target: Target, tracing?: Tracing): Promise<Connected> {
+  const { address, namespace, connection, encryptionKeys, fix } = target;
+  if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+  const { Concord } = await import('../../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
+  const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
+  return { concord: await Concord.connect(options), target };
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { parse } from './validation.ts';
+
+/** A step of an order that is stuck: it fails, or nobody takes it. Times are ISO 8601. */
+export interface StuckStep {
+  /** The order; `stock/<SKU>` where a stock document says of no order's. */
+  readonly orderId: string;
+  /**
+   * The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay that keeps a message, or the sweep that
+   * has left something alone.
+   */
+  readonly workflowId: string;
+  /**
+   * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
+   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome; `skipped`:
+   * its record, its stock or its workflow can't be made sense of, and is left alone until it is repaired.
+   */
+  readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped' | 'skipped';
+  /** The activity, such as `inventory.commit`; a kind of message, such as `SellStock`; or `workflow`. */
+  readonly step: string;
+  /** How often it has been tried. */
+  readonly attempts: number;
+  readonly lastError: string;
+  readonly since: string;
+  readonly nextAttemptAt?: string;
+}
+
+/** A stuck step as its order is told of it; a message is named with where it waits, such as `mailbox/1 SellStock`. */
+export type OwnStuckStep = Omit<StuckStep, 'orderId' | 'workflowId' | 'problem'>;
+
+/** From when on a step counts as stuck. */
+export interface StuckLimits {
+  /** It has failed more often than this. */
+  readonly failures: number;
+  /** It has been waiting or retried for more milliseconds than this. */
+  readonly longerThan: number;
+}
+
+const limitsSchema = z.strictObject({
+  failures: z.int('use a whole number').min(0, 'use 0 or more').default(5),
+  longerThan: z.int('use whole milliseconds').min(0, 'use 0 or more').default(60_000),
+});
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseStuckOptions(input: unknown): StuckLimits {
+  return parse(limitsSchema, input);
+}
+
+const time = z.iso.datetime();
+
+const ownStepsSchema = z
+  .array(
+    z.strictObject({
+      step: z.string().min(1).max(200),
+      attempts: z.int().min(0),
+      // What is too long is cut rather than refused: it is an error's text.
+      lastError: z.string().transform((text) => text.slice(0, 500)),
+      since: time,
+      nextAttemptAt: time.optional(),
+    }),
+  )
+  .min(1)
+  .max(10);
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+export function parseOwnStuckSteps(input: unknown): OwnStuckStep[] {
+  return parse(ownStepsSchema, input, 'steps').map(({ nextAttemptAt, ...step }) => ({
+    ...step,
+    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
+  }));
+}

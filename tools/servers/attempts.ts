@@ -1,0 +1,63 @@
+/** Something the user can act on: `message` says what failed and what to do next, and is shown without a stack. */
+export class ServersError extends Error {
+  override readonly name: string = 'ServersError';
+}
+
+/** The data directory that the user named can't be used. */
+export class DataDirectoryError extends ServersError {
+  override readonly name = 'DataDirectoryError';
+}
+
+/** One way to get a server does not work on this machine. `reason` says why, `next` what makes it work: "install Go …". */
+export class UnavailableError extends ServersError {
+  override readonly name = 'UnavailableError';
+
+  constructor(reason: string, next: string) {
+    super(`${reason}; to use it, ${next}`);
+  }
+}
+
+/** No way worked: lists every way that was tried, why it failed, and what to install. */
+export class NoServerError extends ServersError {
+  override readonly name = 'NoServerError';
+  /** One entry for each way that was tried, in order. */
+  readonly tried: readonly { readonly way: string; readonly reason: string }[];
+
+  constructor(what: string, tried: readonly { way: string; reason: string }[], advice: string) {
+    const lines = tried.map(({ way, reason }) => `  - ${way}: ${reason}`);
+    super([`No ${what} could be started. Tried, in this order:`, ...lines, advice].join('\n'));
+    this.tried = tried;
+  }
+}
+
+/** A way to get a server. `get` resolves to undefined where the way does not apply, and throws where it fails. */
+export interface Way<T> {
+  readonly way: string;
+  get(): Promise<T | undefined>;
+}
+
+/**
+ * The first way that works.
+ * @throws {NoServerError} when none does
+ */
+export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], advice: string): Promise<T> {
+  const tried: { way: string; reason: string }[] = [];
+  for (const { way, get } of ways) {
+    try {
+      const found = await get();
+      if (found !== undefined) return found;
+      tried.push({ way, reason: 'not there' });
+    } catch (error) {
+      // Only what the next way could make good is passed over; a defect of ours must not hide as "unavailable".
+      if (!(error instanceof UnavailableError)) throw error;
+      tried.push({ way, reason: error.message });
+    }
+  }
+  throw new NoServerError(what, tried, advice);
+}
+
+/** What an error says first, for messages that must be one line. */
+export function oneLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.trim().split('\n')[0]?.trim() || 'unknown error';
+}

@@ -1,0 +1,99 @@
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { cacheDirectory, identify, isAlive } from '../../client/cli/shared/running-start.ts';
+import type { Report, Step } from './report.ts';
+
+/** The path of a finished entry of the cache, or undefined when there is none. */
+export async function findCached(name: string): Promise<string | undefined> {
+  const entry = path.join(cacheDirectory(), name);
+  return (await exists(entry)) ? entry : undefined;
+}
+
+const underWay = new Map<string, Promise<string>>();
+
+/**
+ * The entry `name` of the cache, installed first when it is not there.
+ * `install` fills an empty temporary directory, which becomes the entry only when it succeeds: a half one is never seen.
+ * Of several processes one installs and the others wait, saying so.
+ */
+export function installed(
+  name: string,
+  install: (directory: string) => Promise<void>,
+  report: Report,
+): Promise<string> {
+  const entry = path.join(cacheDirectory(), name);
+  const ours =
+    underWay.get(entry) ?? installOnce(entry, install, report).finally(() => underWay.delete(entry));
+  underWay.set(entry, ours);
+  return ours;
+}
+
+/** Removes a file or a tree; what is not there is fine. */
+export async function remove(target: string): Promise<void> {
+  await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+}
+
+export async function exists(target: string): Promise<boolean> {
+  return access(target).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function installOnce(
+  entry: string,
+  install: (directory: string) => Promise<void>,
+  report: Report,
+): Promise<string> {
+  if (await exists(entry)) return entry;
+  const temporary = await claim(entry, report);
+  try {
+    // Another process may have been faster.
+    if (await exists(entry)) return entry;
+    await install(temporary);
+    await rename(temporary, entry);
+    return entry;
+  } finally {
+    await remove(temporary);
+  }
+}
+
+/** Stands between an entry and who installs it, in a temporary directory's name: so what the dead have left is known. */
+const INSTALLING = '.installing-';
+
+/** The temporary directory of the one process that may install; all others wait for it to end, or to die. */
+async function claim(entry: string, report: Report): Promise<string> {
+  const self = identify(process.pid);
+  const temporary = `${entry}${INSTALLING}${self?.pid}-${self?.started}`;
+  let waiting: Step | undefined;
+  for (;;) {
+    const installing = await othersInstalling(temporary);
+    if (installing === undefined) {
+      await mkdir(temporary, { recursive: true });
+      // Each claims before it looks: of two at once, one sees the other for certain.
+      if ((await othersInstalling(temporary)) === undefined) break;
+      await remove(temporary);
+    } else {
+      waiting ??= report.step(
+        `Waiting for process ${installing}, which is installing ${path.basename(entry)}`,
+      );
+    }
+    await delay(100 + Math.random() * 100);
+  }
+  waiting?.done(`Waited for the other process to install ${path.basename(entry)}`);
+  return temporary;
+}
+
+/** The pid of another process that installs the same entry; what dead ones have left is removed. */
+async function othersInstalling(temporary: string): Promise<number | undefined> {
+  const [directory, own] = [path.dirname(temporary), path.basename(temporary)];
+  const prefix = own.slice(0, own.indexOf(INSTALLING) + INSTALLING.length);
+  const names = await readdir(directory).catch((): string[] => []);
+  for (const name of names.filter((name) => name.startsWith(prefix) && name !== own)) {
+    const [pid, ...started] = name.slice(prefix.length).split('-');
+    if (isAlive({ pid: Number(pid), started: started.join('-') })) return Number(pid);
+    await remove(path.join(directory, name));
+  }
+  return undefined;
+}

@@ -1,0 +1,215 @@
+import { constants } from 'node:fs';
+import { access, readdir, rename, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
+import { oneLine, UnavailableError, type Way } from './attempts.ts';
+import { exists, findCached, installed, remove } from './cache.ts';
+import type { Report } from './report.ts';
+
+/** A server's program, and one line for people that says where it comes from. */
+export interface Program {
+  readonly command: string;
+  readonly origin: string;
+}
+
+/** How a program gets into the cache. */
+export interface Install {
+  /** The way it comes there, and what that is called once an earlier run has taken it. */
+  readonly way: string;
+  readonly earlier: string;
+  /** The name of the entry. */
+  readonly entry: string;
+  /** What people are told of its origin, such as "downloaded". */
+  readonly how: string;
+  /** What people are told meanwhile. */
+  readonly message: string;
+  /** Puts the program, by its file's name, into a directory. */
+  into(directory: string): Promise<void>;
+}
+
+/** The ways to a program through the cache: those that earlier runs have taken, and those that it is installed on. */
+export function cachedWays(program: string, installs: readonly Install[], report: Report) {
+  const inEntry = (entry: string, { how }: Install): Program => ({
+    command: path.join(entry, executableName(program)),
+    origin: fromCache(program, how),
+  });
+  const earlier = installs.map(
+    (install): Way<Program> => ({
+      way: install.earlier,
+      async get() {
+        const entry = await findCached(install.entry);
+        return entry === undefined ? undefined : inEntry(entry, install);
+      },
+    }),
+  );
+  const fresh = installs.map(
+    (install): Way<Program> => ({
+      way: install.way,
+      get: async () => inEntry(await installedBy(install, report), install),
+    }),
+  );
+  return { earlier, fresh };
+}
+
+/** An entry of the cache, installed where it is not there. */
+export function installedBy(
+  { entry, message, into }: Pick<Install, 'entry' | 'message' | 'into'>,
+  report: Report,
+): Promise<string> {
+  return installed(entry, (directory) => step(report, message, () => into(directory)), report);
+}
+
+/** Says in one line what a cached program's origin is. */
+export function fromCache(program: string, how: string): string {
+  return `${program}, ${how} (in ${cacheDirectory()})`;
+}
+
+/** Runs a step of which the report tells how it ended. */
+export async function step<T>(report: Report, message: string, work: () => Promise<T>): Promise<T> {
+  const running = report.step(message);
+  try {
+    const result = await work();
+    running.done();
+    return result;
+  } catch (error) {
+    running.failed(oneLine(error));
+    throw error;
+  }
+}
+
+/** The program that the user has installed. */
+export function programOnPath(program: string): Way<Program> {
+  return {
+    way: `\`${program}\` on PATH`,
+    async get() {
+      const command = await onPath(program);
+      return command === undefined ? undefined : { command, origin: `${program} on PATH (${command})` };
+    },
+  };
+}
+
+/** The full path of a program on PATH, or undefined. */
+export async function onPath(program: string): Promise<string | undefined> {
+  const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
+  for (const directory of (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute)) {
+    for (const suffix of suffixes) {
+      const candidate = path.join(directory, program + suffix);
+      if (await isExecutable(candidate)) return candidate;
+    }
+  }
+  return undefined;
+}
+
+/** Name of a program's file on this platform. */
+export function executableName(program: string): string {
+  return process.platform === 'win32' ? `${program}.exe` : program;
+}
+
+/**
+ * Runs a program to its end, bounded in time. Its output is shown only when it fails.
+ * @throws {UnavailableError} naming `next` when it is not there, fails, or takes longer than `timeout` milliseconds
+ */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: {
+    readonly directory: string;
+    readonly timeout: number;
+    readonly next: string;
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<string> {
+  const { directory: cwd, timeout, next, env = {} } = options;
+  const result = await execa(command, args, { cwd, timeout, env, stdin: 'ignore', reject: false });
+  if (!result.failed) return result.stdout;
+  const program = path.basename(command);
+  if (result.code === 'ENOENT') throw new UnavailableError(`there is no ${program} on PATH`, next);
+  const reason = result.timedOut
+    ? `took longer than ${timeout / 1000} s`
+    : lastLine(result.stderr || result.stdout || result.shortMessage || '');
+  throw new UnavailableError(`${program} ${args[0] ?? ''} failed: ${reason}`, next);
+}
+
+/**
+ * Builds a Go program into `directory` with the user's own Go settings. Whoever has Go's caches already has them used;
+ * nobody else is left with gigabytes of them.
+ * @throws {UnavailableError} when there is no Go, or the build fails
+ */
+export async function goInstall(module: string, directory: string, next: string): Promise<void> {
+  // Go derives its caches from HOME, which a service's environment may lack.
+  const environment = { GOBIN: directory, HOME: process.env.HOME || homedir(), GOOS: '', GOARCH: '' };
+  const go = (args: string[], env: Record<string, string> = {}) =>
+    run('go', args, { directory, timeout: 20 * 60_000, next, env: { ...environment, ...env } });
+  const throwAway = path.join(directory, 'go-caches');
+  const hasCaches = await exists(await go(['env', 'GOMODCACHE']).catch(() => ''));
+  const caches = { GOMODCACHE: path.join(throwAway, 'modules'), GOCACHE: path.join(throwAway, 'build') };
+  try {
+    await go(['install', '-modcacherw', '-ldflags=-s -w', module], hasCaches ? {} : caches);
+  } finally {
+    await remove(throwAway);
+  }
+}
+
+/**
+ * Lets a library download a server into `directory`, under the name of `program`'s file, in a process of its own so that
+ * it can be given up: as soon as no byte has arrived for `stallMs` milliseconds.
+ * @throws {UnavailableError} when the download fails or stalls
+ */
+export async function download(
+  program: 'temporal' | 'time-skipping-server' | 'mongod',
+  directory: string,
+  next: string,
+  stallMs = 15_000,
+): Promise<void> {
+  const script = fileURLToPath(new URL('download.mjs', import.meta.url));
+  const child = execa(process.execPath, [script, program, directory], {
+    env: { NODE_OPTIONS: '' },
+    stdin: 'ignore',
+    reject: false,
+  });
+  let size = 0;
+  let changed = Date.now();
+  let stalled = false;
+  const watch = setInterval(async () => {
+    const now = await sizeOf(directory);
+    if (now !== size) changed = Date.now();
+    size = now;
+    if (Date.now() - changed < stallMs) return;
+    stalled = true;
+    child.kill('SIGKILL');
+  }, 500);
+  const result = await child;
+  clearInterval(watch);
+  if (stalled) throw new UnavailableError(`nothing arrived for ${stallMs / 1000} s`, next);
+  if (result.failed) throw new UnavailableError(lastLine(result.stderr || result.shortMessage || ''), next);
+  await rename(result.stdout.trim(), path.join(directory, executableName(program)));
+}
+
+async function isExecutable(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK);
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** -1 where a file was renamed while we looked: that counts as a change. */
+async function sizeOf(directory: string): Promise<number> {
+  try {
+    const names = await readdir(directory, { recursive: true });
+    const sizes = await Promise.all(names.map(async (name) => (await stat(path.join(directory, name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  } catch {
+    return -1;
+  }
+}
+
+/** The last line of a foreign message, cut to what one reads in one glance. */
+function lastLine(text: string): string {
+  const line = text.trim().split('\n').at(-1) ?? '';
+  return line.length <= 160 ? line : `${line.slice(0, 160).trim()} …`;
+}

@@ -1,0 +1,170 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { identify, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
+import { ServersError } from './attempts.ts';
+import { remove } from './cache.ts';
+import { end } from './processes.ts';
+import { keepRecord, type RunningRecord } from './running.ts';
+
+/** A server process to be started. */
+export interface ServerCommand {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to our own environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The working directory. */
+  readonly directory: string;
+  /** The file that gets what the server prints. */
+  readonly log: string;
+  /** What ends this server in good order. Default: SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** How long it may take over that before SIGKILL, in milliseconds. Default: 5000. */
+  readonly graceMs?: number;
+  /** Asked again and again; the server counts as started once it says so. Default: it counts at once. */
+  readonly isReady?: () => Promise<boolean>;
+}
+
+/** A server process that runs. */
+export interface ServerProcess {
+  readonly name: string;
+  readonly identity: ProcessIdentity;
+  /** Resolves once the process is gone, with how it ended. */
+  readonly exited: Promise<string>;
+  /** Ends the process; its directories stay. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Starts servers that do not outlive this process, however it ends: a guard sees to them. */
+export interface Supervisor {
+  /** Every process that was started and lives, in order of start. */
+  processes(): readonly ServerProcess[];
+  /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
+  start(command: ServerCommand): Promise<ServerProcess>;
+  /** Directories to be removed when the servers have ended. */
+  removeAtEnd(...directories: string[]): void;
+  /** Tells other processes more of what runs here. */
+  announce(facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>): void;
+  /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Starts a guard. @param about What other processes can read of this start. */
+export async function createSupervisor(
+  about: Pick<RunningRecord, 'role' | 'dataDirectory'> = { role: 'test' },
+): Promise<Supervisor> {
+  const record = keepRecord(about);
+  const guard = spawn(process.execPath, [GUARD, record.file], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // A session of its own: a Ctrl-C at our terminal must not reach it before we have stopped what uses the servers.
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  const guardExited = once(guard, 'exit');
+  const identity = identify(guard.pid ?? 0);
+  if (identity === undefined) throw new ServersError('The guard process of the servers ended at once.');
+  record.update({ guard: identity });
+
+  const running = new Map<ServerProcess, RunningRecord['children'][number]>();
+  const throwAwayDirectories: string[] = [];
+  const launch = async ({ stopSignal = 'SIGTERM', graceMs = 5000, ...command }: ServerCommand) => {
+    const { name } = command;
+    const child = await spawned(command);
+    // One that is gone already gets a start that no process has.
+    const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
+    const exited = child.exited.finally(() => running.delete(server));
+    const stop = async () => {
+      await end(identity, stopSignal, graceMs);
+      await exited;
+    };
+    const server: ServerProcess = { name, identity, exited, stop };
+    running.set(server, { name, ...identity, stopSignal, graceMs });
+    record.update({ children: [...running.values()] });
+    return server;
+  };
+  const stop = async () => {
+    for (const server of [...running.keys()].reverse()) await server.stop();
+    for (const directory of throwAwayDirectories) await remove(directory);
+    record.remove();
+    guard.kill('SIGKILL');
+    await guardExited;
+  };
+  let stopping: Promise<void> | undefined;
+  return {
+    processes: () => [...running.keys()],
+    async start(command) {
+      const server = await launch(command);
+      try {
+        await untilReady(server, command);
+      } catch (error) {
+        await server.stop();
+        throw error;
+      }
+      return server;
+    },
+    removeAtEnd(...directories) {
+      throwAwayDirectories.push(...directories);
+      record.update({ throwAwayDirectories });
+    },
+    announce: record.update,
+    stop() {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
+
+/** @throws {ServersError} when there is no such program */
+async function spawned({ name, command, args, directory, environment, log }: ServerCommand) {
+  const output = openSync(log, 'a');
+  const child = spawn(command, args, {
+    cwd: directory,
+    env: { ...process.env, NODE_OPTIONS: '', ...environment },
+    stdio: ['ignore', output, output],
+    // As with the guard: a Ctrl-C is for us to pass on.
+    detached: true,
+  });
+  closeSync(output);
+  if (child.pid === undefined) {
+    const [{ message }] = await once(child, 'error');
+    throw new ServersError(`${name} could not be started: ${message}`);
+  }
+  const exited = once(child, 'exit').then(([code, signal]) => `${signal ?? `exit code ${code}`}`);
+  return { pid: child.pid, exited };
+}
+
+/** Milliseconds. */
+const START_LIMIT = 60_000;
+
+async function untilReady({ name, exited }: ServerProcess, { isReady, log }: ServerCommand): Promise<void> {
+  let ended: string | undefined;
+  void exited.then((how) => {
+    ended = how;
+  });
+  const deadline = Date.now() + START_LIMIT;
+  while (ended === undefined) {
+    if (isReady === undefined || (await isReady())) return;
+    if (Date.now() > deadline) {
+      throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
+    }
+    await delay(50);
+  }
+  throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
+}
+
+/** The last lines of a log, indented, under a line that names it. */
+export async function tail(log: string): Promise<string> {
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-12);
+  return [`The end of ${log}:`, ...lines.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
+}
+
+/** Some servers put a whole call graph into a line, with what went wrong at its end. */
+function shortenMiddle(line: string): string {
+  return line.length <= 300 ? line : `${line.slice(0, 100)} … ${line.slice(-200)}`;
+}

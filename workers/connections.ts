@@ -1,0 +1,88 @@
+import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import { type Db, type MongoClient, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { createMongoClient } from '../activities/mongodb/client.ts';
+import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
+import { poolOf, type WorkerLimits } from './limits.ts';
+import type { Service } from './services.ts';
+import type { DatabaseSettings } from './settings.ts';
+
+/** Connects to Temporal. @throws Error saying what to do, as far as that can be told. */
+export async function connectTemporal(options: NativeConnectionOptions): Promise<NativeConnection> {
+  try {
+    return await NativeConnection.connect(options);
+  } catch (error) {
+    const { address = 'localhost:7233', tls = null, apiKey } = options;
+    const failure = await temporalFailure({ address, tls, ...(apiKey ? { apiKey } : {}) });
+    throw new Error(failure ?? refusalIn(error) ?? messageOf(error), { cause: error });
+  }
+}
+
+export interface ServiceDatabase {
+  readonly service: Service;
+  readonly mongo: MongoClient;
+  readonly database: Db;
+}
+
+/**
+ * Connects to a service's database, by a new client each time: one whose first connection failed never recovers.
+ *
+ * @throws Error saying what to do, as far as that can be told.
+ */
+export async function connectDatabase(
+  service: Service,
+  { uri, name, variable }: DatabaseSettings,
+  limits: WorkerLimits,
+): Promise<ServiceDatabase> {
+  const mongo = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
+  try {
+    const database = mongo.db(name);
+    await database.command({ ping: 1 });
+    await service.prepareDatabase?.(database);
+    return { service, mongo, database };
+  } catch (error) {
+    await mongo.close();
+    throw new Error(mongodbFailure(error, variable), { cause: error });
+  }
+}
+
+/** In words that never hold the connection string. @param variable Which setting names it. */
+export function mongodbFailure(error: unknown, variable: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const found = errorsIn(error);
+  if (found.some((inner) => inner instanceof MongoServerError && inner.code === AUTHENTICATION_FAILED))
+    return `it does not accept the user or the password in ${variable}: check both, and its authSource`;
+  if (error instanceof MongoServerError && error.code === UNAUTHORIZED)
+    return `the user in ${variable} may not use this database: give it readWrite there`;
+  const names = {
+    authority: `${variable}, as tlsCAFile=…`,
+    certificate: `${variable}, as tlsCertificateKeyFile=…`,
+    otherName: `use the host name that is in it in ${variable}`,
+  };
+  const failures = found.map((inner) =>
+    'code' in inner ? tlsFailure(String(inner.code), names) : undefined,
+  );
+  return failures.find((failure) => failure !== undefined) ?? error.message;
+}
+
+const AUTHENTICATION_FAILED = 18;
+const UNAUTHORIZED = 13;
+
+/** It, and whatever has kept the driver from its servers. */
+function errorsIn(error: Error): Error[] {
+  const cause = error.cause instanceof Error ? errorsIn(error.cause) : [];
+  const servers =
+    error instanceof MongoServerSelectionError ? [...(error.reason?.servers.values() ?? [])] : [];
+  return [error, ...cause, ...servers.flatMap((server) => (server.error ? errorsIn(server.error) : []))];
+}
+
+// gRPC's words for PERMISSION_DENIED and UNAUTHENTICATED, in what the SDK's core says.
+const REFUSAL = /valid authentication credentials|does not have permission/i;
+
+function refusalIn(error: unknown): string | undefined {
+  if (!REFUSAL.test(messageOf(error))) return undefined;
+  return 'it does not accept who we are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
