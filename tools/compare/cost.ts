@@ -1,3 +1,4 @@
+import { status } from '@grpc/grpc-js';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import pMap from 'p-map';
@@ -127,14 +128,11 @@ function historyReader({ workflow }: Client): ReadHistory {
       const { events } = await workflow.getHandle(workflowId, runId || undefined).fetchHistory();
       return events ?? [];
     } catch (error) {
-      if (isGrpcServiceError(error) && error.code === NOT_FOUND) return [];
+      if (isGrpcServiceError(error) && error.code === status.NOT_FOUND) return [];
       throw error;
     }
   }
 }
-
-/** Of gRPC. */
-const NOT_FOUND = 5;
 
 /** Milliseconds since 1970, by Temporal's clock. */
 function timeOf({ eventTime }: HistoryEvent): number {
