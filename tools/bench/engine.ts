@@ -14,7 +14,7 @@ import { ratiosOf } from './ratios.ts';
 import { placingOf, type Subject } from './subjects.ts';
 
 /** Workers that show what they do. */
-export interface EngineStage extends Stage {
+interface EngineStage extends Stage {
   /** Where each worker's metrics are. */
   readonly metrics: readonly string[];
 }

@@ -13,12 +13,6 @@ type HistoryEvent = NonNullable<History['events']>[number];
 /** The events of a run of a workflow, of its last one where none is named; none where there is no such workflow. */
 type ReadHistory = (workflowId: string, runId?: string) => Promise<HistoryEvent[]>;
 
-/** What histories say that something has cost. */
-export interface Tally {
-  readonly events: number;
-  readonly actions: number;
-}
-
 /** Reading the histories of all orders would take longer than placing them. */
 const SAMPLE = 10;
 const CONCURRENCY = { concurrency: 8 };
@@ -51,7 +45,7 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
  * arrive, attempts of activities, timers that start, and runs that continue as new. What leaves no trace in a history is
  * not counted: queries, and starts that are refused because the workflow runs already.
  */
-export function tallyOf(history: readonly HistoryEvent[]): Tally {
+export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
 }
 
@@ -70,7 +64,7 @@ function actionsIn(event: HistoryEvent): number {
 }
 
 /** Per order: its own workflow and the deliveries of its events, and its share of mailboxes and relays. */
-async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
+async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   const sample = run.placed.slice(0, SAMPLE);
   const own = await pMap(sample, ({ order }) => tallyOfOrder(readHistory, order.orderId), CONCURRENCY);
   const shared = await pMap(sharedBy(run), (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
@@ -82,7 +76,7 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
   };
 }
 
-async function tallyOfOrder(readHistory: ReadHistory, orderId: string): Promise<Tally> {
+async function tallyOfOrder(readHistory: ReadHistory, orderId: string) {
   const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
     Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
   );
