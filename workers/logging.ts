@@ -1,4 +1,5 @@
-import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
+import type { LogLevel, Logger as TemporalLogger } from '@temporalio/common';
+import { DefaultLogger } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
 
 /** One JSON object a line, on standard output. */
@@ -8,18 +9,8 @@ export function createLogger(level: string, service: string): Logger {
 
 /** Hands the SDK's log lines, and those of workflows and activities, to the same logger. */
 export function temporalLogger(logger: Logger): TemporalLogger {
-  const write = (level: LogLevel, message: string, meta?: LogMetadata) => {
-    const { error, ...attributes } = meta ?? {};
-    logger[pinoLevels[level]]({ ...attributes, ...(error === undefined ? {} : { err: error }) }, message);
-  };
-  return {
-    log: write,
-    trace: (message, meta) => write('TRACE', message, meta),
-    debug: (message, meta) => write('DEBUG', message, meta),
-    info: (message, meta) => write('INFO', message, meta),
-    warn: (message, meta) => write('WARN', message, meta),
-    error: (message, meta) => write('ERROR', message, meta),
-  };
+  return new DefaultLogger('TRACE', ({ level, message, meta: { error, ...attributes } = {} }) => {
+    const write = logger[level.toLowerCase() as Lowercase<LogLevel>].bind(logger);
+    write({ ...attributes, ...(error === undefined ? {} : { err: error }) }, message);
+  });
 }
-
-const pinoLevels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;

@@ -143,7 +143,7 @@ describe('the program', () => {
 
   const commands = [
     ...['place', 'status', 'watch', 'cancel', 'list', 'events', 'stock', 'restock'],
-    ...['stuck', 'retry', 'resolve', 'doctor', 'compare', 'settings', 'codec-server'],
+    ...['stuck', 'retry', 'resolve', 'doctor', 'settings', 'codec-server'],
   ];
 
   test('--help lists every command', async () => {

@@ -1,10 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { isAlive, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
-import { exists } from '../../tools/servers/cache.ts';
 import { silentReport } from '../../tools/servers/report.ts';
 import { cleanUpAfterTheDead, livingServers, type RunningRecord } from '../../tools/servers/running.ts';
 import { type Servers, startServers } from '../../tools/servers/servers.ts';
@@ -155,8 +155,7 @@ async function leftOf(record: RunningRecord): Promise<(string | number)[]> {
   const ports = [];
   for (const port of portsOf(record)) if (await listens(port)) ports.push(port);
   const directories = [];
-  for (const directory of record.throwAwayDirectories)
-    if (await exists(directory)) directories.push(directory);
+  for (const directory of record.throwAwayDirectories) if (existsSync(directory)) directories.push(directory);
   expect(record.throwAwayDirectories).not.toHaveLength(0);
   return [...processes, ...ports, ...directories];
 }

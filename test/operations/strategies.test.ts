@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { DEFAULT_STRATEGY, strategies } from '../../domain/strategies.ts';
 import { wakeSignal } from '../../workflows/order/messages.ts';
@@ -14,6 +14,9 @@ beforeAll(async () => {
 });
 
 afterAll(() => platform[Symbol.asyncDispose]());
+
+// Some tests break it; none may depend on whether another has repaired it.
+beforeEach(() => platform.repair('inventory'));
 
 const CONFIRMED = { status: 'confirmed', available: 8, reserved: 0, sold: 2 };
 const AT_ONCE = { failures: 0, longerThan: 0 };
@@ -130,6 +133,27 @@ describe('a delivery that an operator has terminated', () => {
     await expect.poll(() => concord.stuck()).toEqual([]);
   });
 
+  test('is what its order says that it waits for, once it is told', async () => {
+    const { concord } = platform;
+    const { workflow } = concord.client;
+    const orderId = 'delivery-told';
+    await concord.restock(orderId, 10);
+    platform.breakDown('inventory');
+    await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy: 'event-driven' });
+    const { workflowId, step } = whereReserving(orderId)['event-driven'];
+    await terminateDelivery(workflowId);
+    platform.repair('inventory');
+    await expect.poll(() => concord.stuck(AT_ONCE)).toMatchObject([{ orderId, problem: 'stopped' }]);
+    const options = { taskQueue: 'orders', workflowId: 'watch', args: [AT_ONCE] };
+    await expect.poll(() => workflow.execute('watchOrders', options)).toEqual([orderId]);
+    const { currentDetails } = await workflow
+      .getHandle(`order/${orderId}`)
+      .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toMatch(new RegExp(`${step}. has failed 1 time[\\s\\S]*terminated`));
+    await concord.retry(orderId);
+    expect(await concord.place(orderOf(orderId, 2))).toMatchObject({ status: 'confirmed' });
+  });
+
   test('can be made also when its order has long ended', async () => {
     const { concord } = platform;
     const orderId = 'delivery-late';
@@ -186,6 +210,24 @@ test('a relay that was terminated with wakes in it: the next one finds what is u
 });
 
 describe('a mailbox', () => {
+  test('whose batch fails as a whole: what waits in it says why', async () => {
+    const { concord } = platform;
+    const orderId = 'mailbox-down';
+    await concord.restock(orderId, 10);
+    platform.breakDown('inventory');
+    await concord.place(orderOf(orderId, 2), { strategy: 'message-queue', wait: 'accepted' });
+    const { workflowId, step } = whereReserving(orderId)['message-queue'];
+    const lastError = 'the database is down';
+    await expect
+      .poll(() => concord.stuck({ failures: 0, longerThan: 3_600_000 }))
+      .toMatchObject([{ orderId, workflowId, problem: 'retrying', step, lastError }]);
+    await expect
+      .poll(() => concord.status(orderId))
+      .toMatchObject({ retrying: [{ step: `${workflowId} ${step}`, lastError }] });
+    platform.repair('inventory');
+    expect(await concord.place(orderOf(orderId, 2))).toMatchObject({ status: 'confirmed' });
+  });
+
   test('keeps the message of an order whose workflow was terminated, and retry tries it', async () => {
     const { concord } = platform;
     const orderId = 'mailbox-orphan';

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { activityInfo } from '@temporalio/activity';
+import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import type { Strategy } from '../../domain/strategies.ts';
@@ -196,8 +197,7 @@ async function drainageOf(name: ServiceName, buildId: Build) {
   return workerDeploymentVersionInfo?.drainageInfo?.status;
 }
 
-// VERSION_DRAINAGE_STATUS_DRAINED of Temporal's API.
-const DRAINED = 2;
+const { VERSION_DRAINAGE_STATUS_DRAINED: DRAINED } = proto.temporal.api.enums.v1.VersionDrainageStatus;
 
 function deploymentOf(name: ServiceName): string {
   return `concord-${name}`;

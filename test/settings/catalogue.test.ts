@@ -14,7 +14,7 @@ const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers
 
 /** What belongs to the machine or the terminal, and what our own processes tell each other. */
 const NO_SETTINGS =
-  /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CONCORD_TESTS)$/;
+  /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CONCORD_TESTS|CHAOS_SETTINGS|npm_lifecycle_event)$/;
 
 describe('the README', () => {
   const readme = readFileSync(`${root}README.md`, 'utf8');

@@ -3,11 +3,6 @@ export class ServersError extends Error {
   override readonly name: string = 'ServersError';
 }
 
-/** The data directory that the user named can't be used. */
-export class DataDirectoryError extends ServersError {
-  override readonly name = 'DataDirectoryError';
-}
-
 /** One way to get a server does not work on this machine. `reason` says why, `next` what makes it work: "install Go …". */
 export class UnavailableError extends ServersError {
   override readonly name = 'UnavailableError';

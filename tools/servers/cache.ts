@@ -1,13 +1,14 @@
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheDirectory, identify, isAlive } from '../../client/cli/shared/running-start.ts';
 import type { Report, Step } from './report.ts';
 
 /** The path of a finished entry of the cache, or undefined when there is none. */
-export async function findCached(name: string): Promise<string | undefined> {
+export function findCached(name: string): string | undefined {
   const entry = path.join(cacheDirectory(), name);
-  return (await exists(entry)) ? entry : undefined;
+  return existsSync(entry) ? entry : undefined;
 }
 
 const underWay = new Map<string, Promise<string>>();
@@ -34,23 +35,16 @@ export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-export async function exists(target: string): Promise<boolean> {
-  return access(target).then(
-    () => true,
-    () => false,
-  );
-}
-
 async function installOnce(
   entry: string,
   install: (directory: string) => Promise<void>,
   report: Report,
 ): Promise<string> {
-  if (await exists(entry)) return entry;
+  if (existsSync(entry)) return entry;
   const temporary = await claim(entry, report);
   try {
     // Another process may have been faster.
-    if (await exists(entry)) return entry;
+    if (existsSync(entry)) return entry;
     await install(temporary);
     await rename(temporary, entry);
     return entry;

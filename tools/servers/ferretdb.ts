@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { chown, mkdir, readdir, rename } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import getPort from 'get-port';
 import { ServersError, UnavailableError } from './attempts.ts';
-import { exists, findCached, remove } from './cache.ts';
+import { findCached, remove } from './cache.ts';
 import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { installPostgres, MONGOD_INSTEAD, postgresBinary } from './postgres-tree.ts';
 import { executableName, fromCache, goInstall, installedBy, type Program } from './programs.ts';
@@ -51,8 +52,7 @@ export async function findFerretDB(
   report: Report,
   { install }: { install: boolean },
 ): Promise<FerretProgram | undefined> {
-  if (!install && !((await findCached(FERRETDB.entry)) && (await findCached(POSTGRES.entry))))
-    return undefined;
+  if (!install && !(findCached(FERRETDB.entry) && findCached(POSTGRES.entry))) return undefined;
   // The tree first: it takes seconds, and where it cannot be had the minute for FerretDB would be lost.
   const tree = await installedBy(POSTGRES, report);
   const command = path.join(await installedBy(FERRETDB, report), executableName('ferretdb'));
@@ -82,7 +82,6 @@ export async function startFerretDB(
         ...[`--listen-addr=${address}`, `--postgresql-url=${postgres.url}`, `--state-dir=${state}`],
       ],
       directory,
-      log: path.join(directory, 'ferretdb.log'),
       isReady: () => takesWrites(uri),
     });
     return { ...localServer(port, origin, [postgres.server, ferretdb]), uri };
@@ -98,7 +97,7 @@ async function startPostgres(
 ): Promise<{ server: ServerProcess; url: string }> {
   const data = path.join(directory, 'postgresql');
   const account = await postgresAccount();
-  if (!(await exists(data))) await createCluster(tree, data, account);
+  if (!existsSync(data)) await createCluster(tree, data, account);
   await account.own(data);
   const port = await getPort({ host: '127.0.0.1' });
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
@@ -131,7 +130,6 @@ async function startPostgres(
     ],
     environment: ENVIRONMENT,
     directory,
-    log: path.join(directory, 'postgres.log'),
     // "Fast": does not wait for clients to leave.
     stopSignal: 'SIGINT',
     graceMs: 10_000,

@@ -1,8 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import getPort from 'get-port';
 import { firstThatWorks, oneLine, ServersError, type Way } from './attempts.ts';
-import { exists } from './cache.ts';
 import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
 import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
@@ -24,7 +24,7 @@ export async function startMongoDB(options: ServerOptions): Promise<MongoDBServe
   const [engine, other] = 'tree' in program ? ['ferretdb', 'mongod'] : ['mongod', 'ferretdb'];
   const directory = path.join(options.directory, engine);
   // Data that one engine wrote is invisible to the other: better refused than silently empty.
-  if ((await exists(path.join(options.directory, other))) && !(await exists(directory))) {
+  if (existsSync(path.join(options.directory, other)) && !existsSync(directory)) {
     throw new ServersError(
       `${options.directory} holds data of ${other}, which is not what runs now (${engine}). Use another data directory, or make ${other} available again.`,
     );
@@ -103,7 +103,6 @@ async function startMongod(
       ...['--wiredTigerCacheSizeGB', '0.5', ...(process.platform === 'win32' ? [] : ['--nounixsocket'])],
     ],
     directory,
-    log: path.join(directory, 'mongod.log'),
     graceMs: 10_000,
     isReady: () => takesWrites(uri),
   });

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import pMap from 'p-map';
 import { UnavailableError } from './attempts.ts';
-import { exists, remove } from './cache.ts';
+import { remove } from './cache.ts';
 import { run } from './programs.ts';
 
 // PostgreSQL with DocumentDB, from Debian's packages, in a directory of its own: no root, no chroot, nothing installed.
@@ -49,8 +50,12 @@ async function downloadPackages(directory: string): Promise<string[]> {
   const mirror = findMirror(await apt(20_000, '--print-uris', 'update'), await codename());
   if (mirror === undefined) throw new UnavailableError('apt has no source of Debian packages', next);
   const source = path.join(directory, 'sources.list');
+  const keyring = KEYRINGS.find((file) => existsSync(file));
   // The package is in Debian's unstable suite only.
-  await writeFile(source, `deb ${await signedBy()}${mirror} sid main\n`);
+  await writeFile(
+    source,
+    `deb ${keyring === undefined ? '' : `[signed-by=${keyring}] `}${mirror} sid main\n`,
+  );
   const privately = [`Dir::Etc::SourceList=${source}`, `Dir::Etc::SourceParts=${directory}/none`].flatMap(
     (setting) => ['-o', setting],
   );
@@ -95,11 +100,6 @@ async function writeAptConfiguration(directory: string): Promise<string> {
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   return file;
-}
-
-async function signedBy(): Promise<string> {
-  for (const keyring of KEYRINGS) if (await exists(keyring)) return `[signed-by=${keyring}] `;
-  return '';
 }
 
 /** The mirror that this machine gets its own release of Debian from. */

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readdir, rename, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { oneLine, UnavailableError, type Way } from './attempts.ts';
-import { exists, findCached, installed, remove } from './cache.ts';
+import { findCached, installed, remove } from './cache.ts';
 import type { Report } from './report.ts';
 
 /** A server's program, and one line for people that says where it comes from. */
@@ -40,7 +40,7 @@ export function cachedWays(program: string, installs: readonly Install[], report
     (install): Way<Program> => ({
       way: install.earlier,
       async get() {
-        const entry = await findCached(install.entry);
+        const entry = findCached(install.entry);
         return entry === undefined ? undefined : inEntry(entry, install);
       },
     }),
@@ -95,10 +95,8 @@ export function programOnPath(program: string): Way<Program> {
 export async function onPath(program: string): Promise<string | undefined> {
   const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
   for (const directory of (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute)) {
-    for (const suffix of suffixes) {
-      const candidate = path.join(directory, program + suffix);
-      if (await isExecutable(candidate)) return candidate;
-    }
+    const candidates = suffixes.map((suffix) => path.join(directory, program + suffix));
+    for (const candidate of candidates) if (await isExecutable(candidate)) return candidate;
   }
   return undefined;
 }
@@ -144,7 +142,7 @@ export async function goInstall(module: string, directory: string, next: string)
   const go = (args: string[], env: Record<string, string> = {}) =>
     run('go', args, { directory, timeout: 20 * 60_000, next, env: { ...environment, ...env } });
   const throwAway = path.join(directory, 'go-caches');
-  const hasCaches = await exists(await go(['env', 'GOMODCACHE']).catch(() => ''));
+  const hasCaches = existsSync(await go(['env', 'GOMODCACHE']).catch(() => ''));
   const caches = { GOMODCACHE: path.join(throwAway, 'modules'), GOCACHE: path.join(throwAway, 'build') };
   try {
     await go(['install', '-modcacherw', '-ldflags=-s -w', module], hasCaches ? {} : caches);

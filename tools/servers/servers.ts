@@ -3,7 +3,8 @@ import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
-import { DataDirectoryError, oneLine, ServersError } from './attempts.ts';
+import { ConcordError } from '../../domain/errors.ts';
+import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
 import type { Report } from './report.ts';
 import { cleanUpAfterTheDead, livingServers, type RunningRecord, THROW_AWAY_PREFIX } from './running.ts';
@@ -27,6 +28,7 @@ export interface Servers {
  * With `dataDirectory` both keep their data there over restarts; without it everything is thrown away.
  *
  * @throws {ServersError} with a message for the user: what failed and what to do next
+ * @throws {ConcordError} `InvalidInput` where the data directory can't be used
  */
 export async function startServers(options: {
   dataDirectory?: string;
@@ -68,22 +70,23 @@ export async function startServers(options: {
   }
 }
 
-/** @throws {DataDirectoryError} when it can't be written to, or another start uses it */
 async function ownDataDirectory(given: string): Promise<string> {
   try {
     await mkdir(given, { recursive: true });
     await access(given, constants.W_OK);
   } catch (error) {
-    throw new DataDirectoryError(
-      `${given} can't be used as data directory (${oneLine(error)}). Name a directory that you may write to.`,
-    );
+    const what = `${given} can't be used as data directory (${oneLine(error)})`;
+    throw invalid(`${what}. Name a directory that you may write to.`);
   }
   const directory = await realpath(given);
   const other = livingServers().find((record) => record.dataDirectory === directory);
   if (other === undefined) return directory;
-  throw new DataDirectoryError(
-    `${directory} is in use by process ${other.owner.pid}, started ${other.startedAt}. Stop that one, or use another data directory.`,
-  );
+  const what = `${directory} is in use by process ${other.owner.pid}, started ${other.startedAt}`;
+  throw invalid(`${what}. Stop that one, or use another data directory.`);
+}
+
+function invalid(fix: string): ConcordError {
+  return new ConcordError('InvalidInput', { problems: [{ field: '--data', fix }] });
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { identify, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
@@ -17,10 +18,8 @@ export interface ServerCommand {
   readonly args: readonly string[];
   /** Added to our own environment. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The working directory. */
+  /** The working directory, which also gets what the server prints: `<name>.log`. */
   readonly directory: string;
-  /** The file that gets what the server prints. */
-  readonly log: string;
   /** What ends this server in good order. Default: SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
   /** How long it may take over that before SIGKILL, in milliseconds. Default: 5000. */
@@ -71,9 +70,10 @@ export async function createSupervisor(
 
   const running = new Map<ServerProcess, RunningRecord['children'][number]>();
   const throwAwayDirectories: string[] = [];
-  const launch = async ({ stopSignal = 'SIGTERM', graceMs = 5000, ...command }: ServerCommand) => {
-    const { name } = command;
-    const child = await spawned(command);
+  const start = async ({ stopSignal = 'SIGTERM', graceMs = 5000, isReady, ...command }: ServerCommand) => {
+    const { name, directory } = command;
+    const log = path.join(directory, `${name}.log`);
+    const child = await spawned(command, log);
     // One that is gone already gets a start that no process has.
     const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
     const exited = child.exited.finally(() => running.delete(server));
@@ -84,6 +84,12 @@ export async function createSupervisor(
     const server: ServerProcess = { name, identity, exited, stop };
     running.set(server, { name, ...identity, stopSignal, graceMs });
     record.update({ children: [...running.values()] });
+    try {
+      await untilReady(server, isReady, log);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
     return server;
   };
   const stop = async () => {
@@ -96,16 +102,7 @@ export async function createSupervisor(
   let stopping: Promise<void> | undefined;
   return {
     processes: () => [...running.keys()],
-    async start(command) {
-      const server = await launch(command);
-      try {
-        await untilReady(server, command);
-      } catch (error) {
-        await server.stop();
-        throw error;
-      }
-      return server;
-    },
+    start,
     removeAtEnd(...directories) {
       throwAwayDirectories.push(...directories);
       record.update({ throwAwayDirectories });
@@ -121,7 +118,7 @@ export async function createSupervisor(
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 
 /** @throws {ServersError} when there is no such program */
-async function spawned({ name, command, args, directory, environment, log }: ServerCommand) {
+async function spawned({ name, command, args, directory, environment }: ServerCommand, log: string) {
   const output = openSync(log, 'a');
   const child = spawn(command, args, {
     cwd: directory,
@@ -142,7 +139,11 @@ async function spawned({ name, command, args, directory, environment, log }: Ser
 /** Milliseconds. */
 const START_LIMIT = 60_000;
 
-async function untilReady({ name, exited }: ServerProcess, { isReady, log }: ServerCommand): Promise<void> {
+async function untilReady(
+  { name, exited }: ServerProcess,
+  isReady: ServerCommand['isReady'],
+  log: string,
+): Promise<void> {
   let ended: string | undefined;
   void exited.then((how) => {
     ended = how;
@@ -150,9 +151,8 @@ async function untilReady({ name, exited }: ServerProcess, { isReady, log }: Ser
   const deadline = Date.now() + START_LIMIT;
   while (ended === undefined) {
     if (isReady === undefined || (await isReady())) return;
-    if (Date.now() > deadline) {
+    if (Date.now() > deadline)
       throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
-    }
     await delay(50);
   }
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);

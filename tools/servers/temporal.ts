@@ -136,7 +136,6 @@ async function startProgram(
       ...(keepData ? ['--db-filename', path.join(directory, 'temporal.db')] : []),
     ],
     directory,
-    log: path.join(directory, 'temporal.log'),
     // Its orderly end takes two seconds, which data that is gone anyway need not wait for.
     stopSignal: keepData ? 'SIGTERM' : 'SIGKILL',
     isReady: () => serves(address, namespace, keepData),

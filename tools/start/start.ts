@@ -4,7 +4,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import type { WorkerSettings } from '../../workers/settings.ts';
-import { DataDirectoryError, ServersError } from '../servers/attempts.ts';
+import { ServersError } from '../servers/attempts.ts';
 import { portsOfAnother } from '../servers/ports.ts';
 import { createReport, type Report } from '../servers/report.ts';
 import { startServers } from '../servers/servers.ts';
@@ -97,14 +97,8 @@ function readOptions(): Options {
       'Starts Temporal, MongoDB and the workers, and places the sample orders of tools/start/samples/orders.json.',
     )
     .option('--once', 'end after the table; exit 0 only if every outcome was the expected one')
-    .option(
-      '--json',
-      'print the results as JSON, alone on standard output (with npm: npm run -s start -- --json)',
-    )
-    .option(
-      '--data <directory>',
-      'keep the data of both servers there across runs (default: thrown away at the end)',
-    );
+    .option('--json', 'print the results as JSON, alone on standard output (npm run -s start -- --json)')
+    .option('--data <directory>', 'keep the data of both servers there across runs (default: throw it away)');
   return optionsOrExit<Options>(command);
 }
 
@@ -133,7 +127,6 @@ try {
 } catch (error) {
   if (!(error instanceof ServersError || error instanceof ConcordError)) throw error;
   console.error(error.message);
-  const isBadInput =
-    error instanceof ConcordError ? error.kind === 'bad input' : error instanceof DataDirectoryError;
+  const isBadInput = error instanceof ConcordError && error.kind === 'bad input';
   process.exitCode = isBadInput ? BAD_INPUT : UNREACHABLE;
 }
