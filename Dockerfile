@@ -12,7 +12,7 @@ COPY workflows ./workflows
 COPY workers ./workers
 COPY client ./client
 COPY platform ./platform
-RUN node workers/build.mjs
+RUN node workers/build-package.mjs
 # What is optional to others is for bundling, which is done.
 RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && \
     # The native core comes for every platform, at 25 to 30 MB each; only this one's is ever loaded.

@@ -13,6 +13,7 @@ import './participant.ts';
 import './place-order.ts';
 import './policies.ts';
 import './resolution.ts';
+import './services.ts';
 import './stock.ts';
 import './strategies.ts';
 import './stuck-step.ts';

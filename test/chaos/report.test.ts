@@ -3,7 +3,7 @@ import type { Fault } from '../../tools/chaos/faults.ts';
 import { planLoad } from '../../tools/chaos/load-plan.ts';
 import { composeReport, type RunReport, renderReport } from '../../tools/chaos/run-report.ts';
 import type { Violation } from '../../tools/measure/checker.ts';
-import type { State, Sweep } from '../../tools/measure/state.ts';
+import type { State } from '../../tools/measure/state.ts';
 
 // One order that is in flight from 12:00:10 to 12:00:20.
 
@@ -73,7 +73,7 @@ test('a sweep of the reaper meets an order that is older than its limit, and in 
   expect(renderReport(report)).toContain('The reaper swept 3 times, 1 of them while orders');
 });
 
-function sweep(second: number): Sweep {
+function sweep(second: number): State['sweeps'][number] {
   return { startedAt: new Date(at(second)), closedAt: new Date(at(second)) };
 }
 

@@ -9,7 +9,7 @@ import { startReader } from '../../tools/compare/reader.ts';
 import type { StreamedOrder } from '../../tools/compare/stream.ts';
 import { outcomeOf } from '../../tools/compare/under-faults.ts';
 import { countCommands, withCommandMonitoring } from '../../tools/measure/command-counts.ts';
-import { insist } from '../../tools/measure/customers.ts';
+import { insist } from '../../tools/measure/load-generator.ts';
 import { openDatabase } from '../support/database.ts';
 
 test('actions: what Temporal bills, each attempt of an activity, and a run that goes on only once', () => {

@@ -1,8 +1,8 @@
 import { createContext, runInContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { chartsOf } from '../../tools/compare/charts.ts';
+import type { Comparison } from '../../tools/compare/comparison.ts';
 import { renderPage } from '../../tools/compare/page.ts';
-import type { Comparison } from '../../tools/compare/result.ts';
 import { sectionsOf, verdictOf } from '../../tools/compare/sections.ts';
 import { dataIn, expectSelfContained } from './page.ts';
 import { sampleComparison } from './sample.ts';

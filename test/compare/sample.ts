@@ -1,11 +1,9 @@
 import { strategies } from '../../domain/strategies.ts';
-import type {
-  Comparison,
-  CostFigures,
-  FaultFigures,
-  PerformanceFigures,
-} from '../../tools/compare/result.ts';
-import { demands, faults, loads, parts } from '../../tools/compare/result.ts';
+import type { Comparison } from '../../tools/compare/comparison.ts';
+import type { CostFigures } from '../../tools/compare/cost.ts';
+import { demands, faults, loads, parts } from '../../tools/compare/parts.ts';
+import type { PerformanceFigures } from '../../tools/compare/performance.ts';
+import type { FaultFigures } from '../../tools/compare/under-faults.ts';
 import type { Spread } from '../../tools/measure/statistics.ts';
 
 /** A comparison with figures that are made up, and easy to tell apart: the n-th strategy's are n times as large. */

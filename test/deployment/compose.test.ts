@@ -242,7 +242,7 @@ describe('the image', () => {
     const steps = build.filter((line) => line.startsWith('RUN ')).map((line) => line.slice('RUN '.length));
     expect(steps).toEqual([
       expect.stringMatching(/^npm ci --ignore-scripts/),
-      'node workers/build.mjs',
+      'node workers/build-package.mjs',
       expect.stringMatching(/^npm prune --omit=dev --omit=optional/),
     ]);
     const copied = last.filter((line) => line.startsWith('COPY ')).map((line) => line.split(' ').at(-1));

@@ -64,16 +64,13 @@ test('it lists no file but those of the product, and installs nothing that only 
   expect(listed).toContain('dist/workers/orders.js');
   const product =
     /^(LICENSE|README\.md|package\.json|dist\/(domain|workflows|activities|workers|platform|client|bundles)\/.+)$/;
-  expect(listed.filter((file) => !product.test(file) && !BEING_MENDED.test(file))).toEqual([]);
+  expect(listed.filter((file) => !product.test(file))).toEqual([]);
   const { optionalDependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   expect(optionalDependencies).toBeUndefined();
   for (const name of ['execa', 'chart.js', 'get-port', 'mongodb-memory-server-core', '@temporalio/testing']) {
     await expect(readdir(path.join(project, 'node_modules', name)), name).rejects.toThrow('ENOENT');
   }
 });
-
-// TEMPORARY: what the command line imports of tools to find a running `npm start`, and what that imports.
-const BEING_MENDED = /^dist\/tools\/(servers\/running|programs\/(cache|processes|report|attempts))\./;
 
 test('its compiled workers start, and bundle nothing', { timeout: 60_000 }, async () => {
   const spy = path.join(project, 'spy.cjs');

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Order } from '../../domain/order.ts';
-import { closedLoop, type Load, openLoop, type Placing } from '../../tools/measure/customers.ts';
+import { closedLoop, type Load, openLoop, type Placing } from '../../tools/measure/load-generator.ts';
 
 const orders: readonly Order[] = Array.from({ length: 12 }, (_, index) => ({
   orderId: `order-${index}`,

@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  type EngineOptions,
-  type EngineResult,
-  figuresOf,
-  parts,
-  type Run,
-} from '../../tools/bench/engine-result.ts';
+import type { EngineResult } from '../../tools/bench/engine.ts';
+import { type EngineOptions, figuresOf, parts, type Run } from '../../tools/bench/engine-result.ts';
 import { sectionsOf } from '../../tools/bench/engine-tables.ts';
 import { ratiosOf } from '../../tools/bench/ratios.ts';
 import { subjects } from '../../tools/bench/subjects.ts';

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import type { EngineResult } from '../../tools/bench/engine-result.ts';
+import type { EngineResult } from '../../tools/bench/engine.ts';
 import { subjects } from '../../tools/bench/subjects.ts';
 import { temporaryDirectory } from '../dev/support.ts';
 
@@ -75,6 +75,22 @@ test('a server takes 50 ms for each step, where that is asked for and it is ours
   expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
   expect(refused.stderr).toMatch(/distant: .*unset TEMPORAL_ADDRESS/);
 }, 300_000);
+
+test.each([
+  ['load', ['--orders', '40'], /40 orders at once: .*\(\d+\.\d a second\)[\s\S]*confirmed +40[\s\S]*passed$/],
+  ['growth', ['--orders', '210'], /stock document, bytes[\s\S]*history of an order, events[\s\S]*passed$/],
+])(
+  '%s is measured on servers of its own, and tells its figures',
+  async (part, args, figures) => {
+    const json = path.join(await temporaryDirectory(), 'result.json');
+    const { exitCode, stdout, stderr } = await bench([part, ...args, '--json', json]);
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(figures);
+    expect(stdout).toMatch(/cores, .* for everything; Temporal: .*; MongoDB: /);
+    expect(JSON.parse(await readFile(json, 'utf8'))).toMatchObject({ problems: [] });
+  },
+  300_000,
+);
 
 function bench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return execa('npm', ['run', '-s', 'bench', '--', ...args], { reject: false, env });

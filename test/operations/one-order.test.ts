@@ -83,6 +83,14 @@ test('an order that can’t be told of its trouble is reported, and the others a
 });
 
 describe('a list has all orders, and says of a damaged one what is wrong:', () => {
+  // What is still being placed would come back to a list that was emptied.
+  beforeAll(() =>
+    vi.waitUntil(async () => (await platform.orders.countDocuments({ status: 'pending' })) === 0, {
+      timeout: 90_000,
+      interval: 500,
+    }),
+  );
+
   test.each<[string, Record<string, unknown>, RegExp]>([
     ['lines', { lines: null }, /lines/],
     ['lines', { lines: [null] }, /lines\[0\]/],

@@ -265,6 +265,7 @@ describe('the schedule', () => {
     await ensureSchedule(client, reaperSchedule({ interval: 3_600_000, holdLimit: 900_000 }));
     const schedule = client.schedule.getHandle('reap-holds');
     await schedule.pause();
+    await expect.poll(() => schedule.describe()).toMatchObject({ state: { paused: true } });
     await ensureSchedule(client, reaperSchedule({ interval: 1_800_000, holdLimit: 0 }));
     expect(await schedule.describe()).toMatchObject({
       spec: { intervals: [{ every: 1_800_000 }] },

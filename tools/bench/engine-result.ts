@@ -1,5 +1,4 @@
-import { groupsOf, type Latency, latencyOf, median, type Spread, spreadOf } from '../measure/statistics.ts';
-import type { WorkerMemory } from '../measure/usage.ts';
+import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
 /**
@@ -35,18 +34,15 @@ export interface Usage {
   readonly serverSeconds: number | undefined;
 }
 
-interface Measured {
+/** One round of one measurement; times are milliseconds. */
+export interface Run {
   readonly part: Part;
   readonly subject: Subject;
   /** Such as `50 at once`: what it is called beside others of its part. */
   readonly setting: string;
   readonly orders: number;
-  /** Of one order; in figures, medians of the rounds. */
+  /** Of one order. */
   readonly usage: Usage;
-}
-
-/** One round of one measurement; times are milliseconds. */
-export interface Run extends Measured {
   readonly elapsed: number;
   /** Empty where nobody asked. */
   readonly decided: readonly number[];
@@ -54,58 +50,19 @@ export interface Run extends Measured {
 }
 
 /** All rounds of one measurement. */
-export interface Figures extends Measured {
-  /** Orders a second. */
-  readonly throughput: Spread;
-  /** Absent where nobody asked. */
-  readonly decided?: Latency;
-  readonly final: Latency;
-}
-
-/** The history of an order's own workflow. */
-export interface HistoryFigures {
-  readonly subject: Subject;
-  readonly events: Spread;
-  readonly bytes: Spread;
-}
-
-/** Two things that were measured in turns, round by round. */
-export interface Ratio {
-  readonly name: string;
-  /** Where we want it, in words. */
-  readonly target: string;
-  readonly ratio: Spread;
-}
-
-export interface EngineResult {
-  /** When it began, in ISO 8601. */
-  readonly at: string;
-  readonly machine: string;
-  readonly servers: { readonly temporal: string; readonly mongodb: string };
-  readonly options: EngineOptions;
-  readonly figures: readonly Figures[];
-  readonly histories: readonly HistoryFigures[];
-  readonly ratios: readonly Ratio[];
-  /** Over the whole run. */
-  readonly memory: WorkerMemory;
-  /** What should not be; empty where all is well. */
-  readonly problems: readonly string[];
-}
+export type Figures = ReturnType<typeof figuresOf>[number];
 
 /** Each measurement over all its rounds, in the order in which they were begun. */
-export function figuresOf(runs: readonly Run[]): Figures[] {
+export function figuresOf(runs: readonly Run[]) {
   const keyOf = ({ part, setting, subject }: Run) => JSON.stringify([part, setting, subject]);
   return groupsOf(runs, keyOf).map((rounds) => {
     const [{ part, subject, setting, orders, decided }] = rounds;
+    const usages = rounds.map(({ usage }) => usage);
     return {
-      ...{ part, subject, setting, orders },
+      ...{ part, subject, setting, orders, usage: combined(usages, median) },
       throughput: spreadOf(rounds.map(throughputOf)),
       ...(decided.length === 0 ? {} : { decided: latencyOf(rounds.map((run) => run.decided)) }),
       final: latencyOf(rounds.map((run) => run.final)),
-      usage: combined(
-        rounds.map(({ usage }) => usage),
-        median,
-      ),
     };
   });
 }

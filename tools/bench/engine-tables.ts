@@ -1,15 +1,15 @@
 import { groupsOf, type Latency, type Spread } from '../measure/statistics.ts';
-import { figure, type Section, spreadText, tableOf, UNKNOWN, verdictOf } from '../measure/table.ts';
+import { figure, placeOf, type Section, spreadText, tableOf, UNKNOWN, verdictOf } from '../measure/table.ts';
 import { memoryCells, memoryHead } from '../measure/usage.ts';
-import type { EngineResult, Figures, Part } from './engine-result.ts';
+import type { EngineResult } from './engine.ts';
+import type { Figures, Part } from './engine-result.ts';
 
 /** The result as people read it. */
 export function renderEngine(result: EngineResult): string {
-  const { machine, servers, problems } = result;
   return [
     ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
-    `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`,
-    verdictOf(problems),
+    placeOf(result),
+    verdictOf(result.problems),
   ].join('\n');
 }
 

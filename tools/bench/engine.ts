@@ -1,28 +1,20 @@
 import pMap from 'p-map';
+import type { Order } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { checkAtRest, problemsOf } from '../measure/checker.ts';
-import { closedLoop, type Load, openLoop, type Placing } from '../measure/customers.ts';
+import { closedLoop, type Load, openLoop } from '../measure/load-generator.ts';
 import { untilQuiet } from '../measure/quiet.ts';
 import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { readState } from '../measure/state.ts';
 import { spreadOf, sum } from '../measure/statistics.ts';
 import { countsAtRest, processorSeconds, watchMemory } from '../measure/usage.ts';
-import {
-  combined,
-  type EngineOptions,
-  type EngineResult,
-  figuresOf,
-  type HistoryFigures,
-  type Part,
-  type Run,
-  type Usage,
-} from './engine-result.ts';
+import { combined, type EngineOptions, figuresOf, type Part, type Run, type Usage } from './engine-result.ts';
 import { ratiosOf } from './ratios.ts';
 import { placingOf, type Subject } from './subjects.ts';
 
 /** Workers that show what they do. */
-export interface EngineStage extends Stage {
+interface EngineStage extends Stage {
   /** Where each worker's metrics are. */
   readonly metrics: readonly string[];
 }
@@ -33,12 +25,14 @@ interface Bench {
   readonly shelves: ReadonlyMap<Subject, Shelves>;
 }
 
+export type EngineResult = Awaited<ReturnType<typeof measureEngine>>;
+
 /** Measures all subjects in turns, and checks at the end all that Concord and the saga have stored. */
 export async function measureEngine(
   stage: EngineStage,
   options: EngineOptions,
   tell: (text: string) => void,
-): Promise<EngineResult> {
+) {
   const at = new Date().toISOString();
   tell('filling the shelves, and warming up');
   const shelves = new Map<Subject, Shelves>();
@@ -53,7 +47,7 @@ export async function measureEngine(
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const part of options.parts) {
       tell(`round ${round} of ${options.rounds}: ${part}`);
-      runs.push(...(await measures[part](bench)));
+      runs.push(...(await measurePart(bench, part)));
     }
   }
   const memory = await memoryUsed();
@@ -72,114 +66,117 @@ export async function measureEngine(
 }
 
 const WARM_UP = 60;
-/** Customers at a time where the number is not what is measured. */
-const MANY = 50;
+const HISTORIES = 15;
 
 function warmUp(bench: Bench, subject: Subject): Promise<Load> {
-  const orders = ordersOf(bench, subject, 'spread', Math.min(WARM_UP, bench.options.orders));
+  const orders = ordersOf(bench, subject, Math.min(WARM_UP, bench.options.orders));
   return closedLoop(placingOf(bench.stage.concord, subject), orders, { atOnce: MANY, asks: false });
 }
 
-/** One round of each part; what belongs together takes turns. */
-const measures: Readonly<Record<Part, (bench: Bench) => Promise<Run[]>>> = {
-  closed: (bench) =>
-    inTurns(bench.options.atOnce, bench.options.subjects, (atOnce, subject) =>
-      measureClosed(bench, { part: 'closed', subject, setting: `${atOnce} at once`, atOnce }),
-    ),
-  open: (bench) =>
-    inTurns(bench.options.rates, bench.options.subjects, (rate, subject) => {
-      const kind = { part: 'open', subject, setting: `${rate} a second` } as const;
-      const orders = ordersOf(bench, subject, 'spread', bench.options.orders);
-      return measured(bench, kind, orders, (placing) => openLoop(placing, orders, rate));
-    }),
-  hot: (bench) =>
-    inTurns(['spread', 'hot'] as const, among(bench, ['two-phase', 'message-queue']), (demand, subject) =>
-      measureClosed(bench, {
-        ...{ part: 'hot', subject, demand },
-        setting: demand === 'hot' ? 'one SKU' : '50 SKUs',
-      }),
-    ),
-  growth: (bench) =>
-    // The floor as well: what the server itself takes more, nobody can give back.
-    inTurns([1, 10], among(bench, ['floor', 'two-phase']), (times, subject) =>
-      measureClosed(bench, {
-        ...{ part: 'growth', subject, orders: bench.options.orders * times },
-        setting: times === 1 ? 'as many' : `${times} times as many`,
-      }),
-    ),
-  workers: (bench) =>
-    inTurns([1, 2], among(bench, ['two-phase']), (processes, subject) =>
-      withWorkers(bench, processes, () =>
-        measureClosed(bench, {
-          ...{ part: 'workers', subject },
-          setting: `${processes} worker${processes === 1 ? '' : 's'} of each service`,
-        }),
-      ),
-    ),
-};
+/** What is measured of these subjects: by default all, and many customers at a time, each with any of 50 SKUs. */
+interface Setting {
+  readonly setting: string;
+  readonly subjects?: readonly Subject[];
+  readonly atOnce?: number;
+  /** Orders a second, of customers who come at that rate. */
+  readonly rate?: number;
+  readonly demand?: Demand;
+  /** How many times the orders. */
+  readonly times?: number;
+  /** A second worker process of each service. */
+  readonly second?: boolean;
+}
 
-async function inTurns<Setting>(
-  settings: readonly Setting[],
-  subjects: readonly Subject[],
-  measure: (setting: Setting, subject: Subject) => Promise<Run>,
-): Promise<Run[]> {
+/** What each part compares. */
+function settingsOf(part: Part, { atOnce, rates }: EngineOptions): readonly Setting[] {
+  const demands: readonly Subject[] = ['two-phase', 'message-queue'];
+  // The floor as well: what the server itself takes more, nobody can give back.
+  const growing: readonly Subject[] = ['floor', 'two-phase'];
+  const alone: readonly Subject[] = ['two-phase'];
+  const settings: Readonly<Record<Part, readonly Setting[]>> = {
+    closed: atOnce.map((customers) => ({ setting: `${customers} at once`, atOnce: customers })),
+    open: rates.map((rate) => ({ setting: `${rate} a second`, rate })),
+    hot: [
+      { setting: '50 SKUs', subjects: demands },
+      { setting: 'one SKU', subjects: demands, demand: 'hot' },
+    ],
+    growth: [
+      { setting: 'as many', subjects: growing },
+      { setting: '10 times as many', subjects: growing, times: 10 },
+    ],
+    workers: [
+      { setting: '1 worker of each service', subjects: alone },
+      { setting: '2 workers of each service', subjects: alone, second: true },
+    ],
+  };
+  return settings[part];
+}
+
+/** One round of a part; what belongs together takes turns. */
+async function measurePart(bench: Bench, part: Part): Promise<Run[]> {
   const runs: Run[] = [];
-  for (const setting of settings) {
-    for (const subject of subjects) runs.push(await measure(setting, subject));
+  for (const setting of settingsOf(part, bench.options)) {
+    const { subjects = bench.options.subjects } = setting;
+    for (const subject of subjects.filter((each) => bench.options.subjects.includes(each))) {
+      const measure = () => measureOnce(bench, part, subject, setting);
+      runs.push(setting.second ? await withSecondWorkers(bench, subject, measure) : await measure());
+    }
   }
   return runs;
 }
 
-function among({ options }: Bench, wanted: readonly Subject[]): Subject[] {
-  return wanted.filter((subject) => options.subjects.includes(subject));
-}
-
-type Kind = Pick<Run, 'part' | 'subject' | 'setting'>;
-
-interface Closed extends Kind {
-  readonly atOnce?: number;
-  readonly demand?: Demand;
-  readonly orders?: number;
-}
-
-function measureClosed(
-  bench: Bench,
-  { atOnce = MANY, demand = 'spread', orders = bench.options.orders, ...kind }: Closed,
-): Promise<Run> {
-  // Few at a time need many fewer to be known as well.
-  const toPlace = ordersOf(bench, kind.subject, demand, Math.max(Math.min(orders, atOnce * ENOUGH), 1));
-  // Where throughput is measured, nobody asks: a question is more work for everybody.
-  const asks = atOnce <= LOW;
-  return measured(bench, kind, toPlace, (placing) => closedLoop(placing, toPlace, { atOnce, asks }));
-}
-
+/** Customers at a time where the number is not what is measured. */
+const MANY = 50;
 const LOW = 2;
 const ENOUGH = 20;
 
-async function measured(
-  { stage }: Bench,
-  kind: Kind,
-  { length: orders }: readonly unknown[],
-  load: (placing: Placing) => Promise<Load>,
+async function measureOnce(
+  bench: Bench,
+  part: Part,
+  subject: Subject,
+  { setting, atOnce = MANY, rate, demand, times = 1 }: Setting,
 ): Promise<Run> {
+  const { stage, options } = bench;
+  // Few at a time need many fewer to be known as well.
+  const enough = rate === undefined ? Math.max(atOnce * ENOUGH, 1) : options.orders;
+  const orders = ordersOf(bench, subject, Math.min(options.orders * times, enough), demand);
+  const placing = placingOf(stage.concord, subject);
   const before = await usageAtRest(stage);
-  const { placed, elapsed } = await load(placingOf(stage.concord, kind.subject));
+  const { placed, elapsed } =
+    rate === undefined
+      ? // Where throughput is measured, nobody asks: a question is more work for everybody.
+        await closedLoop(placing, orders, { atOnce, asks: atOnce <= LOW })
+      : await openLoop(placing, orders, rate);
   const after = await usageAtRest(stage);
   // There is plenty of all: an order that is refused was measured wrong.
   const other = placed.find(({ status }) => status !== 'confirmed');
   if (other !== undefined) throw new Error(`order ${other.order.orderId} ended as ${other.status}`);
   return {
-    ...{ ...kind, orders, elapsed },
+    ...{ part, subject, setting, orders: orders.length, elapsed },
     decided: placed.flatMap(({ decided }) => decided ?? []),
     final: placed.map(({ final }) => final),
-    usage: combined([before, after], ([first = 0, second = 0]) => (second - first) / orders),
+    usage: combined([before, after], ([first = 0, second = 0]) => (second - first) / orders.length),
   };
 }
 
-function ordersOf({ shelves }: Bench, subject: Subject, demand: Demand, count: number) {
-  return Array.from({ length: count }, () => shelves.get(subject)?.nextOrder(demand)).filter(
-    (order) => order !== undefined,
-  );
+function ordersOf({ shelves }: Bench, subject: Subject, count: number, demand: Demand = 'spread'): Order[] {
+  return Array.from({ length: count }, () => shelves.get(subject)?.nextOrder(demand) ?? []).flat();
+}
+
+async function withSecondWorkers<Result>(
+  bench: Bench,
+  subject: Subject,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const second = [bench.stage.addWorker('orders'), bench.stage.addWorker('inventory')];
+  for (const worker of second) await worker.start();
+  try {
+    // Code that has never run is slow, and says nothing of how many processes there are.
+    await warmUp(bench, subject);
+    return await work();
+  } finally {
+    await Promise.all(second.map((worker) => worker.stop()));
+  }
 }
 
 /** What is used up to now; looks when nothing is under way any more, what follows a final order included. */
@@ -202,33 +199,10 @@ async function usageAtRest(stage: EngineStage): Promise<Usage> {
   };
 }
 
-/** The usual ones, and so many more as make this number. */
-async function withWorkers<Result>(
-  bench: Bench,
-  processes: number,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const { stage } = bench;
-  const further = Array.from({ length: processes - 1 }, () => [
-    stage.addWorker('orders'),
-    stage.addWorker('inventory'),
-  ]).flat();
-  for (const worker of further) await worker.start();
-  try {
-    // Code that has never run is slow, and says nothing of how many processes there are.
-    if (further.length > 0) await warmUp(bench, 'two-phase');
-    return await work();
-  } finally {
-    await Promise.all(further.map((worker) => worker.stop()));
-  }
-}
-
-const HISTORIES = 15;
-
 /** Orders placed one after another, so that each history is what one order alone comes to. */
-async function measureHistories(bench: Bench, subject: Subject): Promise<HistoryFigures> {
+async function measureHistories(bench: Bench, subject: Subject) {
   const { concord, client } = bench.stage;
-  const orders = ordersOf(bench, subject, 'spread', Math.min(HISTORIES, bench.options.orders));
+  const orders = ordersOf(bench, subject, Math.min(HISTORIES, bench.options.orders));
   await closedLoop(placingOf(concord, subject), orders, { atOnce: 1, asks: false });
   const found = await pMap(orders, ({ orderId }) =>
     client.workflow.getHandle(workflowIdOf(orderId)).describe(),

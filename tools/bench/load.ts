@@ -5,26 +5,9 @@ import { checkAtRest, problemsOf } from '../measure/checker.ts';
 import { deliver, orderOf } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { readState, readStock, type State } from '../measure/state.ts';
-import { count, seconds, tableOf, verdictOf } from '../measure/table.ts';
-import { memoryCells, memoryHead, type WorkerMemory, watchMemory } from '../measure/usage.ts';
+import { count, placeOf, seconds, tableOf, verdictOf } from '../measure/table.ts';
+import { memoryCells, memoryHead, watchMemory } from '../measure/usage.ts';
 import type { Report } from '../servers/report.ts';
-
-/** What came of many orders at once. Times are milliseconds from the first one. */
-export interface LoadResult {
-  readonly machine: string;
-  readonly orders: number;
-  /** When the last one was accepted, and when the last one was final. */
-  readonly acceptedAfter: number;
-  readonly finalAfter: number;
-  /** How many were accepted and not final, at the most. */
-  readonly backlog: number;
-  /** How many orders held units of one SKU at the same time, at the most: its document lists them. */
-  readonly holds: number;
-  /** Orders by outcome; a rejected one by its reason, too. */
-  readonly outcomes: Readonly<Record<string, number>>;
-  readonly memory: WorkerMemory;
-  readonly problems: readonly string[];
-}
 
 /** Every order wants one unit of a SKU that all want, of which there is enough, and one of its own shelf. */
 const HOT = 'LOAD-HOT';
@@ -38,18 +21,12 @@ const LOOK_EVERY = 500;
 const STALL = 3 * 60_000;
 
 /** Places all orders at once, waits until they are final, and checks what is stored. */
-export async function measureLoad(stage: Stage, count: number, report: Report): Promise<LoadResult> {
-  const { concord, machine } = stage;
-  const shelfOf = (index: number) => `LOAD-${index % SHELVES}`;
-  const orders = Array.from({ length: count }, (_, index) => orderOf('load', index, [HOT, shelfOf(index)]));
-  await deliver(concord, HOT, count);
-  let unfulfillable = count;
-  for (let shelf = 0; shelf < Math.min(SHELVES, count); shelf += 1) {
-    const wanted = Math.ceil((count - shelf) / SHELVES);
-    const quantity = wanted - Math.floor(wanted / UNFULFILLABLE);
-    await deliver(concord, shelfOf(shelf), quantity);
-    unfulfillable -= quantity;
-  }
+export async function measureLoad(stage: Stage, orderCount: number, report: Report) {
+  const { concord, machine, servers } = stage;
+  const orders = Array.from({ length: orderCount }, (_, index) =>
+    orderOf('load', index, [HOT, shelfOf(index)]),
+  );
+  const unfulfillable = await fillShelvesFor(stage, orderCount);
   await concord.list({ limit: 1 }); // by now both workers have loaded what they need
 
   const memoryUsed = watchMemory(stage);
@@ -59,18 +36,32 @@ export async function measureLoad(stage: Stage, count: number, report: Report): 
   const step = report.step('Checking all that is stored');
   const state = await readState(stage);
   step.done();
-  return {
-    ...{ machine, orders: count, ...times, memory },
-    outcomes: outcomesOf(state),
-    problems: problemsIn(state, orders, unfulfillable),
-  };
+  const outcomes: Record<string, number> = {};
+  for (const { status, reason } of state.orders) {
+    count(outcomes, reason === undefined ? status : `${status} (${reason.code})`);
+  }
+  const problems = problemsIn(state, orders, unfulfillable);
+  return { machine, servers, orders: orderCount, ...times, outcomes, memory, problems };
 }
 
-async function placeAll(
-  { concord, client, databases }: Stage,
-  orders: readonly Order[],
-  report: Report,
-): Promise<Pick<LoadResult, 'acceptedAfter' | 'finalAfter' | 'backlog' | 'holds'>> {
+function shelfOf(index: number): string {
+  return `LOAD-${index % SHELVES}`;
+}
+
+/** Returns how many orders will find their shelf empty. */
+async function fillShelvesFor({ concord }: Stage, orders: number): Promise<number> {
+  await deliver(concord, HOT, orders);
+  let unfulfillable = 0;
+  for (let shelf = 0; shelf < Math.min(SHELVES, orders); shelf += 1) {
+    const wanted = Math.ceil((orders - shelf) / SHELVES);
+    const missing = Math.floor(wanted / UNFULFILLABLE);
+    await deliver(concord, shelfOf(shelf), wanted - missing);
+    unfulfillable += missing;
+  }
+  return unfulfillable;
+}
+
+async function placeAll({ concord, client, databases }: Stage, orders: readonly Order[], report: Report) {
   const step = report.step(`Placing ${orders.length} orders`);
   const began = Date.now();
   let accepted = 0;
@@ -82,14 +73,14 @@ async function placeAll(
     report.note(`All are accepted after ${seconds(Date.now() - began)}`);
     return Date.now() - began;
   });
-
+  // The most at one time: orders that were accepted and not final, and orders that held units of one SKU, which its
+  // document lists.
   let backlog = 0;
   let holds = 0;
   const untilFinal = async () => {
     let final = 0;
     let changedAt = Date.now();
-    for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; ) {
-      await delay(LOOK_EVERY);
+    for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; await delay(LOOK_EVERY)) {
       const ended = await client.workflow.count(
         "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'",
       );
@@ -104,18 +95,9 @@ async function placeAll(
     }
     return changedAt - began;
   };
-
   const [acceptedAfter, finalAfter] = await Promise.all([placing, untilFinal()]);
   step.done();
   return { acceptedAfter, finalAfter, backlog, holds };
-}
-
-function outcomesOf({ orders }: State): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { status, reason } of orders) {
-    count(counts, reason === undefined ? status : `${status} (${reason.code})`);
-  }
-  return counts;
 }
 
 function problemsIn(state: State, orders: readonly Order[], unfulfillable: number): string[] {
@@ -130,13 +112,13 @@ function problemsIn(state: State, orders: readonly Order[], unfulfillable: numbe
 }
 
 /** The result as people read it. */
-export function renderLoad(result: LoadResult): string {
-  const { orders, acceptedAfter, finalAfter, backlog, holds, outcomes, memory, machine, problems } = result;
+export function renderLoad(result: Awaited<ReturnType<typeof measureLoad>>): string {
+  const { orders, acceptedAfter, finalAfter, backlog, holds, outcomes, memory, problems } = result;
   const rate = (orders / finalAfter) * 1_000;
   return [
     `${orders} orders at once: all accepted after ${seconds(acceptedAfter)}, the last one final after ${seconds(finalAfter)} (${rate.toFixed(1)} a second)`,
     `At the most, ${backlog} orders were accepted and not final, and ${holds} of them held units of the same SKU`,
-    `${machine}\n`,
+    `${placeOf(result)}\n`,
     `${tableOf(['outcome', 'orders'], Object.entries(outcomes).sort())}\n`,
     tableOf(
       ['worker: resident memory', ...memoryHead],

@@ -1,9 +1,9 @@
 import { median, spreadOf } from '../measure/statistics.ts';
-import { type EngineOptions, type Part, type Ratio, type Run, throughputOf } from './engine-result.ts';
+import { type EngineOptions, type Part, type Run, throughputOf } from './engine-result.ts';
 import type { Subject } from './subjects.ts';
 
 /** What we want to know, each as a ratio of two runs of the same round. */
-export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions): Ratio[] {
+export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   const low = `${atOnce[0]} at once`;
   const saturation = `${atOnce.at(-1)} at once`;
   const pick = (part: Part, subject: Subject, setting: string) =>
@@ -56,10 +56,11 @@ const finalOf = ({ final }: Run) => median(final);
 /** Nothing where one of both was not measured. */
 function ratio(
   name: string,
+  /** Where we want it, in words. */
   target: string,
   of: (run: Run) => number,
   [measured, base]: readonly [Run[], Run[]],
-): Ratio | undefined {
+) {
   const pairs = measured.flatMap((run, round) => {
     const other = base[round];
     return other === undefined ? [] : [of(run) / of(other)];

@@ -7,26 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import type { ServerStage } from '../measure/stage.ts';
 import { spreadOf } from '../measure/statistics.ts';
-import { tableOf } from '../measure/table.ts';
+import { placeOf, tableOf } from '../measure/table.ts';
 import { ServersError } from '../servers/attempts.ts';
 import type { Report } from '../servers/report.ts';
-
-/** How long a worker needs from its process's start. Milliseconds. */
-interface StartTime {
-  /** Until it says that it has started. */
-  readonly started: number;
-  /** Until Temporal lists it as a poller of both kinds of tasks: from then on, it takes work. */
-  readonly polling: number;
-}
-
-/** What `npm run bench -- start-up` measures. */
-export interface StartUpResult {
-  readonly machine: string;
-  /** One for every run. */
-  readonly times: Readonly<Record<Variant, readonly StartTime[]>>;
-}
-
-type Variant = 'compiled' | 'from source';
 
 const build = fileURLToPath(new URL('../../dist/workers/orders.js', import.meta.url));
 const source = fileURLToPath(new URL('../../workers/orders.ts', import.meta.url));
@@ -38,25 +21,25 @@ export function checkBuild(): void {
 }
 
 /** Starts and ends a worker again and again: compiled, and from source, in turns. */
-export async function measureStartUp(
-  stage: ServerStage,
-  runs: number,
-  report: Report,
-): Promise<StartUpResult> {
-  const times: Record<Variant, StartTime[]> = { compiled: [], 'from source': [] };
+export async function measureStartUp(stage: ServerStage, runs: number, report: Report) {
+  const times: Record<'compiled' | 'from source', StartTime[]> = { compiled: [], 'from source': [] };
   const step = report.step(`Starting a worker ${runs} × 2 times`);
   for (let run = 0; run < runs; run += 1) {
     times.compiled.push(await startOnce([build], stage));
     times['from source'].push(await startOnce(['--import', import.meta.resolve('tsx'), source], stage));
   }
   step.done();
-  return { machine: stage.machine, times };
+  const { machine, servers } = stage;
+  return { machine, servers, times };
 }
 
-async function startOnce(
-  program: readonly string[],
-  { environment, client }: ServerStage,
-): Promise<StartTime> {
+type StartTime = Awaited<ReturnType<typeof startOnce>>;
+
+/**
+ * How long a worker needs from its process's start, in milliseconds: until it says that it has started, and until Temporal
+ * lists it as a poller of both kinds of tasks, from when on it takes work.
+ */
+async function startOnce(program: readonly string[], { environment, client }: ServerStage) {
   const began = performance.now();
   const child = spawn(process.execPath, program, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'], // it ends with the channel
@@ -100,16 +83,16 @@ async function untilPolling(client: Client, child: ChildProcess): Promise<void> 
 }
 
 /** The result as people read it. */
-export function renderStartUp({ machine, times }: StartUpResult): string {
+export function renderStartUp(result: Awaited<ReturnType<typeof measureStartUp>>): string {
   const cellOf = (measured: readonly number[]) => {
     const [median, lowest, highest] = Object.values(spreadOf(measured)).map(Math.round);
     return `${median} (${lowest} to ${highest})`;
   };
-  const rows = Object.entries(times).map(([variant, runs]) => [
+  const rows = Object.entries(result.times).map(([variant, runs]) => [
     variant,
     cellOf(runs.map(({ started }) => started)),
     cellOf(runs.map(({ polling }) => polling)),
   ]);
   return `${tableOf(['orders worker, ms: median (lowest to highest)', 'says it has started', 'polls'], rows)}
-${machine}`;
+${placeOf(result)}`;
 }

@@ -4,7 +4,7 @@ import type { Order } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { strategies } from '../../domain/strategies.ts';
 import { decisionUpdate } from '../../workflows/order/messages.ts';
-import { type Placing, placingBy } from '../measure/customers.ts';
+import { type Placing, placingBy } from '../measure/load-generator.ts';
 import type { floor, sequentialSaga } from './workflows.ts';
 
 /** What takes turns. */

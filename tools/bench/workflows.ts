@@ -1,23 +1,21 @@
 import { condition, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { InventoryActivities } from '../../activities/inventory/activities.ts';
+import type { OrderActivities } from '../../activities/orders/activities.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
-import type { DecideRequest, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
 import { decisionUpdate } from '../../workflows/order/messages.ts';
 
 // The order service's workflows, and what they are measured against. Neither is an example to follow.
 export * from '../../workflows/orders.ts';
 
-type Orders = Record<'orders.prepare' | 'orders.nothing', (request: ParticipantRequest) => Promise<void>> &
-  Record<'orders.decide', (request: DecideRequest) => Promise<OrderOutcome>>;
-type Inventory = Record<
-  `inventory.${'prepare' | 'commit' | 'nothing'}`,
-  (request: ParticipantRequest) => Promise<void>
-> &
-  Record<'inventory.rollback', (request: RollbackRequest) => Promise<void>>;
+type Nothing<Name extends string> = Record<Name, (request: ParticipantRequest) => Promise<void>>;
 
-const orders = proxyActivities<Orders>({ taskQueue: 'orders', startToCloseTimeout: '10s' });
-const inventory = proxyActivities<Inventory>({
-  taskQueue: 'inventory',
-  startToCloseTimeout: '10s',
+const options = { startToCloseTimeout: '10s' } as const;
+const orders = proxyActivities<OrderActivities & Nothing<'orders.nothing'>>({
+  ...{ taskQueue: 'orders', ...options },
+});
+const inventory = proxyActivities<InventoryActivities & Nothing<'inventory.nothing'>>({
+  ...{ taskQueue: 'inventory', ...options },
 });
 
 /**

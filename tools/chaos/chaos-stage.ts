@@ -54,9 +54,8 @@ export async function setChaosStage(
   const environmentOf = async (name: ServiceName, servers: ServerStage) => {
     const { temporal, mongodb, directory } = serversOf(servers);
     const uri = `mongodb://${await open(`${name}-mongodb`, mongodb.address)}/?directConnection=true`;
-    const settings: FaultSettings = {
-      ...{ ...faults, clockFile: clockIn(directory, name), faultLog: faultLogIn(directory) },
-    };
+    const files = { clockFile: clockIn(directory, name), faultLog: faultLogIn(directory) };
+    const settings: FaultSettings = { ...faults, ...files };
     return {
       TEMPORAL_ADDRESS: await open(`${name}-temporal`, temporal.address),
       ORDERS_MONGODB_URI: uri,

@@ -2,61 +2,63 @@ import type { ServiceName } from '../../workers/services.ts';
 import { type LinkName, linkNames } from './chaos-stage.ts';
 import { createRandom, type Random } from './random.ts';
 
-/** Which of a server's processes stand still: all, or (FerretDB over PostgreSQL) the front or the storage alone. */
-export type PausedPart = 'all' | 'front' | 'storage';
+/** What a fault hits, and what tells it from others of its kind. Milliseconds. */
+export interface FaultDetails {
+  readonly target: ServiceName | 'temporal' | 'mongodb' | LinkName;
+  /** Absent where it is over at once. */
+  readonly duration?: number;
+  /** By how much a clock is wrong. */
+  readonly offset?: number;
+  /** By how much a link is slower. */
+  readonly latency?: number;
+  /** Which of a server's processes stand still: all, or (FerretDB over PostgreSQL) the front or the storage alone. */
+  readonly part?: 'all' | 'front' | 'storage';
+}
 
-type FaultDetails = { readonly duration: number } & (
-  | { readonly kind: 'worker-kill' | 'worker-restart' | 'worker-pause'; readonly target: ServiceName }
-  | { readonly kind: 'worker-clock'; readonly target: ServiceName; readonly offset: number }
-  | { readonly kind: 'temporal-kill' | 'temporal-restart' | 'temporal-pause'; readonly target: 'temporal' }
-  | { readonly kind: 'mongodb-kill' | 'mongodb-restart'; readonly target: 'mongodb' }
-  | { readonly kind: 'mongodb-pause'; readonly target: 'mongodb'; readonly part: PausedPart }
-  | { readonly kind: 'link-cut' | 'link-stall'; readonly target: LinkName }
-  | { readonly kind: 'link-delay'; readonly target: LinkName; readonly latency: number }
-);
+/** A fault that the runner brings about; `at` counts from the start. */
+export interface PlannedFault extends FaultDetails {
+  readonly kind: FaultKind;
+  readonly at: number;
+}
 
-/** A fault that the runner brings about: when, counted from the start, and for how long. Milliseconds. */
-export type PlannedFault = FaultDetails & { readonly at: number };
-
-export type FaultKind = PlannedFault['kind'];
+export type FaultKind = keyof typeof plans;
 
 const SERVICES: readonly ServiceName[] = ['orders', 'inventory'];
 const CLOCK_OFFSET = 60_000;
 /** From one fault to the next: orders must get on in between, or none would ever meet a fault late. Milliseconds. */
 const GAP = { least: 2_000, most: 5_000 } as const;
 
-/** Some pauses outlast an attempt, so that what was begun before goes on beside its successor. Milliseconds. */
-const pause = (random: Random) => random.pick([1_000, 2_500, 5_000, 11_500]);
-const disturbance = (random: Random) => random.whole(3_000, 10_000);
+const worker = (random: Random) => ({ target: random.pick(SERVICES) });
+const link = (random: Random) => ({ target: random.pick(linkNames) });
+const temporal = { target: 'temporal' } as const;
+const mongodb = { target: 'mongodb' } as const;
+/** Some pauses outlast an attempt, so that what was begun before goes on beside its successor. */
+const pause = (random: Random) => ({ duration: random.pick([1_000, 2_500, 5_000, 11_500]) });
+const disturbance = (random: Random) => ({ duration: random.whole(3_000, 10_000) });
 
-/** What tells a fault of each kind from others of it. */
-const plans: Readonly<Record<FaultKind, (random: Random) => object>> = {
-  'worker-kill': (random) => ({ target: random.pick(SERVICES) }),
-  'worker-restart': (random) => ({ target: random.pick(SERVICES) }),
-  'worker-pause': (random) => ({ target: random.pick(SERVICES), duration: pause(random) }),
+const plans = {
+  'worker-kill': worker,
+  'worker-restart': worker,
+  'worker-pause': (random) => ({ ...worker(random), ...pause(random) }),
   'worker-clock': (random) => ({
-    target: random.pick(SERVICES),
+    ...worker(random),
     offset: random.pick([-CLOCK_OFFSET, CLOCK_OFFSET]),
-    duration: disturbance(random),
+    ...disturbance(random),
   }),
-  'temporal-kill': () => ({ target: 'temporal' }),
-  'temporal-restart': () => ({ target: 'temporal' }),
-  'temporal-pause': (random) => ({ target: 'temporal', duration: pause(random) }),
-  'mongodb-kill': () => ({ target: 'mongodb' }),
-  'mongodb-restart': () => ({ target: 'mongodb' }),
+  'temporal-kill': () => temporal,
+  'temporal-restart': () => temporal,
+  'temporal-pause': (random) => ({ ...temporal, ...pause(random) }),
+  'mongodb-kill': () => mongodb,
+  'mongodb-restart': () => mongodb,
   'mongodb-pause': (random) => ({
-    target: 'mongodb',
+    ...mongodb,
     part: random.pick(['all', 'front', 'storage']),
-    duration: pause(random),
+    ...pause(random),
   }),
-  'link-cut': (random) => ({ target: random.pick(linkNames), duration: random.whole(100, 3_000) }),
-  'link-stall': (random) => ({ target: random.pick(linkNames), duration: pause(random) }),
-  'link-delay': (random) => ({
-    target: random.pick(linkNames),
-    latency: random.whole(50, 800),
-    duration: disturbance(random),
-  }),
-};
+  'link-cut': (random) => ({ ...link(random), duration: random.whole(100, 3_000) }),
+  'link-stall': (random) => ({ ...link(random), ...pause(random) }),
+  'link-delay': (random) => ({ ...link(random), latency: random.whole(50, 800), ...disturbance(random) }),
+} satisfies Record<string, (random: Random) => FaultDetails>;
 
 export const faultKinds = Object.keys(plans) as FaultKind[];
 
@@ -78,7 +80,7 @@ export function planFaults(options: {
     if (burst !== undefined) at = burst + random.whole(0, 700);
     if (bag.length === 0) bag = random.shuffled(faultKinds);
     const kind = bag.pop();
-    if (kind !== undefined) faults.push({ kind, duration: 0, ...plans[kind](random), at } as PlannedFault);
+    if (kind !== undefined) faults.push({ kind, ...plans[kind](random), at });
   }
   return faults;
 }

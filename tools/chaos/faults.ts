@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceName } from '../../workers/services.ts';
+import type { CleanUp } from '../measure/program.ts';
 import { pause } from '../servers/pause.ts';
 import { signal } from '../servers/processes.ts';
 import type { ChaosStage, LinkName } from './chaos-stage.ts';
-import type { PlannedFault } from './fault-plan.ts';
+import type { FaultKind, PlannedFault } from './fault-plan.ts';
+import type { Link } from './link.ts';
 
 /** A fault that has hit. Milliseconds since 1970. */
 export interface Fault {
@@ -10,130 +13,119 @@ export interface Fault {
   readonly target: string;
   readonly at: number;
   readonly until: number;
-  /** What tells it from others of its kind. */
+  /** What tells it from others of its kind; empty where nothing does. */
   readonly detail?: string;
   /** The workflow whose activity it hit; absent where it hit everybody. */
   readonly workflowId?: string;
-}
-
-/** What is under way to make the stage whole again at once, where the run is broken off. */
-export interface FaultInjection {
-  /** Resolves with all faults, when all are over. */
-  readonly done: Promise<readonly Fault[]>;
-  /** Lets go on what stands still. */
-  release(): void;
 }
 
 /**
  * Brings the planned faults about, each at its time; two that concern the same target come one after the other.
  *
  * @param began Is told of each fault when it hits.
+ * @param cleanUp Gets what lets go on what stands still, where the run is broken off.
  */
 export function injectFaults(
   plan: readonly PlannedFault[],
   stage: ChaosStage,
   began: (fault: PlannedFault) => void,
-): FaultInjection {
+  cleanUp: CleanUp,
+): Promise<Fault[]> {
   const start = Date.now();
-  const undo = new Set<() => void>();
   const busy = new Map<string, Promise<unknown>>();
   const inject = async (planned: PlannedFault): Promise<Fault> => {
+    const { kind, target } = planned;
     await delay(Math.max(0, start + planned.at - Date.now()));
-    const earlier = busy.get(planned.target);
+    const earlier = busy.get(target);
     const hit = (async () => {
       await earlier;
       began(planned);
       const at = Date.now();
-      await bringAbout(planned, stage, undo);
-      return { ...withDetail(planned), at, until: Date.now() };
+      await actions[kind](stage, planned, cleanUp);
+      return { kind, target, at, until: Date.now(), detail: detailOf(planned) };
     })();
-    busy.set(planned.target, hit);
+    busy.set(target, hit);
     return hit;
   };
-  return {
-    done: Promise.all(plan.map(inject)),
-    release() {
-      for (const each of undo) each();
-    },
-  };
+  return Promise.all(plan.map(inject));
+}
+
+/** With its times in ISO 8601. */
+export function readable<Hit extends Fault>({ at, until, ...fault }: Hit) {
+  return { ...fault, at: new Date(at).toISOString(), until: new Date(until).toISOString() };
 }
 
 /** What tells this fault from others of its kind, in words. */
-export function withDetail(fault: PlannedFault): { kind: string; target: string; detail?: string } {
-  const { kind, target } = fault;
-  const parts = [
-    ...('part' in fault ? [fault.part] : []),
-    ...('offset' in fault ? [`${fault.offset > 0 ? '+' : ''}${fault.offset / 1000} s`] : []),
-    ...('latency' in fault ? [`+${fault.latency} ms`] : []),
-    ...(fault.duration > 0 ? [`for ${fault.duration / 1000} s`] : []),
-  ];
-  return parts.length === 0 ? { kind, target } : { kind, target, detail: parts.join(' ') };
+export function detailOf({ part, offset, latency, duration }: PlannedFault): string {
+  return [
+    ...(part === undefined ? [] : [part]),
+    ...(offset === undefined ? [] : [`${offset > 0 ? '+' : ''}${offset / 1000} s`]),
+    ...(latency === undefined ? [] : [`+${latency} ms`]),
+    ...(duration === undefined ? [] : [`for ${duration / 1000} s`]),
+  ].join(' ');
 }
 
-async function bringAbout(fault: PlannedFault, stage: ChaosStage, undo: Set<() => void>): Promise<void> {
-  switch (fault.kind) {
-    case 'worker-kill':
-      return signalAll(workerPids(stage, fault.target), 'SIGKILL');
-    case 'worker-restart':
-      return signalAll(workerPids(stage, fault.target), 'SIGTERM');
-    case 'worker-pause':
-      return hold(workerPids(stage, fault.target), fault.duration, undo);
-    case 'worker-clock':
-      stage.setClock(fault.target, fault.offset);
-      await delay(fault.duration);
-      return stage.setClock(fault.target, 0);
-    case 'temporal-kill':
-    case 'mongodb-kill':
-      return stage[fault.target].kill();
-    case 'temporal-restart':
-    case 'mongodb-restart':
-      return stage[fault.target].restart();
-    case 'temporal-pause':
-      return hold(serverPids(stage, fault.target, 'all'), fault.duration, undo);
-    case 'mongodb-pause':
-      return hold(serverPids(stage, fault.target, fault.part), fault.duration, undo);
-    case 'link-cut':
-    case 'link-stall':
-    case 'link-delay':
-      return disturb(fault, stage);
-  }
+type Action = (stage: ChaosStage, fault: PlannedFault, cleanUp: CleanUp) => unknown;
+
+const actions: Readonly<Record<FaultKind, Action>> = {
+  'worker-kill': signalWorker('SIGKILL'),
+  'worker-restart': signalWorker('SIGTERM'),
+  'worker-pause': (stage, fault, cleanUp) => hold(workerPids(stage, fault), fault, cleanUp),
+  async 'worker-clock'(stage, { target, offset = 0, duration }) {
+    stage.setClock(target as ServiceName, offset);
+    await delay(duration);
+    stage.setClock(target as ServiceName, 0);
+  },
+  'temporal-kill': ({ temporal }) => temporal.kill(),
+  'temporal-restart': ({ temporal }) => temporal.restart(),
+  'temporal-pause': holdServer,
+  'mongodb-kill': ({ mongodb }) => mongodb.kill(),
+  'mongodb-restart': ({ mongodb }) => mongodb.restart(),
+  'mongodb-pause': holdServer,
+  'link-cut': disturb((link) => link.cut()),
+  'link-stall': disturb((link) => link.stall()),
+  'link-delay': disturb((link, { latency = 0 }) => link.slowDown(latency)),
+};
+
+function disturb(begin: (link: Link, fault: PlannedFault) => void): Action {
+  return async ({ links }, fault) => {
+    const link = links[fault.target as LinkName];
+    begin(link, fault);
+    await delay(fault.duration);
+    link.restore();
+  };
 }
 
-type LinkFault = Extract<PlannedFault, { target: LinkName }>;
-
-async function disturb(fault: LinkFault, { links }: ChaosStage): Promise<void> {
-  const link = links[fault.target];
-  if (fault.kind === 'link-delay') link.slowDown(fault.latency);
-  else if (fault.kind === 'link-stall') link.stall();
-  else link.cut();
-  await delay(fault.duration);
-  link.restore();
-}
-
-async function hold(pids: readonly number[], duration: number, undo: Set<() => void>): Promise<void> {
-  const { resume } = await pause(pids, duration);
-  undo.add(resume);
-  await delay(duration);
-  resume();
-  undo.delete(resume);
-}
-
-function workerPids({ workers }: ChaosStage, name: keyof ChaosStage['workers']): number[] {
-  const pid = workers[name].pid();
-  return pid === undefined ? [] : [pid];
-}
-
-function serverPids(
-  stage: ChaosStage,
-  name: 'temporal' | 'mongodb',
-  part: 'all' | 'front' | 'storage',
-): number[] {
-  const pids = stage[name].processes().map(({ identity }) => identity.pid);
+function holdServer(stage: ChaosStage, fault: PlannedFault, cleanUp: CleanUp): Promise<void> {
+  const server = stage[fault.target as 'temporal' | 'mongodb'];
+  const pids = server.processes().map(({ identity }) => identity.pid);
   // Storage starts first, and the front last; a server of one process is both.
-  if (part === 'front') return pids.slice(-1);
-  return part === 'storage' ? pids.slice(0, 1) : pids;
+  const parts = { all: pids, front: pids.slice(-1), storage: pids.slice(0, 1) };
+  return hold(parts[fault.part ?? 'all'], fault, cleanUp);
 }
 
-function signalAll(pids: readonly number[], name: NodeJS.Signals): void {
-  for (const pid of pids) signal(pid, name);
+async function hold(
+  pids: readonly number[],
+  { duration = 0 }: PlannedFault,
+  cleanUp: CleanUp,
+): Promise<void> {
+  const { resume } = await pause(pids, duration);
+  let isOver = false;
+  cleanUp(async () => {
+    if (!isOver) resume();
+  });
+  await delay(duration);
+  isOver = true;
+  resume();
+}
+
+function signalWorker(name: NodeJS.Signals): Action {
+  return (stage, fault) => {
+    for (const pid of workerPids(stage, fault)) signal(pid, name);
+  };
+}
+
+function workerPids({ workers }: ChaosStage, { target }: PlannedFault): number[] {
+  const pid = workers[target as ServiceName].pid();
+  return pid === undefined ? [] : [pid];
 }

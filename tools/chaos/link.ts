@@ -5,21 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** A TCP proxy in front of one server, that can be disturbed. */
-export interface Link {
-  /** host:port to connect to. */
-  readonly address: string;
-  /** Ends every connection, and refuses new ones until it is restored. */
-  cut(): void;
-  /** Lets everything through this much later, in milliseconds. */
-  slowDown(latency: number): void;
-  /** Keeps connections open, and what is sent back, until it is restored. */
-  stall(): void;
-  restore(): void;
-  close(): void;
-}
+export type Link = Awaited<ReturnType<typeof openLink>>;
 
 /** @param target host:port of the server */
-export async function openLink(target: string): Promise<Link> {
+export async function openLink(target: string) {
   const { hostname, port } = new URL(`tcp://${target}`);
   const sockets = new Set<Socket>();
   let isCut = false;
@@ -64,14 +53,18 @@ export async function openLink(target: string): Promise<Link> {
     stalled = undefined;
   };
   return {
+    /** host:port to connect to. */
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Ends every connection, and refuses new ones until it is restored. */
     cut() {
       isCut = true;
       endAll();
     },
-    slowDown(milliseconds) {
+    /** Lets everything through this much later. */
+    slowDown(milliseconds: number) {
       latency = milliseconds;
     },
+    /** Keeps connections open, and what is sent back, until it is restored. */
     stall() {
       stalled ??= once(events, 'restored');
     },

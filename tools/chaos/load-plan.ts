@@ -1,48 +1,16 @@
 import type { WaitFor } from '../../client/concord.ts';
 import { type Line, type Order, parseOrder } from '../../domain/order.ts';
-import type { Receipt } from '../../domain/stock.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
+import { sum } from '../measure/statistics.ts';
 import { createRandom, type Random } from './random.ts';
 
 export const MIXED = 'mixed';
 export type StrategyChoice = Strategy | typeof MIXED;
 
-/** One order and everything that its customers do to it. Times are milliseconds; `at` counts from the start. */
-export interface PlannedOrder {
-  readonly at: number;
-  readonly order: Order;
-  readonly strategy: Strategy;
-  readonly wait: WaitFor;
-  /** How long after placing it somebody cancels it. */
-  readonly cancelAfter?: number;
-  /** How long after placing it a second customer places the same order. */
-  readonly duplicateAfter?: number;
-  /** The strategy that the second customer asks for: whoever comes first decides. */
-  readonly duplicateStrategy: Strategy;
-  /** How long after it is accepted somebody places other lines under its id. */
-  readonly impostorAfter?: number;
-  /** How long after placing it the customer's connection is gone. */
-  readonly disconnectAfter?: number;
-  /** Whether a customer whose connection is gone asks again. */
-  readonly comesBack: boolean;
-}
-
-/** A delivery to the warehouse; `twice`: reported two times, under the same id. */
-export interface PlannedDelivery {
-  readonly at: number;
-  readonly receipt: Receipt;
-  readonly twice: boolean;
-}
-
-/** What the customers and the warehouse will do. */
-export interface LoadPlan {
-  /** What is on the shelves before the first order. */
-  readonly initial: readonly Receipt[];
-  readonly orders: readonly PlannedOrder[];
-  readonly deliveries: readonly PlannedDelivery[];
-  /** When orders come in bulk: a fault just after it meets orders in flight. */
-  readonly bursts: readonly number[];
-}
+/** What the customers and the warehouse will do. Times are milliseconds; `at` counts from the start. */
+export type LoadPlan = ReturnType<typeof planLoad>;
+export type PlannedOrder = LoadPlan['orders'][number];
+export type PlannedDelivery = LoadPlan['deliveries'][number];
 
 /** Hot to cold: each is wanted half as often as the one before it. */
 const SKUS = ['CHAOS-HOT', 'CHAOS-WARM', 'CHAOS-MILD', 'CHAOS-COLD'] as const;
@@ -55,10 +23,11 @@ export function planLoad(options: {
   orders: number;
   duration: number;
   strategy: StrategyChoice;
-}): LoadPlan {
+}) {
   const { seed, duration, strategy } = options;
   const random = createRandom(seed, 'load');
   const sizes = burstSizes(options.orders, random);
+  // When orders come in bulk: a fault just after it meets orders in flight.
   const bursts = sizes.map((_, index) =>
     Math.floor(((index + random.fraction() * 0.8) / sizes.length) * duration),
   );
@@ -68,6 +37,7 @@ export function planLoad(options: {
     Array.from({ length: size }, (_, index) => ({
       ...planOrder(`${burst}-${index}`, bursts[burst] ?? 0, random),
       strategy: strategy === MIXED ? lots.pick(strategies) : strategy,
+      /** What the second customer asks for: whoever comes first decides. */
       duplicateStrategy: strategy === MIXED ? lots.pick(strategies) : strategy,
     })),
   );
@@ -81,11 +51,8 @@ function burstSizes(orders: number, random: Random): number[] {
   return sizes;
 }
 
-function planOrder(
-  name: string,
-  burst: number,
-  random: Random,
-): Omit<PlannedOrder, 'strategy' | 'duplicateStrategy'> {
+/** One order and everything that its customers do to it. */
+function planOrder(name: string, burst: number, random: Random) {
   const order = parseOrder({
     orderId: `chaos-${name}`,
     customerId: `customer-${random.whole(1, 20)}`,
@@ -95,10 +62,13 @@ function planOrder(
   return {
     at: burst + random.whole(0, 300),
     order,
-    wait: random.pick(['accepted', 'decided', 'final', 'final']),
+    wait: random.pick<WaitFor>(['accepted', 'decided', 'final', 'final']),
+    /** How long after placing it somebody cancels it, and a second customer places the same order. */
     ...(random.chance(0.2) ? { cancelAfter: random.whole(0, 2_500) } : {}),
     ...(random.chance(0.2) ? { duplicateAfter: random.whole(0, 400) } : {}),
+    /** How long after it is accepted somebody places other lines under its id. */
     ...(random.chance(0.05) ? { impostorAfter: random.whole(0, 400) } : {}),
+    /** How long after placing it the customer's connection is gone, and whether who lost it asks again. */
     ...(disconnects ? { disconnectAfter: random.whole(20, 1_500) } : {}),
     comesBack: random.chance(0.6),
   };
@@ -118,13 +88,11 @@ function pickSku(random: Random): string {
 }
 
 /** Half of what there will be is there at the start, and the rest comes in small deliveries. */
-function planSupply(
-  orders: readonly PlannedOrder[],
-  duration: number,
-  random: Random,
-): Pick<LoadPlan, 'initial' | 'deliveries'> {
+function planSupply(orders: readonly { readonly order: Order }[], duration: number, random: Random) {
+  const lines = orders.flatMap(({ order }) => order.lines);
   const supplies = SKUS.map((sku) => {
-    const supply = Math.ceil(wanted(orders, sku) * SCARCITY) + 4;
+    const wanted = sum(lines.filter((line) => line.sku === sku).map(({ quantity }) => quantity));
+    const supply = Math.ceil(wanted * SCARCITY) + 4;
     const initial = Math.ceil(supply / 2);
     return { sku, initial, later: splitUp(supply - initial, Math.min(10, Math.ceil(orders.length / 20))) };
   });
@@ -134,15 +102,11 @@ function planSupply(
       later.map((quantity, index) => ({
         at: random.whole(0, duration),
         receipt: { receiptId: `delivery-${sku}-${index}`, sku, quantity },
+        /** Reported two times, under the same id. */
         twice: random.chance(0.4),
       })),
     ),
   };
-}
-
-function wanted(orders: readonly PlannedOrder[], sku: string): number {
-  const lines = orders.flatMap(({ order }) => order.lines).filter((line) => line.sku === sku);
-  return lines.reduce((sum, { quantity }) => sum + quantity, 0);
 }
 
 function splitUp(total: number, parts: number): number[] {

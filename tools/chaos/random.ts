@@ -1,34 +1,27 @@
 import { createHash } from 'node:crypto';
 
-/** Chance that repeats itself: the same seed and stream give the same sequence. */
-export interface Random {
-  /** From 0 up to, and without, 1. */
-  fraction(): number;
-  /** True with this probability, 0 to 1. */
-  chance(probability: number): boolean;
-  /** A whole number, both ends included. */
-  whole(lowest: number, highest: number): number;
-  pick<Item>(items: readonly Item[]): Item;
-  shuffled<Item>(items: readonly Item[]): Item[];
-}
-
 /** A number from 0 up to, and without, 1 that depends on these names alone: not on time, order or process. */
 export function fractionOf(...names: readonly (string | number)[]): number {
   return createHash('sha256').update(JSON.stringify(names)).digest().readUIntBE(0, 6) / 2 ** 48;
 }
 
+/** Chance that repeats itself: the same seed and stream give the same sequence. */
+export type Random = ReturnType<typeof createRandom>;
+
 /** @param stream Keeps what is drawn for one purpose apart from what is drawn for another. */
-export function createRandom(seed: string, stream: string): Random {
+export function createRandom(seed: string, stream: string) {
   let drawn = 0;
   const fraction = () => fractionOf(seed, stream, drawn++);
   const whole = (lowest: number, highest: number) => lowest + Math.floor(fraction() * (highest - lowest + 1));
-  const pick = <Item>(items: readonly Item[]) => items[whole(0, items.length - 1)] as Item;
   return {
+    /** From 0 up to, and without, 1. */
     fraction,
+    /** A whole number, both ends included. */
     whole,
-    pick,
-    chance: (probability) => fraction() < probability,
-    shuffled: (items) =>
+    /** True with this probability, 0 to 1. */
+    chance: (probability: number) => fraction() < probability,
+    pick: <Item>(items: readonly Item[]) => items[whole(0, items.length - 1)] as Item,
+    shuffled: <Item>(items: readonly Item[]) =>
       items
         .map((item) => ({ item, rank: fraction() }))
         .sort((one, other) => one.rank - other.rank)

@@ -1,15 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
-import { problemsOf, type Violation } from '../measure/checker.ts';
+import { checkStock, problemsOf, type Violation } from '../measure/checker.ts';
+import { keepLooking } from '../measure/looking.ts';
 import type { Program } from '../measure/program.ts';
 import { untilQuiet } from '../measure/quiet.ts';
+import { readStock } from '../measure/state.ts';
+import { seconds } from '../measure/table.ts';
 import type { ChaosStage } from './chaos-stage.ts';
-import { type Answers, type Load, startLoad, stockShelves } from './customers.ts';
+import { type Answers, startLoad, stockShelves } from './customers.ts';
 import { type ActivityFault, isAnyTryLate, readActivityFaults } from './fault-log.ts';
 import type { PlannedFault } from './fault-plan.ts';
-import { type Fault, injectFaults, withDetail } from './faults.ts';
+import { detailOf, type Fault, injectFaults } from './faults.ts';
 import type { LoadPlan } from './load-plan.ts';
-import { watchStock } from './stock-watch.ts';
 
 /** What was seen while faults hit. */
 export interface Observations {
@@ -32,6 +34,7 @@ interface Options extends Program {
 }
 
 const PROGRESS_INTERVAL = 5_000;
+const READ_EVERY = 500;
 /** The longest wait between two attempts is a minute, so three are plenty for whatever can still come. Milliseconds. */
 const QUIET_LIMIT = 180_000;
 
@@ -40,32 +43,39 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   const { stage, concord, report, cleanUp } = options;
   await stockShelves(options.load, concord);
   const start = Date.now();
-  const note = (text: string) => report.note(`${clock(Date.now() - start)}  ${text}`);
+  const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
+  const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
-  const stockWatch = watchStock(stage.databases.inventory, (violation) =>
-    note(`VIOLATED ${problemsOf([violation])}`),
-  );
-  cleanUp(stockWatch.stop);
+  const violations = new Map<string, Violation>();
+  let stockReads = 0;
+  const stopReading = keepLooking(READ_EVERY, async () => {
+    // A database that stands still or is gone is what the run is about.
+    const stock = await readStock(stage.databases.inventory).catch(() => undefined);
+    if (stock !== undefined) stockReads += 1;
+    for (const violation of checkStock(stock ?? [])) {
+      const key = `${violation.invariant} ${violation.subject}`;
+      if (!violations.has(key)) note(`VIOLATED ${problemsOf([violation])}`);
+      violations.set(key, violations.get(key) ?? violation);
+    }
+  });
+  cleanUp(stopReading);
   const load = startLoad(options.load, concord, stage.links['clients-temporal'].address);
-  const injection = injectFaults(options.faults, stage, (fault) => note(describeFault(fault)));
-  cleanUp(async () => injection.release());
-  const showing = setInterval(() => note(progressOf(load)), PROGRESS_INTERVAL);
+  const showing = setInterval(() => note(load.progress()), PROGRESS_INTERVAL);
   cleanUp(async () => clearInterval(showing));
 
-  const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
-  const injected = await injection.done;
+  const began = (fault: PlannedFault) => note(`fault: ${fault.kind} ${fault.target} ${detailOf(fault)}`);
+  const injected = await injectFaults(options.faults, stage, began, cleanUp);
   note('no more faults; waiting until nothing is in flight');
   await quiet();
   // Who was not answered asks again now, and may even place once more.
   await Promise.race([load.done, delay(QUIET_LIMIT)]);
   await quiet();
   clearInterval(showing);
-  await stockWatch.stop();
+  await stopReading();
   return {
     answers: load.answers,
     faults: [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)],
-    violations: stockWatch.violations(),
-    stockReads: stockWatch.reads(),
+    ...{ violations: [...violations.values()], stockReads },
     seconds: Math.round((Date.now() - start) / 1000),
   };
 }
@@ -73,20 +83,4 @@ export async function weatherStorm(options: Options): Promise<Observations> {
 function faultOf({ kind, target, at, until, workflowId, attempt }: ActivityFault): Fault {
   // One without an end was cut short when its worker was killed.
   return { kind, target, at, until: until ?? at, workflowId, detail: `attempt ${attempt} of ${workflowId}` };
-}
-
-function progressOf(load: Load): string {
-  const { planned, placed, waiting } = load.progress();
-  return `${placed} of ${planned} orders placed, ${waiting} wait for an answer`;
-}
-
-function describeFault(planned: PlannedFault): string {
-  const { kind, target, detail } = withDetail(planned);
-  return `fault: ${kind} ${target}${detail === undefined ? '' : ` (${detail})`}`;
-}
-
-function clock(milliseconds: number): string {
-  const seconds = milliseconds / 1000;
-  const minutes = Math.floor(seconds / 60);
-  return `${String(minutes).padStart(2, '0')}:${(seconds % 60).toFixed(1).padStart(4, '0')}`;
 }

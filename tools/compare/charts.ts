@@ -1,19 +1,12 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import type { Demand } from '../measure/shelves.ts';
 import type { Spread } from '../measure/statistics.ts';
-import {
-  type Comparison,
-  type CostFigures,
-  demands,
-  type Fault,
-  type FaultFigures,
-  faultNames,
-  faults,
-  type LoadName,
-  loads,
-  type PerformanceFigures,
-  type Sample,
-} from './result.ts';
+import type { Comparison } from './comparison.ts';
+import type { CostFigures } from './cost.ts';
+import { demands, type Fault, faultNames, faults, type LoadName, loads } from './parts.ts';
+import type { PerformanceFigures } from './performance.ts';
+import type { Sample } from './reader.ts';
+import type { FaultFigures } from './under-faults.ts';
 
 /** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.browser.js` adds to it. */
 export interface Chart {
@@ -44,15 +37,14 @@ export function chartsOf({ performance, cost, faults: underFaults }: Comparison)
 }
 
 function throughputChart(all: readonly PerformanceFigures[]): Chart {
-  const rows = all.filter(({ load }) => load === 'saturation');
+  const found = (strategy: Strategy, demand: Demand) =>
+    all.find((row) => row.load === 'saturation' && row.strategy === strategy && row.demand === demand);
   return {
     title: 'Throughput',
     caption: 'Orders a second that became final, with many orders at a time. More is better.',
     group: 'performance',
     config: barChart(['many SKUs', 'one hot SKU'], 'orders a second', (strategy) =>
-      demands.map(
-        (demand) => rows.find((row) => row.strategy === strategy && row.demand === demand)?.throughput,
-      ),
+      demands.map((demand) => found(strategy, demand)?.throughput),
     ),
   };
 }

@@ -4,13 +4,13 @@ import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { runProgram } from '../measure/program.ts';
-import { tableOf } from '../measure/table.ts';
+import { placeOf, tableOf } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { createReport, silentReport } from '../servers/report.ts';
 import { optionsOrExit } from '../start/command-line.ts';
-import { compareStrategies } from './comparison.ts';
+import { type Comparison, compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';
-import { type CompareOptions, type Comparison, faults, type Part, parts } from './result.ts';
+import { type CompareOptions, faults, type Part, parts } from './parts.ts';
 import { columns, sectionsOf, verdictOf } from './sections.ts';
 
 // `npm run compare`
@@ -23,15 +23,7 @@ interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
 
 const MOST = 100_000;
 
-const {
-  only = parts,
-  html,
-  json,
-  address,
-  namespace,
-  profile,
-  ...numbers
-} = optionsOrExit<Flags>(
+const { json, html, ...flags } = optionsOrExit<Flags>(
   new Command('npm run compare --')
     .description('Measures the three strategies side by side, also under faults.')
     .option('--orders <number>', 'orders of each measurement at saturation', wholeNumber(10, MOST), 100)
@@ -67,16 +59,15 @@ Examples:
 
 await runProgram(
   async ({ report, cleanUp }) => {
+    const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
     if (namespace !== undefined) {
       const fix = 'leave it out: a comparison uses a namespace of its own';
       throw new ConcordError('InvalidInput', { problems: [{ field: '--namespace', fix }] });
     }
     checkWritable('--html', html);
-    const temporal = await userTemporal({
-      ...(address === undefined ? {} : { address }),
-      ...(profile === undefined ? {} : { profile }),
-    });
-    const comparison = await compareStrategies({ ...numbers, parts: only, report, cleanUp, temporal });
+    const options = { orders, rounds, faultSeconds, parts: only };
+    const temporal = await userTemporal(server);
+    const comparison = await compareStrategies({ ...options, report, cleanUp, temporal });
     console.log(
       json ? JSON.stringify(comparison) : process.stdout.isTTY ? tables(comparison) : lines(comparison),
     );
@@ -100,12 +91,11 @@ function partsIn(text: string): Part[] {
 }
 
 function tables(comparison: Comparison): string {
-  const { machine, servers } = comparison;
   return [
     ...sectionsOf(comparison).map(({ title, rows }) =>
       rows.length === 0 ? title : `${title}\n${tableOf(['', ...columns], rows)}`,
     ),
-    `${machine}; Temporal ${servers.temporal}; MongoDB ${servers.mongodb}`,
+    placeOf(comparison),
     verdictOf(comparison),
   ].join('\n\n');
 }

@@ -6,8 +6,8 @@ import { readState } from '../measure/state.ts';
 import { sum } from '../measure/statistics.ts';
 import type { UserTemporal } from '../measure/user-temporal.ts';
 import { measureCost } from './cost.ts';
+import { type CompareOptions, faults, type Part } from './parts.ts';
 import { measurePerformance, performanceOf } from './performance.ts';
-import { type CompareOptions, type Comparison, faults, type Part } from './result.ts';
 import { measureFaults } from './under-faults.ts';
 
 interface Options extends CompareOptions, Program {
@@ -15,65 +15,46 @@ interface Options extends CompareOptions, Program {
   readonly temporal: UserTemporal | undefined;
 }
 
+/** All that a comparison has found. */
+export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
+
 /**
  * Measures the three strategies on the same servers and services, alternately, and checks all orders at the end.
  *
  * @throws {ServersError} where a server or a worker can't be started
  */
-export async function compareStrategies({
-  temporal,
-  report,
-  cleanUp,
-  ...options
-}: Options): Promise<Comparison> {
+export async function compareStrategies({ temporal, report, cleanUp, ...options }: Options) {
+  /** When it began, in ISO 8601. */
   const at = new Date().toISOString();
-  const found: Found[] = [];
+  const isRestart = (part: Part) => part === 'temporal-restarted' && temporal === undefined;
+  // A server that can be restarted has its data in a file, and then the file is what is measured: that one comes apart.
+  const together = [options.parts.filter((part) => !isRestart(part)), options.parts.filter(isRestart)];
+  const found: Awaited<ReturnType<typeof measureOn>>[] = [];
   let last: Stage | undefined;
-  for (const { parts, kind } of stagesFor(options.parts, temporal)) {
+  for (const parts of together.filter(({ length }) => length > 0)) {
     // What was set before would only take its share of the machine.
     await last?.end();
-    last = await setStage({ report, cleanUp, kind, temporal });
+    last = await setStage({ report, cleanUp, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
     found.push(await measureOn(last, { ...options, parts }, report.note));
   }
-  const [first] = found;
   return {
-    at,
-    machine: first?.machine ?? '',
+    ...{ at, options, machine: found[0]?.machine ?? '' },
     servers: {
       temporal: found.map(({ servers }) => servers.temporal).join('; '),
-      mongodb: first?.servers.mongodb ?? '',
+      mongodb: found[0]?.servers.mongodb ?? '',
     },
-    options,
     performance: found.flatMap(({ performance }) => performance),
     cost: found.flatMap(({ cost }) => cost),
     faults: found.flatMap(({ faults }) => faults),
     skipped: found.flatMap(({ skipped }) => skipped),
+    /** How many orders were checked at the end: all that were sent, also to warm up. */
     checkedOrders: sum(found.map(({ checkedOrders }) => checkedOrders)),
+    /** What did not hold; must be nothing. */
     violations: found.flatMap(({ violations }) => violations),
   };
 }
 
-/** A server that can be restarted has its data in a file, and then the file is what is measured: that one comes apart. */
-function stagesFor(
-  parts: readonly Part[],
-  temporal: UserTemporal | undefined,
-): { readonly parts: readonly Part[]; readonly kind?: 'lasting' }[] {
-  if (temporal !== undefined) return [{ parts }];
-  const isRestart = (part: Part) => part === 'temporal-restarted';
-  return [
-    { parts: parts.filter((part) => !isRestart(part)) },
-    { parts: parts.filter(isRestart), kind: 'lasting' as const },
-  ].filter((stage) => stage.parts.length > 0);
-}
-
-/** What was found on one stage. */
-type Found = Omit<Comparison, 'at' | 'options'>;
-
-async function measureOn(
-  stage: Stage,
-  { parts, ...options }: CompareOptions,
-  tell: (text: string) => void,
-): Promise<Found> {
+async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, tell: (text: string) => void) {
   const runs = parts.includes('performance') ? await measurePerformance(stage, options, tell) : [];
   if (runs.length > 0) tell('reading histories');
   const cost = await measureCost(stage.client, runs);
@@ -83,17 +64,10 @@ async function measureOn(
   tell('checking every order');
   await untilQuiet(stage);
   const state = await readState(stage);
+  const told = [...runs.flatMap(({ placed }) => placed), ...struck.told];
   return {
-    machine: stage.machine,
-    servers: stage.servers,
-    performance: performanceOf(runs),
-    cost,
-    faults: struck.figures,
-    skipped: struck.skipped,
-    checkedOrders: state.orders.length,
-    violations: [
-      ...struck.violations,
-      ...checkAtRest(state, [...runs.flatMap(({ placed }) => placed), ...struck.told]),
-    ],
+    ...{ machine: stage.machine, servers: stage.servers, performance: performanceOf(runs), cost },
+    ...{ faults: struck.figures, skipped: struck.skipped, checkedOrders: state.orders.length },
+    violations: [...struck.violations, ...checkAtRest(state, told)],
   };
 }

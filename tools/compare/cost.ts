@@ -1,46 +1,43 @@
+import { status } from '@grpc/grpc-js';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import pMap from 'p-map';
 import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { subscriptions } from '../../workers/subscriptions.ts';
-import { mean } from '../measure/statistics.ts';
+import { mean, sum } from '../measure/statistics.ts';
 import { type Run, roundsOf } from './performance.ts';
-import type { CostFigures } from './result.ts';
 
 type HistoryEvent = NonNullable<History['events']>[number];
 
 /** The events of a run of a workflow, of its last one where none is named; none where there is no such workflow. */
 type ReadHistory = (workflowId: string, runId?: string) => Promise<HistoryEvent[]>;
 
-/** What histories say that something has cost. */
-export interface Tally {
-  readonly events: number;
-  readonly actions: number;
-}
-
 /** Reading the histories of all orders would take longer than placing them. */
 const SAMPLE = 10;
 const CONCURRENCY = { concurrency: 8 };
 
-/** What an order costs in each measurement. Call it when nothing is under way any more. */
-export async function measureCost(client: Client, runs: readonly Run[]): Promise<CostFigures[]> {
+export type CostFigures = Awaited<ReturnType<typeof measureCost>>[number];
+
+/** What an order costs in each measurement: means over all rounds. Call it when nothing is under way any more. */
+export async function measureCost(client: Client, runs: readonly Run[]) {
   const readHistory = historyReader(client);
-  const costs: CostFigures[] = [];
-  for (const rounds of roundsOf(runs)) {
+  const costOf = async (rounds: readonly [Run, ...Run[]]) => {
     const [{ strategy, load, demand }] = rounds;
     const tallies = await pMap(rounds, (run) => tallyOfRun(readHistory, run), { concurrency: 1 });
     const perOrder = (count: (run: Run) => number) =>
       mean(rounds.map((run) => count(run) / run.placed.length));
-    costs.push({
+    return {
       ...{ strategy, load, demand },
+      /** In the histories of all workflows that take part; actions are what Temporal bills, see `tallyOf`. */
       historyEvents: mean(tallies.map(({ events }) => events)),
       actions: mean(tallies.map(({ actions }) => actions)),
+      /** Commands to MongoDB, of both services' workers. */
       writes: perOrder(({ commands }) => commands.writes),
       reads: perOrder(({ commands }) => commands.reads),
-    });
-  }
-  return costs;
+    };
+  };
+  return pMap(roundsOf(runs), costOf, { concurrency: 1 });
 }
 
 /**
@@ -48,8 +45,8 @@ export async function measureCost(client: Client, runs: readonly Run[]): Promise
  * arrive, attempts of activities, timers that start, and runs that continue as new. What leaves no trace in a history is
  * not counted: queries, and starts that are refused because the workflow runs already.
  */
-export function tallyOf(history: readonly HistoryEvent[]): Tally {
-  return { events: history.length, actions: history.reduce((sum, event) => sum + actionsIn(event), 0) };
+export function tallyOf(history: readonly HistoryEvent[]) {
+  return { events: history.length, actions: sum(history.map(actionsIn)) };
 }
 
 function actionsIn(event: HistoryEvent): number {
@@ -67,7 +64,7 @@ function actionsIn(event: HistoryEvent): number {
 }
 
 /** Per order: its own workflow and the deliveries of its events, and its share of mailboxes and relays. */
-async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
+async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   const sample = run.placed.slice(0, SAMPLE);
   const own = await pMap(sample, ({ order }) => tallyOfOrder(readHistory, order.orderId), CONCURRENCY);
   const shared = await pMap(sharedBy(run), (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
@@ -79,7 +76,7 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run): Promise<Tally> {
   };
 }
 
-async function tallyOfOrder(readHistory: ReadHistory, orderId: string): Promise<Tally> {
+async function tallyOfOrder(readHistory: ReadHistory, orderId: string) {
   const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
     Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
   );
@@ -125,14 +122,11 @@ function historyReader({ workflow }: Client): ReadHistory {
       const { events } = await workflow.getHandle(workflowId, runId || undefined).fetchHistory();
       return events ?? [];
     } catch (error) {
-      if (isGrpcServiceError(error) && error.code === NOT_FOUND) return [];
+      if (isGrpcServiceError(error) && error.code === status.NOT_FOUND) return [];
       throw error;
     }
   }
 }
-
-/** Of gRPC. */
-const NOT_FOUND = 5;
 
 /** Milliseconds since 1970, by Temporal's clock. */
 function timeOf({ eventTime }: HistoryEvent): number {

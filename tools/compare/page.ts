@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Section } from '../measure/table.ts';
 import { type Chart, chartsOf } from './charts.ts';
-import type { Comparison } from './result.ts';
+import type { Comparison } from './comparison.ts';
 import { sectionsOf, verdictOf } from './sections.ts';
 
 /** The report as one HTML document that loads nothing: Chart.js, the figures and all samples are in it. */

@@ -1,11 +1,11 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
 import type { CommandCounts } from '../measure/command-counts.ts';
-import { closedLoop, type Load, placingBy } from '../measure/customers.ts';
+import { closedLoop, type Load, placingBy } from '../measure/load-generator.ts';
 import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { groupsOf, latencyOf, spreadOf } from '../measure/statistics.ts';
 import { countsAtRest } from '../measure/usage.ts';
-import { type CompareOptions, demands, type LoadName, loads, type PerformanceFigures } from './result.ts';
+import { type CompareOptions, demands, type LoadName, loads } from './parts.ts';
 
 /** One round of one measurement. */
 export interface Run extends Load {
@@ -56,14 +56,18 @@ export async function measurePerformance(
   return runs.slice(warmUps);
 }
 
+export type PerformanceFigures = ReturnType<typeof performanceOf>[number];
+
 /** Each measurement over all its rounds. */
-export function performanceOf(runs: readonly Run[]): PerformanceFigures[] {
+export function performanceOf(runs: readonly Run[]) {
   return roundsOf(runs).map((rounds) => {
     const [{ strategy, load, demand, placed, atOnce }] = rounds;
     return {
-      ...{ strategy, load, demand, atOnce },
-      orders: placed.length,
+      /** Orders of each round, and how many of them were under way at a time. */
+      ...{ strategy, load, demand, orders: placed.length, atOnce },
+      /** Orders a second that became final. */
       throughput: spreadOf(rounds.map((run) => run.placed.length / (run.elapsed / 1_000))),
+      /** Until the customer knows the decision, and until every service has recorded it. */
       decided: latencyOf(rounds.map((run) => run.placed.flatMap(({ decided }) => decided ?? []))),
       final: latencyOf(rounds.map((run) => run.placed.map(({ final }) => final))),
     };

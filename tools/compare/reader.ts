@@ -5,24 +5,21 @@ import { checkStock, type Violation } from '../measure/checker.ts';
 import { keepLooking } from '../measure/looking.ts';
 import type { Stage } from '../measure/stage.ts';
 import { sum } from '../measure/statistics.ts';
-import type { Sample, SeenByReader } from './result.ts';
+
+/** One look; `at` is in seconds from the first order. */
+export interface Sample {
+  readonly at: number;
+  /** Orders that were sent and not final, and those on record as pending. */
+  readonly open: number;
+  readonly pending: number;
+  /** Units on hold. */
+  readonly held: number;
+  /** Orders that were confirmed and not yet sold, or sold and not yet confirmed. */
+  readonly inconsistent: number;
+}
 
 /** What somebody saw who read both databases. */
-export interface Reading {
-  readonly samples: readonly Sample[];
-  readonly seen: SeenByReader;
-  /** When each order was first seen decided; milliseconds since 1970. */
-  readonly decidedAt: ReadonlyMap<string, number>;
-  /** What did not hold of the stock at some moment. */
-  readonly violations: readonly Violation[];
-}
-
-/** Reads until it is stopped. */
-export interface Reader {
-  /** Its looks so far. */
-  readonly samples: readonly Sample[];
-  stop(): Promise<Reading>;
-}
+export type Reading = Awaited<ReturnType<ReturnType<typeof startReader>['stop']>>;
 
 interface Options {
   readonly databases: Stage['databases'];
@@ -36,8 +33,9 @@ interface Options {
 const INTERVAL = 200;
 
 /** Reads the orders and the stock of both services again and again, as a report or another service would. */
-export function startReader({ databases, skus, sent, open }: Options): Reader {
+export function startReader({ databases, skus, sent, open }: Options) {
   const samples: Sample[] = [];
+  /** When each order was first seen decided; milliseconds since 1970. */
   const decidedAt = new Map<string, number>();
   const done = new Set<string>();
   const inconsistentFor = new Map<string, number>();
@@ -85,29 +83,21 @@ export function startReader({ databases, skus, sent, open }: Options): Reader {
   };
 }
 
-function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[]): SeenByReader {
+function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[]) {
   const most = (of: (sample: Sample) => number) => Math.max(0, ...samples.map(of));
   return {
+    /** The most at one time. */
     pending: most(({ pending }) => pending),
     held: most(({ held }) => held),
+    /** How many orders at some time, and for how long, in seconds: all of them together, and the longest. */
     inconsistent: inconsistentFor.length,
     inconsistentTotal: sum(inconsistentFor) / 1_000,
     inconsistentLongest: Math.max(0, ...inconsistentFor) / 1_000,
   };
 }
 
-interface InventoryLook {
-  /** Orders all of whose lines are sold. */
-  readonly sold: ReadonlySet<string>;
-  readonly stock: readonly StockDocument[];
-}
-
 /** The decision comes before the last hold goes, so they are read in this order. */
-async function lookAtInventory(
-  inventory: Db,
-  orderIds: readonly string[],
-  skus: readonly string[],
-): Promise<InventoryLook> {
+async function lookAtInventory(inventory: Db, orderIds: readonly string[], skus: readonly string[]) {
   const committed = await inventory
     .collection<ReservationDocument>('reservations')
     .find({ _id: { $in: [...orderIds] }, decision: 'commit' }, { projection: { _id: 1 } })
@@ -117,13 +107,12 @@ async function lookAtInventory(
     .find({ _id: { $in: [...skus] } })
     .toArray();
   const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
-  return { sold: new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id))), stock };
+  /** Orders all of whose lines are sold. */
+  const sold = new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id)));
+  return { sold, stock };
 }
 
-async function statusesOf(
-  orders: Db,
-  orderIds: readonly string[],
-): Promise<Map<string, OrderDocument['status']>> {
+async function statusesOf(orders: Db, orderIds: readonly string[]) {
   const found = await orders
     .collection<OrderDocument>('orders')
     .find({ _id: { $in: [...orderIds] } }, { projection: { status: 1 } })

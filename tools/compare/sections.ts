@@ -1,43 +1,37 @@
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import type { Demand } from '../measure/shelves.ts';
 import type { Latency } from '../measure/statistics.ts';
 import { figure, type Section, spreadText, UNKNOWN } from '../measure/table.ts';
-import {
-  type Comparison,
-  type CostFigures,
-  demands,
-  type FaultFigures,
-  faultNames,
-  faults,
-  type LoadName,
-  loads,
-  type PerformanceFigures,
-} from './result.ts';
+import type { Comparison } from './comparison.ts';
+import type { CostFigures } from './cost.ts';
+import { demands, faultNames, faults, loads } from './parts.ts';
+import type { PerformanceFigures } from './performance.ts';
+import type { FaultFigures } from './under-faults.ts';
 
 export const columns: readonly Strategy[] = strategies;
 
 /** What a comparison has found, for people: medians of the rounds, with the extremes in parentheses. */
-export function sectionsOf(comparison: Comparison): Section[] {
-  const measurements = demands.flatMap((demand) => loads.map((load) => ({ demand, load })));
-  return [
-    ...measurements.flatMap(({ demand, load }) => {
-      const isThis = (row: { demand: Demand; load: LoadName }) => row.demand === demand && row.load === load;
-      return performanceSection(comparison.performance.filter(isThis), comparison.cost.filter(isThis));
+export function sectionsOf({ performance, cost, faults: struck, skipped }: Comparison): Section[] {
+  const measured = demands.flatMap((demand) =>
+    loads.flatMap((load) => {
+      const isThis = (row: PerformanceFigures | CostFigures) => row.demand === demand && row.load === load;
+      return performanceSection(performance.filter(isThis), cost.filter(isThis));
     }),
-    ...faults.flatMap((fault) => faultSection(comparison.faults.filter((row) => row.fault === fault))),
-    ...comparison.skipped.map(({ fault, reason }) => ({
-      title: `${faultNames[fault]}: left out, because ${reason}`,
-      ...{ head: [], rows: [] },
-    })),
+  );
+  return [
+    ...measured,
+    ...faults.flatMap((fault) => faultSection(struck.filter((row) => row.fault === fault))),
+    ...skipped.map(({ fault, reason }) => section(`${faultNames[fault]}: left out, because ${reason}`, [])),
   ];
 }
 
 /** How it ended, in one line. */
 export function verdictOf({ checkedOrders, violations }: Comparison): string {
-  if (violations.length === 0) return `${checkedOrders} orders were checked at the end: no violation.`;
-  const [{ invariant, subject, details } = { invariant: '', subject: '', details: '' }] = violations;
-  return `VIOLATED ${violations.length} times in ${checkedOrders} orders; the first: ${invariant}: ${subject}: ${details}`;
+  const [first] = violations;
+  if (first === undefined) return `${checkedOrders} orders were checked at the end: no violation.`;
+  return `VIOLATED ${violations.length} times in ${checkedOrders} orders; the first: ${first.invariant}: ${first.subject}: ${first.details}`;
 }
+
+const titles = { spread: 'many SKUs', hot: 'one hot SKU', low: 'low load', saturation: 'saturation' };
 
 function performanceSection(rows: readonly PerformanceFigures[], costs: readonly CostFigures[]): Section[] {
   const [first] = rows;
@@ -50,56 +44,45 @@ function performanceSection(rows: readonly PerformanceFigures[], costs: readonly
       rowOf(`${name}, ${rank}, ms`, (figures) => spreadText(of(figures)[rank])),
     );
   return [
-    {
-      head: ['', ...columns],
-      title: `${titles[demand]}, ${atOnce} orders at a time (${titles[load]}), ${orders} each round`,
-      rows: [
-        rowOf('orders a second', ({ throughput }) => spreadText(throughput)),
-        ...latencies('until decided', ({ decided }) => decided),
-        ...latencies('until final', ({ final }) => final),
-        costRowOf('history events an order', ({ historyEvents }) => figure(historyEvents)),
-        costRowOf('Temporal actions an order', ({ actions }) => figure(actions)),
-        costRowOf('database writes an order', ({ writes }) => figure(writes)),
-        costRowOf('database reads an order', ({ reads }) => figure(reads)),
-      ],
-    },
+    section(`${titles[demand]}, ${atOnce} orders at a time (${titles[load]}), ${orders} each round`, [
+      rowOf('orders a second', ({ throughput }) => spreadText(throughput)),
+      ...latencies('until decided', ({ decided }) => decided),
+      ...latencies('until final', ({ final }) => final),
+      costRowOf('history events an order', ({ historyEvents }) => figure(historyEvents)),
+      costRowOf('Temporal actions an order', ({ actions }) => figure(actions)),
+      costRowOf('database writes an order', ({ writes }) => figure(writes)),
+      costRowOf('database reads an order', ({ reads }) => figure(reads)),
+    ]),
   ];
 }
-
-const titles = { spread: 'many SKUs', hot: 'one hot SKU', low: 'low load', saturation: 'saturation' };
 
 function faultSection(rows: readonly FaultFigures[]): Section[] {
   const [first] = rows;
   if (first === undefined) return [];
   const rowOf = rowMaker(rows);
   return [
-    {
-      head: ['', ...columns],
-      title: faultNames[first.fault],
-      rows: [
-        rowOf('lasted, s', ({ seconds }) => figure(seconds)),
-        rowOf('new orders meanwhile', ({ offered }) => String(offered)),
-        rowOf('accepted meanwhile', ({ accepted }) => String(accepted)),
-        rowOf('decided meanwhile', ({ decided }) => String(decided)),
-        rowOf('all final after its end, s', ({ finalAfter }) =>
-          finalAfter === null ? 'never' : figure(finalAfter),
-        ),
-        rowOf('pending, at most', ({ seen }) => String(seen.pending)),
-        rowOf('units on hold, at most', ({ seen }) => String(seen.held)),
-        rowOf('orders seen inconsistent', ({ seen }) => String(seen.inconsistent)),
-        rowOf('inconsistent, in all, s', ({ seen }) => figure(seen.inconsistentTotal)),
-        rowOf('inconsistent, longest, s', ({ seen }) => figure(seen.inconsistentLongest)),
-      ],
-    },
+    section(faultNames[first.fault], [
+      rowOf('lasted, s', ({ seconds }) => figure(seconds)),
+      rowOf('new orders meanwhile', ({ offered }) => String(offered)),
+      rowOf('accepted meanwhile', ({ accepted }) => String(accepted)),
+      rowOf('decided meanwhile', ({ decided }) => String(decided)),
+      rowOf('all final after its end, s', ({ finalAfter: s }) => (s === null ? 'never' : figure(s))),
+      rowOf('pending, at most', ({ seen }) => String(seen.pending)),
+      rowOf('units on hold, at most', ({ seen }) => String(seen.held)),
+      rowOf('orders seen inconsistent', ({ seen }) => String(seen.inconsistent)),
+      rowOf('inconsistent, in all, s', ({ seen }) => figure(seen.inconsistentTotal)),
+      rowOf('inconsistent, longest, s', ({ seen }) => figure(seen.inconsistentLongest)),
+    ]),
   ];
 }
 
+function section(title: string, rows: Section['rows']): Section {
+  return { title, head: ['', ...columns], rows };
+}
+
 function rowMaker<Figures extends { readonly strategy: Strategy }>(rows: readonly Figures[]) {
-  return (name: string, text: (figures: Figures) => string) => [
-    name,
-    ...columns.map((strategy) => {
-      const found = rows.find((row) => row.strategy === strategy);
-      return found === undefined ? UNKNOWN : text(found);
-    }),
-  ];
+  return (name: string, text: (figures: Figures) => string) => {
+    const found = columns.map((strategy) => rows.find((row) => row.strategy === strategy));
+    return [name, ...found.map((row) => (row === undefined ? UNKNOWN : text(row)))];
+  };
 }

@@ -3,7 +3,7 @@ import type { Concord } from '../../client/concord.ts';
 import type { Order } from '../../domain/order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from '../measure/checker.ts';
-import { insist } from '../measure/customers.ts';
+import { insist } from '../measure/load-generator.ts';
 
 /** An order of a stream. Milliseconds since 1970; without a time it has not come so far. */
 export interface StreamedOrder {
@@ -13,20 +13,11 @@ export interface StreamedOrder {
   finalAt?: number;
 }
 
-/** New orders at a fixed rate, whatever becomes of those before. */
-export interface Stream {
-  readonly orders: readonly StreamedOrder[];
-  readonly told: readonly Told[];
-  /** Sends no more. */
-  stop(): void;
-  /** Resolves when all are final, or after so many milliseconds. */
-  untilFinal(limit: number): Promise<void>;
-}
-
 /** Orders a second: few enough that each strategy keeps up with them, and many enough that a fault meets some. */
 const RATE = 4;
 
-export function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order): Stream {
+/** New orders at a fixed rate, whatever becomes of those before. */
+export function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order) {
   const orders: StreamedOrder[] = [];
   const told: Told[] = [];
   const ends: Promise<void>[] = [];
@@ -51,8 +42,10 @@ export function startStream(concord: Concord, strategy: Strategy, nextOrder: () 
   return {
     orders,
     told,
+    /** Sends no more. */
     stop: () => clearInterval(timer),
-    async untilFinal(limit) {
+    /** Resolves when all are final, or after so many milliseconds. */
+    async untilFinal(limit: number) {
       await Promise.race([Promise.all(ends), delay(limit)]);
       isOver = true;
     },

@@ -1,53 +1,41 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
-import type { Told, Violation } from '../measure/checker.ts';
 import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
+import { type Fault, faultNames } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
-import { type Fault, type FaultFigures, faultNames, type Skipped } from './result.ts';
 import { type StreamedOrder, startStream } from './stream.ts';
-
-/** What faults have shown. */
-export interface FaultResults {
-  readonly figures: readonly FaultFigures[];
-  readonly skipped: readonly Skipped[];
-  /** What customers were told, and what did not hold of the stock at some moment. */
-  readonly told: readonly Told[];
-  readonly violations: readonly Violation[];
-}
 
 /** Milliseconds: after a fault every step is tried again within a minute. */
 const QUIET_LIMIT = 150_000;
 /** How soon a process manager starts a worker again. Milliseconds. */
 const RESTART_DELAY = 500;
-const SHELVES = 10;
 
 /** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
 export async function measureFaults(
   stage: Stage,
   { faults, seconds }: { readonly faults: readonly Fault[]; readonly seconds: number },
   tell: (text: string) => void,
-): Promise<FaultResults> {
-  const results = { figures: [] as FaultFigures[], told: [] as Told[], violations: [] as Violation[] };
+) {
+  const found: Awaited<ReturnType<typeof measureFault>>[] = [];
   const strikes = strikesOn(stage, seconds * 1_000);
   for (const fault of faults) {
     const strike = strikes[fault];
     if (strike === undefined) continue;
     for (const strategy of strategies) {
       tell(`${faultNames[fault]}: ${strategy}`);
-      const one = await measureFault(stage, { fault, strategy, seconds }, strike);
-      results.figures.push(one.figures);
-      results.told.push(...one.told);
-      results.violations.push(...one.violations);
+      found.push(await measureFault(stage, { fault, strategy, seconds }, strike));
     }
   }
-  const skipped = faults
-    .filter((fault) => strikes[fault] === undefined)
-    .map((fault) => ({
-      fault,
-      reason: 'the server is your own; unset TEMPORAL_ADDRESS to have one started',
-    }));
-  return { ...results, skipped };
+  const reason = 'the server is your own; unset TEMPORAL_ADDRESS to have one started';
+  return {
+    figures: found.map(({ figures }) => figures),
+    /** What could not be brought about. */
+    skipped: faults.filter((fault) => strikes[fault] === undefined).map((fault) => ({ fault, reason })),
+    /** What customers were told, and what did not hold of the stock at some moment. */
+    told: found.flatMap(({ told }) => told),
+    violations: found.flatMap(({ violations }) => violations),
+  };
 }
 
 /** Each brings its fault about, and resolves when all works again. */
@@ -65,16 +53,16 @@ function strikesOn({ workers, temporal }: Stage, downFor: number) {
   } satisfies Record<Fault, (() => Promise<void>) | undefined>;
 }
 
+export type FaultFigures = Awaited<ReturnType<typeof measureFault>>['figures'];
+
 async function measureFault(
-  stage: Stage,
+  { concord, databases }: Stage,
   { fault, strategy, seconds }: { fault: Fault; strategy: Strategy; seconds: number },
   strike: () => Promise<void>,
 ) {
-  const { concord, databases } = stage;
   const calm = Math.min(5, Math.max(2, seconds / 6)) * 1_000;
-  const { skus, nextOrder } = await fillShelves(concord, {
-    ...{ prefix: `${strategy}.${fault}`, count: SHELVES, lines: 2 },
-  });
+  const prefix = `${strategy}.${fault}`;
+  const { skus, nextOrder } = await fillShelves(concord, { prefix, count: 10, lines: 2 });
   const stream = startStream(concord, strategy, () => nextOrder('spread'));
   const start = Date.now();
   const reader = startReader({
@@ -89,17 +77,16 @@ async function measureFault(
   await delay(calm);
   stream.stop();
   await stream.untilFinal(QUIET_LIMIT);
-  const reading = await reader.stop();
-  const figures: FaultFigures = {
-    ...{ strategy, fault },
+  const { seen, samples, decidedAt, violations } = await reader.stop();
+  const figures = {
+    ...{ strategy, fault, seen, samples },
+    ...outcomeOf(stream.orders, { decidedAt }, { began, ended }),
+    /** Until what was down works again; the others count from the first order, as the samples do. */
     seconds: (ended - began) / 1_000,
-    ...outcomeOf(stream.orders, reading, { began, ended }),
-    seen: reading.seen,
     began: (began - start) / 1_000,
     ended: (ended - start) / 1_000,
-    samples: reading.samples,
   };
-  return { figures, told: stream.told, violations: reading.violations };
+  return { figures, told: stream.told, violations };
 }
 
 /** What became of the orders that were sent while the fault lasted, and when all that were sent by its end were final. */
@@ -107,16 +94,19 @@ export function outcomeOf(
   orders: readonly StreamedOrder[],
   { decidedAt }: Pick<Reading, 'decidedAt'>,
   { began, ended }: { readonly began: number; readonly ended: number },
-): Pick<FaultFigures, 'sent' | 'offered' | 'accepted' | 'decided' | 'finalAfter'> {
+) {
   const inTime = (at: number | undefined) => at !== undefined && at <= ended;
   const sentByItsEnd = orders.filter(({ sentAt }) => sentAt <= ended);
   const sentDuring = sentByItsEnd.filter(({ sentAt }) => sentAt >= began);
   const last = Math.max(ended, ...sentByItsEnd.map(({ finalAt = Number.POSITIVE_INFINITY }) => finalAt));
   return {
+    /** In all: before it, while it lasted, and after it. */
     sent: orders.length,
+    /** While it lasted, and what became of them before its end. */
     offered: sentDuring.length,
     accepted: sentDuring.filter(({ acceptedAt }) => inTime(acceptedAt)).length,
     decided: sentDuring.filter(({ order }) => inTime(decidedAt.get(order.orderId))).length,
+    /** Seconds from its end until all orders that were sent before it were final; null where some never were. */
     finalAfter: Number.isFinite(last) ? (last - ended) / 1_000 : null,
   };
 }

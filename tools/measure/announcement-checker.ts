@@ -1,10 +1,12 @@
+import type { ReservationDocument } from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import type { AnnouncementType } from '../../domain/announcements.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import { subscribersOf, subscriptions } from '../../workers/subscriptions.ts';
 import type { Carrier, EventDelivery } from './carriers.ts';
-import type { Violation } from './checker.ts';
+import { comparedById, documentsById, problem, type Violation } from './checker.ts';
 import type { State } from './state.ts';
+import { groupsOf } from './statistics.ts';
 
 /** What must hold when nothing is under way that was announced: an order may be final a little earlier. */
 export function checkAnnouncements(state: State): Violation[] {
@@ -17,50 +19,41 @@ export function checkAnnouncements(state: State): Violation[] {
 }
 
 function checkOutboxes({ orders, reservations }: State): Violation[] {
-  const found = [
-    ...orders.map((document) => ({ service: 'orders', ...document })),
-    ...reservations.map((document) => ({ service: 'inventory', ...document })),
-  ];
-  return found.flatMap(({ _id: subject, service, outbox = [] }) => {
-    if (outbox.length === 0) return [];
-    const types = outbox.map(({ type }) => type).join(', ');
-    return [{ invariant: 'outbox-empty', subject, details: `${types} in the outbox of ${service}` }];
-  });
+  const left = (service: string, documents: readonly (OrderDocument | ReservationDocument)[]) =>
+    documents.flatMap(({ _id, outbox = [] }) =>
+      outbox.length === 0
+        ? []
+        : problem('outbox-empty', _id, `${outbox.map(({ type }) => type)} in the outbox of ${service}`),
+    );
+  return [...left('orders', orders), ...left('inventory', reservations)];
 }
 
 function checkCarrier({ workflowId, waiting, isBusy }: Carrier): Violation[] {
-  if (waiting === undefined) return [undelivered(workflowId, 'it does not answer')];
+  if (waiting === undefined) return problem(DELIVERED, workflowId, 'it does not answer');
   return [
-    ...(isBusy ? [undelivered(workflowId, 'it handles something')] : []),
-    ...waiting.map(({ orderId, type, failures, lastError }) =>
-      undelivered(orderId, `${type} waits in ${workflowId} after ${failures} failures: ${lastError}`),
+    ...(isBusy ? problem(DELIVERED, workflowId, 'it handles something') : []),
+    ...waiting.flatMap(({ orderId, type, failures, lastError }) =>
+      problem(DELIVERED, orderId, `${type} waits in ${workflowId} after ${failures} failures: ${lastError}`),
     ),
   ];
 }
+
+const DELIVERED = 'announcement-delivered';
 
 /** One that was stopped may have been started again. */
 function checkDelivery(delivery: EventDelivery, all: readonly EventDelivery[]): Violation[] {
   const { event, workflowId, status } = delivery;
   const isMade = all.some((other) => other.workflowId === workflowId && other.status === 'done');
   if (status === 'done' || (status === 'stopped' && isMade)) return [];
-  return [undelivered(event.subject, `${workflowId} is ${status}`)];
-}
-
-function undelivered(subject: string, details: string): Violation {
-  return { invariant: 'announcement-delivered', subject, details };
+  return problem(DELIVERED, event.subject, `${workflowId} is ${status}`);
 }
 
 function checkEvents({ orders, eventDeliveries }: State): Violation[] {
-  const documents = new Map(orders.map((document) => [document._id, document]));
-  const published = new Map<string, EventDelivery[]>();
-  for (const delivery of eventDeliveries) {
-    const { subject } = delivery.event;
-    published.set(subject, [...(published.get(subject) ?? []), delivery]);
-  }
-  return [...new Set([...published.keys(), ...documents.keys()])].flatMap((subject) => {
-    const problem = eventsProblem(documents.get(subject), published.get(subject) ?? []);
-    return problem === undefined ? [] : [{ invariant: 'events-agree', subject, details: problem }];
-  });
+  const published = groupsOf(eventDeliveries, ({ event }) => event.subject);
+  const bySubject = new Map(published.map((deliveries) => [deliveries[0].event.subject, deliveries]));
+  return comparedById(documentsById(orders), bySubject, (subject, document, deliveries = [] as never) =>
+    problem('events-agree', subject, eventsProblem(document, deliveries)),
+  );
 }
 
 function eventsProblem(

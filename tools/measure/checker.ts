@@ -7,6 +7,7 @@ import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
+import { groupsOf } from './statistics.ts';
 
 /**
  * What must hold. The first four in every state that a reader can see; all of them when nothing is in flight, and those
@@ -96,27 +97,38 @@ function checkStockAtRest({ stock, receipts, orders }: State): Violation[] {
     const { received = 0, reserved = 0, sold = 0, holds = [] } = document ?? {};
     const delivered = sum(applied.filter((receipt) => receipt.sku === sku));
     const wanted = sum(confirmed.filter((line) => line.sku === sku));
+    const isDelivered = `received ${received}, delivered ${delivered}`;
     const rest = `reserved ${reserved}, held by ${holds.map(({ orderId }) => orderId).join(', ') || 'nobody'}`;
     return [
-      ...violated(
-        received !== delivered,
-        'stock-received-is-delivered',
-        sku,
-        `received ${received}, delivered ${delivered}`,
-      ),
+      ...violated(received !== delivered, 'stock-received-is-delivered', sku, isDelivered),
       ...violated(reserved !== 0 || holds.length > 0, 'stock-at-rest', sku, rest),
       ...violated(sold !== wanted, 'stock-sold-is-confirmed', sku, `sold ${sold}, confirmed ${wanted}`),
     ];
   });
 }
 
+/** Compares what two sides know, id by id. */
+export function comparedById<One, Other>(
+  ones: ReadonlyMap<string, One>,
+  others: ReadonlyMap<string, Other>,
+  compare: (id: string, one: One | undefined, other: Other | undefined) => Violation[],
+): Violation[] {
+  const ids = new Set([...ones.keys(), ...others.keys()]);
+  return [...ids].flatMap((id) => compare(id, ones.get(id), others.get(id)));
+}
+
+/** Documents by their ids. */
+export function documentsById<Document extends { readonly _id: string }>(
+  documents: readonly Document[],
+): Map<string, Document> {
+  return new Map(documents.map((document) => [document._id, document]));
+}
+
 function checkDeliveries({ receipts, deliveries }: State): Violation[] {
   const reported = new Map(deliveries.map((delivery) => [delivery.receiptId, delivery]));
-  const recorded = new Map(receipts.map((receipt) => [receipt._id, receipt]));
-  return [...new Set([...reported.keys(), ...recorded.keys()])].flatMap((receiptId) => {
-    const problem = deliveryProblem(reported.get(receiptId), recorded.get(receiptId));
-    return violated(problem !== undefined, 'delivery-applied', receiptId, problem ?? '');
-  });
+  return comparedById(reported, documentsById(receipts), (id, delivery, receipt) =>
+    problem('delivery-applied', id, deliveryProblem(delivery, receipt)),
+  );
 }
 
 function deliveryProblem(
@@ -133,56 +145,40 @@ function deliveryProblem(
 }
 
 function checkOrders({ orders, executions }: State): Violation[] {
-  const documents = new Map(orders.map((document) => [document._id, document]));
-  const ids = new Set([...documents.keys(), ...executions.map(({ orderId }) => orderId)]);
-  return [...ids].flatMap((orderId) => {
-    const runs = executions.filter((execution) => execution.orderId === orderId);
-    return checkOrder(orderId, documents.get(orderId), runs);
-  });
+  const runsOf = new Map(
+    groupsOf(executions, ({ orderId }) => orderId).map((runs) => [runs[0].orderId, runs]),
+  );
+  return comparedById(documentsById(orders), runsOf, checkOrder);
 }
 
 function checkOrder(
   orderId: string,
   document: OrderDocument | undefined,
-  runs: readonly OrderExecution[],
+  runs: readonly OrderExecution[] | undefined,
 ): Violation[] {
-  const [execution] = runs;
-  if (execution === undefined) {
-    return [{ invariant: 'order-once', subject: orderId, details: 'a document, but no workflow' }];
-  }
-  if (document === undefined) {
-    return [{ invariant: 'order-once', subject: orderId, details: 'a workflow, but no document' }];
-  }
+  const [execution] = runs ?? [];
+  if (execution === undefined) return problem('order-once', orderId, 'a document, but no workflow');
+  if (document === undefined) return problem('order-once', orderId, 'a workflow, but no document');
   const result = execution.outcome?.status ?? execution.status;
   const isFinal = execution.outcome !== undefined && document.status !== 'pending';
   const { strategy = DEFAULT_STRATEGY } = document;
   const isSame = sameContent(execution.order, orderOf(document)) && execution.strategy === strategy;
   const agrees = document.status === result && isSame;
+  const known = `document ${document.status} of ${describeLines(document.lines)} (${strategy})`;
+  const ran = `workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`;
   return [
-    ...violated(runs.length > 1, 'order-once', orderId, `${runs.length} workflows`),
+    ...violated(runs?.length !== 1, 'order-once', orderId, `${runs?.length} workflows`),
     ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
-    ...violated(
-      isFinal && !agrees,
-      'order-agrees',
-      orderId,
-      `document ${document.status} of ${describeLines(document.lines)} (${strategy}), workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`,
-    ),
+    ...violated(isFinal && !agrees, 'order-agrees', orderId, `${known}, ${ran}`),
   ];
 }
 
 function checkReservations({ orders, reservations }: State): Violation[] {
-  const documents = new Map(orders.map((document) => [document._id, document]));
-  const reserved = new Map(reservations.map((reservation) => [reservation._id, reservation]));
-  const ids = new Set([...documents.keys(), ...reserved.keys()]);
-  return [...ids].flatMap((orderId) => {
-    const reservation = reserved.get(orderId);
-    const undecided = reservation !== undefined && reservation.decision === null;
-    const problem = undecided ? undefined : reservationProblem(documents.get(orderId), reservation);
-    return [
-      ...violated(undecided, 'reservation-decided', orderId, `of ${describeLines(reservation?.lines ?? [])}`),
-      ...violated(problem !== undefined, 'reservation-agrees', orderId, problem ?? ''),
-    ];
-  });
+  return comparedById(documentsById(orders), documentsById(reservations), (id, order, reservation) =>
+    reservation?.decision === null
+      ? problem('reservation-decided', id, `of ${describeLines(reservation.lines)}`)
+      : problem('reservation-agrees', id, reservationProblem(order, reservation)),
+  );
 }
 
 function reservationProblem(
@@ -205,19 +201,13 @@ function checkResolutions({ executions, resolutions, sweeps }: State): Violation
   return resolutions.flatMap((resolution) => {
     const { orderId, startedAt } = resolution;
     const placing = placings.get(orderId);
-    const problem = resolutionProblem(resolution, placing);
     const sweep = sweeps.find((each) => each.startedAt <= startedAt && startedAt <= each.closedAt);
     // One that ends while the reaper looks is asked about in vain; but nothing may be left of one that had ended before.
-    const isLeftBehind =
+    const isLeft =
       sweep !== undefined && placing?.closedAt !== undefined && placing.closedAt < sweep.startedAt;
     return [
-      ...violated(problem !== undefined, 'resolution-agrees', orderId, problem ?? ''),
-      ...violated(
-        isLeftBehind,
-        'hold-not-left',
-        orderId,
-        'the reaper found a hold of an order that had ended',
-      ),
+      ...problem('resolution-agrees', orderId, resolutionProblem(resolution, placing)),
+      ...violated(isLeft, 'hold-not-left', orderId, 'the reaper found a hold of an order that had ended'),
     ];
   });
 }
@@ -239,14 +229,16 @@ function checkAnswers({ executions }: State, told: readonly Told[]): Violation[]
   return told.flatMap(({ order, status }) => {
     const execution = byOrder.get(order.orderId);
     const came = execution?.outcome?.status ?? execution?.status ?? 'unknown';
-    const same = execution !== undefined && sameContent(execution.order, order);
-    const kept = status === came && same;
+    const isKept = status === came && execution !== undefined && sameContent(execution.order, order);
     const details = `told ${status} of ${describeLines(order.lines)}; came to ${came} of ${describeLines(execution?.order.lines ?? [])}`;
-    return [
-      ...violated(!kept && status === 'confirmed', 'confirmation-kept', order.orderId, details),
-      ...violated(!kept && status !== 'confirmed', 'answer-kept', order.orderId, details),
-    ];
+    const invariant = status === 'confirmed' ? 'confirmation-kept' : 'answer-kept';
+    return violated(!isKept, invariant, order.orderId, details);
   });
+}
+
+/** One where there is a problem. */
+export function problem(invariant: Invariant, subject: string, details: string | undefined): Violation[] {
+  return details === undefined ? [] : [{ invariant, subject, details }];
 }
 
 function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string): Violation[] {

@@ -14,13 +14,17 @@ export interface Program {
 const BAD_INPUT = 2;
 const UNREACHABLE = 3;
 
-/** Ends what was begun, the last first. */
+/** Ends what was begun, the last first; one that can't be ended keeps none of the others, and is thrown at the end. */
 export function createEnding(): { readonly cleanUp: CleanUp; endAll(): Promise<void> } {
   const ends: (() => Promise<void>)[] = [];
   return {
     cleanUp: (end) => void ends.push(end),
     async endAll() {
-      for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+      const failures: unknown[] = [];
+      for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
+        await end().catch((error) => failures.push(error));
+      }
+      if (failures.length > 0) throw failures[0];
     },
   };
 }

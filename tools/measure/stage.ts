@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, realpath } from 'node:fs/promises';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
-import type { ConnectionOptions } from '@temporalio/client';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { identify } from '../../client/cli/shared/running-start.ts';
 import { Concord } from '../../client/concord.ts';
@@ -58,7 +57,7 @@ interface Options extends Program {
 }
 
 /** What the workers run, beside what `measured-worker.ts` does by default. */
-export interface MeasuredWorkers {
+interface MeasuredWorkers {
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
   /** The order service's workflows. */
@@ -116,7 +115,9 @@ export async function setServers(options: Options): Promise<ServerStage> {
   const mongo = createMongoClient(mongodb.uri, run);
   const databases = { orders: mongo.db(`${run}-orders`), inventory: mongo.db(`${run}-inventory`) };
   cleanUp(async () => {
-    for (const database of Object.values(databases)) await database.dropDatabase();
+    // What is in a server of ours goes with it, and it may be gone already.
+    if (mongodb.server === undefined)
+      await Promise.all(Object.values(databases).map((each) => each.dropDatabase()));
     await mongo.close();
   });
   const environment = {
@@ -159,39 +160,32 @@ interface Part extends Options {
   readonly run: string;
 }
 
-interface Temporal {
-  readonly connection: ConnectionOptions;
-  readonly namespace: string;
-  readonly origin: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly server?: ChaosServer;
-}
-
 // Its one shard looks for work so many times a second, once it is busy: the dev server's own default.
 const LOOKS_OF_A_DISTANT_SERVER = { 'history.transferProcessorMaxPollRPS': 20 };
 
-async function ownTemporal({ supervisor, report, kind, directory }: Part): Promise<Temporal> {
+async function ownTemporal({ supervisor, report, kind, directory }: Part) {
   const options = { supervisor, report, directory: path.join(directory, 'temporal') };
-  const at = (address: string, origin: string) => ({
-    ...{ connection: { address }, namespace: 'default', origin },
+  const at = (address: string, origin: string, server?: ChaosServer) => ({
+    ...{ connection: { address }, namespace: 'default', origin, server },
     environment: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' },
   });
   if (kind === 'lasting') {
     const server = await startChaosTemporal(options);
-    return { ...at(server.address, 'its data in a file for its restart'), server };
+    return at(server.address, 'its data in a file for its restart', server);
   }
   const limits = kind === 'distant' ? LOOKS_OF_A_DISTANT_SERVER : {};
   const { address } = await startTemporal({ ...options, limits, keepData: false });
   return at(address, `started for this run, in memory${kind === 'distant' ? ', 50 ms for each step' : ''}`);
 }
 
-async function useTemporal(given: UserTemporal, { report, cleanUp, run }: Part): Promise<Temporal> {
+async function useTemporal(given: UserTemporal, { report, cleanUp, run }: Part) {
   const { address, connection, source } = given;
   const step = report.step(`Registering a namespace at ${address}`);
   cleanUp(await openNamespace(run, connection));
   step.done();
   const environment = { ...given.environment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: run };
-  return { connection, namespace: run, origin: `${address}, from ${source}`, environment };
+  const origin = `${address}, from ${source}`;
+  return { connection, namespace: run, origin, environment, server: undefined };
 }
 
 async function findMongoDB({

@@ -10,9 +10,9 @@ import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { firstInput } from '../../client/history.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
-import { parseReceipt, type Receipt } from '../../domain/stock.ts';
+import { parseReceipt } from '../../domain/stock.ts';
 import type { Strategy } from '../../domain/strategies.ts';
-import { type Carrier, type EventDelivery, readCarriers, readEventDeliveries } from './carriers.ts';
+import { readCarriers, readEventDeliveries } from './carriers.ts';
 
 /** One run of a workflow that places or resolves an order. */
 export interface OrderExecution {
@@ -30,34 +30,10 @@ export interface OrderExecution {
 }
 
 /** One run of the workflow of a delivery. */
-export interface DeliveryExecution {
-  readonly receiptId: string;
-  readonly status: WorkflowExecutionStatusName;
-  readonly receipt: Receipt;
-}
-
-/** One look of the reaper. */
-export interface Sweep {
-  readonly startedAt: Date;
-  readonly closedAt: Date;
-}
+export type DeliveryExecution = Awaited<ReturnType<typeof readDeliveryExecution>>;
 
 /** All that MongoDB and Temporal know. */
-export interface State {
-  readonly stock: readonly StockDocument[];
-  readonly reservations: readonly ReservationDocument[];
-  readonly receipts: readonly ReceiptDocument[];
-  readonly orders: readonly OrderDocument[];
-  /** Of the workflows that placed orders. */
-  readonly executions: readonly OrderExecution[];
-  /** Of those that settled what was left of orders. */
-  readonly resolutions: readonly OrderExecution[];
-  readonly sweeps: readonly Sweep[];
-  readonly deliveries: readonly DeliveryExecution[];
-  /** Of events to their subscribers. */
-  readonly eventDeliveries: readonly EventDelivery[];
-  readonly carriers: readonly Carrier[];
-}
+export type State = Awaited<ReturnType<typeof readState>>;
 
 /** Where the state is. */
 export interface Sources {
@@ -66,7 +42,7 @@ export interface Sources {
 }
 
 /** Reads everything. What changes meanwhile is seen here and not there, so let nothing be in flight. */
-export async function readState({ client, databases }: Sources): Promise<State> {
+export async function readState({ client, databases }: Sources) {
   const { orders, inventory } = databases;
   const documents = await orders.collection<OrderDocument>('orders').find().toArray();
   const executions = await listAll(client, 'placeOrder');
@@ -78,14 +54,17 @@ export async function readState({ client, databases }: Sources): Promise<State> 
     reservations: await inventory.collection<ReservationDocument>('reservations').find().toArray(),
     receipts: await inventory.collection<ReceiptDocument>('receipts').find().toArray(),
     orders: documents,
+    /** Of the workflows that placed orders, and of those that settled what was left of them. */
     executions: await pMap(executions, (info) => readOrderExecution(client, info), CONCURRENCY),
     resolutions: await pMap(resolutions, (info) => readOrderExecution(client, info), CONCURRENCY),
+    /** Each look of the reaper. */
     sweeps: sweeps.flatMap(({ startTime, closeTime, status }) =>
-      closeTime !== undefined && status.name === 'COMPLETED'
-        ? [{ startedAt: startTime, closedAt: closeTime }]
-        : [],
+      closeTime === undefined || status.name !== 'COMPLETED'
+        ? []
+        : [{ startedAt: startTime, closedAt: closeTime }],
     ),
     deliveries: await pMap(deliveries, (info) => readDeliveryExecution(client, info), CONCURRENCY),
+    /** Of events to their subscribers. */
     eventDeliveries: await readEventDeliveries(client),
     carriers: await readCarriers(client),
   };
@@ -125,10 +104,7 @@ async function readOrderExecution(
   };
 }
 
-async function readDeliveryExecution(
-  client: Client,
-  { workflowId, runId }: WorkflowExecutionInfo,
-): Promise<DeliveryExecution> {
+async function readDeliveryExecution(client: Client, { workflowId, runId }: WorkflowExecutionInfo) {
   const { status } = await client.workflow.getHandle(workflowId, runId).describe();
   const receipt = parseReceipt(await firstInput(client, workflowId));
   return { receiptId: receipt.receiptId, status: status.name, receipt };

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import type { ServerStage } from './stage.ts';
 import type { Spread } from './statistics.ts';
 
 /** A table; one without rows is only what its title says. */
@@ -47,6 +48,11 @@ export function spreadText({ median, lowest, highest }: Spread, text = figure): 
 export function figure(value: number): string {
   if (value === 0 || value >= 100) return String(Math.round(value));
   return value.toFixed(value < 10 ? 2 : 1);
+}
+
+/** What the figures were measured on, in one line. */
+export function placeOf({ machine, servers }: Pick<ServerStage, 'machine' | 'servers'>): string {
+  return `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`;
 }
 
 /** Adds one to what this name was counted. */

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ServiceName } from '../../workers/services.ts';
 import { withDescendants } from '../servers/pause.ts';
 import type { CommandCounts } from './command-counts.ts';
 import { keepLooking } from './looking.ts';
@@ -10,21 +9,10 @@ import { megabytes, UNKNOWN } from './table.ts';
 
 // What workers and servers take of the machine. Where there is no /proc, it is unknown.
 
-/** The resident memory of a process over a run, in bytes. */
-export interface MemoryUse {
-  readonly start: number;
-  readonly peak: number;
-  readonly end: number;
-  /** The mean of the second half of the run over the mean of the first one. */
-  readonly growth: number;
-}
-
-export type WorkerMemory = Readonly<Record<ServiceName, MemoryUse | undefined>>;
-
 export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
 
 /** The cells of a table that tell it, below `memoryHead`. */
-export function memoryCells(use: MemoryUse | undefined): string[] {
+export function memoryCells(use: ReturnType<typeof memoryUse>): string[] {
   if (use === undefined) return memoryHead.map(() => UNKNOWN);
   return [megabytes(use.start), megabytes(use.peak), megabytes(use.end), use.growth.toFixed(2)];
 }
@@ -33,7 +21,7 @@ export function memoryCells(use: MemoryUse | undefined): string[] {
 const INTERVAL = 500;
 
 /** Watches the resident memory of both workers until what it returns is called, which tells what was seen. */
-export function watchMemory({ workers }: Pick<Stage, 'workers'>): () => Promise<WorkerMemory> {
+export function watchMemory({ workers }: Pick<Stage, 'workers'>) {
   const seen = { orders: [] as number[], inventory: [] as number[] };
   const stop = keepLooking(INTERVAL, async () => {
     for (const name of ['orders', 'inventory'] as const) {
@@ -48,11 +36,13 @@ export function watchMemory({ workers }: Pick<Stage, 'workers'>): () => Promise<
   };
 }
 
-function memoryUse(seen: readonly number[]): MemoryUse | undefined {
+/** In bytes. */
+function memoryUse(seen: readonly number[]) {
   const [start] = seen;
   const end = seen.at(-1);
   if (start === undefined || end === undefined) return undefined;
   const middle = Math.ceil(seen.length / 2);
+  /** The mean of the second half of the run over the mean of the first one. */
   const growth = mean(seen.slice(-middle)) / mean(seen.slice(0, middle));
   return { start, peak: Math.max(...seen), end, growth };
 }

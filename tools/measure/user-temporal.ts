@@ -5,25 +5,19 @@ import { ConcordError } from '../../domain/errors.ts';
 import { registerSearchAttributes } from '../../platform/display/register-search-attributes.ts';
 
 /** A Temporal server of the user's. */
-export interface UserTemporal {
-  readonly address: string;
-  readonly connection: ConnectionOptions;
-  /** What named it, such as `TEMPORAL_ADDRESS`. */
-  readonly source: string;
-  /** What else a worker needs to reach it, by the names of Temporal's environment configuration. */
-  readonly environment: Readonly<Record<string, string>>;
-}
+export type UserTemporal = NonNullable<Awaited<ReturnType<typeof userTemporal>>>;
 
 /**
  * The server that the user names for a measurement; none where it is only what other commands would use.
  *
  * @throws ConcordError `Unreachable` where nothing answers there.
  */
-export async function userTemporal(options: GlobalOptions = {}): Promise<UserTemporal | undefined> {
+export async function userTemporal(options: GlobalOptions = {}) {
   const profile = options.profile ?? process.env.TEMPORAL_PROFILE;
   if (!options.address && !process.env.TEMPORAL_ADDRESS && !profile) return undefined;
   const { address, connection, source, fix } = await findTarget(options);
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+  // What else a worker needs to reach it.
   const environment: Record<string, string> = profile ? { TEMPORAL_PROFILE: profile } : {};
   return { address, connection, source, environment };
 }

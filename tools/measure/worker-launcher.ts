@@ -10,20 +10,7 @@ import { tail } from '../servers/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
 /** A service's worker process, which ends with this process in whatever way that ends. */
-export interface LaunchedWorker {
-  /** Where it logs. */
-  readonly log: string;
-  /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log where it doesn't get so */
-  start(): Promise<void>;
-  /** Ends it without a warning; it stays down until it is started. Idempotent. */
-  kill(): Promise<void>;
-  /** Ends it in good order. Idempotent. */
-  stop(): Promise<void>;
-  /** What it has sent to its database since it was started. */
-  counts(): Promise<CommandCounts>;
-  /** Undefined while it is down. */
-  pid(): number | undefined;
-}
+export type LaunchedWorker = ReturnType<typeof createLaunchedWorker>;
 
 interface Options {
   readonly name: ServiceName;
@@ -40,7 +27,7 @@ interface Options {
 const RESTART_DELAY = 500;
 const PATIENCE = 60_000;
 
-export function createLaunchedWorker(options: Options): LaunchedWorker {
+export function createLaunchedWorker(options: Options) {
   const { name, directory } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
@@ -65,21 +52,27 @@ export function createLaunchedWorker(options: Options): LaunchedWorker {
   };
 
   return {
+    /** Where it logs. */
     log,
-    async start() {
+    /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log where it doesn't get so */
+    async start(): Promise<void> {
       if ((await nextMessage(launch(), readySchema)) !== undefined) return;
       await endBy((running) => running.kill('SIGKILL'));
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
+    /** Ends it without a warning; it stays down until it is started. Idempotent. */
     kill: () => endBy((running) => running.kill('SIGKILL')),
+    /** Ends it in good order. Idempotent. */
     stop: () => endBy((running) => running.send('stop')),
-    async counts() {
+    /** What it has sent to its database since it was started. */
+    async counts(): Promise<CommandCounts> {
       const none = { writes: 0, reads: 0 };
       if (child === undefined) return none;
       const answer = nextMessage(child, countsSchema);
       child.send('counts');
       return (await answer)?.counts ?? none;
     },
+    /** Undefined while it is down. */
     pid: () => (child === undefined || hasEnded(child) ? undefined : child.pid),
   };
 }
