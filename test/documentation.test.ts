@@ -47,6 +47,12 @@ describe.each(pages)('%s', (page) => {
     expect(unknown).toEqual([]);
   });
 
+  test('names options that its commands take', () => {
+    const own = text.split('\n').filter((line) => !OF_OTHERS.test(line));
+    const named = matchesOf(own.join('\n'), /(?<![\w-])(--[a-z][a-z-]+)/g);
+    expect(named.filter((option) => !code.includes(`'${option}`))).toEqual([]);
+  });
+
   test('names variables that are read', () => {
     const named = matchesOf(text, /\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!…)/g);
     expect(named.filter((name) => !isVariable(name))).toEqual([]);
@@ -67,6 +73,9 @@ describe.each(pages)('%s', (page) => {
     expect(wrong).toEqual([]);
   });
 });
+
+// Lines with options of other programs; and what a command goes on with.
+const OF_OTHERS = /\b(docker|kubectl|npm ci|npm audit|temporal|vitest)\b|node --|=--|^ +--/i;
 
 function matchesOf(text: string, pattern: RegExp): string[] {
   return [...new Set([...text.matchAll(pattern)].map(([, found = '']) => found))];
