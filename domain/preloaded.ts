@@ -5,6 +5,7 @@ import './addresses.ts';
 import './all-done.ts';
 import './announcements.ts';
 import './current-details.ts';
+import './defined.ts';
 import './errors.ts';
 import './order-record.ts';
 import './order-text.ts';

@@ -7,14 +7,14 @@ import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
 /** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
-export type ParticipantStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
+export type RecordedStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
 
 /** A participant that can say how far it is; reads only. */
 export interface Inspectable {
-  readonly inspect: (order: Order) => Promise<ParticipantStatus>;
+  readonly inspect: (order: Order) => Promise<RecordedStatus>;
 }
 
-export type ParticipantStatuses = Readonly<Record<string, ParticipantStatus>>;
+export type RecordedStatuses = Readonly<Record<string, RecordedStatus>>;
 
 /** What became of the workflow that placed an order, as Temporal knows it. */
 export interface Coordinator {
@@ -84,7 +84,7 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 export function resolutionOf(
   orderId: string,
   { as, reason }: ResolveRequest,
-  statuses: ParticipantStatuses,
+  statuses: RecordedStatuses,
 ): OrderOutcome {
   const status = as ?? demanded(statuses);
   const because = obstacle(status, statuses);
@@ -94,17 +94,17 @@ export function resolutionOf(
 }
 
 /** What is on record already decides; where nothing is, nobody was promised anything. */
-function demanded(statuses: ParticipantStatuses): FinalStatus {
+function demanded(statuses: RecordedStatuses): FinalStatus {
   return finalStatuses.find((status) => Object.values(statuses).includes(status)) ?? 'rejected';
 }
 
-function obstacle(status: FinalStatus, statuses: ParticipantStatuses): string | undefined {
+function obstacle(status: FinalStatus, statuses: RecordedStatuses): string | undefined {
   const compatible = COMPATIBLE[status];
   const contrary = Object.entries(statuses).find(([, status]) => !compatible.includes(status));
   return contrary && `${contrary[0]} has it as ${contrary[1]}`;
 }
 
-const COMPATIBLE: Readonly<Record<FinalStatus, readonly ParticipantStatus[]>> = {
+const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {
   confirmed: ['prepared', 'confirmed'],
   rejected: ['unknown', 'preparing', 'prepared', 'rolled-back', 'rejected'],
   cancelled: ['unknown', 'preparing', 'prepared', 'rolled-back', 'cancelled'],

@@ -2,10 +2,15 @@ import { CancellationScope } from '@temporalio/workflow';
 import { allDone } from '../domain/all-done.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
+import {
+  type BoundParticipant,
+  type BoundVoter,
+  bindParticipants,
+  refusalOf,
+} from './order/bound-participants.ts';
 import { Compensations } from './order/compensations.ts';
 import { reasonOf } from './order/failures.ts';
 import { bindOrderService, decideOrder } from './order/order-service.ts';
-import { type BoundParticipant, type BoundVoter, bindParticipants, refusalOf } from './order/participants.ts';
 import type { Progress } from './order/progress.ts';
 
 /**

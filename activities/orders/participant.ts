@@ -4,6 +4,7 @@ import {
   announcementOfOrders,
   announcementOfOutcome,
 } from '../../domain/announcements.ts';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
 import { identifier, orderStatuses, parseOrder, sameContent } from '../../domain/order.ts';
@@ -206,7 +207,7 @@ function outcomeOf(request: DecideRequest): OrderOutcome {
 }
 
 function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): OrderOutcome {
-  return { orderId, status: status as FinalStatus, ...(reason === undefined ? {} : { reason }) };
+  return defined({ orderId, status: status as FinalStatus, reason });
 }
 
 function toRecord(document: OrderDocument): OrderRecord {

@@ -9,7 +9,7 @@ import {
   parseRollbackRequest,
   refusalsOf,
 } from '../../domain/participant.ts';
-import type { Inspectable, ParticipantStatus } from '../../domain/resolution.ts';
+import type { Inspectable, RecordedStatus } from '../../domain/resolution.ts';
 import type { PaymentGateway } from './gateway.ts';
 
 const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
@@ -156,7 +156,7 @@ export function createPayment(
 
 const UNDECIDED: { $in: PaymentDocument['status'][] } = { $in: ['open', 'authorized'] };
 
-const STATUSES: Readonly<Record<PaymentDocument['status'], ParticipantStatus>> = {
+const STATUSES: Readonly<Record<PaymentDocument['status'], RecordedStatus>> = {
   open: 'preparing',
   authorized: 'prepared',
   captured: 'confirmed',

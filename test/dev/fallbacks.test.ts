@@ -8,7 +8,7 @@ import { findMongoDB, mongodbFromEnvironment } from '../../tools/servers/mongodb
 import { retryingPorts } from '../../tools/servers/ports.ts';
 import { download } from '../../tools/servers/programs.ts';
 import { silentReport } from '../../tools/servers/report.ts';
-import { createSupervisor } from '../../tools/servers/supervisor.ts';
+import { createSupervisor, tail } from '../../tools/servers/supervisor.ts';
 import { findTemporal, startTemporal, temporalFromEnvironment } from '../../tools/servers/temporal.ts';
 import { timeSkippingServer } from '../../tools/servers/time-skipping.ts';
 import { bareMachine, keepingReport, removeDirectory, temporaryDirectory } from './support.ts';
@@ -139,13 +139,26 @@ describe('a port that is taken', () => {
   });
 
   it('is another one at the next try when it was not', async () => {
+    const problems = ['bind: address already in use', 'panic: failed to assign a free port: refused'];
     let tries = 0;
     const start = async () => {
+      const problem = problems[tries];
       tries += 1;
-      if (tries < 3) throw new ServersError('bind: address already in use');
+      if (problem !== undefined) throw new ServersError(problem);
       return tries;
     };
     expect(await retryingPorts(false, start)).toBe(3);
+  });
+
+  it('is told also where a long call stack comes after it', async () => {
+    const directory = await temporaryDirectory();
+    directories.push(directory);
+    const log = path.join(directory, 'temporal.log');
+    const stack = Array.from({ length: 40 }, (_, line) => `main.go:${line}`);
+    await writeFile(log, ['started', 'panic: failed to assign a free port', ...stack].join('\n'));
+    expect(await tail(log)).toBe(
+      [`The end of ${log}:`, 'panic: failed to assign a free port', '…', ...stack.slice(-12)].join('\n  '),
+    );
   });
 });
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { FinalStatus } from '../../domain/order.ts';
-import { type ParticipantStatus, resolutionOf } from '../../domain/resolution.ts';
+import { type RecordedStatus, resolutionOf } from '../../domain/resolution.ts';
 
-type Case = [orders: ParticipantStatus, inventory: ParticipantStatus, allowed: FinalStatus[]];
+type Case = [orders: RecordedStatus, inventory: RecordedStatus, allowed: FinalStatus[]];
 
 const CONFIRMED: FinalStatus[] = ['confirmed'];
 const REFUSED: FinalStatus[] = ['rejected', 'cancelled'];

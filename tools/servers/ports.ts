@@ -7,10 +7,12 @@ export function retryingPorts<T>(fixed: boolean, start: () => Promise<T>): Promi
   return pRetry(start, {
     retries: fixed ? 0 : 2,
     minTimeout: 0,
-    shouldRetry: ({ error }) =>
-      error instanceof ServersError && /address (is )?already in use/i.test(error.message),
+    shouldRetry: ({ error }) => error instanceof ServersError && PORT_TAKEN.test(error.message),
   });
 }
+
+// The last is Temporal's, of the ports that it chooses itself.
+const PORT_TAKEN = /address (is )?already in use|failed to assign a free port/i;
 
 /** Where a worker can be asked: the settings that name the place, and what is there. */
 const ENDPOINTS = [

@@ -158,11 +158,15 @@ async function untilReady(
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
 }
 
-/** The last lines of a log, indented, under a line that names it. */
+/** The last lines of a log, indented, under a line that names it; before them, what a program of Go's panicked of. */
 export async function tail(log: string): Promise<string> {
-  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-12);
-  return [`The end of ${log}:`, ...lines.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
+  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
+  const panic = lines.slice(0, -LAST_LINES).findLast((line) => line.startsWith('panic: '));
+  const shown = [...(panic === undefined ? [] : [panic, '…']), ...lines.slice(-LAST_LINES)];
+  return [`The end of ${log}:`, ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
 }
+
+const LAST_LINES = 12;
 
 /** Some servers put a whole call graph into a line, with what went wrong at its end. */
 function shortenMiddle(line: string): string {

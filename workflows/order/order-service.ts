@@ -3,8 +3,8 @@ import { announcementOfOrders, announcementOfOutcome } from '../../domain/announ
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
 import { orders, preparing, settling } from '../contract/activities.ts';
+import { refusalOf } from './bound-participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
-import { refusalOf } from './participants.ts';
 import type { Progress } from './progress.ts';
 import { awaitAnswer, type Replies } from './replies.ts';
 

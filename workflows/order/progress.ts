@@ -11,7 +11,7 @@ import {
 import type { Strategy } from '../../domain/strategies.ts';
 import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
-import { countCompensation, countOrder, recordDecision } from './metrics.ts';
+import { countCompensation, countOrder, recordDecision } from './order-metrics.ts';
 
 /** What is known of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
 export class Progress {

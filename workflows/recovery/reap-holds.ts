@@ -4,7 +4,7 @@ import { type Orphan, parseHoldLimit, resolutionStart } from '../../domain/resol
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { inventory, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
-import { recordSweep } from '../order/metrics.ts';
+import { recordSweep } from '../order/order-metrics.ts';
 import type { resolveOrder } from './resolve-order.ts';
 
 /** What a sweep has begun to settle, and what it has left alone. */

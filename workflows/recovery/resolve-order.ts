@@ -5,8 +5,8 @@ import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../../domain/place-order.ts';
 import { DEFAULT_PREPARE_BUDGET } from '../../domain/policies.ts';
 import {
-  type ParticipantStatuses,
   parseResolveRequest,
+  type RecordedStatuses,
   type ResolveRequest,
   resolutionIdOf,
   resolutionOf,
@@ -14,10 +14,10 @@ import {
 import type { Strategy } from '../../domain/strategies.ts';
 import { orders, settling } from '../contract/activities.ts';
 import { participants } from '../contract/participants.ts';
+import { type BoundParticipant, bindParticipants, refusalOf } from '../order/bound-participants.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
 import { bindOrderService } from '../order/order-service.ts';
-import { type BoundParticipant, bindParticipants, refusalOf } from '../order/participants.ts';
 import { pinned } from '../order/pinned.ts';
 
 /**
@@ -84,7 +84,7 @@ async function refuseBesideCoordinator(orderId: string): Promise<void> {
   });
 }
 
-async function inspectAll(order: Order): Promise<ParticipantStatuses> {
+async function inspectAll(order: Order): Promise<RecordedStatuses> {
   const inspections = [
     ['orders', orders(settling)['orders.inspect'](order)] as const,
     ...Object.entries(participants).map(([name, of]) => [name, of(settling).inspect(order)] as const),

@@ -1,7 +1,7 @@
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { orders, sweeping } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
-import { recordSweep } from '../order/metrics.ts';
+import { recordSweep } from '../order/order-metrics.ts';
 
 /**
  * Tells orders which steps of theirs are stuck: a workflow can't see how its own activities fail. An order that is well is
