@@ -4,6 +4,7 @@ import { cancelUpdate } from '../../workflows/order/messages.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { RECOVERY, registered } from '../support/registered-activities.ts';
 import { requestOf } from '../support/requests.ts';
 import { type Fault, FaultInjector, type Place, type Plan } from './fault-injection.ts';
 import {
@@ -20,13 +21,7 @@ import {
 } from './points.ts';
 import { expectStock, recorded } from './records.ts';
 import { activityOf, strategyTable } from './strategy-table.ts';
-import {
-  type DoomedWorkers,
-  RECOVERY,
-  registered,
-  startDoomedWorkers,
-  startStruckWorkers,
-} from './struck-workers.ts';
+import { type DoomedWorkers, startDoomedWorkers, startStruckWorkers } from './struck-workers.ts';
 
 // Every activity, struck once at every boundary, on real servers with Temporal's real timeouts; all of it at once,
 // each point on an order and SKUs of its own.

@@ -4,6 +4,7 @@ import { createOrders } from '../../activities/orders/participant.ts';
 import { checkConsistency } from '../support/consistency.ts';
 import { stocked } from '../support/inventory.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
+import { RECOVERY } from '../support/registered-activities.ts';
 import { requestOf } from '../support/requests.ts';
 import { FaultInjector, type Plan } from './fault-injection.ts';
 import {
@@ -17,7 +18,7 @@ import {
   type Result,
 } from './points.ts';
 import { expectStock, recorded } from './records.ts';
-import { type DoomedWorkers, RECOVERY, startDoomedWorkers, startStruckWorkers } from './struck-workers.ts';
+import { type DoomedWorkers, startDoomedWorkers, startStruckWorkers } from './struck-workers.ts';
 
 // What settles an order whose own workflow is gone, struck once at every boundary: the activities of recovery, and
 // those of the participants where they take over from a coordinator that was terminated.

@@ -1,13 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { inject, vi } from 'vitest';
-import { createCoordinators } from '../../activities/coordinator.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import { DEFAULT_LIMITS, type WorkerLimits } from '../../workers/limits.ts';
-import { type ServiceDependencies, services } from '../../workers/services.ts';
 import type { Platform } from '../support/platform.ts';
 import type { Doom } from './doomed-worker.ts';
 import type { FaultInjector, Plan } from './fault-injection.ts';
@@ -90,22 +87,4 @@ export function startDoomedWorkers(
       await exited;
     },
   };
-}
-
-/** The activities that settle what was left behind; `recovery-points.test.ts` strikes them. */
-export const RECOVERY = [
-  'orders.inspect',
-  'orders.findCoordinator',
-  'inventory.inspect',
-  'inventory.findOrphans',
-];
-
-/** The names of all activities that workers register. */
-export function registered(): string[] {
-  // What they depend on is only asked for its names.
-  const dependencies = {
-    database: { collection: () => ({}) },
-    coordinators: createCoordinators({} as Client),
-  } as unknown as ServiceDependencies;
-  return Object.values(services).flatMap((service) => Object.keys(service.createActivities(dependencies)));
 }

@@ -5,7 +5,7 @@ import { services } from '../../domain/services.ts';
 import { summaryOf } from '../../domain/summaries.ts';
 import type { inventory, orders } from '../../workflows/contract/activities.ts';
 import type { participants } from '../../workflows/contract/participants.ts';
-import { registered } from '../faults/struck-workers.ts';
+import { registered } from '../support/registered-activities.ts';
 
 // What a workflow calls is what a worker registers: the compiler holds the types, these tests the names.
 
