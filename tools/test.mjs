@@ -1,18 +1,27 @@
 import { prepareCheckout, runScript } from './bootstrap.mjs';
 
-// What `npm test` and `npm run test:long` run, in this order; other arguments go to vitest (`npm test -- test/domain`).
+// `npm test`, and the shares of tests that `npm run test:unit`, `test:watch` and `test:long` name by their folders. Files that are
+// named take the place of the folders (`npm test -- test/unit/domain`).
+const VITEST = 'node_modules/vitest/vitest.mjs';
 const [share, ...files] = process.argv.slice(2);
-// Who names files gets them, whichever share they belong to.
-if (files.length === 0) process.env.CONCORD_TESTS = share;
-const steps = [
-  { name: 'typecheck', entry: 'node_modules/typescript/bin/tsc', args: [] },
-  { name: 'lint', entry: 'node_modules/@biomejs/biome/bin/biome', args: ['check'] },
-  { name: 'tests', entry: 'node_modules/vitest/vitest.mjs', args: ['run', ...files] },
+/** @type {[string, string[]][]} */
+const checks = [
+  ['node_modules/typescript/bin/tsc', []],
+  ['node_modules/@biomejs/biome/bin/biome', ['check']],
 ];
+/** @param {string[]} names */
+const folders = (...names) => ['run', ...(files.length > 0 ? files : names.map((name) => `test/${name}/`))];
+/** @type {Record<string, [string, string[]][]>} */
+const steps = {
+  short: [...checks, [VITEST, folders('unit', 'workflows', 'system')]],
+  unit: [[VITEST, [...folders('unit'), '--project', 'unit']]],
+  watch: [[VITEST, ['watch', '--project', 'unit', ...files]]],
+  long: [[VITEST, folders('long')]],
+};
 
 prepareCheckout();
-for (const { name, entry, args } of steps) {
-  console.error(`> ${name}`);
+for (const [entry, args] of steps[share ?? ''] ?? []) {
+  console.error(`> ${entry.split('/')[2]}`);
   const exitCode = runScript(entry, args);
   if (exitCode !== 0) process.exit(exitCode);
 }

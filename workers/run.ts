@@ -19,8 +19,9 @@ import { type Service, type ServiceName, services } from './services.ts';
 import { type DatabaseSettings, readSettings, type WorkerSettings } from './settings.ts';
 
 /**
- * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they finish or hand back what they
- * run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a worker failed.
+ * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they
+ * finish or hand back what they run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a
+ * worker failed.
  *
  * @param extras What every worker gets beside its settings, in a test or from `npm start`. A bundle is one service's own.
  */

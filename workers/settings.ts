@@ -77,39 +77,33 @@ export function readSettings<Name extends string = ServiceName>(
 }
 
 /** An own connection string wins over the common one. */
-function databaseOf(service: string, read: z.output<ReturnType<typeof environmentOf>>): DatabaseSettings {
+function databaseOf(service: string, read: object): DatabaseSettings {
+  const values = read as Readonly<Record<string, string | undefined>>;
   const prefix = service.toUpperCase();
-  const own = `${prefix}_MONGODB_URI`;
-  const { [own]: uri, [`${prefix}_DATABASE`]: name = service } = read as unknown as NodeJS.ProcessEnv;
-  return uri === undefined
-    ? { uri: read.MONGODB_URI, name, variable: 'MONGODB_URI' }
-    : { uri, name, variable: own };
+  const variable = values[`${prefix}_MONGODB_URI`] === undefined ? 'MONGODB_URI' : `${prefix}_MONGODB_URI`;
+  return { uri: values[variable] ?? '', name: values[`${prefix}_DATABASE`] ?? service, variable };
 }
 
 /** Everything that a worker of these services reads, so that all that is wrong is said at once. */
-const environmentOf = (names: readonly string[]) =>
-  z
-    .object(
-      withCheckedUris(
-        Object.assign({}, workerVariables, ...names.map(databaseVariables)),
-      ) as typeof workerVariables,
-    )
-    // Temporal's SDK would lower the tasks in silence.
+function environmentOf(names: readonly string[]) {
+  const shape: Record<string, z.ZodType> = Object.assign(
+    {},
+    workerVariables,
+    ...names.map(databaseVariables),
+  );
+  for (const [name, schema] of Object.entries(shape))
+    if (name.endsWith('MONGODB_URI')) shape[name] = schema.superRefine(checkUri);
+  return z
+    .object(shape as typeof workerVariables)
     .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
       path: ['CACHED_WORKFLOWS'],
+      // Temporal's SDK would lower the tasks in silence.
       message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
     })
     .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
       path: ['TEMPORAL_DEPLOYMENT_NAME'],
       message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
     });
-
-function withCheckedUris(shape: Readonly<Record<string, z.ZodType>>): Record<string, z.ZodType> {
-  const entries = Object.entries(shape).map(([name, schema]) => [
-    name,
-    name.endsWith('MONGODB_URI') ? schema.superRefine((value, context) => checkUri(value, context)) : schema,
-  ]);
-  return Object.fromEntries(entries);
 }
 
 /** In words of our own: the driver's may repeat the connection string, and so the password. */

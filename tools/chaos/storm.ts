@@ -63,7 +63,8 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   const showing = setInterval(() => note(load.progress()), PROGRESS_INTERVAL);
   cleanUp(async () => clearInterval(showing));
 
-  const began = (fault: PlannedFault) => note(`fault: ${fault.kind} ${fault.target} ${detailOf(fault)}`);
+  const began = (fault: PlannedFault) =>
+    note(`fault: ${fault.kind} ${fault.target} ${detailOf(fault)}`.trimEnd());
   const injected = await injectFaults(options.faults, stage, began, cleanUp);
   note('no more faults; waiting until nothing is in flight');
   await quiet();

@@ -1,0 +1,179 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { execa } from 'execa';
+import getPort from 'get-port';
+import { expect, test } from 'vitest';
+import type { SampleResults } from '../../../tools/start/samples.ts';
+
+// `npm start` as a user runs it: a process of its own.
+
+test('every sample order ends as expected, and the stock says the same', { timeout: 120_000 }, async () => {
+  const [one, other] = await Promise.all([start(['--once', '--json']), start(['--once', '--json'])]);
+  for (const { exitCode, stdout, stderr } of [one, other]) {
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const results = JSON.parse(stdout) as SampleResults;
+    expect(results.asExpected).toBe(true);
+    expect(Object.fromEntries(results.orders.map(({ orderId, status }) => [orderId, status]))).toEqual({
+      'sample-one-line': 'confirmed',
+      'sample-several-lines': 'confirmed',
+      'sample-out-of-stock': 'rejected',
+      'sample-unknown-sku': 'rejected',
+      'sample-cancelled': 'cancelled',
+    });
+    expect(
+      results.stock.map(({ sku, available, reserved, sold }) => [sku, available, reserved, sold]),
+    ).toEqual([
+      ['COFFEE-BEANS-1KG', 118, 0, 2],
+      ['ESPRESSO-MACHINE', 2, 0, 1],
+      ['GRINDER', 7, 0, 1],
+      ['MILK-JUG', 38, 0, 2],
+      ['PAPER-FILTER-100', 200, 0, 0],
+    ]);
+  }
+  // Side by side, they were two.
+  expect(JSON.parse(one.stdout).webUi).not.toBe(JSON.parse(other.stdout).webUi);
+});
+
+test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second says where it is', {
+  timeout: 200_000,
+}, async () => {
+  const [metrics, health] = [await getPort(), await getPort()];
+  const child = execa(process.execPath, ['tools/start/start.mjs'], {
+    env: { METRICS_PORT: String(metrics), HEALTH_PORT: String(health) },
+    reject: false,
+  });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  try {
+    const places = () =>
+      [...output.matchAll(/worker runs \(.*metrics: (\S+), health: ([^\s)]+)\)/g)].map((found) =>
+        found.slice(1),
+      );
+    await expect.poll(places, { timeout: 150_000 }).toHaveLength(2);
+    const [first = [], second = []] = places();
+    expect(first).toEqual([`http://127.0.0.1:${metrics}/metrics`, `http://127.0.0.1:${health}/health`]);
+    for (const address of [...first, ...second]) expect((await fetch(address)).status, address).toBe(200);
+    expect(new Set([...first, ...second]).size).toBe(4);
+  } finally {
+    child.kill('SIGINT');
+    await child;
+  }
+});
+
+test('with --data, a second run joins what the first one did', { timeout: 120_000 }, async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  try {
+    const first = await start(['--once', '--json', '--data', directory]);
+    const second = await start(['--once', '--json', '--data', directory]);
+    expect([first.exitCode, second.exitCode]).toEqual([0, 0]);
+    expect(JSON.parse(first.stdout)).toMatchObject({ temporal: expect.stringMatching(/^127\.0\.0\.1:\d+$/) });
+    const withoutAddresses = (results: string) => results.replaceAll(/"(webUi|temporal)": ".*?"/g, '');
+    expect(withoutAddresses(second.stdout)).toBe(withoutAddresses(first.stdout));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test.each(['Starting Temporal', 'Starting the orders worker'])(
+  'Ctrl-C while it says "%s" ends it at once, and leaves nothing',
+  async (moment) => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+    const child = spawn(process.execPath, ['tools/start/start.mjs'], {
+      env: { ...process.env, TMPDIR: directory },
+    });
+    let output = '';
+    child.stderr.on('data', (data) => {
+      output += data;
+      if (output.includes(moment)) child.kill('SIGINT');
+    });
+    const [exitCode] = await once(child, 'exit');
+    expect(exitCode).toBe(130);
+    const left = async () => (await readdir(directory)).filter((name) => name.startsWith('concord-'));
+    await expect.poll(left).toEqual([]);
+    await expect.poll(() => processesWith(`TMPDIR=${directory}`)).toEqual([]);
+    await rm(directory, { recursive: true });
+  },
+);
+
+test('a SIGTERM that only npm gets ends everything too', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const child = spawn('npm', ['start'], { env: { ...process.env, TMPDIR: directory } });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  await expect.poll(() => output).toContain('Starting the orders worker');
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await expect.poll(() => processesWith(`TMPDIR=${directory}`)).toEqual([]);
+  expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
+test('a data directory that is a file: one line, exit code 2', async () => {
+  const { exitCode, stderr } = await start(['--once', '--data', 'package.json']);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("package.json can't be used as data directory");
+  expect(stderr).not.toContain('    at ');
+});
+
+test.each([
+  ['HEALTH_PORT', '99999'],
+  ['MAXIMUM_POLLERS', '1'],
+  ['TEMPORAL_ADDRESS', 'localhost:99999'],
+])(
+  '%s=%s would be refused by a worker: named before anything is started, exit code 2',
+  async (name, value) => {
+    const { exitCode, stderr, stdout } = await start(['--once'], { [name]: value });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^${name}: .*\\n$`));
+  },
+);
+
+test('an unknown option is bad input: exit code 2, and nothing is started', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const { exitCode, stderr, stdout } = await start(['--onse'], { TMPDIR: directory });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain("unknown option '--onse'");
+  expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);
+  await rm(directory, { recursive: true });
+});
+
+test('a Temporal that is named but not there: one line, exit code 3', async () => {
+  for (const address of ['127.0.0.1:9', 'localhost']) {
+    const { exitCode, stderr } = await start(['--once'], { TEMPORAL_ADDRESS: address });
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain(`TEMPORAL_ADDRESS=${address}`);
+    expect(stderr).not.toContain('    at ');
+  }
+});
+
+async function start(args: string[], env: Record<string, string> = {}) {
+  const options = { env: { ...process.env, ...env } };
+  try {
+    return {
+      exitCode: 0,
+      ...(await promisify(execFile)(process.execPath, ['tools/start/start.mjs', ...args], options)),
+    };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { exitCode: code, stdout, stderr };
+  }
+}
+
+/** The processes that were started with this variable, where the system tells. */
+async function processesWith(variable: string): Promise<string[]> {
+  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const environments = await Promise.all(
+    pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')] as const),
+  );
+  return environments
+    .filter(([, environment]) => environment.split('\0').includes(variable))
+    .map(([pid]) => pid);
+}

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createInventory } from '../../../activities/inventory/participant.ts';
+import { type Platform, startPlatform } from '../../support/platform.ts';
+import { runCliAsJson } from '../../support/run-cli.ts';
+import {
+  orderOf,
+  placeAndWait,
+  prepareByHand,
+  preparedAndTerminated,
+  recorded,
+  terminate,
+} from './support.ts';
+
+let platform: Platform;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+
+afterAll(() => platform[Symbol.asyncDispose]());
+
+/** An order that is confirmed on record, and whose workflow ended before its stock was sold. */
+async function confirmedAndTerminated(orderId: string): Promise<void> {
+  await platform.concord.restock(orderId, 10);
+  platform.breakDown('orders');
+  await placeAndWait(platform, orderId, { inventory: 'prepared' });
+  const stock = platform.databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
+  const sound = await stock.findOneAndUpdate({ _id: orderId }, { $set: { holds: 'damaged' } });
+  platform.repair('orders');
+  await placeAndWait(platform, orderId, { orders: 'committed' });
+  await terminate(platform, orderId);
+  await stock.updateOne({ _id: orderId }, { $set: { holds: sound?.holds } });
+}
+
+/** An order that holds nothing yet, and whose workflow ended. */
+async function preparingAndTerminated(orderId: string): Promise<void> {
+  await platform.concord.restock(orderId, 10);
+  platform.breakDown('inventory');
+  await placeAndWait(platform, orderId, { orders: 'prepared' });
+  await terminate(platform, orderId);
+  platform.repair('inventory');
+}
+
+const CONFIRMED = { status: 'confirmed', available: 8, reserved: 0, sold: 2 };
+const RELEASED = { available: 10, reserved: 0, sold: 0 };
+
+describe('an order whose workflow was terminated', () => {
+  test('when all had prepared can be confirmed; then status and place say so, and nothing is left to resolve', async () => {
+    const { concord } = platform;
+    await preparedAndTerminated(platform, 'confirm');
+    expect(await concord.status('confirm')).toMatchObject({ phase: 'failed' });
+    expect(await concord.resolve('confirm', { as: 'confirmed' })).toEqual({
+      orderId: 'confirm',
+      status: 'confirmed',
+    });
+    expect(await recorded(platform, 'confirm')).toEqual(CONFIRMED);
+    expect(await concord.status('confirm')).toMatchObject({ phase: 'final', status: 'confirmed' });
+    expect(await concord.place(orderOf('confirm', 2))).toMatchObject({ status: 'confirmed', joined: true });
+    await expect(concord.resolve('confirm', { as: 'cancelled' })).rejects.toMatchObject({
+      code: 'CannotResolve',
+    });
+  });
+
+  test('when all had prepared can be cancelled as well', async () => {
+    await preparedAndTerminated(platform, 'cancel');
+    const { exitCode, document } = await runCliAsJson(
+      ['resolve', 'cancel', '--as', 'cancelled', '--reason', 'called'],
+      { env: { TEMPORAL_ADDRESS: platform.address, TEMPORAL_NAMESPACE: platform.namespace } },
+    );
+    expect({ exitCode, document }).toEqual({
+      exitCode: 0,
+      document: { orderId: 'cancel', status: 'cancelled', reason: { code: 'Cancelled', message: 'called' } },
+    });
+    expect(await recorded(platform, 'cancel')).toEqual({ status: 'cancelled', ...RELEASED });
+  });
+
+  test('after its decision ends as decided, and only so', async () => {
+    const { concord } = platform;
+    await confirmedAndTerminated('decided');
+    for (const as of ['rejected', 'cancelled'] as const) {
+      await expect(concord.resolve('decided', { as })).rejects.toMatchObject({
+        code: 'CannotResolve',
+        details: { because: 'orders has it as confirmed' },
+      });
+    }
+    expect(await recorded(platform, 'decided')).toMatchObject({ status: 'confirmed', sold: 0 });
+    expect(await concord.resolve('decided', { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
+    expect(await recorded(platform, 'decided')).toEqual(CONFIRMED);
+  });
+
+  test('before all had prepared can be rejected, and not confirmed', async () => {
+    const { concord } = platform;
+    await preparingAndTerminated('reject');
+    await expect(concord.resolve('reject', { as: 'confirmed' })).rejects.toMatchObject({
+      code: 'CannotResolve',
+      details: { because: 'inventory has it as unknown' },
+    });
+    expect(await concord.resolve('reject', { as: 'rejected' })).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'Abandoned' },
+    });
+    expect(await recorded(platform, 'reject')).toEqual({ status: 'rejected', ...RELEASED });
+  });
+
+  test('so long ago that its history is gone is resolved in its place, so that placing it again joins that', async () => {
+    const { concord } = platform;
+    await concord.restock('gone', 10);
+    await prepareByHand(platform, 'gone');
+    expect(await concord.resolve('gone', { as: 'cancelled' })).toMatchObject({ status: 'cancelled' });
+    expect(await recorded(platform, 'gone')).toEqual({ status: 'cancelled', ...RELEASED });
+    for (const wait of ['decided', 'final'] as const) {
+      expect(await concord.place(orderOf('gone', 2), { wait })).toMatchObject({
+        status: 'cancelled',
+        joined: true,
+      });
+    }
+    expect(await concord.status('gone')).toMatchObject({ phase: 'final', status: 'cancelled' });
+    await expect(concord.resolve('gone', { as: 'cancelled' })).rejects.toMatchObject({ code: 'TooLate' });
+  });
+});
+
+test('an order that was placed again in vain ends as its first workflow had begun to settle it', async () => {
+  const { concord, inventory } = platform;
+  await concord.restock('again', 10);
+  await prepareByHand(platform, 'again');
+  const request = {
+    order: orderOf('again', 2),
+    coordinatorId: 'forgotten',
+    placedAt: new Date().toISOString(),
+    strategy: 'two-phase' as const,
+  };
+  await createInventory(inventory).commit(request);
+  await expect(concord.place(orderOf('again', 2))).rejects.toMatchObject({ code: 'LeftUndecided' });
+  expect(await concord.resolve('again', { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
+  expect(await recorded(platform, 'again')).toEqual(CONFIRMED);
+  expect(await concord.place(orderOf('again', 2))).toMatchObject({ status: 'confirmed', joined: true });
+});
+
+test('a resolution that waits for a service is accepted; what it has decided outlives even its end', async () => {
+  const { concord, databases } = platform;
+  await preparedAndTerminated(platform, 'waits');
+  const stock = databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
+  const sound = await stock.findOneAndUpdate({ _id: 'waits' }, { $set: { holds: 'damaged' } });
+  await expect(concord.resolve('waits', { as: 'cancelled' })).rejects.toMatchObject({ code: 'NoAnswer' });
+  expect(await concord.stuck({ failures: 1 })).toMatchObject([
+    { orderId: 'waits', workflowId: 'resolve/waits', step: 'inventory.rollback' },
+  ]);
+  expect(await concord.retry('waits')).toMatchObject({ steps: ['inventory.rollback'] });
+  await concord.client.workflow.getHandle('resolve/waits').terminate('given up again');
+  await expect
+    .poll(() => concord.stuck())
+    .toMatchObject([
+      { workflowId: 'resolve/waits', problem: 'stopped', lastError: 'terminated: given up again' },
+    ]);
+
+  await stock.updateOne({ _id: 'waits' }, { $set: { holds: sound?.holds } });
+  // As if the rollback had not come to its decision.
+  await platform.inventory.reservations.updateOne({ _id: 'waits' }, { $set: { decision: null } });
+  await expect(concord.resolve('waits', { as: 'confirmed' })).rejects.toMatchObject({
+    details: { because: 'orders has it as cancelled' },
+  });
+  expect(await concord.resolve('waits', { as: 'cancelled' })).toMatchObject({ status: 'cancelled' });
+  expect(await recorded(platform, 'waits')).toEqual({ status: 'cancelled', ...RELEASED });
+});
+
+describe('refused', () => {
+  test('while its own workflow runs, however the resolution is started', async () => {
+    const { concord } = platform;
+    await concord.restock('running', 10);
+    platform.breakDown('inventory');
+    await placeAndWait(platform, 'running', { orders: 'prepared' });
+    await expect(concord.resolve('running', { as: 'rejected' })).rejects.toMatchObject({
+      code: 'CannotResolve',
+    });
+    await expect(startByHand('resolve/running', 'running')).rejects.toMatchObject({
+      cause: { type: 'CannotResolve' },
+    });
+    platform.repair('inventory');
+    expect(await concord.place(orderOf('running', 2))).toMatchObject({ status: 'confirmed' });
+    await expect(concord.resolve('running', { as: 'confirmed' })).rejects.toMatchObject({ code: 'TooLate' });
+  });
+
+  test('beside a place that is free for a new order, and under a foreign id', async () => {
+    await expect(startByHand('resolve/free', 'free')).rejects.toMatchObject({
+      cause: { type: 'CannotResolve' },
+    });
+    await expect(startByHand('resolve/foreign', 'free')).rejects.toMatchObject({
+      cause: { type: 'InvalidInput' },
+    });
+  });
+
+  test('of an unknown order', async () => {
+    await expect(platform.concord.resolve('nobody', { as: 'rejected' })).rejects.toMatchObject({
+      code: 'UnknownOrder',
+    });
+  });
+});
+
+function startByHand(workflowId: string, orderId: string): Promise<unknown> {
+  return platform.concord.client.workflow.execute('resolveOrder', {
+    taskQueue: 'orders',
+    workflowId,
+    args: [{ order: orderOf(orderId, 2) }, { as: 'rejected' }],
+  });
+}
