@@ -34,6 +34,7 @@ export interface SampleResult extends OrderOutcome {
 export interface SampleResults {
   /** Where the server is that the orders were placed on. */
   readonly temporal: string;
+  readonly namespace: string;
   readonly webUi?: string;
   readonly orders: readonly SampleResult[];
   readonly stock: readonly StockLevel[];
@@ -73,6 +74,7 @@ export async function placeSamples({
   step.done();
   return {
     temporal: temporal.address,
+    namespace: temporal.namespace,
     ...(temporal.uiUrl === undefined ? {} : { webUi: temporal.uiUrl }),
     orders,
     stock,

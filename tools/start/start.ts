@@ -12,12 +12,14 @@ import { optionsOrExit } from './command-line.ts';
 import { printResults } from './results.ts';
 import type { SampleResults } from './samples.ts';
 import { onStopSignal, STOPPED_BY_SIGNAL } from './stop-signals.ts';
+import { watchCode } from './watch-code.ts';
 import { prepareWorker, type WorkerProcess } from './worker-process.ts';
 
 interface Options {
   readonly once?: true;
   readonly json?: true;
   readonly data?: string;
+  readonly watch?: true;
 }
 
 /** `npm start`: servers, workers, sample orders, their results; then it stays up until Ctrl-C. */
@@ -77,11 +79,16 @@ async function run(options: Options, report: Report, stops: (() => Promise<void>
   const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
     workers.get(name)?.start({ ...environment, ...ports }, concord);
   await host('orders');
-  return placeSamples({
+  const results = await placeSamples({
     ...{ concord, report, temporal: servers.temporal },
     // Only when the samples say so: one order is cancelled while that service is down.
     startInventory: async () => host('inventory', await portsOfAnother(process.env)),
   });
+  if (options.watch) {
+    const stopWatching = watchCode(workers, report);
+    stops.push(async () => stopWatching());
+  }
+  return results;
 }
 
 /** What the workers would refuse is better known now than when the servers are up. */
@@ -98,20 +105,27 @@ function readOptions(): Options {
     )
     .option('--once', 'end after the table; exit 0 only if every outcome was the expected one')
     .option('--json', 'print the results as JSON, alone on standard output (npm run -s start -- --json)')
+    .option('--watch', 'restart a worker when its code changes; orders in flight go on')
     .option('--data <directory>', 'keep the data of both servers there across runs (default: throw it away)');
   return optionsOrExit<Options>(command);
 }
 
-function upAndRunning({ temporal, webUi }: SampleResults): string {
+function upAndRunning({ temporal, namespace, webUi }: SampleResults): string {
   return [
     '',
-    ...(webUi === undefined ? [] : [`Web UI: ${webUi}`]),
+    ...(webUi === undefined ? [] : [`Web UI: ${webUi}`, `The orders alone: ${ordersIn(webUi, namespace)}`]),
     `Temporal: ${temporal} (TEMPORAL_ADDRESS, for programs of your own)`,
     'Try it, in another terminal:',
     '  npm run -s concord -- place --customer me --sku MILK-JUG:1',
     '  npm run -s concord -- stock',
     'Ctrl-C ends the servers and the workers.',
   ].join('\n');
+}
+
+/** Reads and sweeps are workflows, too. */
+function ordersIn(webUi: string, namespace: string): string {
+  const query = encodeURIComponent(`WorkflowType = "placeOrder"`);
+  return `${webUi}/namespaces/${namespace}/workflows?query=${query}`;
 }
 
 /** Last started, first stopped. */

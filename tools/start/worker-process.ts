@@ -10,7 +10,7 @@ import { nodeArguments } from '../../platform/compiled.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
 import { endpointsOf } from '../servers/ports.ts';
-import { end } from '../servers/processes.ts';
+import { end, signal } from '../servers/processes.ts';
 import type { Report } from '../servers/report.ts';
 import { tail } from '../servers/supervisor.ts';
 
@@ -25,6 +25,8 @@ export interface WorkerProcess {
    * @throws ServersError with the tail of its log, where it ends before it is ready.
    */
   start(environment: Environment, concord: Concord): Promise<void>;
+  /** Ends it gracefully; then it is started again, with the code as it is by then. */
+  restart(): void;
   /** Ends it gracefully, also before it was started. Idempotent. */
   stop(): Promise<void>;
 }
@@ -74,6 +76,9 @@ export function prepareWorker(preparation: Preparation): WorkerProcess {
   return {
     get pid() {
       return child.pid;
+    },
+    restart() {
+      if (child.pid !== undefined && !hasExited(child)) signal(child.pid, 'SIGTERM');
     },
     stop,
     async start(environment, concord) {

@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { execa } from 'execa';
 import getPort from 'get-port';
 import { expect, test } from 'vitest';
+import { Concord } from '../../../client/concord.ts';
 import type { SampleResults } from '../../../tools/start/samples.ts';
 
 // `npm start` as a user runs it: a process of its own.
@@ -115,6 +116,63 @@ test('a SIGTERM that only npm gets ends everything too', async () => {
   expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);
   await rm(directory, { recursive: true });
 });
+
+test('--watch: a worker whose code changes starts anew, and an order in flight goes on', {
+  timeout: 240_000,
+}, async () => {
+  await using copy = await copyOfCheckout();
+  const closings: (() => Promise<void>)[] = [];
+  const child = execa(process.execPath, ['tools/start/start.mjs', '--watch'], {
+    cwd: copy.path,
+    reject: false,
+  });
+  let output = '';
+  child.stderr.on('data', (data) => {
+    output += data;
+  });
+  try {
+    await expect.poll(() => output, { timeout: 150_000 }).toContain('Ctrl-C ends the servers');
+    expect(output).toMatch(/^The orders alone: http\S+workflows\?query=WorkflowType/m);
+    const [, address = ''] = /^Temporal: (\S+)/m.exec(output) ?? [];
+    const concord = await Concord.connect({ connection: { address } });
+    closings.push(() => concord.close());
+    const participant = path.join(copy.path, 'activities/inventory/participant.ts');
+    const code = await readFile(participant, 'utf8');
+    const [before, after] = code.split('async prepare(input) {');
+    await writeFile(participant, `${before}async prepare(input) { throw new Error('being changed');${after}`);
+    await expect.poll(() => output, { timeout: 60_000 }).toContain('The inventory worker ended');
+    const order = { orderId: 'in-flight', customerId: 'c', lines: [{ sku: 'MILK-JUG', quantity: 1 }] };
+    await concord.place(order, { wait: 'accepted' });
+    const stuck = () => concord.stuck({ failures: 0 });
+    await expect.poll(stuck, { timeout: 60_000 }).toMatchObject([{ lastError: 'being changed' }]);
+    await writeFile(participant, code);
+    expect(await concord.place(order)).toMatchObject({ status: 'confirmed' });
+    expect(output).not.toContain('The orders worker ended');
+  } finally {
+    for (const close of closings) await close();
+    child.kill('SIGINT');
+    await child;
+  }
+});
+
+/** All files that git knows, in a directory of their own. */
+async function copyOfCheckout(): Promise<AsyncDisposable & { path: string }> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
+  const { stdout } = await execa('git', [
+    'ls-files',
+    '--cached',
+    '--others',
+    '--exclude-standard',
+    '--',
+    ':!test',
+  ]);
+  for (const file of stdout.split('\n')) {
+    await mkdir(path.dirname(path.join(directory, file)), { recursive: true });
+    await copyFile(file, path.join(directory, file));
+  }
+  await symlink(path.resolve('node_modules'), path.join(directory, 'node_modules'));
+  return { path: directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
+}
 
 test('a data directory that is a file: one line, exit code 2', async () => {
   const { exitCode, stderr } = await start(['--once', '--data', 'package.json']);

@@ -210,7 +210,7 @@ test('a relay that was terminated with wakes in it: the next one finds what is u
 });
 
 describe('a mailbox', () => {
-  test('whose batch fails as a whole: what waits in it says why', async () => {
+  test('whose messages fail: what waits in it says why, in `stuck` and in `status`', async () => {
     const { concord } = platform;
     const orderId = 'mailbox-down';
     await concord.restock(orderId, 10);
