@@ -41,9 +41,10 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
 }
 
 /**
- * Counts the events of a history, and the actions that Temporal bills for: workflows that start, signals and updates that
- * arrive, attempts of activities, timers that start, and runs that continue as new. What leaves no trace in a history is
- * not counted: queries, and starts that are refused because the workflow runs already.
+ * Counts the events of a history, and the actions that Temporal Cloud bills: workflows that start, signals and updates that
+ * arrive, attempts of activities, timers that start, upserts of search attributes, and runs that continue as new. Three
+ * billed actions leave no trace in a history, so they are not counted: queries, heartbeats, and starts that are refused
+ * because the workflow runs already.
  */
 export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
@@ -59,6 +60,7 @@ function actionsIn(event: HistoryEvent): number {
     event.workflowExecutionSignaledEventAttributes ||
     event.workflowExecutionUpdateAcceptedEventAttributes ||
     event.timerStartedEventAttributes ||
+    event.upsertWorkflowSearchAttributesEventAttributes ||
     event.workflowExecutionContinuedAsNewEventAttributes;
   return isAction ? 1 : 0;
 }
