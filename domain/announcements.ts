@@ -1,14 +1,11 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import type { OrderOutcome } from './order.ts';
 import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
-import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
-/**
- * What one service tells another about an order: the messages of `message-queue` and the events of `event-driven`. The
- * inventory says the same in both; the order service asks in the one, and tells what has happened in the other.
- */
+/** What one service tells another about an order: the messages of `message-queue` and the events of `event-driven`. */
 export const announcementTypes = {
   '/concord/orders': [
     'ReserveStock',
@@ -36,28 +33,28 @@ export interface Announcement {
   /** When it was written, in ISO 8601, by the writer's clock. */
   readonly time: string;
   readonly datacontenttype: 'application/json';
-  /** The order, and who coordinates it; where it is refused, also its status and why. */
+  /** The order, and who coordinates it; if it is refused, also its status and why. */
   readonly data: AnnouncementData;
 }
 
 export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
 
 /** What a participant has done, and so has to tell. */
-export type Occurrence = 'prepare' | 'commit' | 'rollback' | 'refuse';
+type Occurrence = 'prepare' | 'commit' | 'rollback' | 'refuse';
 
-/** The announcement of what the order service has done; nothing in a strategy that has none. */
+/** The announcement of what the order service has done; undefined in a strategy that has none. */
 export function announcementOfOrders(
   occurrence: Exclude<Occurrence, 'refuse'>,
   data: AnnouncementData,
 ): Announcement | undefined {
-  const type = orderTypes(data)[data.strategy]?.[occurrence];
+  const type = orderTypes(data)[occurrence];
   return type && announce('/concord/orders', type, data);
 }
 
 /**
- * The announcement of an outcome that the order service has on record; nothing in a strategy that has none.
+ * The announcement of an outcome that the order service has on record; undefined in a strategy that has none.
  *
- * @param request Who asked for an outcome, perhaps for another one: only what is on record is told.
+ * @param request May ask for another outcome: only what is on record is told.
  */
 export function announcementOfOutcome(
   request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
@@ -65,11 +62,13 @@ export function announcementOfOutcome(
 ): Announcement | undefined {
   const { status, reason, ...told } = request;
   if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
-  const because = outcome.reason === undefined ? {} : { reason: outcome.reason };
-  return announcementOfOrders('rollback', { ...told, status: outcome.status, ...because });
+  return announcementOfOrders(
+    'rollback',
+    defined({ ...told, status: outcome.status, reason: outcome.reason }),
+  );
 }
 
-/** The announcement of what the inventory has done; nothing in a strategy that has none. */
+/** The announcement of what the inventory has done; undefined in a strategy that has none. */
 export function announcementOfInventory(
   occurrence: Occurrence,
   data: AnnouncementData,
@@ -85,17 +84,13 @@ export function parseAnnouncement(input: unknown): Announcement {
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
 
-type OrderTypes = Partial<Record<Strategy, Record<'prepare' | 'commit' | 'rollback', AnnouncementType>>>;
-
-function orderTypes({ status }: AnnouncementData): OrderTypes {
-  return {
-    'message-queue': { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' },
-    'event-driven': {
-      prepare: 'OrderPlaced',
-      commit: 'OrderConfirmed',
-      rollback: status === 'cancelled' ? 'OrderCancelled' : 'OrderRejected',
-    },
-  };
+function orderTypes({ strategy, status }: AnnouncementData): Partial<Record<Occurrence, AnnouncementType>> {
+  if (strategy === 'two-phase') return {};
+  if (strategy === 'message-queue') {
+    return { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' };
+  }
+  const rollback = status === 'cancelled' ? 'OrderCancelled' : 'OrderRejected';
+  return { prepare: 'OrderPlaced', commit: 'OrderConfirmed', rollback };
 }
 
 const inventoryTypes: Record<Occurrence, AnnouncementType> = {
@@ -119,14 +114,13 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
   };
 }
 
-const TYPE_FIX = 'use a type that a service announces';
 const types = Object.values(announcementTypes).flat();
 
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
-  type: z.enum(types as [AnnouncementType], TYPE_FIX),
+  type: z.enum(types as [AnnouncementType], 'use a type that a service announces'),
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),

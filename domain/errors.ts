@@ -182,6 +182,7 @@ export class ConcordError<Code extends FailureCode = FailureCode> extends Error 
   }
 }
 
+/** Returns true if `value` is the code of a failure. */
 export function isFailureCode(value: unknown): value is FailureCode {
   return typeof value === 'string' && Object.hasOwn(failures, value);
 }

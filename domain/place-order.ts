@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type Line, type Order, type OrderOutcome, parseOrder } from './order.ts';
+import { type Order, type OrderOutcome, parseOrder } from './order.ts';
 import { DEFAULT_PREPARE_BUDGET, MAXIMUM_PREPARE_BUDGET } from './policies.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
 /** What starts a `placeOrder` workflow. */
 export interface PlaceOrderInput {
@@ -25,10 +25,7 @@ export type ParticipantState =
   | 'rolled-back';
 
 /** Where an order stands, as its coordinator sees it. */
-export interface OrderProgress {
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly lines: readonly Line[];
+export interface OrderProgress extends Order {
   readonly phase: Phase;
   readonly participants: Readonly<Record<string, ParticipantState>>;
   /** Present from the decision on, and never changed after it. */
@@ -44,22 +41,18 @@ const PREPARE_BUDGET_FIX = `use 1000 to ${MAXIMUM_PREPARE_BUDGET} milliseconds`;
 
 const inputSchema = z.strictObject({
   order: z.unknown(),
-  prepareBudget: z
-    .int(PREPARE_BUDGET_FIX)
-    .min(1_000, PREPARE_BUDGET_FIX)
-    .max(MAXIMUM_PREPARE_BUDGET, PREPARE_BUDGET_FIX)
-    .default(DEFAULT_PREPARE_BUDGET),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).default(DEFAULT_STRATEGY),
+  prepareBudget: wholeNumber(1_000, MAXIMUM_PREPARE_BUDGET, PREPARE_BUDGET_FIX).default(
+    DEFAULT_PREPARE_BUDGET,
+  ),
+  strategy: oneOf(strategies).default(DEFAULT_STRATEGY),
 });
 
-const cancelSchema = z.strictObject({
-  reason: z.string().min(1, 'say why').max(200, 'use at most 200 characters'),
-});
+const cancelSchema = z.strictObject({ reason: whyText() });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parsePlaceOrderInput(input: unknown): Required<PlaceOrderInput> {
-  const { order, prepareBudget, strategy } = parse(inputSchema, input);
-  return { order: parseOrder(order), prepareBudget, strategy };
+  const { order, ...options } = parse(inputSchema, input);
+  return { order: parseOrder(order), ...options };
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */

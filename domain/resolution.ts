@@ -4,9 +4,9 @@ import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Re
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
-/** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
+/** What a participant has on record of an order; `rolled-back` if it keeps no reason. */
 export type RecordedStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
 
 /** A participant that can say how far it is; reads only. */
@@ -29,7 +29,7 @@ export interface Orphan {
   readonly coordinator: Exclude<Coordinator['state'], 'running'>;
 }
 
-/** What an operator, or the reaper, asks for. Without `as` the order ends as what is on record demands. */
+/** What an operator or the reaper asks for. Without `as`, what is on record decides how the order ends. */
 export interface ResolveRequest {
   readonly as?: FinalStatus;
   /** Why, in at most 200 characters. */
@@ -37,8 +37,8 @@ export interface ResolveRequest {
 }
 
 const requestSchema = z.strictObject({
-  as: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`).optional(),
-  reason: z.string().min(1, 'say why').max(200, 'use at most 200 characters').optional(),
+  as: oneOf(finalStatuses).optional(),
+  reason: whyText().optional(),
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
@@ -48,7 +48,7 @@ export function parseResolveRequest(input: unknown): z.output<typeof requestSche
 
 const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
 const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
-const holdLimitSchema = z.int(HOLD_LIMIT_FIX).min(0, HOLD_LIMIT_FIX).max(MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
+const holdLimitSchema = wholeNumber(0, MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
 
 /** How old a hold is before the reaper looks at it: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
 export function parseHoldLimit(input: unknown): number {
@@ -61,8 +61,8 @@ export function resolutionIdOf(orderId: string): string {
 }
 
 /**
- * What that workflow is started with, whoever starts it: it runs beside the order's own, which is closed; where nobody knows
- * of that one any more, it takes its place, so that nobody can place the order meanwhile.
+ * The start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no longer knows
+ * of that one, it takes its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;
@@ -77,31 +77,24 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 }
 
 /**
- * How an order whose workflow is gone may end, so that no answer that was given and no unit of stock is betrayed.
+ * How an order whose workflow is gone ends: never against an answer that was given, or against stock that was sold.
  *
- * @throws ConcordError `CannotResolve` where what is asked contradicts what is durable.
+ * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
  */
 export function resolutionOf(
   orderId: string,
   { as, reason }: ResolveRequest,
   statuses: RecordedStatuses,
 ): OrderOutcome {
-  const status = as ?? demanded(statuses);
-  const because = obstacle(status, statuses);
-  if (because !== undefined) throw new ConcordError('CannotResolve', { orderId, status, because });
+  // If nobody has recorded an end, nobody was promised anything.
+  const status = as ?? finalStatuses.find((final) => Object.values(statuses).includes(final)) ?? 'rejected';
+  const contrary = Object.entries(statuses).find(([, found]) => !COMPATIBLE[status].includes(found));
+  if (contrary !== undefined) {
+    const because = `${contrary[0]} has it as ${contrary[1]}`;
+    throw new ConcordError('CannotResolve', { orderId, status, because });
+  }
   if (status === 'confirmed') return { orderId, status };
   return { orderId, status, reason: reasonOf(orderId, status, reason) };
-}
-
-/** What is on record already decides; where nothing is, nobody was promised anything. */
-function demanded(statuses: RecordedStatuses): FinalStatus {
-  return finalStatuses.find((status) => Object.values(statuses).includes(status)) ?? 'rejected';
-}
-
-function obstacle(status: FinalStatus, statuses: RecordedStatuses): string | undefined {
-  const compatible = COMPATIBLE[status];
-  const contrary = Object.entries(statuses).find(([, status]) => !compatible.includes(status));
-  return contrary && `${contrary[0]} has it as ${contrary[1]}`;
 }
 
 const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {
