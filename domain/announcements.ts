@@ -5,19 +5,27 @@ import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
 import { parse } from './validation.ts';
 
-/** What one service tells another about an order: the messages of `message-queue` and the events of `event-driven`. */
-export const announcementTypes = {
-  '/concord/orders': [
-    'ReserveStock',
-    'SellStock',
-    'ReleaseStock',
-    'OrderPlaced',
-    'OrderConfirmed',
-    'OrderRejected',
-    'OrderCancelled',
-  ],
-  '/concord/inventory': ['StockReserved', 'StockRejected', 'StockSold', 'StockReleased'],
+// What one service tells another about an order: the messages of `message-queue`, and the events of `event-driven`. The
+// inventory tells the same in both.
+
+const orderMessages = { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' } as const;
+const orderEvents = {
+  prepare: 'OrderPlaced',
+  commit: 'OrderConfirmed',
+  rollback: 'OrderRejected',
+  cancel: 'OrderCancelled',
 } as const;
+const inventoryEvents = {
+  prepare: 'StockReserved',
+  refuse: 'StockRejected',
+  commit: 'StockSold',
+  rollback: 'StockReleased',
+} as const;
+
+export const announcementTypes = {
+  '/concord/orders': [...Object.values(orderMessages), ...Object.values(orderEvents)],
+  '/concord/inventory': Object.values(inventoryEvents),
+};
 
 type Source = keyof typeof announcementTypes;
 export type AnnouncementType = (typeof announcementTypes)[Source][number];
@@ -39,16 +47,16 @@ export interface Announcement {
 
 export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
 
-/** What a participant has done, and so has to tell. */
-type Occurrence = 'prepare' | 'commit' | 'rollback' | 'refuse';
-
 /** The announcement of what the order service has done; undefined in a strategy that has none. */
 export function announcementOfOrders(
-  occurrence: Exclude<Occurrence, 'refuse'>,
+  occurrence: keyof typeof orderMessages,
   data: AnnouncementData,
 ): Announcement | undefined {
-  const type = orderTypes(data)[occurrence];
-  return type && announce('/concord/orders', type, data);
+  const { strategy, status } = data;
+  if (strategy === 'two-phase') return undefined;
+  const event = occurrence === 'rollback' && status === 'cancelled' ? 'cancel' : occurrence;
+  const type = strategy === 'message-queue' ? orderMessages[occurrence] : orderEvents[event];
+  return announce('/concord/orders', type, data);
 }
 
 /**
@@ -70,11 +78,11 @@ export function announcementOfOutcome(
 
 /** The announcement of what the inventory has done; undefined in a strategy that has none. */
 export function announcementOfInventory(
-  occurrence: Occurrence,
+  occurrence: keyof typeof inventoryEvents,
   data: AnnouncementData,
 ): Announcement | undefined {
   if (data.strategy === 'two-phase') return undefined;
-  return announce('/concord/inventory', inventoryTypes[occurrence], data);
+  return announce('/concord/inventory', inventoryEvents[occurrence], data);
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
@@ -83,22 +91,6 @@ export function parseAnnouncement(input: unknown): Announcement {
   const { order } = parseParticipantRequest(announcement.data);
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
-
-function orderTypes({ strategy, status }: AnnouncementData): Partial<Record<Occurrence, AnnouncementType>> {
-  if (strategy === 'two-phase') return {};
-  if (strategy === 'message-queue') {
-    return { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' };
-  }
-  const rollback = status === 'cancelled' ? 'OrderCancelled' : 'OrderRejected';
-  return { prepare: 'OrderPlaced', commit: 'OrderConfirmed', rollback };
-}
-
-const inventoryTypes: Record<Occurrence, AnnouncementType> = {
-  prepare: 'StockReserved',
-  refuse: 'StockRejected',
-  commit: 'StockSold',
-  rollback: 'StockReleased',
-};
 
 function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement {
   const { orderId } = data.order;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
@@ -42,8 +43,8 @@ const requestSchema = z.strictObject({
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseResolveRequest(input: unknown): z.output<typeof requestSchema> {
-  return parse(requestSchema, input);
+export function parseResolveRequest(input: unknown): ResolveRequest {
+  return defined(parse(requestSchema, input));
 }
 
 const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;

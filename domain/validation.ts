@@ -20,6 +20,11 @@ export function parse<Schema extends z.ZodType>(
   throw new ConcordError('InvalidInput', { problems });
 }
 
+/** What a check beyond schemas throws. */
+export function invalidInput(field: string, fix: string): ConcordError {
+  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
+}
+
 /** A schema of one of these texts. */
 export function oneOf<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, `use one of ${values.join(', ')}`);
