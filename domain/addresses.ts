@@ -17,17 +17,15 @@ export const queries = { waiting: 'waiting' } as const;
 const MAILBOXES = 4;
 
 /**
- * The inventory's mailbox for this order's messages: that of its first SKU, so that orders for one hot SKU share batches.
- * It handles all lines: each write carries its own precondition, so no mailbox owns a SKU.
+ * The inventory's mailbox for this order's messages: that of its first SKU, so that orders for one hot SKU share
+ * batches. It handles all lines: each write carries its own precondition, so no mailbox owns a SKU.
  */
 export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
 
 /** The workflow that publishes a service's outboxes. */
-export function relayIdOf(service: string): string {
-  return `relay/${service}`;
-}
+export const relayIdOf = (service: string): string => `relay/${service}`;
 
 /** The workflow that hands one event to one subscriber. */
 export function deliveryIdOf({ id }: Pick<Announcement, 'id'>, subscriber: string): string {
@@ -35,9 +33,7 @@ export function deliveryIdOf({ id }: Pick<Announcement, 'id'>, subscriber: strin
 }
 
 /** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
-export function orderOf(workflowId: string): string {
-  return workflowId.split('/')[1] ?? workflowId;
-}
+export const orderOf = (workflowId: string): string => workflowId.split('/')[1] ?? workflowId;
 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */
 function hashOf(text: string): number {

@@ -70,10 +70,8 @@ export function announcementOfOutcome(
 ): Announcement | undefined {
   const { status, reason, ...told } = request;
   if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
-  return announcementOfOrders(
-    'rollback',
-    defined({ ...told, status: outcome.status, reason: outcome.reason }),
-  );
+  const refused = defined({ ...told, status: outcome.status, reason: outcome.reason });
+  return announcementOfOrders('rollback', refused);
 }
 
 /** The announcement of what the inventory has done; undefined in a strategy that has none. */

@@ -11,10 +11,7 @@ import type { OwnStuckStep } from './stuck-step.ts';
  */
 export function currentDetails(
   { orderId, phase, participants, decision }: OrderProgress,
-  {
-    stuckSteps,
-    failure,
-  }: { readonly stuckSteps: readonly OwnStuckStep[]; readonly failure?: string | undefined },
+  { stuckSteps, failure }: { stuckSteps: readonly OwnStuckStep[]; failure?: string | undefined },
 ): string {
   const lines = [`**${failure === undefined ? phases[phase] : 'Stopped on an error'}**`];
   if (decision !== undefined) {
@@ -28,7 +25,7 @@ export function currentDetails(
     lines.push(...firstOf(worst, MOST_STEPS, stepText));
   }
   const waitedForFirst = Object.entries(participants).sort(
-    ([, one], [, other]) => Number(isWaitedFor(other)) - Number(isWaitedFor(one)),
+    ([, one], [, other]) => Number(WAITED_FOR.includes(other)) - Number(WAITED_FOR.includes(one)),
   );
   const services = firstOf(waitedForFirst, MOST_SERVICES, ([name, state]) => `- ${name}: ${votes[state]}`);
   return [...lines, '', '**Services**', '', ...services, ...LAST_LINE].join('\n');
@@ -74,9 +71,7 @@ function firstOf<Item>(items: readonly Item[], most: number, lineOf: (item: Item
 }
 
 /** Two lines in the Web UI, at most. */
-function short(text: string): string {
-  return literal(text, 120);
-}
+const short = (text: string): string => literal(text, 120);
 
 function itemText({ orderId, type, failures, ...item }: WaitingView): string {
   return stepText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
@@ -100,9 +95,7 @@ const votes: Readonly<Record<ParticipantState, string>> = {
   'rolled-back': 'has rolled back',
 };
 
-function isWaitedFor(state: ParticipantState): boolean {
-  return state === 'preparing' || state === 'committing' || state === 'rolling-back';
-}
+const WAITED_FOR: readonly ParticipantState[] = ['preparing', 'committing', 'rolling-back'];
 
 const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`; more in `concord stuck`.';
 

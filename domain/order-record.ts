@@ -27,21 +27,16 @@ export interface OrderFilter {
 }
 
 const MAXIMUM_LIMIT = 1000;
-const DEFAULT_LIMIT = 20;
 
 const filterSchema = z.strictObject({
   status: oneOf(orderStatuses).optional(),
   customerId: identifier().optional(),
   strategy: oneOf(strategies).optional(),
-  limit: wholeNumber(1, MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`).default(
-    DEFAULT_LIMIT,
-  ),
+  limit: wholeNumber(1, MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`).default(20),
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseOrderFilter(input: unknown): z.output<typeof filterSchema> {
-  return parse(filterSchema, input);
-}
+export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
 
 const storedSchema = z.object({
   orderId: identifier(),

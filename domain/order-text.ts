@@ -14,8 +14,8 @@ export function resolutionSummary({ orderId, lines }: Order): string {
 }
 
 /** A receipt in one line of Markdown. */
-export function restockSummary({ sku, quantity }: Receipt): string {
-  return `A delivery of ${quantity} × ${literal(sku)}`;
+export function restockSummary(receipt: Receipt): string {
+  return `A delivery of ${lineText(receipt)}`;
 }
 
 /** An order as Markdown: at most 20,000 bytes, which is what Temporal takes. */

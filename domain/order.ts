@@ -35,18 +35,18 @@ export interface OrderOutcome {
 }
 
 const MAXIMUM_LINES = 100;
-
 const IDENTIFIER_FIX =
   'use 1 to 100 ASCII letters, digits and . _ : @ + -, starting with a letter or a digit';
+const LINE_FIX = 'give a line as { sku, quantity }';
 const LINES_FIX = `give a list of 1 to ${MAXIMUM_LINES} lines`;
+const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
 
 const identifierSchema = z
   .string(IDENTIFIER_FIX)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, IDENTIFIER_FIX);
-const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
 const quantitySchema = z.int(QUANTITY_FIX).positive(QUANTITY_FIX);
 
-// Functions return schemas, because exports that workflows share are frozen (`preloaded.ts`), and zod's schemas remember things.
+// Functions return schemas: exports that workflows share are frozen (`preloaded.ts`), and zod's schemas have a state.
 
 /** Plain ASCII: no look-alikes, no leading `$`, no path separators. It is never a key, so dots in it are harmless. */
 export const identifier = () => identifierSchema;
@@ -54,21 +54,16 @@ export const identifier = () => identifierSchema;
 /** A number of units: a positive safe integer. */
 export const quantity = () => quantitySchema;
 
+const lineSchema = z.strictObject({ sku: identifier(), quantity: quantity() }, LINE_FIX);
 const orderSchema = z.strictObject({
   orderId: identifier(),
   customerId: identifier(),
-  lines: z
-    .array(
-      z.strictObject({ sku: identifier(), quantity: quantity() }, 'give a line as { sku, quantity }'),
-      LINES_FIX,
-    )
-    .min(1, LINES_FIX)
-    .max(MAXIMUM_LINES, LINES_FIX),
+  lines: z.array(lineSchema, LINES_FIX).min(1, LINES_FIX).max(MAXIMUM_LINES, LINES_FIX),
 });
 
 /**
- * Checks an order from outside and returns its canonical form: one line per SKU, sorted by SKU. Two requests for the same
- * thing are then deeply equal.
+ * Checks an order and returns its canonical form, one line per SKU, sorted by SKU: two requests for the same thing are
+ * then deeply equal.
  *
  * @throws ConcordError `InvalidInput`, naming each field and the fix.
  */

@@ -38,8 +38,8 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  *
  * Coordinators tell participants only what the order service has on record (`decide`), so all of them tell the same.
  *
- * A request of another coordinator than the recorded one changes nothing, unless it `takesOver`: if the order is undecided,
- * prepare and commit throw `LeftUndecided`; if it is decided, prepare throws `AlreadyDecided`, with what is on record.
+ * Unless it `takesOver`, a request of another coordinator than the recorded one changes nothing: prepare and commit
+ * throw `LeftUndecided` if the order is undecided; prepare throws `AlreadyDecided`, with the outcome, if it is decided.
  *
  * Sources: X/Open XA for the phases; the dtm project for empty rollback and suspension.
  */

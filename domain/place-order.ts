@@ -32,18 +32,14 @@ export interface OrderProgress extends Order {
   readonly decision?: OrderOutcome;
 }
 
-export interface CancelRequest {
-  /** Why, in the customer's words: at most 200 characters. */
-  readonly reason: string;
-}
+/** `reason`: why, in the customer's words, at most 200 characters. */
+export type CancelRequest = { readonly reason: string };
 
-const PREPARE_BUDGET_FIX = `use 1000 to ${MAXIMUM_PREPARE_BUDGET} milliseconds`;
+const BUDGET_FIX = `use 1000 to ${MAXIMUM_PREPARE_BUDGET} milliseconds`;
 
 const inputSchema = z.strictObject({
   order: z.unknown(),
-  prepareBudget: wholeNumber(1_000, MAXIMUM_PREPARE_BUDGET, PREPARE_BUDGET_FIX).default(
-    DEFAULT_PREPARE_BUDGET,
-  ),
+  prepareBudget: wholeNumber(1_000, MAXIMUM_PREPARE_BUDGET, BUDGET_FIX).default(DEFAULT_PREPARE_BUDGET),
   strategy: oneOf(strategies).default(DEFAULT_STRATEGY),
 });
 
@@ -56,11 +52,7 @@ export function parsePlaceOrderInput(input: unknown): Required<PlaceOrderInput> 
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseCancelRequest(input: unknown): CancelRequest {
-  return parse(cancelSchema, input);
-}
+export const parseCancelRequest = (input: unknown): CancelRequest => parse(cancelSchema, input);
 
 /** The order id is the idempotency key, and so the workflow's id: one order, one coordinator. */
-export function workflowIdOf(orderId: string): string {
-  return `order/${orderId}`;
-}
+export const workflowIdOf = (orderId: string): string => `order/${orderId}`;

@@ -1,8 +1,8 @@
 /**
  * Every timeout and retry, with the reason for each figure. All are milliseconds.
  *
- * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time, but
- * never longer than `longestRetry`.
+ * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time,
+ * but never longer than `longestRetry`.
  */
 export const policies = {
   prepare: {
@@ -33,7 +33,7 @@ export const policies = {
   },
 } as const;
 
-/** How often a worker that handles a batch must say that it lives: the next batch waits until a killed one is noticed. */
+/** How often a worker that handles a batch must say that it lives: the next batch waits until its death is noticed. */
 export const BATCH_HEARTBEAT = 4_000;
 
 /** How long participants may take to prepare, retries included, before their vote counts as no. */
@@ -43,14 +43,14 @@ export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;
 export const MAXIMUM_PREPARE_BUDGET = 30 * 24 * 60 * 60_000;
 
 /**
- * How long a database may take to carry out a hold. It compares the attempt's deadline with its clock when it begins, and
- * waits for locks, tickets or a shard after that. Half an attempt, so that a slow one is tried again.
+ * How long a database may take to carry out a hold. It compares the attempt's deadline with its clock when it begins,
+ * and waits for locks, tickets or a shard after that. Half an attempt, so that a slow one is tried again.
  */
 export const HOLD_WRITE_LIMIT = 5_000;
 
 /**
- * How much longer than an attempt and its last write a tombstone lives, because the clocks of a database's members differ:
- * two pairs of them count, so each may differ by half of it. No worker's clock counts.
+ * How much longer than an attempt and its last write a tombstone lives, because the clocks of a database's members
+ * differ: two pairs of them count, so each may differ by half of it. No worker's clock counts.
  */
 export const TOMBSTONE_MARGIN = 20_000;
 
@@ -78,5 +78,5 @@ export const QUESTION_LIMIT = 5_000;
 /** How often `watchOrders` looks for orders with stuck steps. */
 export const WATCH_INTERVAL = 60_000;
 
-/** When an order that waits for an answer repeats its message, which is lost only if an operator has ended its mailbox. */
+/** When an order that waits for an answer repeats its message: it is lost only if an operator has ended its mailbox. */
 export const RESEND = { first: 60_000, longest: 60 * 60_000 } as const;

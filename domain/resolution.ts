@@ -17,9 +17,8 @@ export interface Inspectable {
 
 export type RecordedStatuses = Readonly<Record<string, RecordedStatus>>;
 
-/** What became of the workflow that placed an order, as Temporal knows it. */
+/** The workflow that placed an order, as Temporal knows it; `unknown` also if its history is no longer kept. */
 export interface Coordinator {
-  /** `unknown`: there was none, or its history is no longer kept. */
   readonly state: 'running' | 'closed' | 'unknown';
 }
 
@@ -37,33 +36,24 @@ export interface ResolveRequest {
   readonly reason?: string;
 }
 
-const requestSchema = z.strictObject({
-  as: oneOf(finalStatuses).optional(),
-  reason: whyText().optional(),
-});
+const requestSchema = z.strictObject({ as: oneOf(finalStatuses).optional(), reason: whyText().optional() });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseResolveRequest(input: unknown): ResolveRequest {
-  return defined(parse(requestSchema, input));
-}
+export const parseResolveRequest = (input: unknown): ResolveRequest => defined(parse(requestSchema, input));
 
 const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
 const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
 const holdLimitSchema = wholeNumber(0, MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
 
-/** How old a hold is before the reaper looks at it: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
-export function parseHoldLimit(input: unknown): number {
-  return parse(holdLimitSchema, input, 'holdLimit');
-}
+/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
+export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema, input, 'holdLimit');
 
 /** The workflow that settles what an order's own workflow left behind. */
-export function resolutionIdOf(orderId: string): string {
-  return `resolve/${orderId}`;
-}
+export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
 /**
- * The start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no longer knows
- * of that one, it takes its id, so that nobody can place the order meanwhile.
+ * The start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no longer
+ * knows of that one, it takes its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;

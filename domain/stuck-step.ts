@@ -6,17 +6,16 @@ import { parse } from './validation.ts';
 export interface StuckStep {
   /** The order, or `stock/<SKU>` if a damaged stock document names none. */
   readonly orderId: string;
-  /** `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay that keeps a message, or the sweep that skipped it. */
+  /** `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay of a message, or the sweep that skips it. */
   readonly workflowId: string;
   /**
    * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
-   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome; `skipped`:
-   * its record, its stock or its workflow is damaged, and is left alone until it is repaired.
+   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome;
+   * `skipped`: its record, its stock or its workflow is damaged, and is left alone until it is repaired.
    */
   readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped' | 'skipped';
   /** The activity, such as `inventory.commit`; a kind of message, such as `SellStock`; or `workflow`. */
   readonly step: string;
-  /** How often it has been tried. */
   readonly attempts: number;
   readonly lastError: string;
   readonly since: string;
@@ -38,9 +37,7 @@ const limitsSchema = z.strictObject({
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseStuckOptions(input: unknown): StuckLimits {
-  return parse(limitsSchema, input);
-}
+export const parseStuckOptions = (input: unknown): StuckLimits => parse(limitsSchema, input);
 
 const ownStepsSchema = z
   .array(

@@ -23,6 +23,4 @@ const summaries: Readonly<Record<string, string>> = {
 };
 
 /** Returns the summary of an activity; one that is not in the table is its own summary. */
-export function summaryOf(activity: string): string {
-  return summaries[activity] ?? activity;
-}
+export const summaryOf = (activity: string): string => summaries[activity] ?? activity;

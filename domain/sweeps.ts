@@ -13,9 +13,7 @@ const skippedSchema = z.object({
 });
 
 /** Returns what a sweep has left alone. @throws ConcordError `InvalidInput` if `result` is no sweep's. */
-export function parseSkipped(result: unknown): readonly Skipped[] {
-  return parse(skippedSchema, result).skipped;
-}
+export const parseSkipped = (result: unknown): readonly Skipped[] => parse(skippedSchema, result).skipped;
 
 /** Returns the error's text, cut off: an error may repeat its subject, which may be huge. */
 export function problemOf(error: unknown): string {

@@ -7,11 +7,7 @@ import { ConcordError } from './errors.ts';
  * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
  * @throws ConcordError `InvalidInput`.
  */
-export function parse<Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-  name?: string,
-): z.output<Schema> {
+export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: string): Output {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const problems = result.error.issues

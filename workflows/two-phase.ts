@@ -8,9 +8,8 @@ import { decideOrder, type Placement } from './order/order-service.ts';
 import type { Progress } from './order/progress.ts';
 
 /**
- * Two-phase commit whose coordinator is this workflow: all services vote at once; the order service puts the decision on
- * record; the others are told what is on record there. A coordinator that dies goes on where it was, and nobody stays
- * blocked.
+ * Two-phase commit, coordinated by this workflow: all services vote at once; the order service records the decision;
+ * the others are told what is on record. A coordinator that dies goes on where it was, so nobody stays blocked.
  *
  * Source of the protocol: Gray, Notes on Data Base Operating Systems, 1978; of compensation: Garcia-Molina and Salem,
  * Sagas, 1987.

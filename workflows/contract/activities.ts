@@ -4,8 +4,8 @@ import type { OrderActivities } from '../../activities/orders/activities.ts';
 import { policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
 import { summaryOf } from '../../domain/summaries.ts';
 
-// Activities as workflows call them, typed by what workers register: `inventory(settling)['inventory.commit'](request)` runs
-// the activity of that name, and compiles only with the arguments and the result of its implementation.
+// Activities as workflows call them, typed by what workers register: `inventory(settling)['inventory.commit'](request)`
+// runs the activity of that name, and compiles only with the arguments and the result of its implementation.
 
 export const orders = (options: ActivityOptions) => callable<OrderActivities>('orders', options);
 export const inventory = (options: ActivityOptions) => callable<InventoryActivities>('inventory', options);

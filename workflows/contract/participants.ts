@@ -4,8 +4,8 @@ import type { Inspectable } from '../../domain/resolution.ts';
 import { inventory } from './activities.ts';
 
 /**
- * The participants beside the order service, whose own record holds the decision, each with the activities of its steps. A
- * further participant is one more row: see docs/adding-a-participant.md.
+ * The participants beside the order service, whose own record holds the decision, each with the activities of its
+ * steps. A further participant is one more row: see docs/adding-a-participant.md.
  */
 export const participants: Record<string, (options: ActivityOptions) => Participant & Inspectable> = {
   inventory(options) {

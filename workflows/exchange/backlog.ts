@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { WaitingView } from '../../domain/current-details.ts';
+import { type WaitingView, waitingDetails } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import { identifier } from '../../domain/order.ts';
 import { policies } from '../../domain/policies.ts';
@@ -27,8 +27,8 @@ export interface Carried<Item> {
 }
 
 /**
- * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails on
- * its input would keep its id from the one that is needed.
+ * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
+ * on its input would keep its id from the one that is needed.
  *
  * @param validItem Returns the item, or undefined if it is none.
  */
@@ -61,8 +61,8 @@ const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
 export type Outranks = (type: string, other: string) => boolean;
 
 /**
- * What waits to be handled, at most one item of an order, and what is being handled. If there is too much to carry along,
- * only the order's id is kept of the rest, because the order can say it again.
+ * What waits to be handled, at most one item of an order, and what is being handled. If there is too much to carry
+ * along, only the order's id is kept of the rest, because the order can say it again.
  */
 export class Backlog<Item> {
   private readonly waiting: Map<string, Waiting<Item>>;
@@ -84,7 +84,7 @@ export class Backlog<Item> {
     }
   }
 
-  /** Takes an item in. What waits for its order gives way, unless that or what is being handled outranks the new one. */
+  /** Takes an item in. What waits for its order gives way, unless that or what is being handled outranks the item. */
   add(orderId: string, type: string, item: Item): void {
     const handled = this.handling.find((entry) => entry.orderId === orderId);
     const known = [handled, this.waiting.get(orderId), this.unkept.get(orderId)];
@@ -139,8 +139,8 @@ export class Backlog<Item> {
   }
 
   /**
-   * The orders to ask now for their items, as many as there is room for, and not one by one. Each counts as waiting until
-   * it has answered, and is named again after a while.
+   * The orders to ask now for their items, as many as there is room for, and not one by one. Each counts as waiting
+   * until it has answered, and is named again after a while.
    */
   unkeptToAsk(): string[] {
     const now = this.now();
@@ -186,15 +186,16 @@ export class Backlog<Item> {
     return [...this.handling, ...this.waiting.values()].map(viewOf);
   }
 
+  /** How many are kept and being handled, and which have failed most often, for the Web UI. */
+  details(): string {
+    return waitingDetails(this.handling.length, this.views(), this.unkept.size);
+  }
+
   /** As `views`, and what is not kept. */
   allViews(): WaitingView[] {
     const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
     const unkept = [...this.unkept].map(([orderId, { type }]) => viewOf({ orderId, type, ...rest }));
     return [...this.views(), ...unkept];
-  }
-
-  get handlingCount(): number {
-    return this.handling.length;
   }
 
   get unkeptCount(): number {
@@ -223,11 +224,7 @@ function viewOf({ orderId, type, failures, lastError, since, retryAt }: Omit<Wai
 }
 
 /** Returns how many of the first entries fit together into so many bytes. */
-function countWithin<Entry>(
-  limit: number,
-  entries: readonly Entry[],
-  bytesOf: (entry: Entry) => number,
-): number {
+function countWithin<Entry>(limit: number, entries: readonly Entry[], bytesOf: (entry: Entry) => number) {
   let left = limit;
   const tooMuch = entries.findIndex((entry) => {
     left -= bytesOf(entry);

@@ -6,7 +6,6 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { waitingDetails } from '../../domain/current-details.ts';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
 import { settling } from '../contract/activities.ts';
 import { causeOf } from '../order/failures.ts';
@@ -26,12 +25,11 @@ export interface Treatment<Item> {
 }
 
 /**
- * The items that arrive at a workflow, which handles whatever waits in one batch, as long as it lives. At most one item of an
- * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
- * keeps nobody else waiting.
+ * The items that arrive at a workflow, which handles whatever waits in one batch. At most one item of an order is being
+ * handled at a time, so those of one order keep their order; what fails is tried again, and keeps nobody else waiting.
  *
- * Such a workflow must run on the worker of those who fill it: then it takes in whatever they tell, and begins a new run
- * before its history is long, however long the service that handles its items is down.
+ * Such a workflow must run on the worker of those who fill it: then it takes in whatever they tell, and begins a new
+ * run before its history is long, however long the service that handles its items is down.
  */
 export class Inbox<Item> {
   private readonly backlog: Backlog<Item>;
@@ -58,8 +56,7 @@ export class Inbox<Item> {
     while (!isHistoryLong()) {
       await this.askForUnkept();
       const batch = this.backlog.take(this.treatment.batch);
-      const { handlingCount, unkeptCount } = this.backlog;
-      setCurrentDetails(waitingDetails(handlingCount, this.backlog.views(), unkeptCount));
+      setCurrentDetails(this.backlog.details());
       if (batch.length === 0) await this.untilReady();
       else await this.handleBatch(batch);
     }
@@ -110,10 +107,7 @@ const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
 // An answer of Temporal's takes 2 MB.
 const MOST_SHOWN = 1_000;
 
-/**
- * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
- * that the history doesn't grow, however long a database is down.
- */
+/** After some attempts, which keep the history short, a batch is put back: a hopeless one keeps no others waiting. */
 export const inBatches: ActivityOptions = {
   ...settling,
   heartbeatTimeout: BATCH_HEARTBEAT,

@@ -8,9 +8,8 @@ import { carriedOver } from './backlog.ts';
 import { Inbox, inBatches } from './inbox.ts';
 
 /**
- * A durable mailbox of the inventory: it keeps messages until they are handled and answered, also while the inventory is
- * down. What waits is taken in one batch, so the more there is to do, the less each costs. The order service's worker runs
- * it, because that is who fills it.
+ * A durable mailbox of the inventory: it keeps messages until they are handled and answered, also while the inventory
+ * is down. The more wait, the less each costs, in one batch. It runs on the order service's worker, which fills it.
  *
  * @param carried What the run before this one left: messages,
  * @param unkept and the orders that have to say theirs again.

@@ -22,8 +22,8 @@ const relays: Readonly<Record<ServiceName, Relay>> = {
 };
 
 /**
- * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; a relay that begins
- * anew looks for those that it was never told of.
+ * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; a relay that
+ * begins anew looks for those that it was never told of.
  *
  * @param service Whose outboxes; also its task queue.
  * @param carried What the run before this one left,

@@ -13,11 +13,7 @@ export interface BoundParticipant {
   rollback(refusal: Refusal): Promise<void>;
 }
 
-/**
- * The participants beside the order service: they prepare and commit at once, and roll back last to first.
- *
- * @param prepareBudget How long all attempts to prepare may take together, in milliseconds.
- */
+/** The participants beside the order service: they prepare and commit at once, and roll back last to first. */
 export function bindParticipants(request: ParticipantRequest, prepareBudget: number): BoundParticipant[] {
   return Object.entries(participants).map(([name, activities]) => ({
     name,

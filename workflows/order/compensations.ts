@@ -7,8 +7,8 @@ export class Compensations {
   }
 
   /**
-   * Runs them all, in a scope that must not be cancelled, and returns the errors of those that failed for good: one broken
-   * participant doesn't keep the others' stock.
+   * Runs them all, in a scope that must not be cancelled, and returns the errors of those that failed for good: one
+   * broken participant doesn't keep the others' stock.
    */
   async run(): Promise<unknown[]> {
     const failures: unknown[] = [];

@@ -10,15 +10,14 @@ const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
 
 /**
- * What lists and the Web UI show of an order while it is being placed. Only a search attribute that changes costs a
- * history event; an order that is never stuck pays for its status, once.
+ * What lists and the Web UI show of an order. Only a search attribute that changes costs a history event: an order that
+ * is never stuck pays once, for its status.
  */
 export class Display {
   private readonly snapshot: () => OrderProgress;
   private stuckSteps: readonly OwnStuckStep[] = [];
   private failure: string | undefined;
 
-  /** @param snapshot Where the order stands. */
   constructor(snapshot: () => OrderProgress) {
     this.snapshot = snapshot;
     this.refresh();
@@ -71,8 +70,8 @@ export class Display {
 }
 
 /**
- * Changes only attributes that the order was started with: they tell that the server knows them, and that the order is not
- * older than they are, so that its history still replays.
+ * Changes only attributes that the order was started with: they tell that the server knows them, and that the order is
+ * not older than they are, so that its history still replays.
  */
 function upsertChanged(changes: readonly SearchAttributeUpdatePair[]): void {
   const { typedSearchAttributes: known } = workflowInfo();

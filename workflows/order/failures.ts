@@ -23,7 +23,7 @@ export function reasonOf(error: unknown, participant: string): Reason {
 }
 
 /**
- * Returns how the order ends, if the order service has its id on record for another one, so that nothing of it was begun.
+ * Returns how the order ends if the order service has its id on record for another one: then nothing of it was begun.
  *
  * @throws The error itself if the other one was left undecided: that takes an operator.
  */
@@ -58,18 +58,10 @@ export function refusal({ code: type, message, details }: ConcordError): Applica
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [details] });
 }
 
-/**
- * Returns what a signal brings, or undefined if it is malformed: anyone may send one, and there is nobody to refuse it to.
- *
- * @param warning What to log then.
- */
-export function validOrNothing<Valid>(
-  parseInput: (input: unknown) => Valid,
-  input: unknown,
-  warning?: string,
-): Valid | undefined {
+/** Returns what a signal brings. If it is malformed, logs the warning and returns undefined: nobody hears a no. */
+export function validOrNothing<Valid>(parse: (input: unknown) => Valid, input: unknown, warning?: string) {
   try {
-    return parseInput(input);
+    return parse(input);
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
     if (warning !== undefined) log.warn(warning, { reason: error.message });

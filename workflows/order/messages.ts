@@ -19,8 +19,8 @@ export const cancelUpdate = defineUpdate<OrderOutcome, [CancelRequest]>('cancel'
 export const cancelSignal = defineSignal<[CancelRequest]>('cancel');
 
 /**
- * Returns the decision as soon as there is one, while participants are still being told. Rejected with `OrderIdTaken` if
- * the argument is another order. Any number of callers may wait for it if they give their update the same id.
+ * Returns the decision as soon as there is one, while participants are still being told. Rejected with `OrderIdTaken`
+ * if the argument is another order. Any number of callers may wait for it if they give their update the same id.
  */
 export const decisionUpdate = defineUpdate<OrderOutcome, [Order]>('decision');
 

@@ -16,7 +16,7 @@ export interface OrderService extends Pick<BoundParticipant, 'name' | 'prepare'>
   announceAgain(outcome?: OrderOutcome): Promise<void>;
 }
 
-/** An order that is being placed, for the strategy that places it. */
+/** An order that is being placed, as its strategy gets it. */
 export interface Placement {
   readonly request: ParticipantRequest;
   /** How long all attempts to prepare may take together, in milliseconds. */
@@ -26,7 +26,6 @@ export interface Placement {
   readonly replies: Replies;
 }
 
-/** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number): OrderService {
   const { 'orders.decide': decide, 'orders.announce': announce } = orders(settling);
   return {
@@ -47,8 +46,8 @@ export function bindOrderService(request: ParticipantRequest, prepareBudget: num
 }
 
 /**
- * Puts the decision on record. What is on record then is the decision: it stands, however often this workflow is reset and
- * whoever resolves the order, and nobody is told of another one.
+ * Puts the decision on record. What is on record then is the decision: it stands, however often this workflow is reset
+ * and whoever resolves the order, and nobody is told of another one.
  */
 export function decideOrder(placement: Placement, proposal: OrderOutcome): Promise<OrderOutcome> {
   const { orders, progress } = placement;
@@ -66,8 +65,8 @@ export function adoptRecord({ orders, progress }: Placement, outcome: OrderOutco
 /**
  * Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end.
  *
- * @returns `refusal`: why the order is refused, if no answer came in time or somebody has cancelled. `elsewhere`: how the
- *   order ends, if the order service has refused it, so that nothing has gone out.
+ * @returns `refusal`: why the order is refused, if no answer came in time or somebody has cancelled. `elsewhere`: how
+ *   the order ends, if the order service has refused it, so that nothing has gone out.
  */
 export async function placeAndWait(
   { request, prepareBudget, orders, progress, replies }: Placement,

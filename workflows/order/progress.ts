@@ -52,7 +52,6 @@ export class Progress {
     recordDecision(outcome, this.strategy);
   }
 
-  /** Shows where a participant is. */
   show(participant: string, state: ParticipantState): void {
     this.participants[participant] = state;
     this.display.refresh();
@@ -81,7 +80,6 @@ export class Progress {
     );
   }
 
-  /** Ends the order, once all who asked have been answered. */
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';

@@ -18,8 +18,8 @@ import { pinned } from '../order/pinned.ts';
 /**
  * Settles what is left of an order whose own workflow can't go on, through the participants' own operations.
  *
- * It runs beside the closed workflow, as `resolve/<id>`. If Temporal knows of none, it takes that workflow's place and id,
- * so that nobody can place the order meanwhile.
+ * It runs beside the closed workflow, as `resolve/<id>`. If Temporal knows of none, it takes that workflow's place and
+ * id, so that nobody can place the order meanwhile.
  *
  * @param placed The order, in the form that started its own workflow.
  * @throws ApplicationFailure `CannotResolve`, before anything is written.
@@ -62,10 +62,7 @@ function validate(placed: unknown): Required<PlaceOrderInput> {
   throw invalidInput('workflowId', `start this as ${ids.join(' or ')}`);
 }
 
-/**
- * An order's own workflow settles it by itself. (If it is reset while a resolution runs, the order's record keeps both
- * from telling the services different things.)
- */
+/** An order's own workflow settles it. (If that is reset during a resolution, both tell only what is on record.) */
 async function refuseBesideCoordinator(orderId: string): Promise<void> {
   if (workflowInfo().workflowId === workflowIdOf(orderId)) return;
   const { state } = await orders(settling)['orders.findCoordinator'](orderId);

@@ -4,8 +4,8 @@ import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/order-metrics.ts';
 
 /**
- * Tells orders which of their steps are stuck: a workflow can't see how its own activities fail. Orders without stuck steps
- * are not looked at.
+ * Tells orders which of their steps are stuck: a workflow can't see how its own activities fail. Orders without stuck
+ * steps are not looked at.
  *
  * @returns The ids of those that were told.
  * @throws ApplicationFailure `InvalidInput`
