@@ -5,8 +5,7 @@ import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
 import { parse } from './validation.ts';
 
-// What one service tells another about an order: the messages of `message-queue`, and the events of `event-driven`. The
-// inventory tells the same in both.
+// Services announce messages in `message-queue`, and events in `event-driven`. The inventory announces the same in both.
 
 const orderMessages = { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' } as const;
 const orderEvents = {

@@ -5,7 +5,7 @@ import type { OwnStuckStep } from './stuck-step.ts';
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
 /**
- * Where an order stands, as Markdown for its operator.
+ * Returns where an order stands, as Markdown for its operator.
  *
  * @param concerns Its steps that are stuck, and why it has stopped if it has stopped on an error.
  */
@@ -32,7 +32,7 @@ export function currentDetails(
 }
 
 /**
- * What waits in a mailbox or a relay, as Markdown: how many, and those that have failed most often.
+ * Returns how many wait in a mailbox or a relay, and which have failed most often, as Markdown.
  *
  * @param more How many wait beside these.
  */

@@ -33,7 +33,7 @@ export interface FailureDetails {
 
 export type FailureCode = keyof FailureDetails;
 
-/** Who a failure concerns, and so the CLI's exit code: 1 the business refused, 2 bad input, 3 nobody answered. */
+/** Whom a failure concerns, which sets the CLI's exit code: 1 the business refused, 2 bad input, 3 nobody answered. */
 export type FailureKind = 'refused' | 'bad input' | 'unreachable' | 'internal';
 
 type Message<Details> = (details: Details) => string;
@@ -42,7 +42,7 @@ interface FailureRule<Details> {
   /** Retried by the coordinator: true only if the same request can succeed later. */
   readonly retryable: boolean;
   readonly kind: FailureKind;
-  /** What the user sees. */
+  /** The text for the user. */
   readonly message: Message<Details>;
 }
 
@@ -108,7 +108,7 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     ({ orderId, lastError }) =>
       `order ${orderId} stopped on an error and needs an operator (${lastError}); its history in the Web UI has the details`,
   ),
-  // What operators meet.
+  // Failures that operators meet.
   Abandoned: refused(
     ({ orderId }) => `order ${orderId} was given up: its workflow ended before it had decided`,
   ),
@@ -148,7 +148,7 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     ({ server, address, says }) =>
       `${server} at ${address} refuses this as too large (${says}); nothing was accepted: ask for less at once`,
   ),
-  // What Temporal keeps encrypted. It is all there, and readable again once the key is.
+  // Encrypted data that can't be read: nothing is lost, and it is readable again with the right key.
   UnknownKey: retried(
     'bad input',
     ({ keyId }) =>

@@ -7,7 +7,7 @@ import { type Strategy, strategies } from './strategies.ts';
 import { oneOf, parse, wholeNumber } from './validation.ts';
 
 /**
- * What the order service knows of an order. Times are ISO 8601. In a list, an order whose document is damaged has the
+ * The order service's record of an order. Times are ISO 8601. In a list, an order whose document is damaged has the
  * reason `DamagedOrder`, and what can't be read of it is empty.
  */
 export interface OrderRecord extends Order {

@@ -24,7 +24,7 @@ export function orderDetails({ orderId, customerId, lines }: Order, strategy: St
   return [title, '', ...lines.map((line) => `- ${lineText(line)}`)].join('\n');
 }
 
-/** What lists show of an order beside its search attributes: small, because every list carries it. */
+/** Returns the memo that lists show of an order beside its search attributes: small, because every list carries it. */
 export function orderMemo({ customerId, lines }: Order): Readonly<Record<string, unknown>> {
   return { customer: customerId, lines: linesText(lines, 240).replaceAll('`', '') };
 }

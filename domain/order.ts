@@ -12,7 +12,7 @@ export interface Line {
   readonly quantity: number;
 }
 
-/** What a customer asks for. The order id is also the idempotency key: the same id is the same order. */
+/** A customer's order. The order id is also the idempotency key: the same id is the same order. */
 export interface Order {
   readonly orderId: string;
   readonly customerId: string;
@@ -27,7 +27,7 @@ export interface Reason {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** How an order ended. */
+/** The end of an order. */
 export interface OrderOutcome {
   readonly orderId: string;
   readonly status: FinalStatus;

@@ -5,7 +5,7 @@ import { type FinalStatus, type Order, parseOrder, type Reason } from './order.t
 import { type Strategy, strategies } from './strategies.ts';
 import { oneOf, parse } from './validation.ts';
 
-/** What the coordinator sends to a participant in every phase. */
+/** The coordinator's request to a participant, in every phase. */
 export interface ParticipantRequest {
   readonly order: Order;
   /** The coordinator's first run: tells its requests from those of another workflow for the same order id. */
@@ -23,7 +23,7 @@ export interface RollbackRequest extends ParticipantRequest {
   readonly reason: Reason;
 }
 
-/** How an order is to end. The order service puts it on record, unless another outcome is there already. */
+/** A decision: the order service puts it on record, unless another outcome is there already. */
 export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly status: 'confirmed' });
 
 /**
@@ -50,10 +50,10 @@ export interface Participant {
   readonly rollback: (request: RollbackRequest) => Promise<void>;
 }
 
-/** How an order is on record, if a participant knows. */
+/** The recorded end of an order, if a participant knows it. */
 type Recorded = { readonly status: string; readonly reason?: Reason | undefined };
 
-/** What a participant throws if it can't do what it is asked. @param participant Its name. */
+/** Returns the errors by which a participant refuses a request. @param participant Its name. */
 export function refusalsOf(participant: string) {
   return {
     /** Prepare came after the decision. */

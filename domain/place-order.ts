@@ -4,12 +4,12 @@ import { DEFAULT_PREPARE_BUDGET, MAXIMUM_PREPARE_BUDGET } from './policies.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from './strategies.ts';
 import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
-/** What starts a `placeOrder` workflow. */
+/** The input of a `placeOrder` workflow. */
 export interface PlaceOrderInput {
   readonly order: Order;
   /** How long participants may take to prepare, in milliseconds: 1,000 to 30 days, 10 minutes by default. */
   readonly prepareBudget?: number;
-  /** How the services are kept consistent; `two-phase` by default. */
+  /** `two-phase` by default. */
   readonly strategy?: Strategy;
 }
 

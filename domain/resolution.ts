@@ -7,7 +7,7 @@ import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
 import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
-/** What a participant has on record of an order; `rolled-back` if it keeps no reason. */
+/** A participant's record of an order; `rolled-back` if it keeps no reason. */
 export type RecordedStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
 
 /** A participant that can say how far it is; reads only. */
@@ -29,7 +29,7 @@ export interface Orphan {
   readonly coordinator: Exclude<Coordinator['state'], 'running'>;
 }
 
-/** What an operator or the reaper asks for. Without `as`, what is on record decides how the order ends. */
+/** A request of an operator or the reaper. Without `as`, what is on record decides how the order ends. */
 export interface ResolveRequest {
   readonly as?: FinalStatus;
   /** Why, in at most 200 characters. */
@@ -52,8 +52,8 @@ export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema,
 export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
 /**
- * The start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no longer
- * knows of that one, it takes its id, so that nobody can place the order meanwhile.
+ * Returns the start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no
+ * longer knows of that one, it takes its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;
@@ -68,7 +68,7 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 }
 
 /**
- * How an order whose workflow is gone ends: never against an answer that was given, or against stock that was sold.
+ * Returns how an order ends whose workflow is gone: never against an answer or a sale that is on record.
  *
  * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
  */

@@ -1,6 +1,6 @@
 import type { Line } from './order.ts';
 
-/** What Temporal indexes of an order, so that lists can be filtered by it, with Temporal's name of the type. */
+/** The search attributes of an order, by which lists can be filtered, with Temporal's names of their types. */
 export const searchAttributeTypes = {
   /** `pending`, and from the decision on `confirmed`, `rejected` or `cancelled`. */
   OrderStatus: 'Keyword',

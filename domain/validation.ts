@@ -16,22 +16,22 @@ export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: 
   throw new ConcordError('InvalidInput', { problems });
 }
 
-/** What a check beyond schemas throws. */
+/** Returns the error for one field, for checks beyond schemas. */
 export function invalidInput(field: string, fix: string): ConcordError {
   return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }
 
-/** A schema of one of these texts. */
+/** Returns a schema of one of these texts. */
 export function oneOf<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, `use one of ${values.join(', ')}`);
 }
 
-/** A schema of a whole number in these bounds. */
+/** Returns a schema of a whole number in these bounds. */
 export function wholeNumber(least: number, most: number, fix: string) {
   return z.int(fix).min(least, fix).max(most, fix);
 }
 
-/** A schema of a short text in which a person says why. */
+/** Returns a schema of a short text in which a person says why. */
 export function whyText() {
   return z.string().min(1, 'say why').max(200, 'use at most 200 characters');
 }

@@ -19,7 +19,7 @@ const unkeptSchema = z.record(z.string(), z.array(identifier()));
 /** An item that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
 type Waiting<Item> = Readonly<z.output<typeof waitingSchema>> & { readonly item: Item };
 
-/** What a run leaves to the next one. */
+/** The state that a run leaves to the next one. */
 export interface Carried<Item> {
   readonly waiting: readonly Waiting<Item>[];
   /** The orders of items that were not kept, by the items' type. */
@@ -48,7 +48,7 @@ export function carriedOver<Item>(
   };
 }
 
-/** How much is carried along, in bytes of JSON: of items, and of the ids of orders whose items are left out. */
+/** Limits of what is carried along, in bytes of JSON: of items, and of the ids of orders whose items are left out. */
 export interface CarryLimits {
   readonly items: number;
   readonly ids: number;
@@ -61,7 +61,7 @@ const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
 export type Outranks = (type: string, other: string) => boolean;
 
 /**
- * What waits to be handled, at most one item of an order, and what is being handled. If there is too much to carry
+ * The items that wait to be handled, at most one of an order, and those being handled. If there are too many to carry
  * along, only the order's id is kept of the rest, because the order can say it again.
  */
 export class Backlog<Item> {
@@ -119,12 +119,12 @@ export class Backlog<Item> {
     this.handling = [];
   }
 
-  /** What to put back if all that was taken out has failed. */
+  /** Returns the argument of `putBack` if all that was taken out has failed. */
   allFailed(error: string): ReadonlyMap<string, string> {
     return new Map(this.handling.map(({ orderId }) => [orderId, error]));
   }
 
-  /** When there may be something to do next; `Infinity` if nothing waits. */
+  /** Returns when there may be something to do next; `Infinity` if nothing waits. */
   nextAt(): number {
     const now = this.now();
     const asked = [...this.unkept.values()].map(({ askAgainAt }) => askAgainAt).filter((time) => time > now);
@@ -133,14 +133,14 @@ export class Backlog<Item> {
     return [...times, ...asked].reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
   }
 
-  /** True if something can be taken out now, or an order be asked. */
+  /** Returns true if an item can be taken out now, or an order be asked. */
   isReady(): boolean {
     return this.ready().length > 0 || this.unkeptToAsk().length > 0;
   }
 
   /**
-   * The orders to ask now for their items, as many as there is room for, and not one by one. Each counts as waiting
-   * until it has answered, and is named again after a while.
+   * Returns the orders to ask now for their items, as many as there is room for, and not one by one. Each counts as
+   * waiting until it has answered, and is named again after a while.
    */
   unkeptToAsk(): string[] {
     const now = this.now();
@@ -181,17 +181,17 @@ export class Backlog<Item> {
     return { waiting: oldestFirst.slice(0, kept), unkept: Object.fromEntries(byType) };
   }
 
-  /** What is kept: first what is being handled. */
+  /** Returns the items that are kept: first those being handled. */
   views(): WaitingView[] {
     return [...this.handling, ...this.waiting.values()].map(viewOf);
   }
 
-  /** How many are kept and being handled, and which have failed most often, for the Web UI. */
+  /** Returns how many wait and are being handled, and which have failed most often, for the Web UI. */
   details(): string {
     return waitingDetails(this.handling.length, this.views(), this.unkept.size);
   }
 
-  /** As `views`, and what is not kept. */
+  /** Returns the items that are kept and those that are not. */
   allViews(): WaitingView[] {
     const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
     const unkept = [...this.unkept].map(([orderId, { type }]) => viewOf({ orderId, type, ...rest }));

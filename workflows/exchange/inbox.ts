@@ -12,9 +12,9 @@ import { causeOf } from '../order/failures.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { Backlog, type Carried, type Outranks } from './backlog.ts';
 
-/** What a workflow does with the items that arrive at it. */
+/** The work of a workflow on the items that arrive at it. */
 export interface Treatment<Item> {
-  /** How many are handled at once, at most. */
+  /** The most items that are handled at once. */
   readonly batch: number;
   /** By default a later item takes the place of any earlier one of its order. */
   readonly outranks?: Outranks;

@@ -10,7 +10,7 @@ const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
 
 /**
- * What lists and the Web UI show of an order. Only a search attribute that changes costs a history event: an order that
+ * Shows an order in lists and in the Web UI. Only a search attribute that changes costs a history event: an order that
  * is never stuck pays once, for its status.
  */
 export class Display {

@@ -9,7 +9,7 @@ import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
 import { countCompensation, countOrder, recordDecision } from './order-metrics.ts';
 
-/** What is known of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
+/** The state of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
 export class Progress {
   readonly display: Display;
   private readonly order: Order;
@@ -34,7 +34,7 @@ export class Progress {
     if (this.cancelRequest !== undefined) stopVoting();
   }
 
-  /** What this workflow would decide: yes only if nobody refused and nobody has cancelled. */
+  /** Returns what this workflow would decide: yes only if nobody refused and nobody has cancelled. */
   proposal(refusal: Reason | undefined): OrderOutcome {
     const { orderId } = this.order;
     const reason = this.cancellation(refusal) ?? refusal;

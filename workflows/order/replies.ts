@@ -7,7 +7,7 @@ import { RESEND } from '../../domain/policies.ts';
 import { validOrNothing } from './failures.ts';
 
 /**
- * What an order's workflow has been told: replies may come twice, late, and in any order. Anyone may send a signal, so
+ * The replies to an order's workflow, which may come twice, late, and in any order. Anyone may send a signal, so
  * replies that are malformed or of another order are dropped; those that are well formed are believed (SECURITY.md).
  */
 export class Replies {
