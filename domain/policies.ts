@@ -78,5 +78,5 @@ export const QUESTION_LIMIT = 5_000;
 /** How often `watchOrders` looks for orders with stuck steps. */
 export const WATCH_INTERVAL = 60_000;
 
-/** When an order that waits for an answer repeats its message: it is lost only if an operator has ended its mailbox. */
+/** When an order repeats a message without answer, doubled each time: only an ended mailbox can have lost it. */
 export const RESEND = { first: 60_000, longest: 60 * 60_000 } as const;

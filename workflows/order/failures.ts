@@ -58,7 +58,7 @@ export function refusal({ code: type, message, details }: ConcordError): Applica
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [details] });
 }
 
-/** Returns what a signal brings. If it is malformed, logs the warning and returns undefined: nobody hears a no. */
+/** Returns what a signal brings. Logs the warning and returns undefined if it is malformed: nobody hears a refusal. */
 export function validOrNothing<Valid>(parse: (input: unknown) => Valid, input: unknown, warning?: string) {
   try {
     return parse(input);

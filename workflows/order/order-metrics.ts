@@ -23,7 +23,7 @@ export function countCompensation(participant: string, strategy: Strategy): void
     .add(1, { participant, strategy });
 }
 
-/** Call it when a sweep has done all its work: after one that fails or hangs, the last time stays. */
+/** Call it when a sweep (label `workflowType`) has done all its work: one that fails or hangs leaves the last time. */
 export function recordSweep(): void {
   metricMeter
     .createGauge('concord_sweep_succeeded_timestamp_seconds', 'float', '', 'When a sweep has last succeeded')

@@ -10,7 +10,7 @@ import { awaitAnswer, type Replies } from './replies.ts';
 
 /** The order service, bound to one order: it votes like a participant, and holds the decision. */
 export interface OrderService extends Pick<BoundParticipant, 'name' | 'prepare'> {
-  /** Puts the outcome on record unless there is one, and returns what is on record then. */
+  /** Puts the outcome on record unless there is one, tells the inventory, and returns what is on record then. */
   decide(outcome: OrderOutcome): Promise<OrderOutcome>;
   /** Tells the inventory once more of the order, or of its outcome. */
   announceAgain(outcome?: OrderOutcome): Promise<void>;
