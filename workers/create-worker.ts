@@ -1,11 +1,7 @@
 import { Client } from '@temporalio/client';
-import type { DataConverter, MetricMeter } from '@temporalio/common';
-import {
-  type ActivityInterceptorsFactory,
-  type NativeConnection,
-  Worker,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import type { DataConverter, MetricMeter, WorkerDeploymentVersion } from '@temporalio/common';
+import type { ActivityInterceptorsFactory, NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/exchange/post.ts';
@@ -15,18 +11,10 @@ import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics } from './metrics.ts';
-import { reportLateHold } from './report-late-hold.ts';
-import { reportSkipped } from './report-skipped.ts';
-import {
-  type Activities,
-  preloadedModules,
-  type Service,
-  type ServiceName,
-  services,
-  workflowInterceptorModules,
-} from './services.ts';
+import { reportLateHold, reportSkipped } from './reports.ts';
+import type { Activities, Service, ServiceName } from './services.ts';
+import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
-import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -45,21 +33,21 @@ export interface ServiceWorkerOptions {
   readonly activities?: Activities;
   /** Further interceptors around each activity, inside Concord's own. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
-  /** Which version of which deployment it is; by default it takes part in no versioning. */
-  readonly version?: DeploymentVersion | undefined;
-  /** Absent where nothing is traced. */
+  /** Its deployment's name, and the build's id within it; by default it takes part in no versioning. */
+  readonly version?: WorkerDeploymentVersion | undefined;
+  /** Absent if nothing is traced. */
   readonly tracing?: Tracing | undefined;
-  /** Absent where nobody scrapes metrics. */
+  /** Absent if nobody scrapes metrics. */
   readonly meter?: MetricMeter | undefined;
 }
 
-/** The worker of one service, Concord's or another participant's: its workflows and activities, on its own task queue. */
+/** Creates the worker of a service, Concord's or another participant's, on its own task queue. */
 export function createServiceWorker(
   hosted: ServiceName | Service,
   options: ServiceWorkerOptions,
 ): Promise<Worker> {
   const service = typeof hosted === 'string' ? services[hosted] : hosted;
-  const { connection, namespace, interceptors = [], activities = {}, tracing } = options;
+  const { connection, namespace, interceptors = [], activities = {}, tracing, version } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
   const { workflowBundle = built(service, dataConverter) } = options;
   return Worker.create({
@@ -75,7 +63,15 @@ export function createServiceWorker(
     },
     sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
-    ...versioningOf(options.version),
+    // Workflows that may outlive every version go along to the next one. An order stays with the version that began it
+    // (`workflows/order/pinned.ts`), so that no code replays a history that it doesn't fit.
+    ...(version && {
+      workerDeploymentOptions: {
+        useWorkerVersioning: true,
+        version,
+        defaultVersioningBehavior: 'AUTO_UPGRADE',
+      },
+    }),
     // What runs at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });
@@ -89,9 +85,8 @@ function built(service: Service, dataConverter: DataConverter): WorkflowBundleOp
 }
 
 function bundledNow({ workflowsPath }: Service) {
-  return workflowsPath === undefined
-    ? {}
-    : { workflowsPath, bundlerOptions: { preloadModules: preloadedModules } };
+  if (workflowsPath === undefined) return {};
+  return { workflowsPath, bundlerOptions: { preloadModules: preloadedModules } };
 }
 
 /** All that a service's worker hosts. */
@@ -102,16 +97,20 @@ export function activitiesOf(
     'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions' | 'tracing' | 'meter'
   >,
 ): Activities {
-  const { connection, namespace, database, subscriptions: table = subscriptions, tracing } = options;
+  const { connection, namespace, database, subscriptions: table = subscriptions, tracing, meter } = options;
   const { dataConverter = PLAIN } = options;
   const interceptors = { workflow: tracing?.client ?? [] };
   const client = new Client({ connection, namespace, dataConverter, interceptors });
   const post = createPost(client, (type) => subscribersOf(table, type));
   return {
     ...service.createActivities({
-      ...{ database, post, client, coordinators: createCoordinators(client) },
-      ...{ report: reportSkipped, onLateHold: reportLateHold },
-      observeHolds: options.meter && holdMetrics(options.meter),
+      database,
+      post,
+      client,
+      coordinators: createCoordinators(client),
+      report: reportSkipped,
+      onLateHold: reportLateHold,
+      observeHolds: meter && holdMetrics(meter),
     }),
     ...hostedHandlers(service.name, table, database, post),
   };

@@ -1,7 +1,8 @@
 import type { Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Coordinators } from '../../activities/coordinator.ts';
-import { createInventory, type LateHold } from '../../activities/inventory/participant.ts';
+import type { LateHold } from '../../activities/dependencies.ts';
+import { createInventory } from '../../activities/inventory/participant.ts';
 import { createReaper, type ReaperDependencies } from '../../activities/inventory/reaper.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Orphan } from '../../domain/resolution.ts';
