@@ -1,10 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { Db } from 'mongodb';
+import type { Line } from '../domain/order.ts';
 import type { Skipped } from '../domain/sweeps.ts';
 import type { Coordinators } from './coordinator.ts';
 import type { Post } from './exchange/post.ts';
 
-/** What a worker gives the activities of its service. */
+/** The things that a worker gives the activities of its service. */
 export interface ServiceDependencies {
   /** The service's own. */
   readonly database: Db;
@@ -22,11 +23,7 @@ export interface ServiceDependencies {
 }
 
 /** Units that an attempt has put on hold although its order was settled already, and that were given back. */
-export interface LateHold {
-  readonly orderId: string;
-  readonly sku: string;
-  readonly quantity: number;
-}
+export type LateHold = Line & { readonly orderId: string };
 
 /** Told at the end of each sweep when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
 export type HoldObserver = (openedAt: readonly Date[], holdLimit: number) => void;

@@ -1,5 +1,5 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
-import { type MongoClient, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
 import { poolOf, type WorkerLimits } from './limits.ts';
@@ -27,12 +27,9 @@ export async function connectTemporal(options: NativeConnectionOptions): Promise
  *
  * @throws Error saying what to do, as far as that can be told.
  */
-export async function connectDatabase(
-  service: Service,
-  { uri, name, variable }: DatabaseSettings,
-  limits: WorkerLimits,
-) {
-  const mongo: MongoClient = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
+export async function connectDatabase(service: Service, settings: DatabaseSettings, limits: WorkerLimits) {
+  const { uri, name, variable } = settings;
+  const mongo = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
   try {
     const database = mongo.db(name);
     await database.command({ ping: 1 });
@@ -57,10 +54,8 @@ export function mongodbFailure(error: unknown, variable: string): string {
     certificate: `${variable}, as tlsCertificateKeyFile=…`,
     otherName: `use the host name that is in it in ${variable}`,
   };
-  const failures = found.map((inner) =>
-    'code' in inner ? tlsFailure(String(inner.code), names) : undefined,
-  );
-  return failures.find((failure) => failure !== undefined) ?? error.message;
+  const codes = found.flatMap((inner) => ('code' in inner ? [String(inner.code)] : []));
+  return codes.map((code) => tlsFailure(code, names)).find(Boolean) ?? error.message;
 }
 
 const AUTHENTICATION_FAILED = 18;

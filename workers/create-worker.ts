@@ -5,6 +5,7 @@ import { Worker } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/exchange/post.ts';
+import { defined } from '../domain/defined.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { droppedSpans, type Tracing } from '../platform/tracing/tracing.ts';
 import { builtBundle } from './bundle.ts';
@@ -42,24 +43,23 @@ export interface ServiceWorkerOptions {
 }
 
 /** Creates the worker of a service, Concord's or another participant's, on its own task queue. */
-export function createServiceWorker(
-  hosted: ServiceName | Service,
-  options: ServiceWorkerOptions,
-): Promise<Worker> {
+export function createServiceWorker(hosted: ServiceName | Service, options: ServiceWorkerOptions) {
   const service = typeof hosted === 'string' ? services[hosted] : hosted;
   const { connection, namespace, interceptors = [], activities = {}, tracing, version } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
   const { workflowBundle = built(service, dataConverter) } = options;
+  const { name: taskQueue, workflowsPath } = service;
+  const bundlerOptions = { preloadModules: preloadedModules };
   return Worker.create({
     connection,
     namespace,
     dataConverter,
-    taskQueue: service.name,
+    taskQueue,
     activities: { ...activitiesOf(service, options), ...activities },
-    ...(workflowBundle === undefined ? bundledNow(service) : { workflowBundle }),
+    ...(workflowBundle ? { workflowBundle } : defined({ workflowsPath, bundlerOptions })),
     interceptors: {
       activity: [...(tracing ? [tracing.activity] : []), activityInterceptors, ...interceptors],
-      ...(workflowBundle === undefined ? { workflowModules: workflowInterceptorModules } : {}),
+      ...defined({ workflowModules: workflowBundle ? undefined : workflowInterceptorModules }),
     },
     sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
@@ -72,33 +72,22 @@ export function createServiceWorker(
         defaultVersioningBehavior: 'AUTO_UPGRADE',
       },
     }),
-    // What runs at shutdown may finish; an attempt takes ten seconds at most.
+    // Activities that run at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });
 }
 
-/** What the build has bundled; sources are bundled now, and so are workflows that aren't Concord's own. */
+/** The bundle of the build. Sources are bundled now, and so are workflows that aren't Concord's own. */
 function built(service: Service, dataConverter: DataConverter): WorkflowBundleOption | undefined {
-  const name = Object.values(services).includes(service as never) ? (service.name as ServiceName) : undefined;
-  const codePath = name && builtBundle(name, dataConverter);
+  const name = service.name as ServiceName;
+  const codePath = service === services[name] ? builtBundle(name, dataConverter) : undefined;
   return codePath === undefined ? undefined : { codePath };
 }
 
-function bundledNow({ workflowsPath }: Service) {
-  if (workflowsPath === undefined) return {};
-  return { workflowsPath, bundlerOptions: { preloadModules: preloadedModules } };
-}
-
 /** All that a service's worker hosts. */
-export function activitiesOf(
-  service: Service,
-  options: Pick<
-    ServiceWorkerOptions,
-    'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions' | 'tracing' | 'meter'
-  >,
-): Activities {
-  const { connection, namespace, database, subscriptions: table = subscriptions, tracing, meter } = options;
-  const { dataConverter = PLAIN } = options;
+export function activitiesOf(service: Service, options: ServiceWorkerOptions): Activities {
+  const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
+  const { subscriptions: table = subscriptions } = options;
   const interceptors = { workflow: tracing?.client ?? [] };
   const client = new Client({ connection, namespace, dataConverter, interceptors });
   const post = createPost(client, (type) => subscribersOf(table, type));

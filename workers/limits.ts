@@ -52,8 +52,6 @@ export function poolOf({ activities }: WorkerLimits): PoolLimits {
   return { size: activities + 1, waitLimit: POOL_WAIT };
 }
 
-/**
- * How long an activity waits for a connection: shorter than the shortest attempt, so that it fails and says why before
- * Temporal gives it up, and longer than it takes to notice that none can be made. Milliseconds.
- */
+// Shorter than the shortest attempt, so that an activity fails and says why before Temporal gives it up, and longer than it
+// takes to notice that no connection can be made. Milliseconds.
 const POOL_WAIT = Math.min(...Object.values(policies).map(({ attempt }) => attempt)) - 1_000;

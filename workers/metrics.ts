@@ -5,9 +5,7 @@ import type { Schedule } from './schedules.ts';
 import type { Address } from './settings.ts';
 
 /** Has Prometheus scrape the SDK's own metrics and Concord's at this address. Without one, there are none. */
-export function metricsOptions(
-  address: Address | undefined,
-): NonNullable<RuntimeOptions['telemetryOptions']> {
+export function metricsOptions(address: Address | undefined): Required<RuntimeOptions>['telemetryOptions'] {
   if (address === undefined) return {};
   const { host, port } = address;
   const bindAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

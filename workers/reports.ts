@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { LateHold } from '../activities/dependencies.ts';
 import type { Skipped } from '../domain/sweeps.ts';
 
-// What an activity reports: in its log, and as a count for whoever watches.
+// Activities report in their log, and as a count for whoever watches.
 
 /** Reports a hold that came after its order was settled, and was released. */
 export function reportLateHold(late: LateHold): void {

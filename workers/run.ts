@@ -35,15 +35,17 @@ export async function runServices(
   const logger = createLogger(settings.logLevel, names.join('+'));
   installRuntime(settings, logger);
   shutDownWithParent();
-  const stopped = signalled();
+  // The SDK stops its workers by itself; this is for the time before there are any.
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const tracing = await startTracing({
     service: `concord-${names.join('-')}`,
     onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
   });
-  const exitCode = await hostWorkers(chosen, settings, { ...extras, tracing }, logger, stopped).then(
+  const exitCode = await hostWorkers(chosen, settings, { ...extras, tracing }, logger, stop.signal).then(
     () => 0,
     (error) => {
-      if (stopped.aborted) {
+      if (stop.signal.aborted) {
         const reason = error instanceof Error ? error.message : error;
         logger.info({ reason }, 'stopped before it had started');
         return 0;
@@ -66,7 +68,7 @@ interface Hosted {
   readonly mongo: MongoClient;
 }
 
-/** What runs so far; nothing while this process still waits for its servers. */
+/** The parts that run so far; none while this process still waits for its servers. */
 interface Started {
   connection?: NativeConnection;
   hosted: readonly Hosted[];
@@ -95,15 +97,13 @@ async function hostWorkers(
     ),
   );
   const ended = new AbortController();
-  for (const { service, mongo } of databases) {
-    reviveWhenDeaf(mongo, ended.signal, (reason) =>
-      logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
-    );
-  }
   const dataConverter = dataConverterOf(settings.encryptionKeys);
   const meter = settings.metrics && Runtime.instance().metricMeter;
   const hosted = await Promise.all(
     databases.map(async ({ service, mongo, database }) => {
+      reviveWhenDeaf(mongo, ended.signal, (reason) =>
+        logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
+      );
       const common = { connection, namespace, dataConverter, database, limits, version, meter };
       return { service, mongo, worker: await createServiceWorker(service, { ...common, ...extras }) };
     }),
@@ -131,14 +131,14 @@ async function hostWorkers(
 }
 
 /** If one worker fails, the others finish what they run before it is reported. */
-async function runAll(workers: readonly Worker[]): Promise<void> {
+function runAll(workers: readonly Worker[]): Promise<void> {
   const runs = workers.map((worker) =>
     worker.run().catch((error) => {
       for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
       throw error;
     }),
   );
-  await allDone(runs);
+  return allDone(runs);
 }
 
 function healthChecks(started: Started): HealthChecks {
@@ -183,13 +183,6 @@ function waiting(logger: Logger, signal: AbortSignal) {
       onFailedAttempt: ({ error }) =>
         logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
     });
-}
-
-/** The SDK stops its workers by itself; this is for the time before there are any. */
-function signalled(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
 }
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */

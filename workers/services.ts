@@ -24,7 +24,7 @@ export interface Service {
   createActivities(dependencies: ServiceDependencies): Activities;
   /** Creates what queries need; safe to repeat. */
   prepareDatabase?(database: Db): Promise<void>;
-  /** What Temporal starts again and again on its worker. */
+  /** The workflow that Temporal starts again and again on its worker. */
   schedule?(settings: { readonly reaper: ReaperSettings }): Schedule;
 }
 
@@ -46,7 +46,7 @@ export const services: Readonly<Record<ServiceName, Service & { readonly workflo
   },
 };
 
-/** What all workflows of a thread share; without it, each workflow would evaluate it anew, and take twice the time. */
+/** Modules that all workflows of a thread share: otherwise each would evaluate them anew, and take twice the time. */
 export const preloadedModules = [moduleFile('../domain/preloaded', import.meta.url)];
 
 /** Bundled with every service's workflows. */

@@ -1,35 +1,15 @@
-import type { WorkerDeploymentVersion } from '@temporalio/common';
-import type { NativeConnectionOptions } from '@temporalio/worker';
 import { MongoClient } from 'mongodb';
 import { z } from 'zod';
 import { weakeningIn } from '../activities/mongodb/client.ts';
 import { type ServiceName, services } from '../domain/services.ts';
 import { parse } from '../domain/validation.ts';
-import type { EncryptionKeys } from '../platform/encryption/keys.ts';
 import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
 import { faultOf, withoutEmpty } from '../platform/settings/setting.ts';
 import { databaseVariables, workerVariables } from '../platform/settings/variables.ts';
-import { limitsIn, type WorkerLimits } from './limits.ts';
-import type { ReaperSettings } from './schedules.ts';
+import { limitsIn } from './limits.ts';
 
-export interface WorkerSettings<Name extends string = string> {
-  readonly temporal: { readonly connection: NativeConnectionOptions; readonly namespace: string };
-  /** What payloads are encrypted with; undefined if they are not. */
-  readonly encryptionKeys: EncryptionKeys | undefined;
-  /** Each service's own connection string and database. */
-  readonly databases: Readonly<Record<Name, DatabaseSettings>>;
-  readonly logLevel: string;
-  /** Where `GET /live`, `/ready` and `/health` are answered; nowhere by default. */
-  readonly health: Address | undefined;
-  readonly reaper: ReaperSettings;
-  /** Where Prometheus scrapes `GET /metrics`; nowhere by default. */
-  readonly metrics: Address | undefined;
-  /** How much the worker of each service does at once. */
-  readonly limits: WorkerLimits;
-  /** The version of a deployment that this worker is; without it, it takes part in no versioning. */
-  readonly version: WorkerDeploymentVersion | undefined;
-}
+export type WorkerSettings<Name extends string = string> = ReturnType<typeof readSettings<Name>>;
 
 /** Where something listens. */
 export interface Address {
@@ -53,7 +33,7 @@ export interface DatabaseSettings {
 export function readSettings<Name extends string = ServiceName>(
   variables: NodeJS.ProcessEnv,
   names: readonly Name[] = services as readonly string[] as readonly Name[],
-): WorkerSettings<Name> {
+) {
   const read = parse(environmentOf(names), withoutEmpty(variables));
   const { connection, namespace } = readTemporal(variables);
   const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
@@ -61,9 +41,11 @@ export function readSettings<Name extends string = ServiceName>(
   return {
     temporal: { connection, namespace: namespace ?? 'default' },
     encryptionKeys: readEncryption(variables),
-    databases: Object.fromEntries(databases) as WorkerSettings<Name>['databases'],
+    databases: Object.fromEntries(databases) as Readonly<Record<Name, DatabaseSettings>>,
     logLevel: read.LOG_LEVEL,
+    /** Where `GET /live`, `/ready` and `/health` are answered; nowhere by default. */
     health: addressOf(read.HEALTH_HOST, read.HEALTH_PORT),
+    /** Where Prometheus scrapes `GET /metrics`; nowhere by default. */
     metrics: addressOf(read.METRICS_HOST, read.METRICS_PORT),
     reaper: {
       interval: read.REAPER_INTERVAL_SECONDS * 1_000,
@@ -91,26 +73,21 @@ function databaseOf(service: string, read: z.output<ReturnType<typeof environmen
 
 /** Everything that a worker of these services reads, so that all that is wrong is said at once. */
 function environmentOf(names: readonly string[]) {
-  const variables: Record<string, z.ZodType> = Object.assign(
-    {},
-    workerVariables,
-    ...names.map(databaseVariables),
-  );
+  const variables: Record<string, z.ZodType> = { ...workerVariables };
+  Object.assign(variables, ...names.map(databaseVariables));
   for (const [name, schema] of Object.entries(variables))
     if (name.endsWith('MONGODB_URI')) variables[name] = schema.superRefine(checkUri);
-  return (
-    z
-      .object(variables as typeof workerVariables)
-      // Temporal's SDK would lower the tasks in silence.
-      .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
-        path: ['CACHED_WORKFLOWS'],
-        message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
-      })
-      .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
-        path: ['TEMPORAL_DEPLOYMENT_NAME'],
-        message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
-      })
-  );
+  // Temporal's SDK would lower the tasks to the cache in silence.
+  return z
+    .object(variables as typeof workerVariables)
+    .refine((read) => read.CACHED_WORKFLOWS >= read.MAXIMUM_WORKFLOW_TASKS, {
+      path: ['CACHED_WORKFLOWS'],
+      message: 'use at least MAXIMUM_WORKFLOW_TASKS: each of them needs its workflow in memory',
+    })
+    .refine((read) => !read.TEMPORAL_DEPLOYMENT_NAME === !read.TEMPORAL_WORKER_BUILD_ID, {
+      path: ['TEMPORAL_DEPLOYMENT_NAME'],
+      message: 'set it together with TEMPORAL_WORKER_BUILD_ID, or neither of them',
+    });
 }
 
 /** Complains in words of our own: the driver's may repeat the connection string, and so the password. */

@@ -4,7 +4,6 @@ import type { InventoryActivities } from '../activities/inventory/activities.ts'
 import type { OrderActivities } from '../activities/orders/activities.ts';
 import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
 import type { ServiceName } from '../domain/services.ts';
-import type { Activities } from './services.ts';
 
 /** Takes an event: called at least once for each, perhaps out of order, and again until it succeeds. */
 export type EventHandler = (event: Announcement) => Promise<void>;
@@ -48,12 +47,7 @@ export const subscriptions: readonly Subscription[] = [
 ];
 
 /** The activities that a service's worker hosts for further subscribers. */
-export function hostedHandlers(
-  service: string,
-  table: readonly Subscription[],
-  database: Db,
-  post: Post,
-): Activities {
+export function hostedHandlers(service: string, table: readonly Subscription[], database: Db, post: Post) {
   return Object.fromEntries(
     table.flatMap(({ host, handlers, createHandler }) => {
       if (host !== service || createHandler === undefined) return [];
@@ -63,10 +57,9 @@ export function hostedHandlers(
   );
 }
 
-/** Who takes events of this type. */
+/** Returns who takes events of this type. */
 export function subscribersOf(table: readonly Subscription[], type: AnnouncementType): Subscriber[] {
-  return table.flatMap(({ subscriber, host, handlers }) => {
-    const handler = handlers[type];
-    return handler === undefined ? [] : [{ subscriber, host, handler }];
-  });
+  return table.flatMap(({ subscriber, host, handlers: { [type]: handler } }) =>
+    handler === undefined ? [] : [{ subscriber, host, handler }],
+  );
 }

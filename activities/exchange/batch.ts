@@ -8,16 +8,10 @@ export interface Unhandled {
   readonly error: string;
 }
 
-export interface BatchOptions {
-  /** How many items are handled at the same time. */
-  readonly concurrency: number;
-  /** How long the batch may take, in milliseconds. */
-  readonly timeLimit?: number;
-}
-
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
  *
+ * @param options How many items are handled at once, and how many milliseconds the batch may take.
  * @returns What must be tried again. An item that hung may still be at work.
  * @throws The first failure, if several items have all failed and none because of what it is about: the batch is then tried
  *   again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.
@@ -25,7 +19,7 @@ export interface BatchOptions {
 export async function handleEach<Item extends { readonly id: string }>(
   items: readonly Item[],
   handle: (item: Item) => Promise<void>,
-  { concurrency, timeLimit = TIME_LIMIT }: BatchOptions,
+  { concurrency, timeLimit = TIME_LIMIT }: { readonly concurrency: number; readonly timeLimit?: number },
 ): Promise<Unhandled[]> {
   const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const late = new Error(`no answer in ${timeLimit} ms`);

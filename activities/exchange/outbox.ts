@@ -25,6 +25,8 @@ export type Outboxes = ReturnType<typeof createOutboxes>;
 /** @param service The service whose relay publishes these outboxes. */
 export function createOutboxes(service: string, collection: Collection, post: Post) {
   const documents = collection as unknown as Collection<OutboxDocument>;
+  const full = { 'outbox.0': { $exists: true } };
+  const onlyIds = { ...READ_COMMITTED, projection: { _id: 1 } };
 
   return {
     /** Hands over what is in an order's outbox, in order and each by its strategy's way, and then removes it. */
@@ -46,15 +48,13 @@ export function createOutboxes(service: string, collection: Collection, post: Po
     },
 
     async isEmpty(orderId: string): Promise<boolean> {
-      const full = { _id: orderId, 'outbox.0': { $exists: true } };
-      return (await documents.findOne(full, { ...READ_COMMITTED, projection: { _id: 1 } })) === null;
+      return (await documents.findOne({ _id: orderId, ...full }, onlyIds)) === null;
     },
 
     /** Returns at most `limit` orders whose outbox is not empty. */
     async findFull(limit: number): Promise<string[]> {
-      const full = { 'outbox.0': { $exists: true } };
-      const found = documents.find(full, { ...READ_COMMITTED, projection: { _id: 1 } }).limit(limit);
-      return (await found.toArray()).map(({ _id }) => _id);
+      const found = await documents.find(full, onlyIds).limit(limit).toArray();
+      return found.map(({ _id }) => _id);
     },
 
     /**

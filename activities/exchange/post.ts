@@ -22,9 +22,8 @@ export interface Post {
 
 /** Hands an announcement over by the way of its strategy: as a message, or as an event. */
 export function handOver(post: Post, announcement: Announcement): Promise<void> {
-  return announcement.data.strategy === 'message-queue'
-    ? post.send(announcement)
-    : post.publish(announcement);
+  const isMessage = announcement.data.strategy === 'message-queue';
+  return isMessage ? post.send(announcement) : post.publish(announcement);
 }
 
 /** Takes events: its name, its handler (an activity), and the task queue of the worker that hosts it. */
@@ -58,7 +57,21 @@ export function createPost(
     },
 
     async publish(event) {
-      await Promise.all(subscribersOf(event.type).map((subscriber) => deliver(event, subscriber)));
+      const deliveries = subscribersOf(event.type).map(async ({ subscriber, host, handler }) => {
+        try {
+          // One that has ended may start again: handlers are idempotent, and the event may be repeated to mend something.
+          await workflow.start('deliverEvent', {
+            workflowId: deliveryIdOf(event, subscriber),
+            taskQueue: host,
+            args: [{ event, subscriber, handler }],
+            memo: { event },
+            staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
+          });
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+      });
+      await Promise.all(deliveries);
     },
 
     async wake(service, orderId) {
@@ -74,21 +87,6 @@ export function createPost(
 
     tell: (outcome) => signalOrder(signals.recorded, outcome.orderId, outcome),
   };
-
-  async function deliver(event: Announcement, { subscriber, host, handler }: Subscriber): Promise<void> {
-    try {
-      // One that has ended may start again: handlers are idempotent, and the event may be repeated to mend something.
-      await workflow.start('deliverEvent', {
-        workflowId: deliveryIdOf(event, subscriber),
-        taskQueue: host,
-        args: [{ event, subscriber, handler }],
-        memo: { event },
-        staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-  }
 
   async function signalOrder(signal: string, orderId: string, argument: unknown): Promise<void> {
     try {

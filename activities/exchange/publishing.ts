@@ -7,13 +7,11 @@ export type Relay = ReturnType<typeof createRelay>;
 export function createRelay(outboxes: Outboxes) {
   return {
     /** Publishes the events of these orders, each order's in order; returns the orders that must be tried again. */
-    publish: (orderIds: readonly string[]): Promise<Unhandled[]> =>
-      handleEach(
-        orderIds.map((id) => ({ id })),
-        // This also finds messages that nobody has sent: they must not go out as events, which nobody takes.
-        ({ id }) => outboxes.empty(id),
-        { concurrency: ORDERS_AT_ONCE },
-      ),
+    publish(orderIds: readonly string[]): Promise<Unhandled[]> {
+      const orders = orderIds.map((id) => ({ id }));
+      // This also finds messages that nobody has sent: they must not go out as events, which nobody takes.
+      return handleEach(orders, ({ id }) => outboxes.empty(id), { concurrency: ORDERS_AT_ONCE });
+    },
     /** Finds orders with something to publish, of which the relay may never have been told. */
     findUnpublished: (): Promise<string[]> => outboxes.findFull(MAXIMUM_UNPUBLISHED),
   };

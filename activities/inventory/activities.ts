@@ -12,7 +12,7 @@ export type InventoryActivities = ReturnType<typeof createInventoryActivities>;
 
 /** Every activity that the inventory's worker registers. */
 export function createInventoryActivities(dependencies: ServiceDependencies) {
-  const { database, post, coordinators, observeHolds: observe, onLateHold, report } = dependencies;
+  const { database, post, onLateHold } = dependencies;
   const stock = database.collection<StockDocument>('stock');
   const reservations = database.collection<ReservationDocument>('reservations');
   const inventory = createInventory({ stock, reservations }, DEFAULT_INVENTORY_LIMITS, onLateHold);
@@ -21,7 +21,7 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
   const relay = createRelay(outboxes);
   const stockKeeping = createStockKeeping({ stock, receipts: database.collection('receipts') });
   const { settleDecided } = inventory;
-  const reaper = createReaper({ stock, reservations, coordinators, settleDecided, report, observe });
+  const reaper = createReaper({ ...dependencies, stock, reservations, settleDecided });
   return {
     'inventory.prepare': inventory.prepare,
     'inventory.commit': inventory.commit,

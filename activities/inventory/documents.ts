@@ -82,20 +82,16 @@ export interface InventoryCollections {
 }
 
 /** All in milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
-export interface InventoryLimits {
+export const DEFAULT_INVENTORY_LIMITS = {
   /** How long after it was let in an attempt may begin to hold. */
-  readonly attemptLifetime: number;
+  attemptLifetime: policies.prepare.attempt as number,
   /** How long the database may take to carry out a hold that it has begun. */
-  readonly writeLimit: number;
-  /** How much longer than both a tombstone lives. */
-  readonly tombstoneMargin: number;
-}
-
-export const DEFAULT_INVENTORY_LIMITS: InventoryLimits = {
-  attemptLifetime: policies.prepare.attempt,
   writeLimit: HOLD_WRITE_LIMIT,
+  /** How much longer than both a tombstone lives. */
   tombstoneMargin: TOMBSTONE_MARGIN,
 };
+
+export type InventoryLimits = Readonly<typeof DEFAULT_INVENTORY_LIMITS>;
 
 /** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
 export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {

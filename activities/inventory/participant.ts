@@ -2,8 +2,7 @@ import type { Filter, UpdateFilter } from 'mongodb';
 import pMap from 'p-map';
 import { announcementOfInventory } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import type { Line, Order } from '../../domain/order.ts';
-import { parseOrder, sameContent } from '../../domain/order.ts';
+import { type Line, parseOrder, sameContent } from '../../domain/order.ts';
 import type { Participant, ParticipantRequest } from '../../domain/participant.ts';
 import { parseParticipantRequest, parseRollbackRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
@@ -102,6 +101,7 @@ export function createInventory(
 
   /** Lets an attempt in, unless the order is decided. */
   async function openReservation({ order, coordinatorId, strategy }: ParticipantRequest): Promise<Attempt> {
+    const { orderId } = order;
     try {
       const opened = await reservations.findOneAndUpdate(
         { ...contentOf(order), coordinatorId, decision: null },
@@ -112,23 +112,18 @@ export function createInventory(
         },
         { upsert: true, returnDocument: 'after' },
       );
-      if (opened?.openedAt === undefined) throw attemptExpired(order.orderId);
+      if (opened?.openedAt === undefined) throw attemptExpired(orderId);
       return { number: opened.attempts, openedAt: opened.openedAt };
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
-      throw await explainNoEntry(coordinatorId, order);
+      const found = await find(orderId);
+      if (found === null) throw attemptExpired(orderId);
+      if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
+      const isOurs = found.coordinatorId === coordinatorId;
+      // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
+      if (found.decision === null) throw isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
+      throw (isOurs ? lateArrival : alreadyDecided)(orderId, recordedAs(found.decision));
     }
-  }
-
-  async function explainNoEntry(coordinatorId: string, order: Order): Promise<ConcordError> {
-    const { orderId } = order;
-    const found = await find(orderId);
-    if (found === null) return attemptExpired(orderId);
-    if (!sameContent(order, { orderId, ...found })) return idTaken(orderId);
-    const isOurs = found.coordinatorId === coordinatorId;
-    // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
-    if (found.decision === null) return isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
-    return (isOurs ? lateArrival : alreadyDecided)(orderId, recordedAs(found.decision));
   }
 
   /** Returns the attempt whose hold is there now: this one, or an earlier one. */
@@ -210,7 +205,7 @@ export function createInventory(
   /** Every way out of a prepare attempt but a yes: from here on this attempt holds nothing any more. */
   async function endAttempt(_id: string): Promise<ReservationDocument['decision']> {
     const ended = await change({ _id }, { $inc: { ended: 1 } });
-    // What this attempt held after the decision goes back: there may have been no tombstone in its way.
+    // Units that it held after the decision go back: there may have been no tombstone in its way.
     if (ended !== null) await carryOut(ended);
     return ended?.decision ?? null;
   }
@@ -221,8 +216,7 @@ export function createInventory(
   async function decideCommit(request: ParticipantRequest): Promise<ReservationDocument> {
     const { order, coordinatorId } = request;
     const { orderId } = order;
-    const undecided = { ...contentOf(order), decision: null, ...decidableBy(request), prepared: true };
-    const decided = await change(undecided, decisionOf('commit', coordinatorId));
+    const decided = await decide(request, 'commit', { prepared: true });
     if (decided !== null) return decided;
     const found = await reservations.findOne(contentOf(order), READ_COMMITTED);
     if (found?.decision === 'commit') return found;
@@ -234,8 +228,7 @@ export function createInventory(
   async function decideRollback(request: ParticipantRequest): Promise<ReservationDocument | null> {
     const { order, coordinatorId, strategy, takesOver = false } = request;
     const { orderId } = order;
-    const undecided = { ...contentOf(order), decision: null, ...decidableBy(request) };
-    const decided = await change(undecided, decisionOf('rollback', coordinatorId));
+    const decided = await decide(request, 'rollback');
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
     const none = { attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
@@ -248,6 +241,15 @@ export function createInventory(
     if (found.coordinatorId !== coordinatorId && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
     throw violation(orderId, 'rollback', 'committed');
+  }
+
+  /** The decision needs the vote no more, so what told of the vote goes with the same write. */
+  function decide(request: ParticipantRequest, decision: 'commit' | 'rollback', precondition = {}) {
+    const { order, coordinatorId } = request;
+    return change(
+      { ...contentOf(order), ...decidableBy(request), decision: null, ...precondition },
+      { $set: { decision, coordinatorId }, $unset: { outbox: '' }, $currentDate: { decidedAt: true } },
+    );
   }
 
   /**
@@ -320,25 +322,17 @@ const LINES_AT_ONCE = 4;
 // A list that somebody has overwritten must not pass for an empty one.
 const SOUND_LISTS = { holds: { $type: 'array' }, settled: { $type: 'array' } } as const;
 
-/** Refuses what no write of ours leaves behind, and no count may be built upon. */
-function refuseDamaged(document: StockDocument): void {
-  const { _id: sku, available, reserved, sold, received, holds, settled } = document;
-  const counts = Object.entries({ available, reserved, sold, received });
-  const lists = Object.entries({ holds, settled });
-  const [count] = counts.find(([, value]) => typeof value !== 'number') ?? [];
-  if (count !== undefined) throw new ConcordError('DamagedStock', { sku, problem: `${count} is no number` });
-  const [list] = lists.find(([, value]) => !Array.isArray(value)) ?? [];
-  if (list !== undefined) throw new ConcordError('DamagedStock', { sku, problem: `${list} is no list` });
+/** Refuses a document that no write of ours leaves behind, and that no count may be built upon. */
+function refuseDamaged(found: StockDocument): void {
+  const count = COUNTS.find((field) => typeof found[field] !== 'number');
+  const list = LISTS.find((field) => !Array.isArray(found[field]));
+  if (count === undefined && list === undefined) return;
+  const problem = count === undefined ? `${list} is no list` : `${count} is no number`;
+  throw new ConcordError('DamagedStock', { sku: found._id, problem });
 }
 
-/** The decision needs the vote no more, so what told of the vote goes with the same write. */
-function decisionOf(decision: 'commit' | 'rollback', coordinatorId: string) {
-  return {
-    $set: { decision, coordinatorId },
-    $unset: { outbox: '' },
-    $currentDate: { decidedAt: true },
-  } as const;
-}
+const COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
+const LISTS = ['holds', 'settled'] as const;
 
 function recordedAs(decision: 'commit' | 'rollback'): { status: string } {
   return { status: decision === 'commit' ? 'confirmed' : 'rolled back' };

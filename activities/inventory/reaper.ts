@@ -1,4 +1,3 @@
-import type { Collection } from 'mongodb';
 import pMap from 'p-map';
 import { identifier, type Line, sameContent } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
@@ -6,22 +5,18 @@ import { QUESTION_LIMIT, SWEEP_TIME } from '../../domain/policies.ts';
 import { type Orphan, parseHoldLimit } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { within } from '../../platform/time-limit.ts';
-import type { Coordinators } from '../coordinator.ts';
-import type { HoldObserver } from '../dependencies.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
+import { failureOf } from '../exchange/batch.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
-import type { ReservationDocument, StockDocument } from './documents.ts';
+import type { InventoryCollections, ReservationDocument } from './documents.ts';
 import { DEFAULT_INVENTORY_LIMITS, tombstoneLifetime } from './documents.ts';
 
-export interface ReaperDependencies {
-  readonly stock: Collection<StockDocument>;
-  readonly reservations: Collection<ReservationDocument>;
-  readonly coordinators: Coordinators;
+export interface ReaperDependencies
+  extends Pick<InventoryCollections, 'stock' | 'reservations'>,
+    Pick<ServiceDependencies, 'coordinators' | 'observeHolds'>,
+    Partial<Pick<ServiceDependencies, 'report'>> {
   /** Carries out what is decided on an order that still holds units. */
   readonly settleDecided: (orderId: string) => Promise<void>;
-  /** Absent if nobody wants to know. */
-  readonly observe?: HoldObserver | undefined;
-  /** Told of everything that can't be judged. */
-  readonly report?: ((skipped: Skipped) => void) | undefined;
   /** How long one order may be asked about, and how long all of them, in milliseconds. */
   readonly limits?: { readonly question: number; readonly all: number };
 }
@@ -35,7 +30,7 @@ export function createReaper({
   reservations,
   coordinators,
   settleDecided,
-  observe,
+  observeHolds,
   report,
   limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
 }: ReaperDependencies) {
@@ -67,7 +62,7 @@ export function createReaper({
         const found = await pMap(old.slice(next, next + BATCH), judge, { concurrency: QUESTIONS_AT_ONCE });
         orphans.push(...found.filter((orphan) => orphan !== undefined));
       }
-      observe?.([...openings.values()], holdLimit);
+      observeHolds?.([...openings.values()], holdLimit);
       return [...orphans.slice(0, MAXIMUM_FOUND), ...skipped.slice(0, MAXIMUM_FOUND)];
     },
   };
@@ -119,21 +114,13 @@ export function createReaper({
       { ...READ_COMMITTED, projection: { _id: 1 } },
     );
     for (const { _id: orderId } of (await decided.toArray()).slice(0, MAXIMUM_FOUND)) {
-      try {
-        await within(limits.question, () => settleDecided(orderId));
-      } catch (error) {
-        skip(orderId, problemOf(error));
-      }
+      const failure = await failureOf(() => within(limits.question, () => settleDecided(orderId)));
+      if (failure !== undefined) skip(orderId, problemOf(failure));
     }
   }
 
   /** Returns undefined if it is no orphan, or if that can't be told. */
-  async function judged(
-    reservation: ReservationDocument,
-    held: Holds,
-    timeIsUp: number,
-    skip: Skip,
-  ): Promise<Orphan | undefined> {
+  async function judged(reservation: ReservationDocument, held: Holds, timeIsUp: number, skip: Skip) {
     const { _id: orderId } = reservation;
     try {
       const placed = placedIn(reservation, held.get(orderId) ?? []);
@@ -166,15 +153,15 @@ type Placed = Pick<Orphan, 'order' | 'strategy'>;
 /** @throws Error if settling it could not succeed, so that it would be begun again and again. */
 function placedIn(reservation: ReservationDocument, held: readonly Line[]): Placed {
   const { _id: orderId, customerId, lines, strategy } = reservation;
-  const placed = soundOrder({ order: { orderId, customerId, lines }, strategy });
-  if (!sameContent(placed.order, { orderId, customerId, lines })) {
+  const order = { orderId, customerId, lines };
+  const placed = soundOrder({ order, strategy });
+  if (!sameContent(placed.order, order))
     throw new Error(`${DAMAGED}: its lines are not one for each SKU, sorted`);
-  }
   for (const hold of held) {
     const isOfLine = lines.some(({ sku, quantity }) => sku === hold.sku && quantity === hold.quantity);
     const isOnlyOne = held.filter(({ sku }) => sku === hold.sku).length === 1;
-    if (isOfLine && isOnlyOne) continue;
-    throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
+    if (!isOfLine || !isOnlyOne)
+      throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
   }
   return placed;
 }

@@ -6,7 +6,7 @@ import { type InventoryCollections, prune, type StockDocument } from './document
 
 const { attemptExpired } = refusalsOf('inventory');
 
-/** What the inventory does beside taking part in orders. */
+/** The inventory's work beside its part in orders. */
 export type StockKeeping = ReturnType<typeof createStockKeeping>;
 
 export function createStockKeeping({ stock, receipts }: Pick<InventoryCollections, 'stock' | 'receipts'>) {

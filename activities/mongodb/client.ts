@@ -48,9 +48,8 @@ export function weakeningIn(uri: string): string | undefined {
 }
 
 /**
- * A client whose every write is acknowledged only once it is durable on a majority of the replica set. Once it has connected,
- * it reconnects by itself, except where `reviveWhenDeaf` helps; one whose first connection failed must be replaced
- * (mongodb 7.9.0).
+ * Creates a client whose every write is acknowledged only once it is durable on a majority of the replica set. It reconnects
+ * by itself, except when `reviveWhenDeaf` must help; one whose first connection failed must be replaced (mongodb 7.9.0).
  *
  * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
  * @throws ConcordError `InvalidInput` if the connection string asks for less; some of it wins over our options.

@@ -1,12 +1,8 @@
-import type { Line, Order } from '../../domain/order.ts';
+import type { Order } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 
 /** An order as each service stores it; in a filter, it finds the document of just this content. */
-export function contentOf({ orderId, customerId, lines }: Order): {
-  _id: string;
-  customerId: string;
-  lines: Line[];
-} {
+export function contentOf({ orderId, customerId, lines }: Order) {
   return { _id: orderId, customerId, lines: [...lines] };
 }
 

@@ -10,11 +10,7 @@ import pRetry from 'p-retry';
  * @param signal Aborted before the client is closed.
  * @param onDeaf Told why, each time.
  */
-export function reviveWhenDeaf(
-  client: MongoClient,
-  signal: AbortSignal,
-  onDeaf: (reason: string) => void,
-): void {
+export function reviveWhenDeaf(client: MongoClient, signal: AbortSignal, onDeaf: (reason: string) => void) {
   const waiting = new Map<string, NodeJS.Timeout>();
   let isReviving = false;
 

@@ -1,4 +1,4 @@
-import type { Collection, Db } from 'mongodb';
+import type { Db } from 'mongodb';
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
@@ -12,7 +12,7 @@ export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
 /** Every activity that the order service's worker registers. */
 export function createOrderActivities({ database, post, coordinators, client, report }: ServiceDependencies) {
-  const orders = createOrders(ordersIn(database));
+  const orders = createOrders(database.collection('orders'));
   const outboxes = createOutboxes('orders', database.collection('orders'), post);
   const service = createOrderService(orders, { outboxes, post });
   const relay = createRelay(outboxes);
@@ -37,12 +37,8 @@ export function createOrderActivities({ database, post, coordinators, client, re
 
 /** Creates what queries need; safe to repeat. */
 export async function prepareOrderDatabase(database: Db): Promise<void> {
-  const orders = ordersIn(database);
+  const orders = database.collection<OrderDocument>('orders');
   await orders.createIndex({ createdAt: -1 });
   await orders.createIndex({ customerId: 1, createdAt: -1 });
   await orders.createIndex({ status: 1, createdAt: -1 });
-}
-
-function ordersIn(database: Db): Collection<OrderDocument> {
-  return database.collection('orders');
 }

@@ -175,31 +175,28 @@ function toRecord(document: OrderDocument): OrderRecord {
   });
 }
 
-/** Whatever is wrong with one document, all others are listed. */
+/** As much as can be told of a damaged document, so that all others are listed; `pending` claims nothing. */
 function listed(document: OrderDocument): OrderRecord {
   try {
     checkStored({ ...document, orderId: document._id });
     return toRecord(document);
   } catch (error) {
-    return damagedRecord(document, problemOf(error));
+    const orderId = String(document._id);
+    const { code, message, details } = new ConcordError('DamagedOrder', {
+      orderId,
+      problem: problemOf(error),
+    });
+    return {
+      orderId,
+      strategy: strategies.find((name) => name === document.strategy) ?? DEFAULT_STRATEGY,
+      customerId: identifier().safeParse(document.customerId).data ?? '',
+      lines: [],
+      status: orderStatuses.find((name) => name === document.status) ?? 'pending',
+      reason: { code, message, details: { ...details } },
+      createdAt: timeOrNothing(document.createdAt),
+      updatedAt: timeOrNothing(document.updatedAt),
+    };
   }
-}
-
-/** As much as can be told of a damaged document; what can't is empty, and `pending` claims nothing. */
-function damagedRecord(document: OrderDocument, problem: string): OrderRecord {
-  const { _id, customerId, status, strategy, createdAt, updatedAt } = document;
-  const orderId = String(_id);
-  const { code, message, details } = new ConcordError('DamagedOrder', { orderId, problem });
-  return {
-    orderId,
-    strategy: strategies.find((name) => name === strategy) ?? DEFAULT_STRATEGY,
-    customerId: identifier().safeParse(customerId).data ?? '',
-    lines: [],
-    status: orderStatuses.find((name) => name === status) ?? 'pending',
-    reason: { code, message, details: { ...details } },
-    createdAt: timeOrNothing(createdAt),
-    updatedAt: timeOrNothing(updatedAt),
-  };
 }
 
 function timeOrNothing(value: unknown): string {

@@ -233,7 +233,7 @@ test('however many are damaged, each is reported, and an orphan is found', async
 test('holds are shown as looked at only once all have been', async () => {
   const observed: unknown[] = [];
   const { reservations } = collectionsOf(testDatabase.database);
-  const { reaper } = await threeOrphans({ reservations, observe: (...seen) => observed.push(seen) });
+  const { reaper } = await threeOrphans({ reservations, observeHolds: (...seen) => observed.push(seen) });
   const find = reservations.find.bind(reservations);
   const down = () => {
     throw new Error('the database is down');
