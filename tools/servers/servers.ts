@@ -31,7 +31,7 @@ export interface Servers {
  * @throws {ConcordError} `InvalidInput` where the data directory can't be used
  */
 export async function startServers(options: {
-  dataDirectory?: string;
+  dataDirectory?: string | undefined;
   report: Report;
   /** What starts them. The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
