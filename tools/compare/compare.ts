@@ -12,8 +12,6 @@ import { renderPage } from './page.ts';
 import { type CompareOptions, faults, type Part, parts } from './parts.ts';
 import { columns, sectionsOf, verdictOf } from './sections.ts';
 
-// `npm run compare`
-
 interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
   readonly only?: readonly Part[];
   readonly html?: string;
