@@ -33,28 +33,14 @@ const recordSchema = startSchema.extend({
 /** One start of servers, as other processes can read it. */
 export type RunningRecord = z.output<typeof recordSchema>;
 
-/** A record on disk that is kept up to date. */
-export interface KeptRecord {
-  readonly file: string;
-  /** Changes some fields, on disk too. */
-  update(changes: Partial<RunningRecord>): void;
-  remove(): void;
-}
-
-/** Writes the record of a start by this process. */
-export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 'role'>): KeptRecord {
+/** Writes the record of a start by this process; `update` changes some fields, on disk too. */
+export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 'role'>) {
   const owner = identify(process.pid);
   if (owner === undefined) throw new Error('this process does not find itself');
   const file = path.join(runningDirectory(), `${process.pid}-${randomUUID()}.json`);
   const startedAt = new Date().toISOString();
-  let record: RunningRecord = {
-    ready: false,
-    startedAt,
-    owner,
-    children: [],
-    throwAwayDirectories: [],
-    ...fields,
-  };
+  const empty = { ready: false, children: [], throwAwayDirectories: [] };
+  let record: RunningRecord = { ...empty, startedAt, owner, ...fields };
   const update = (changes: Partial<RunningRecord>) => {
     record = { ...record, ...changes };
     write(file, record);
@@ -65,9 +51,8 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
 
 /** The starts whose owner lives, the newest first. */
 export function livingServers(): RunningRecord[] {
-  return readStarts(recordSchema)
-    .map(({ start }) => start)
-    .filter(({ owner }) => isAlive(owner));
+  const records = readStarts(recordSchema).map(({ start }) => start);
+  return records.filter(({ owner }) => isAlive(owner));
 }
 
 /** Ends what dead owners and their dead guards left: server processes, throw-away directories, records. */
@@ -99,7 +84,7 @@ function isThrowAway(directory: string): boolean {
   return path.isAbsolute(directory) && path.basename(directory).startsWith(THROW_AWAY_PREFIX);
 }
 
-/** In one go, so that nobody reads half of it. */
+/** Writes it in one go, so that nobody reads half of it. */
 function write(file: string, record: RunningRecord): void {
   mkdirSync(path.dirname(file), { recursive: true });
   // It may hold a connection string with a password.
