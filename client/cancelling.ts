@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
@@ -11,13 +12,11 @@ import { queryProgress } from './view.ts';
 type Order = WorkflowHandle<typeof placeOrder>;
 
 /**
- * Sends a cancel request and waits for the decision: `undefined` where none can be had in time. The request is durable
- * by then.
- *
- * It travels as a signal and not as an update: a workflow takes ten updates at once, which others may hold.
+ * Sends a cancel request, which is durable then, and waits for the decision; undefined if there is none in time. The
+ * request travels as a signal and not as an update: a workflow takes ten updates at once, which others may hold.
  *
  * @param patience How long to wait for the decision, in milliseconds.
- * @throws WorkflowNotFoundError where the order's workflow has ended.
+ * @throws WorkflowNotFoundError if the order's workflow has ended.
  */
 export async function requestCancel(
   client: Client,
@@ -29,14 +28,14 @@ export async function requestCancel(
   for (let pause = FIRST_PAUSE; Date.now() < deadline; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const progress = await queryProgress(client, handle, deadline);
     if (progress === undefined || progress.decision !== undefined) return progress?.decision;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await delay(pause);
   }
   return undefined;
 }
 
 /**
- * However often an order is cancelled, its history holds one signal: the server drops those whose request id it has seen,
- * and takes only so many in all. `WorkflowHandle.signal` lets nobody choose that id.
+ * Signals so that the history holds one signal however often an order is cancelled: the server takes only so many, and
+ * drops those whose request id it has seen. `WorkflowHandle.signal` lets nobody choose that id.
  */
 async function signalOnce(client: Client, { workflowId }: Order, request: CancelRequest): Promise<void> {
   const { namespace, identity, loadedDataConverter } = client.options;
@@ -55,6 +54,6 @@ async function signalOnce(client: Client, { workflowId }: Order, request: Cancel
   }
 }
 
-// Between two looks at what came of a cancel. Milliseconds.
+// Between two looks at what came of a cancel, in milliseconds.
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 1_000;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   Client,
   Connection,
@@ -7,18 +8,12 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   type WorkflowHandle,
-  WorkflowIdReusePolicy,
   WorkflowNotFoundError,
 } from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
+import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import {
-  identifier,
-  type Line,
-  type Order,
-  type OrderOutcome,
-  parseOrder,
-  sameContent,
-} from '../domain/order.ts';
+import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
 import {
@@ -46,6 +41,7 @@ import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
 import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
+import { within } from '../platform/time-limit.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
 import { findAllStuckSteps } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
@@ -53,7 +49,7 @@ import { decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { requestCancel } from './cancelling.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
-import { EventFollower, findEvents, type OrderEvent } from './events.ts';
+import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated } from './temporal-failures.ts';
@@ -64,7 +60,7 @@ export interface NewOrder {
   readonly orderId?: string;
   readonly customerId: string;
   /** 1 to 100 lines; lines of the same SKU are added up. */
-  readonly lines: readonly Line[];
+  readonly lines: Order['lines'];
 }
 
 /** `accepted`: the order is durable. `decided`: its outcome is. `final`: every service has recorded it. */
@@ -79,18 +75,18 @@ export interface PlaceOptions {
   readonly strategy?: Strategy;
 }
 
-/** What is durable about an order when `place` returns: `pending` where it is accepted and not yet decided. */
+/** What is durable about an order when `place` returns: `pending` if it is accepted and not yet decided. */
 export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /** True where the order had been placed before, and this call joined it. */
+  /** True if the order had been placed before, and this call joined it. */
   readonly joined: boolean;
 }
 
 export interface Cancelled {
   readonly orderId: string;
-  /** `requested` where the order service is down: the request is durable, and decided when the service is back. */
+  /** `requested` if the order service is down: the request is durable, and decided when the service is back. */
   readonly status: 'cancelled' | 'requested';
 }
 
@@ -102,19 +98,25 @@ export interface ConcordOptions {
   readonly connection?: ConnectionOptions;
   /** `default` by default. */
   readonly namespace?: string;
-  /** Those of the workers, where they encrypt; see `parseKeys`. Not encrypted by default. */
+  /** The workers' keys, if they encrypt; see `parseKeys`. Not encrypted by default. */
   readonly encryptionKeys?: EncryptionKeys | undefined;
-  /** What to do where nothing answers, for the error that says so. */
+  /** What the error says to do if nothing answers. */
   readonly unreachableFix?: string;
-  /** Has orders traced, from here on; see `startTracing`. */
+  /** Traces orders from here on; see `startTracing`. */
   readonly tracing?: Pick<Tracing, 'client' | 'span'> | undefined;
 }
 
 /**
- * The client of a running Concord: everything goes through Temporal, so it needs no access to any database.
+ * The client of a running Concord. Everything goes through Temporal, so it needs no access to any database.
  *
- * Every method throws a {@link ConcordError}: `InvalidInput` before anything is sent; `Unreachable` where Temporal
- * does not answer, `NoAnswer` where a service's worker does not; refusals as each method says.
+ * Every method throws a {@link ConcordError}: `InvalidInput` before anything is sent; `Unreachable` if Temporal does
+ * not answer, `NoAnswer` if a service's worker does not; refusals as each method says.
+ *
+ * @example
+ * const concord = await Concord.connect();
+ * await concord.restock('A', 10);
+ * const { status } = await concord.place({ customerId: 'alice', lines: [{ sku: 'A', quantity: 2 }] });
+ * await concord.close();
  */
 export class Concord {
   readonly client: Client;
@@ -135,19 +137,24 @@ export class Concord {
    * Connects as the environment says: TEMPORAL_… variables, the profile that they name, and ENCRYPTION_KEYS.
    *
    * @throws ConcordError `InvalidInput`, naming each variable and the fix.
+   * @example const concord = await Concord.connectFromEnvironment();
    */
   static connectFromEnvironment(variables: NodeJS.ProcessEnv = process.env): Promise<Concord> {
     const { connection, namespace = 'default' } = readTemporal(variables);
     return Concord.connect({ connection, namespace, encryptionKeys: readEncryption(variables) });
   }
 
-  /** Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done. */
+  /**
+   * Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done.
+   *
+   * @example const concord = await Concord.connect({ connection: { address: 'temporal:7233' } });
+   */
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
     const { connection: given = {}, namespace = 'default', encryptionKeys, tracing, ...context } = options;
     const address = given.address ?? 'localhost:7233';
     const connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT, ...given });
     try {
-      await translated(address, () => connected(connection, given), context);
+      await translated({ address, ...context }, () => connected(connection, { ...given, address }));
     } catch (error) {
       await connection.close().catch(() => {}); // it may have failed before there was anything to close
       throw error;
@@ -158,16 +165,29 @@ export class Concord {
     return new Concord(client, connection, address, options);
   }
 
+  /**
+   * Closes the connection.
+   *
+   * @example await concord.close();
+   */
   async close(): Promise<void> {
     await this.connection.close();
   }
 
-  /** What the namespace lacks so that lists can ask for orders; see {@link register}. */
+  /**
+   * Returns which search attributes the namespace lacks; without them, lists can't ask for orders.
+   *
+   * @example const { missing } = await concord.searchAttributes();
+   */
   async searchAttributes(): Promise<SearchAttributeState> {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
 
-  /** Registers the search attributes that the namespace lacks, and returns them once the server takes them. */
+  /**
+   * Registers the search attributes that the namespace lacks, and returns them once the server takes them.
+   *
+   * @example const registered = await concord.register();
+   */
   async register(): Promise<readonly string[]> {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
@@ -176,58 +196,58 @@ export class Concord {
    * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
    * cancelled is an answer, not an error.
    *
-   * @throws ConcordError `OrderIdTaken` where the id belongs to an order with other content; `OrderFailed`.
+   * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`.
+   * @example
+   * const order = { orderId: '4711', customerId: 'alice', lines: [{ sku: 'A', quantity: 2 }] };
+   * const { status, reason } = await concord.place(order, { wait: 'decided' });
    */
   async place(newOrder: NewOrder, options: PlaceOptions = {}): Promise<Placed> {
     const { wait = 'final', prepareBudget, strategy = DEFAULT_STRATEGY } = options;
     const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
-    const input: PlaceOrderInput = {
-      order,
-      strategy,
-      ...(prepareBudget === undefined ? {} : { prepareBudget }),
-    };
+    const { orderId } = order;
+    const input: PlaceOrderInput = defined({ order, strategy, prepareBudget });
     parsePlaceOrderInput(input);
-    const ambiguous = `order ${order.orderId} may have been accepted: place it again with this id, which joins it`;
+    const unreachableFix = `order ${orderId} may have been accepted: place it again with this id, which joins it`;
     const place = () =>
-      translated(
-        this.address,
-        async () => {
-          try {
-            const start = (shown: Shown) => this.start(input, wait, shown);
-            const placed = await this.index.start(order, strategy, start);
-            return { ...refuseTakenId(placed), joined: false };
-          } catch (error) {
-            if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-            return { ...refuseTakenId(await this.join(order, wait)), joined: true };
-          }
-        },
-        { unreachableFix: ambiguous, orderId: order.orderId },
-      );
+      translated({ address: this.address, unreachableFix, orderId }, async () => {
+        try {
+          const placed = await this.index.start(order, strategy, (shown) => this.start(input, wait, shown));
+          return { ...refuseTakenId(placed), joined: false };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+          return { ...refuseTakenId(await this.join(order, wait)), joined: true };
+        }
+      });
     return this.tracing === undefined ? place() : this.tracing.span('place', place);
   }
 
   /**
-   * Where an order stands.
+   * Returns where an order stands.
    *
    * @throws ConcordError `UnknownOrder`
+   * @example const { status, phase, retrying } = await concord.status('4711');
    */
   async status(orderId: string): Promise<OrderView> {
     const handle = this.handleOf(orderId);
-    return translated(
-      this.address,
-      async () => {
-        try {
-          return await this.resolved(await viewOf(this.client, handle, orderId));
-        } catch (error) {
-          if (!(error instanceof WorkflowNotFoundError)) throw error;
-          return viewOfRecord(await this.recordOf(orderId));
-        }
-      },
-      { orderId },
-    );
+    return translated({ address: this.address, orderId }, async () => {
+      try {
+        return await viewOf(this.client, handle, orderId);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        // An order whose history is no longer kept is known to the order service alone.
+        const record = await this.findRecord(orderId);
+        if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+        return viewOfRecord(record);
+      }
+    });
   }
 
-  /** Yields where an order stands, now and at each change, until it is final. @throws ConcordError `UnknownOrder` */
+  /**
+   * Yields where an order stands, now and at each change, until it is final. `interval`: milliseconds between looks.
+   *
+   * @throws ConcordError `UnknownOrder`
+   * @example for await (const { phase, participants } of concord.watch('4711')) console.log(phase, participants);
+   */
   async *watch(orderId: string, { interval = WATCH_INTERVAL } = {}): AsyncGenerator<OrderView, void, void> {
     let last = '';
     for (;;) {
@@ -236,7 +256,7 @@ export class Concord {
       if (seen !== last) yield view;
       last = seen;
       if (view.phase === 'final' || view.phase === 'failed') return;
-      await new Promise((resolve) => setTimeout(resolve, interval));
+      await delay(interval);
     }
   }
 
@@ -244,19 +264,16 @@ export class Concord {
    * Cancels an order that is not decided yet, and returns once that is decided, however many others wait for the same
    * order. Repeating it answers the same.
    *
-   * @throws ConcordError `TooLate` where it is decided otherwise, `UnknownOrder`
+   * @throws ConcordError `TooLate` if it is decided otherwise; `UnknownOrder`
+   * @example const { status } = await concord.cancel('4711', { reason: 'ordered twice' });
    */
   async cancel(orderId: string, { reason = 'cancelled by the customer' } = {}): Promise<Cancelled> {
     const request = parseCancelRequest({ reason });
-    return translated(
-      this.address,
-      async () => {
-        const status = await this.askToCancel(orderId, request);
-        if (status === 'cancelled' || status === 'requested') return { orderId, status };
-        throw new ConcordError('TooLate', { orderId, status });
-      },
-      { orderId },
-    );
+    return translated({ address: this.address, orderId }, async () => {
+      const status = await this.askToCancel(orderId, request);
+      if (status === 'cancelled' || status === 'requested') return { orderId, status };
+      throw new ConcordError('TooLate', { orderId, status });
+    });
   }
 
   /** Returns what the order is then. */
@@ -264,7 +281,11 @@ export class Concord {
     const handle = this.handleOf(orderId);
     try {
       const { type, closeTime } = await handle.describe();
-      if (type !== 'placeOrder' && closeTime === undefined) return await this.resolvedAs(orderId);
+      if (type !== 'placeOrder' && closeTime === undefined) {
+        // A resolution has taken the place of the order's workflow, and must not be cancelled in its stead.
+        const { status } = await this.status(orderId);
+        return status === 'pending' ? 'being resolved' : status;
+      }
       const decision = await requestCancel(this.client, handle, { request, patience: ANSWER_TIMEOUT });
       if (decision !== undefined) return decision.status;
       // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
@@ -274,64 +295,70 @@ export class Concord {
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       const { status, phase, reason } = await this.status(orderId);
-      if (phase === 'failed')
-        throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
-      return status;
+      if (phase !== 'failed') return status;
+      throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
     }
   }
 
-  /** A resolution may have taken the place of the order's workflow, and must not be cancelled in its stead. */
-  private async resolvedAs(orderId: string) {
-    const { status } = await this.status(orderId);
-    return status === 'pending' ? 'being resolved' : status;
-  }
-
-  /** The newest orders first: at most `limit` (20 by default) of a status, of a customer. */
+  /**
+   * Returns the newest orders first: at most `limit` (20 by default) of a status, a customer, a strategy.
+   *
+   * @example const rejected = await concord.list({ status: 'rejected', customerId: 'alice', limit: 5 });
+   */
   async list(filter: OrderFilter = {}): Promise<OrderRecord[]> {
     parseOrderFilter(filter);
     return this.ask<typeof listOrders>('orders', 'listOrders', filter);
   }
 
   /**
-   * The newest events of orders that are placed `event-driven`, the oldest of them first. An order of another strategy
-   * has none, and neither has one whose histories Temporal no longer keeps.
+   * Returns the newest events of orders that are placed `event-driven`, the oldest of them first. An order of another
+   * strategy has none, nor has one whose histories Temporal no longer keeps.
    *
    * @throws ConcordError `UnknownOrder`
+   * @example const events = await concord.events({ orderId: '4711' });
    */
   async events(filter: EventFilter = {}): Promise<OrderEvent[]> {
     const parsed = parseEventFilter(filter);
-    const found = await translated(this.address, () => findEvents(this.client, parsed));
+    const found = await translated({ address: this.address }, () => findEvents(this.client, parsed));
     if (found.length === 0 && parsed.orderId !== undefined) await this.status(parsed.orderId);
     return found;
   }
 
   /**
-   * Yields the newest events, then each as it comes, and again when its deliveries have got on; for ever.
+   * Yields the newest events, then each as it comes, and again when its deliveries have got on; it never ends by
+   * itself. `interval`: milliseconds between looks.
    *
    * @throws ConcordError `UnknownOrder`
+   * @example for await (const { type, deliveries } of concord.followEvents()) console.log(type, deliveries);
    */
   async *followEvents(
     filter: EventFilter = {},
     { interval = EVENTS_INTERVAL } = {},
   ): AsyncGenerator<OrderEvent, void, void> {
-    const follower = new EventFollower(this.client, parseEventFilter(filter));
+    const look = eventFollower(this.client, parseEventFilter(filter));
     if (filter.orderId !== undefined) await this.status(filter.orderId);
     for (;;) {
-      yield* await translated(this.address, () => follower.look());
-      await new Promise((resolve) => setTimeout(resolve, interval));
+      yield* await translated({ address: this.address }, look);
+      await delay(interval);
     }
   }
 
-  /** The levels of these SKUs, or of all. @throws ConcordError `UnknownSku` */
+  /**
+   * Returns the levels of these SKUs, or of all.
+   *
+   * @throws ConcordError `UnknownSku`
+   * @example const [{ available, reserved, sold }] = await concord.stock(['A']);
+   */
   async stock(skus: readonly string[] = []): Promise<StockLevel[]> {
     parseSkus(skus);
     return this.ask<typeof readStock>('inventory', 'readStock', skus);
   }
 
   /**
-   * Adds a receipt of goods to the stock, once for each receipt id.
+   * Adds a receipt of goods to the stock, once for each receipt id. Returns the level.
    *
-   * @throws ConcordError `StockLimit`; `NoAnswer` where the inventory is down: then it is accepted, and applied later.
+   * @throws ConcordError `StockLimit`; `NoAnswer` if the inventory is down: then it is accepted, and applied later.
+   * @example const { available } = await concord.restock('A', 10, { receiptId: 'receipt-2025-01' });
    */
   async restock(
     sku: string,
@@ -339,35 +366,39 @@ export class Concord {
     { receiptId = randomUUID() }: { readonly receiptId?: string } = {},
   ): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
-    return translated(this.address, async () => {
-      const level = await within(ANSWER_TIMEOUT, (await this.startRestock(receipt)).result());
-      if (level !== NOTHING) return level;
+    return translated({ address: this.address }, async () => {
       const fix = `receipt ${receiptId} is accepted, and will be added when its worker is back`;
-      throw new ConcordError('NoAnswer', { service: 'inventory', fix });
+      return answerOf(await this.startRestock(receipt), 'inventory', fix);
     });
   }
 
-  /** Steps of orders that are stuck, the oldest first, as far as Temporal shows. Bounded, but not quick. */
+  /**
+   * Returns the steps of orders that are stuck, the oldest first, as far as Temporal shows. Bounded, but not quick.
+   *
+   * @example const steps = await concord.stuck({ longerThan: 300_000 });
+   */
   async stuck(options: StuckOptions = {}): Promise<StuckStep[]> {
     const limits = parseStuckOptions(options);
-    return translated(this.address, () => findAllStuckSteps(this.client, limits));
+    return translated({ address: this.address }, () => findAllStuckSteps(this.client, limits));
   }
 
   /**
-   * Has the steps of an order that wait for their next attempt tried now.
+   * Tries the steps of an order that wait for their next attempt now.
    *
-   * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` where the server is too old.
+   * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` if the server is too old.
+   * @example const { steps } = await concord.retry('4711');
    */
   async retry(orderId: string): Promise<Retried> {
     parse(identifier(), orderId, 'order id');
-    return translated(this.address, () => retryNow(this.client, orderId), { orderId });
+    return translated({ address: this.address, orderId }, () => retryNow(this.client, orderId));
   }
 
   /**
    * Settles what is left of an order whose workflow has failed, was terminated, or is gone while its record is pending.
    *
-   * @throws ConcordError `UnknownOrder`; `TooLate` where it is settled; `CannotResolve` where its workflow runs, or where
-   *   that would contradict what is durable; `NoAnswer` where a service is down: then it is accepted, and done later.
+   * @throws ConcordError `UnknownOrder`; `TooLate` if it is settled; `CannotResolve` if its workflow runs, or if that
+   *   would contradict what is durable; `NoAnswer` if a service is down: then it is accepted, and done later.
+   * @example const { status } = await concord.resolve('4711', { as: 'cancelled', reason: 'customer called' });
    */
   async resolve(
     orderId: string,
@@ -375,19 +406,12 @@ export class Concord {
   ): Promise<OrderOutcome> {
     parse(identifier(), orderId, 'order id');
     parseResolveRequest(request);
-    const findRecord = () => this.ask<typeof findOrder>('orders', 'findOrder', orderId);
-    return translated(
-      this.address,
-      async () => {
-        const remains = await remainsOf(this.client, orderId, request.as, findRecord);
-        const resolution = await startResolution(this.client, remains, request);
-        const outcome = await within(ANSWER_TIMEOUT, resolution.result());
-        if (outcome !== NOTHING) return outcome;
-        const fix = 'the resolution is accepted and goes on; see `concord stuck`';
-        throw new ConcordError('NoAnswer', { service: 'orders or inventory', fix });
-      },
-      { orderId },
-    );
+    return translated({ address: this.address, orderId }, async () => {
+      const remains = await remainsOf(this.client, orderId, request.as, () => this.findRecord(orderId));
+      const resolution = await startResolution(this.client, remains, request);
+      const fix = 'the resolution is accepted and goes on; see `concord stuck`';
+      return answerOf(resolution, 'orders or inventory', fix);
+    });
   }
 
   private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Omit<Placed, 'joined'>> {
@@ -397,18 +421,16 @@ export class Concord {
       ...shown,
       taskQueue: 'orders',
       workflowId: workflowIdOf(orderId),
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
       args: [input] as [PlaceOrderInput],
-    };
+    } as const;
     if (wait === 'decided') {
       const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', {
         ...options,
         workflowIdConflictPolicy: 'FAIL',
       });
-      return this.client.workflow.executeUpdateWithStart(decisionUpdate, {
-        startWorkflowOperation,
-        args: [order],
-      });
+      const update = { startWorkflowOperation, args: [order] as [Order] };
+      return this.client.workflow.executeUpdateWithStart(decisionUpdate, update);
     }
     const handle = await this.client.workflow.start<typeof placeOrder>('placeOrder', options);
     return wait === 'accepted' ? { orderId, status: 'pending' } : handle.result();
@@ -432,33 +454,20 @@ export class Concord {
     try {
       return await handle.result();
     } catch (error) {
-      const resolved =
-        error instanceof WorkflowFailedError ? await resolvedOutcome(this.client, orderId) : undefined;
+      const isFailed = error instanceof WorkflowFailedError;
+      const resolved = isFailed ? await resolvedOutcome(this.client, orderId) : undefined;
       if (resolved === undefined) throw error;
       return resolved;
     }
   }
 
-  /** An order whose own workflow has stopped may have been settled by another one. */
-  private async resolved(view: OrderView): Promise<OrderView> {
-    if (view.phase !== 'failed') return view;
-    const outcome = await resolvedOutcome(this.client, view.orderId);
-    if (outcome === undefined) return view;
-    const { reason: _, ...rest } = view;
-    return { ...rest, ...outcome, phase: 'final' };
-  }
-
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
-    return this.client.workflow.getHandle<typeof placeOrder>(
-      workflowIdOf(parse(identifier(), orderId, 'order id')),
-    );
+    const workflowId = workflowIdOf(parse(identifier(), orderId, 'order id'));
+    return this.client.workflow.getHandle<typeof placeOrder>(workflowId);
   }
 
-  /** An order whose history is no longer kept is known to the order service alone. */
-  private async recordOf(orderId: string): Promise<OrderRecord> {
-    const record = await this.ask<typeof findOrder>('orders', 'findOrder', orderId);
-    if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-    return record;
+  private findRecord(orderId: string): Promise<OrderRecord | null> {
+    return this.ask<typeof findOrder>('orders', 'findOrder', orderId);
   }
 
   private async startRestock(receipt: Receipt): Promise<WorkflowHandle<typeof restock>> {
@@ -467,19 +476,17 @@ export class Concord {
       return await this.client.workflow.start<typeof restock>('restock', {
         taskQueue: 'inventory',
         workflowId,
-        workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
         staticSummary: restockSummary(receipt),
         args: [receipt],
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      const first = parseReceipt(await firstInput(this.client, workflowId));
-      if (first.sku === receipt.sku && first.quantity === receipt.quantity) {
+      const { sku, quantity } = parseReceipt(await firstInput(this.client, workflowId));
+      if (sku === receipt.sku && quantity === receipt.quantity)
         return this.client.workflow.getHandle<typeof restock>(workflowId);
-      }
-      throw new ConcordError('InvalidInput', {
-        problems: [{ field: 'receipt id', fix: 'this id is taken by another receipt; use a new one' }],
-      });
+      const fix = 'this id is taken by another receipt; use a new one';
+      throw new ConcordError('InvalidInput', { problems: [{ field: 'receipt id', fix }] });
     }
   }
 
@@ -489,16 +496,14 @@ export class Concord {
     question: string,
     argument: Parameters<Question>[0],
   ): Promise<Awaited<ReturnType<Question>>> {
-    return translated(
-      this.address,
-      () =>
-        this.client.workflow.execute(question, {
-          taskQueue: service,
-          workflowId: `${question}/${randomUUID()}`,
-          workflowExecutionTimeout: READ_BUDGET + 2_000,
-          args: [argument],
-        }) as Promise<Awaited<ReturnType<Question>>>,
-      { service },
+    const options = {
+      taskQueue: service,
+      workflowId: `${question}/${randomUUID()}`,
+      workflowExecutionTimeout: READ_BUDGET + 2_000,
+      args: [argument],
+    };
+    return translated({ address: this.address, service }, () =>
+      this.client.workflow.execute(question, options),
     );
   }
 }
@@ -509,44 +514,39 @@ function refuseTakenId<Answer extends Omit<Placed, 'joined'>>(answer: Answer): A
   throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
 }
 
+/** Returns what a workflow returns. @throws ConcordError `NoAnswer` with this fix if it takes longer; it goes on. */
+function answerOf<Run extends Workflow>(handle: WorkflowHandle<Run>, service: string, fix: string) {
+  const noAnswer = () => new ConcordError('NoAnswer', { service, fix });
+  return within(ANSWER_TIMEOUT, () => handle.result(), noAnswer);
+}
+
 /** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
-async function connected(connection: Connection, options: ConnectionOptions): Promise<void> {
+async function connected(connection: Connection, options: ConnectionOptions & { address: string }) {
   const connecting = connection.ensureConnected();
-  connecting.catch(() => {}); // where there is a diagnosis, nobody listens any more
-  if ((await within(DIAGNOSIS_DELAY, connecting)) !== NOTHING) return;
-  const address = options.address ?? 'localhost:7233';
-  const failure = temporalFailure({ ...options, address });
-  const fix = await Promise.race([failure, connecting.then(() => undefined)]);
-  if (fix !== undefined) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
-  await connecting;
+  const late = new Error('not connected yet');
+  await within(
+    DIAGNOSIS_DELAY,
+    () => connecting,
+    () => late,
+  ).catch(async (error) => {
+    if (error !== late) throw error;
+    const fix = await Promise.race([temporalFailure(options), connecting]);
+    const { address } = options;
+    if (fix) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+    await connecting;
+  });
 }
 
 const CONNECT_TIMEOUT = '5 seconds';
-/** After which a connection that isn't there yet is looked into. Milliseconds. */
+/** A connection that isn't there after this time is looked into. Milliseconds. */
 const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
 /**
- * The one update that all who join an order wait for: a workflow takes ten at once, and 2,000 in all, but the server lets
- * any number wait for the same. Only who knows that the order is theirs may join in, for it is checked once.
+ * The one update that all who join an order wait for: a workflow takes ten at once, and 2,000 in all, but the server
+ * lets any number wait for the same. Only who knows that the order is theirs may join, for it is checked once.
  */
 const JOINT_UPDATE = 'decision';
-/** How often `watch` looks. Milliseconds. */
+// How often `watch` and `followEvents` look. Milliseconds.
 const WATCH_INTERVAL = 500;
-/** How often `followEvents` looks. Milliseconds. */
 const EVENTS_INTERVAL = 500;
-
-const NOTHING = Symbol('no answer yet');
-
-async function within<Result>(milliseconds: number, work: Promise<Result>): Promise<Result | typeof NOTHING> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<typeof NOTHING>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, NOTHING);
-  });
-  try {
-    work.catch(() => {}); // when it fails after the timeout, nobody listens any more
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,10 +1,17 @@
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import proto from '@temporalio/proto';
 import { deliveryIdOf } from '../domain/addresses.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { describeExecution, endOf, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
+import type { OwnStuckStep } from '../domain/stuck-step.ts';
+import {
+  describeExecution,
+  endOf,
+  type Listed,
+  listWorkflows,
+  statusOf,
+} from '../platform/visibility/executions.ts';
 import { FAILED, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
@@ -19,22 +26,19 @@ export interface Delivery {
 }
 
 /** How far a delivery has come. */
-export interface DeliveryView {
+export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | 'nextAttemptAt'>> {
   readonly subscriber: string;
   /** `stopped`: it has ended without having been made, and takes an operator. */
   readonly state: 'delivered' | 'delivering' | 'retrying' | 'stopped';
-  /** The attempt that runs or comes next, where one has failed: from 2. */
+  /** The attempt that runs or comes next, if one has failed: from 2. */
   readonly attempt?: number;
-  readonly lastError?: string;
-  /** ISO 8601. */
-  readonly nextAttemptAt?: string;
 }
 
 /**
- * Deliveries, those that run first, and then the last ended first.
+ * Yields deliveries: those that run first, and then the last ended first.
  *
  * @param condition Further conditions, as Temporal's list filters have them.
- * @throws ConcordError `UnknownKey` where there are some, and none can be decrypted.
+ * @throws ConcordError `UnknownKey` if there are some, and none can be decrypted.
  */
 export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
   let isEmpty = true;
@@ -47,7 +51,7 @@ export async function* listDeliveries(client: Client, condition = ''): AsyncGene
     isEmpty = false;
     yield delivery;
   }
-  // A stranger's alone are left out; where nothing can be read, the key is ours to find.
+  // What a stranger has encrypted is left out; if nothing can be read, the key is ours to find.
   if (isEmpty && unreadable !== undefined) throw unreadable;
 }
 
@@ -62,32 +66,22 @@ export async function viewOfDelivery(client: Client, delivery: Delivery): Promis
   const [step] = execution === undefined ? [] : await stuckStepsOf(client, execution, FAILED);
   if (step?.problem !== 'retrying') return { subscriber, state: 'delivering' };
   const { attempts, lastError, nextAttemptAt } = step;
-  return {
-    ...{ subscriber, state: 'retrying', attempt: attempts + 1, lastError },
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
+  return defined({ subscriber, state: 'retrying' as const, attempt: attempts + 1, lastError, nextAttemptAt });
 }
 
-const { WORKFLOW_EXECUTION_STATUS_COMPLETED, WORKFLOW_EXECUTION_STATUS_RUNNING } =
-  proto.temporal.api.enums.v1.WorkflowExecutionStatus;
-const STATUSES: Readonly<Record<number, Delivery['status']>> = {
-  [WORKFLOW_EXECUTION_STATUS_RUNNING]: 'running',
-  [WORKFLOW_EXECUTION_STATUS_COMPLETED]: 'done',
-};
-
-/** Nothing where it delivers nothing under this id that a service has announced: anyone may start a workflow. */
+/** Returns undefined if it delivers nothing under this id that a service has announced: anyone may start a workflow. */
 async function deliveryOf(client: Client, listed: Listed): Promise<Delivery | undefined> {
   const { workflowId, runId, startedAt, endedAt, info } = listed;
   const event = await eventIn(client, info);
   if (event === undefined) return undefined;
   const subscriber = workflowId.slice(deliveryIdOf(event, '').length);
   if (deliveryIdOf(event, subscriber) !== workflowId) return undefined;
-  return {
-    ...{ event, subscriber, workflowId, runId, startedAt: startedAt.getTime() },
-    status: STATUSES[info.status ?? 0] ?? 'stopped',
-    ...(endedAt === undefined ? {} : { endedAt: endedAt.getTime() }),
-  };
+  const status = STATUSES[statusOf({ workflowExecutionInfo: info })] ?? 'stopped';
+  const times = { startedAt: startedAt.getTime(), endedAt: endedAt?.getTime() };
+  return defined({ event, subscriber, workflowId, runId, status, ...times });
 }
+
+const STATUSES: Readonly<Record<string, Delivery['status']>> = { running: 'running', completed: 'done' };
 
 async function eventIn(client: Client, { memo }: Listed['info']): Promise<Announcement | undefined> {
   const payload = memo?.fields?.event;

@@ -1,6 +1,8 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import pMap from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
+import { literal } from '../domain/markdown.ts';
 import type { FinalStatus, OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
@@ -14,58 +16,50 @@ import {
   ofOrder,
   statusOf,
 } from '../platform/visibility/executions.ts';
+import { deliveryStepOf, ownNameOf, STOPPED, stoppedSteps } from '../platform/visibility/stuck-steps.ts';
+import { listWaiting } from '../platform/visibility/waiting.ts';
+import type { Delivery } from '../workflows/exchange/deliver-event.ts';
+import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
-import { restartDeliveries, tryWaitingNow } from './exchange.ts';
 import { firstInput } from './history.ts';
 
-/** What `retry` has hastened. */
+/** What `retry` tries now. */
 export interface Retried {
   readonly orderId: string;
-  /** What is tried now: activities, such as `inventory.commit`, and messages that wait (`mailbox/1 SellStock`). */
+  /** Activities, such as `inventory.commit`, and messages that wait, such as `mailbox/1 SellStock`. */
   readonly steps: readonly string[];
 }
 
 /**
- * Has every step of an order that waits for its next attempt tried now.
+ * Tries every step of an order that waits for its next attempt now.
  *
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const own = await described(client, [workflowIdOf(orderId), resolutionIdOf(orderId)]);
+  const found = await pMap([workflowIdOf(orderId), resolutionIdOf(orderId)], (workflowId) =>
+    describeExecution(client, { workflowId }),
+  );
+  const own = found.filter((execution) => execution !== undefined);
   const latest = own.at(-1);
   if (latest === undefined) throw new ConcordError('UnknownOrder', { orderId });
   const steps: string[] = [];
-  for (const execution of [...own, ...(await described(client, livingDeliveries(client, orderId)))])
-    steps.push(...(await resetSteps(client, orderId, execution)));
+  for (const execution of own) steps.push(...(await resetSteps(client, orderId, execution)));
   // Subscribers may be told of an order that has ended, so its workflow need not live.
+  const living = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
+  for await (const delivery of listWorkflows(client, living)) {
+    const execution = await describeExecution(client, { workflowId: delivery.workflowId });
+    if (execution !== undefined) steps.push(...(await resetSteps(client, orderId, execution)));
+  }
   steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
   if (steps.length > 0) return { orderId, steps };
-  const because = own.some(isRunning)
+  const isWaiting = own.some(isRunning);
+  const because = isWaiting
     ? 'no step of it waits; see `concord status`'
     : `its workflow is ${statusOf(latest)}`;
   throw new ConcordError('NothingToRetry', { orderId, because });
 }
 
-/** Those that there are, in this order. */
-async function described(
-  client: Client,
-  workflowIds: Iterable<string> | AsyncIterable<string>,
-): Promise<Execution[]> {
-  const found: Execution[] = [];
-  for await (const workflowId of workflowIds) {
-    const execution = await describeExecution(client, { workflowId });
-    if (execution !== undefined) found.push(execution);
-  }
-  return found;
-}
-
-/** Deliveries of events of an order that are not made yet. */
-async function* livingDeliveries(client: Client, orderId: string): AsyncGenerator<string> {
-  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
-  for await (const { workflowId } of listWorkflows(client, query)) yield workflowId;
-}
-
-/** Returns what is tried now; nothing of a workflow that has ended. */
+/** Returns what is tried now; a workflow that has ended has nothing to try. */
 async function resetSteps(client: Client, orderId: string, execution: Execution): Promise<string[]> {
   const { namespace, identity } = client.options;
   const workflowId = execution.workflowExecutionInfo?.execution?.workflowId ?? '';
@@ -86,11 +80,35 @@ async function resetSteps(client: Client, orderId: string, execution: Execution)
   return steps;
 }
 
+/** Starts the deliveries of an order that were ended once more. Returns what they deliver. */
+async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
+  const ended = listWorkflows(client, `WorkflowType = 'deliverEvent' AND ${STOPPED}${ofOrder(orderId)}`);
+  const stopped = await pMap(ended, (delivery) => stoppedSteps(client, delivery), { concurrency: 16 });
+  return pMap(stopped.flat(), async ({ workflowId }) => {
+    const delivery = (await firstInput(client, workflowId)) as Delivery;
+    const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
+    const staticSummary = `Started again: ${literal(deliveryStepOf(workflowId))}`;
+    const memo = { event: delivery.event };
+    const options = { workflowId, taskQueue, args: [delivery], memo, staticSummary };
+    await client.workflow.start('deliverEvent', options);
+    return deliveryStepOf(workflowId);
+  });
+}
+
+/** Tries what waits for this order in mailboxes and relays now. Returns what that is. */
+async function tryWaitingNow(client: Client, orderId: string): Promise<string[]> {
+  const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
+  return pMap(waiting, async ({ workflowId, type: step }) => {
+    await client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId);
+    return ownNameOf({ workflowId, step });
+  });
+}
+
 /**
- * Checks that an order's own workflow can't go on, and returns what is left behind of it.
+ * Checks that an order's own workflow can't go on, and returns what it has left behind.
  *
  * @param findRecord Asks the order service for its record.
- * @throws ConcordError `UnknownOrder`; `CannotResolve` where its workflow runs; `TooLate` where all is settled.
+ * @throws ConcordError `UnknownOrder`; `CannotResolve` if its workflow runs; `TooLate` if all is settled.
  */
 export async function remainsOf(
   client: Client,
@@ -119,7 +137,7 @@ export async function remainsOf(
   return { order, strategy, coordinator: 'closed' };
 }
 
-/** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` where one runs or has ended well. */
+/** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` if one runs or has ended well. */
 export async function startResolution(
   client: Client,
   remains: Orphan,
@@ -135,15 +153,12 @@ export async function startResolution(
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const because = 'it has been, or is being, resolved or placed already; see `concord status`';
-    throw new ConcordError(
-      'CannotResolve',
-      { orderId: order.orderId, status: request.as, because },
-      { cause: error },
-    );
+    const details = { orderId: order.orderId, status: request.as, because };
+    throw new ConcordError('CannotResolve', details, { cause: error });
   }
 }
 
-/** How an order was resolved, where its own workflow has stopped. */
+/** Returns how an order was resolved whose own workflow has stopped; undefined if it was not. */
 export async function resolvedOutcome(client: Client, orderId: string): Promise<OrderOutcome | undefined> {
   const workflowId = resolutionIdOf(orderId);
   const execution = await describeExecution(client, { workflowId });

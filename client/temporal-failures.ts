@@ -15,55 +15,24 @@ import { ConcordError, type FailureDetails, isFailureCode } from '../domain/erro
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 
 interface Context {
+  readonly address: string;
   /** Which order the call is about. */
   readonly orderId?: string;
   /** Which service's worker was to answer. */
   readonly service?: string;
-  /** What to do where the server did not answer, or refused to at some point, and the outcome is unknown. */
+  /** What to do if the server did not answer, or refused at some point, and the outcome is unknown. */
   readonly unreachableFix?: string;
 }
 
-/** Runs a call and turns whatever Temporal throws into the typed failure that a user can act on. */
-export async function translated<Result>(
-  address: string,
-  call: () => Promise<Result>,
-  context: Context = {},
-): Promise<Result> {
+/** Makes a call, and throws what Temporal throws as the typed failure that a user can act on. */
+export async function translated<Result>(context: Context, call: () => Promise<Result>): Promise<Result> {
   try {
     return await call();
   } catch (error) {
-    throw translate(error, address, context);
+    if (error instanceof ConcordError) throw error;
+    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? unreachableIn(error, context);
+    throw refusal ?? brokenCodeIn(error) ?? failureIn(error, context) ?? error;
   }
-}
-
-function translate(error: unknown, address: string, context: Context): unknown {
-  if (error instanceof ConcordError) return error;
-  const refusal = refusalIn(error);
-  if (refusal !== undefined) return refusal;
-  const overload = overloadIn(error, address, context);
-  if (overload !== undefined) return overload;
-  if (isUnreachable(error)) {
-    const fix = context.unreachableFix ?? 'start it there, or connect to another';
-    return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
-  }
-  if (isBrokenCode(error)) {
-    const fix = 'the order’s workflow code fails: see `concord stuck`';
-    return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
-  }
-  const misdirected = misdirection(error, address);
-  if (misdirected !== undefined) return misdirected;
-  if (error instanceof WorkflowFailedError && context.service !== undefined) {
-    return new ConcordError(
-      'NoAnswer',
-      { service: context.service, fix: noAnswerFix(error) },
-      { cause: error },
-    );
-  }
-  if (error instanceof WorkflowFailedError && context.orderId !== undefined) {
-    const lastError = innermost(error).message;
-    return new ConcordError('OrderFailed', { orderId: context.orderId, lastError }, { cause: error });
-  }
-  return error;
 }
 
 /** The row of the failure table that a workflow, an activity or an update's validator has named. */
@@ -82,19 +51,30 @@ const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
 
 /**
  * The server is there, but takes no more calls (its rate or concurrency limits), or not one of this size. The SDK has
- * repeated the call for some 40 seconds by then: a burst is over by that time, so what is left is for the caller to know.
+ * repeated the call for some 40 seconds by then, so a burst is over, and what is left is for the caller to know.
  */
-function overloadIn(error: unknown, address: string, context: Context): ConcordError | undefined {
+function overloadIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
   const grpc = grpcErrorIn(error);
   if (grpc?.code !== status.INVALID_ARGUMENT && grpc?.code !== status.RESOURCE_EXHAUSTED) return undefined;
   const refusal = { server: 'Temporal', address, says: grpc.details };
   if (SIZE_WORDS.test(grpc.details)) return new ConcordError('TooLarge', refusal, { cause: error });
   if (grpc.code === status.INVALID_ARGUMENT) return undefined;
-  const fix = context.unreachableFix ?? 'try again in a minute, with the same id where you gave one';
+  const fix = unreachableFix ?? 'try again in a minute, with the same id where you gave one';
   return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
 }
 
-function isUnreachable(error: unknown): boolean {
+/** Nothing answers; or what does will never answer this client: the wrong server, namespace or credentials. */
+function unreachableIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
+  const unreachable = (fix: string, server = 'Temporal') =>
+    new ConcordError('Unreachable', { server, address, fix }, { cause: error });
+  if (isSilence(error)) return unreachable(unreachableFix ?? 'start it there, or connect to another');
+  if (error instanceof NamespaceNotFoundError)
+    return unreachable(namespaceFix(address, error.namespace), `namespace ${error.namespace} of Temporal`);
+  const fix = MISDIRECTION_FIXES[grpcErrorIn(error)?.code ?? status.OK];
+  return fix === undefined ? undefined : unreachable(fix);
+}
+
+function isSilence(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
   const code = grpcErrorIn(error)?.code;
   if (code !== undefined) return code === status.DEADLINE_EXCEEDED || code === status.UNAVAILABLE;
@@ -102,49 +82,40 @@ function isUnreachable(error: unknown): boolean {
   return inner instanceof Error && inner.message === 'Failed to connect before the deadline';
 }
 
-/** Nobody can be asked or told anything of a workflow whose code fails. */
-function isBrokenCode(error: unknown): boolean {
-  const grpc = grpcErrorIn(error);
-  return grpc?.code === status.FAILED_PRECONDITION && /workflow task/i.test(grpc.details);
-}
-
-const MISDIRECTION_FIXES = new Map([
-  [
-    status.PERMISSION_DENIED,
+const MISDIRECTION_FIXES: Readonly<Record<number, string>> = {
+  [status.PERMISSION_DENIED]:
     'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace',
-  ],
-  [status.UNIMPLEMENTED, 'what answers there is no Temporal server: check the address'],
-  [
-    status.UNAUTHENTICATED,
+  [status.UNIMPLEMENTED]: 'what answers there is no Temporal server: check the address',
+  [status.UNAUTHENTICATED]:
     'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH',
-  ],
-]);
+};
 
-/** Something answers, but will never answer this client: the wrong server, namespace or credentials. */
-function misdirection(error: unknown, address: string): ConcordError | undefined {
-  if (error instanceof NamespaceNotFoundError) {
-    const server = `namespace ${error.namespace} of Temporal`;
-    const fix = namespaceFix(address, error.namespace);
-    return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
-  }
-  const grpc = grpcErrorIn(error);
-  const fix = grpc && MISDIRECTION_FIXES.get(grpc.code);
-  if (fix === undefined) return undefined;
-  return new ConcordError('Unreachable', { server: 'Temporal', address, fix }, { cause: error });
-}
-
-/** What to do where there is no such namespace. */
+/** What to do if there is no such namespace. */
 export function namespaceFix(address: string, namespace: string): string {
   return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
 }
 
-function noAnswerFix(error: WorkflowFailedError): string {
-  if (error.cause instanceof TimeoutFailure) return 'start its worker, or see `concord doctor`';
-  return `its worker runs, but fails: ${innermost(error).message}; see \`concord doctor\``;
+/** Nobody can be asked or told anything of a workflow whose code fails. */
+function brokenCodeIn(error: unknown): ConcordError | undefined {
+  const grpc = grpcErrorIn(error);
+  if (grpc?.code !== status.FAILED_PRECONDITION || !/workflow task/i.test(grpc.details)) return undefined;
+  const fix = 'the order’s workflow code fails: see `concord stuck`';
+  return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
 }
 
-function innermost(error: Error): Error {
-  let inner = error;
+function failureIn(error: unknown, { service, orderId }: Context): ConcordError | undefined {
+  if (!(error instanceof WorkflowFailedError)) return undefined;
+  let inner: Error = error;
   while (inner.cause instanceof Error) inner = inner.cause;
-  return inner;
+  const lastError = inner.message;
+  if (service !== undefined) {
+    const fix =
+      error.cause instanceof TimeoutFailure
+        ? 'start its worker, or see `concord doctor`'
+        : `its worker runs, but fails: ${lastError}; see \`concord doctor\``;
+    return new ConcordError('NoAnswer', { service, fix }, { cause: error });
+  }
+  return orderId === undefined
+    ? undefined
+    : new ConcordError('OrderFailed', { orderId, lastError }, { cause: error });
 }

@@ -1,12 +1,16 @@
 /**
  * Waits for some work, but no longer than so many milliseconds. Work that takes longer goes on, and nobody hears of it.
  *
- * @throws Error where the time is up.
+ * @param failure What it throws when the time is up.
  */
-export async function within<Result>(milliseconds: number, work: () => Promise<Result>): Promise<Result> {
+export async function within<Result>(
+  milliseconds: number,
+  work: () => Promise<Result>,
+  failure = () => new Error(`no answer in ${milliseconds} ms`),
+): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${milliseconds} ms`)), milliseconds);
+    timer = setTimeout(() => reject(failure()), milliseconds);
   });
   try {
     return await Promise.race([work(), timeUp]);
