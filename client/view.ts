@@ -51,7 +51,9 @@ export async function viewOf(
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
   const known = {
     ...order,
-    ...{ strategy, participants: {}, placedAt: startTime.toISOString() },
+    strategy,
+    participants: {},
+    placedAt: startTime.toISOString(),
     ...defined({ closedAt: closeTime?.toISOString() }),
     retrying: retryingOf(orderId, await stuckStepsOf(client, raw, FAILED)),
   };

@@ -1,4 +1,7 @@
-import { Interrupted } from './print-error.ts';
+/** Ctrl-C while something goes on without us. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
 
 /**
  * Waits for `work`, which goes on without us, until it is done or Ctrl-C is pressed.
