@@ -70,7 +70,7 @@ export interface PlaceOptions {
   readonly strategy?: Strategy;
 }
 
-/** What is durable about an order when `place` returns: `pending` if it is accepted and not yet decided. */
+/** An order as far as it is durable when `place` returns: `pending` if it is accepted and not yet decided. */
 export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';

@@ -7,7 +7,7 @@ import type { parseEventFilter } from './event-filter.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
-/** What a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
+/** An event that a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
 export interface OrderEvent {
   /** `<order id>/<type>` */
   readonly id: string;

@@ -30,7 +30,7 @@ export interface OrderView extends Order {
   readonly closedAt?: string;
 }
 
-/** A step of an order that has failed at least once and is tried again; `step` also names where a message waits. */
+/** A step of an order that has failed at least once and is tried again. */
 export interface RetryingStep extends Pick<OwnStuckStep, 'step' | 'lastError' | 'nextAttemptAt'> {
   /** The attempt that runs or comes next, from 2. */
   readonly attempt: number;

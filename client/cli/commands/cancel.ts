@@ -22,8 +22,8 @@ export function addCancel(program: Command, session: Session): void {
         rows: [[id, status]],
         terminal: () => `order ${output.colors.bold(safe(id))} ${coloured(status, output.colors)}`,
       });
-      const later = 'the order service does not answer: it decides when it is back; see';
-      if (status === 'requested') output.note(`${later} \`concord status ${id}\``);
+      const noAnswer = 'the order service does not answer: it decides when it is back; see';
+      if (status === 'requested') output.note(`${noAnswer} \`concord status ${id}\``);
     });
 }
 

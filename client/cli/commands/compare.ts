@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { invalid } from '../shared/arguments.ts';
 
-/** Says where `compare` has gone, which measures, and so is no command of the package. */
+/** Says where `compare` is: it measures, so it is no command of the package. */
 export function addCompare(program: Command): void {
   program
     .command('compare', { hidden: true })

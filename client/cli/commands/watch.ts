@@ -13,7 +13,27 @@ export function addWatch(program: Command, session: Session): void {
     .description('follow an order until it is final')
     .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
-    .action((id: string) => watch(id, session));
+    .action(async (id: string) => {
+      session.subject = { orderId: id };
+      const connected = await session.connect();
+      const { output } = session;
+      const progress = await output.progress(`looking for order ${id}`);
+      let last: OrderView | undefined;
+      const showChanges = async () => {
+        for await (const view of connected.concord.watch(id)) {
+          last = view;
+          if (output.json) output.printLine(view);
+          else if (output.isTerminal) progress.update(waitingText(view));
+          else output.printRow(changeRow(view));
+          if (output.isClosed) break;
+        }
+      };
+      const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
+      await interruptible(showChanges(), () => farewell).finally(() => progress.stop());
+      if (last !== undefined && output.isTerminal) await printView(last, connected, output);
+      if (last?.phase === 'final' && last.status === 'confirmed') return;
+      session.exitCode = output.isClosed ? 0 : exitCodes.refused;
+    });
 }
 
 const HELP = `
@@ -23,28 +43,6 @@ On a pipe, a line for each change: time, status, phase, strategy, what each serv
 Example:
   $ concord watch 4711
 `;
-
-async function watch(id: string, session: Session): Promise<void> {
-  session.subject = { orderId: id };
-  const connected = await session.connect();
-  const { output } = session;
-  const progress = await output.progress(`looking for order ${id}`);
-  let last: OrderView | undefined;
-  const showChanges = async () => {
-    for await (const view of connected.concord.watch(id)) {
-      last = view;
-      if (output.json) output.printLine(view);
-      else if (output.isTerminal) progress.update(waitingText(view));
-      else output.printRow(changeRow(view));
-      if (output.isClosed) break;
-    }
-  };
-  const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
-  await interruptible(showChanges(), () => farewell).finally(() => progress.stop());
-  if (last !== undefined && output.isTerminal) await printView(last, connected, output);
-  if (last?.phase === 'final' && last.status === 'confirmed') return;
-  session.exitCode = output.isClosed ? 0 : exitCodes.refused;
-}
 
 function changeRow(view: OrderView): string[] {
   const details = [
