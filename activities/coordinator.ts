@@ -1,19 +1,14 @@
-import {
-  type Client,
-  type WorkflowExecutionDescription,
-  type WorkflowHandle,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { identifier } from '../domain/order.ts';
 import { workflowIdOf } from '../domain/place-order.ts';
 import { type Coordinator, resolutionIdOf } from '../domain/resolution.ts';
 import { parse } from '../domain/validation.ts';
 
-/** Who knows what became of the workflows of an order: the only code of a service that asks Temporal. */
+/** Knows what became of an order's workflows: the only code of a service that asks Temporal. */
 export interface Coordinators {
-  /** Of the workflow that placed the order. */
+  /** Looks at the workflow that placed the order. */
   findCoordinator(orderId: string): Promise<Coordinator>;
-  /** True where a resolution of the order runs, or has failed and waits for an operator. */
+  /** Returns true if a resolution of the order runs, or has failed and waits for an operator. */
   isBeingResolved(orderId: string): Promise<boolean>;
 }
 
@@ -21,27 +16,24 @@ export interface Coordinators {
 export function createCoordinators(client: Client): Coordinators {
   return {
     async findCoordinator(input) {
-      const orderId = parse(identifier(), input, 'orderId');
-      const handle = client.workflow.getHandle(workflowIdOf(orderId));
-      const found = await describe(handle);
+      const found = await describe(workflowIdOf(parse(identifier(), input, 'orderId')));
       if (found === undefined) return { state: 'unknown' };
-      // Not by its status: a paused workflow goes on as well.
-      if (found.closeTime === undefined) return { state: 'running' };
-      return { state: 'closed' };
+      // Its status doesn't count: a paused workflow goes on as well.
+      return { state: found.closeTime === undefined ? 'running' : 'closed' };
     },
 
     async isBeingResolved(orderId) {
-      const found = await describe(client.workflow.getHandle(resolutionIdOf(orderId)));
+      const found = await describe(resolutionIdOf(orderId));
       return found !== undefined && (found.closeTime === undefined || found.status.name === 'FAILED');
     },
   };
-}
 
-async function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
-  try {
-    return await handle.describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
+  async function describe(workflowId: string) {
+    try {
+      return await client.workflow.getHandle(workflowId).describe();
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Waits for all of them, even where one fails, and only then throws what the first of the failed ones threw.
- * (`Promise.all` would leave the others running unattended.)
- */
+/** Waits for all, even if one fails, then throws the first failure: `Promise.all` would leave the others running. */
 export function allDone(work: readonly Promise<void>[]): Promise<void> {
   return Promise.allSettled(work).then((results) => {
     const failed = results.find(({ status }) => status === 'rejected');

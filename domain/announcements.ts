@@ -1,26 +1,30 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import type { OrderOutcome } from './order.ts';
 import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
-import type { Strategy } from './strategies.ts';
 import { parse } from './validation.ts';
 
-/**
- * What one service tells another about an order: the messages of `message-queue` and the events of `event-driven`. The
- * inventory says the same in both; the order service asks in the one, and tells what has happened in the other.
- */
-export const announcementTypes = {
-  '/concord/orders': [
-    'ReserveStock',
-    'SellStock',
-    'ReleaseStock',
-    'OrderPlaced',
-    'OrderConfirmed',
-    'OrderRejected',
-    'OrderCancelled',
-  ],
-  '/concord/inventory': ['StockReserved', 'StockRejected', 'StockSold', 'StockReleased'],
+// Services announce messages in `message-queue`, and events in `event-driven`. The inventory announces the same in both.
+
+const orderMessages = { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' } as const;
+const orderEvents = {
+  prepare: 'OrderPlaced',
+  commit: 'OrderConfirmed',
+  rollback: 'OrderRejected',
+  cancel: 'OrderCancelled',
 } as const;
+const inventoryEvents = {
+  prepare: 'StockReserved',
+  refuse: 'StockRejected',
+  commit: 'StockSold',
+  rollback: 'StockReleased',
+} as const;
+
+export const announcementTypes = {
+  '/concord/orders': [...Object.values(orderMessages), ...Object.values(orderEvents)],
+  '/concord/inventory': Object.values(inventoryEvents),
+};
 
 type Source = keyof typeof announcementTypes;
 export type AnnouncementType = (typeof announcementTypes)[Source][number];
@@ -36,28 +40,28 @@ export interface Announcement {
   /** When it was written, in ISO 8601, by the writer's clock. */
   readonly time: string;
   readonly datacontenttype: 'application/json';
-  /** The order, and who coordinates it; where it is refused, also its status and why. */
+  /** The order, and who coordinates it; if it is refused, also its status and why. */
   readonly data: AnnouncementData;
 }
 
 export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
 
-/** What a participant has done, and so has to tell. */
-export type Occurrence = 'prepare' | 'commit' | 'rollback' | 'refuse';
-
-/** The announcement of what the order service has done; nothing in a strategy that has none. */
+/** The announcement of what the order service has done; undefined in a strategy that has none. */
 export function announcementOfOrders(
-  occurrence: Exclude<Occurrence, 'refuse'>,
+  occurrence: keyof typeof orderMessages,
   data: AnnouncementData,
 ): Announcement | undefined {
-  const type = orderTypes(data)[data.strategy]?.[occurrence];
-  return type && announce('/concord/orders', type, data);
+  const { strategy, status } = data;
+  if (strategy === 'two-phase') return undefined;
+  const event = occurrence === 'rollback' && status === 'cancelled' ? 'cancel' : occurrence;
+  const type = strategy === 'message-queue' ? orderMessages[occurrence] : orderEvents[event];
+  return announce('/concord/orders', type, data);
 }
 
 /**
- * The announcement of an outcome that the order service has on record; nothing in a strategy that has none.
+ * The announcement of an outcome that the order service has on record; undefined in a strategy that has none.
  *
- * @param request Who asked for an outcome, perhaps for another one: only what is on record is told.
+ * @param request May ask for another outcome: only what is on record is told.
  */
 export function announcementOfOutcome(
   request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
@@ -65,17 +69,17 @@ export function announcementOfOutcome(
 ): Announcement | undefined {
   const { status, reason, ...told } = request;
   if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
-  const because = outcome.reason === undefined ? {} : { reason: outcome.reason };
-  return announcementOfOrders('rollback', { ...told, status: outcome.status, ...because });
+  const refused = defined({ ...told, status: outcome.status, reason: outcome.reason });
+  return announcementOfOrders('rollback', refused);
 }
 
-/** The announcement of what the inventory has done; nothing in a strategy that has none. */
+/** The announcement of what the inventory has done; undefined in a strategy that has none. */
 export function announcementOfInventory(
-  occurrence: Occurrence,
+  occurrence: keyof typeof inventoryEvents,
   data: AnnouncementData,
 ): Announcement | undefined {
   if (data.strategy === 'two-phase') return undefined;
-  return announce('/concord/inventory', inventoryTypes[occurrence], data);
+  return announce('/concord/inventory', inventoryEvents[occurrence], data);
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
@@ -84,26 +88,6 @@ export function parseAnnouncement(input: unknown): Announcement {
   const { order } = parseParticipantRequest(announcement.data);
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
-
-type OrderTypes = Partial<Record<Strategy, Record<'prepare' | 'commit' | 'rollback', AnnouncementType>>>;
-
-function orderTypes({ status }: AnnouncementData): OrderTypes {
-  return {
-    'message-queue': { prepare: 'ReserveStock', commit: 'SellStock', rollback: 'ReleaseStock' },
-    'event-driven': {
-      prepare: 'OrderPlaced',
-      commit: 'OrderConfirmed',
-      rollback: status === 'cancelled' ? 'OrderCancelled' : 'OrderRejected',
-    },
-  };
-}
-
-const inventoryTypes: Record<Occurrence, AnnouncementType> = {
-  prepare: 'StockReserved',
-  refuse: 'StockRejected',
-  commit: 'StockSold',
-  rollback: 'StockReleased',
-};
 
 function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement {
   const { orderId } = data.order;
@@ -119,14 +103,13 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
   };
 }
 
-const TYPE_FIX = 'use a type that a service announces';
 const types = Object.values(announcementTypes).flat();
 
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
-  type: z.enum(types as [AnnouncementType], TYPE_FIX),
+  type: z.enum(types as [AnnouncementType], 'use a type that a service announces'),
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),

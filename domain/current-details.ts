@@ -4,56 +4,50 @@ import type { OwnStuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
-/** What is known of an order beside its progress. */
-export interface Concerns {
-  /** Steps that are stuck. */
-  readonly stuckSteps: readonly OwnStuckStep[];
-  /** Why the order has stopped on an error. */
-  readonly failure?: string;
-}
-
-/** Where an order stands, as Markdown for whoever operates it: a screenful, whatever has happened to it. */
-export function currentDetails(progress: OrderProgress, { stuckSteps, failure }: Concerns): string {
-  const { orderId, phase, participants, decision } = progress;
-  const { status, reason } = decision ?? {};
-  const more = literal(`concord status ${orderId}`);
-  const worst = stuckSteps.toSorted((one, other) => other.attempts - one.attempts);
+/**
+ * Returns where an order stands, as Markdown for its operator.
+ *
+ * @param concerns Its steps that are stuck, and why it has stopped if it has stopped on an error.
+ */
+export function currentDetails(
+  { orderId, phase, participants, decision }: OrderProgress,
+  { stuckSteps, failure }: { stuckSteps: readonly OwnStuckStep[]; failure?: string | undefined },
+): string {
+  const lines = [`**${failure === undefined ? phases[phase] : 'Stopped on an error'}**`];
+  if (decision !== undefined) {
+    const { status, reason } = decision;
+    lines.push('', `Decision: **${status}**${reason ? `, ${short(reason.message)}` : ''}`);
+  }
+  if (failure !== undefined) lines.push('', `**Needs attention**: ${short(failure)}`, '', RESOLVE);
+  if (stuckSteps.length > 0) {
+    const worst = stuckSteps.toSorted((one, other) => other.attempts - one.attempts);
+    lines.push('', `**Needs attention**, more in ${literal(`concord status ${orderId}`)}`, '');
+    lines.push(...firstOf(worst, MOST_STEPS, stepText));
+  }
   const waitedForFirst = Object.entries(participants).sort(
-    ([, one], [, other]) => Number(isWaitedFor(other)) - Number(isWaitedFor(one)),
+    ([, one], [, other]) => Number(WAITED_FOR.includes(other)) - Number(WAITED_FOR.includes(one)),
   );
-  return [
-    `**${failure === undefined ? phases[phase] : 'Stopped on an error'}**`,
-    ...(status === undefined
-      ? []
-      : ['', `Decision: **${status}**${reason ? `, ${short(reason.message)}` : ''}`]),
-    ...(failure === undefined ? [] : ['', `**Needs attention**: ${short(failure)}`, '', RESOLVE]),
-    ...(stuckSteps.length === 0
-      ? []
-      : ['', `**Needs attention**, more in ${more}`, '', ...firstOf(worst, MOST_STEPS, stepText)]),
-    ...['', '**Services**', ''],
-    ...firstOf(waitedForFirst, MOST_PARTICIPANTS, ([name, state]) => `- ${name}: ${votes[state]}`),
-    ...LAST_LINE,
-  ].join('\n');
+  const services = firstOf(waitedForFirst, MOST_SERVICES, ([name, state]) => `- ${name}: ${votes[state]}`);
+  return [...lines, '', '**Services**', '', ...services, ...LAST_LINE].join('\n');
 }
 
 /**
- * What waits in a mailbox or a relay, as Markdown: how many, and those of them that have failed most often.
+ * Returns how many wait in a mailbox or a relay, and which have failed most often, as Markdown.
  *
  * @param more How many wait beside these.
  */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
   const failing = waiting.filter(({ failures }) => failures > 0);
-  const worst = failing.toSorted((one, other) => other.failures - one.failures);
-  return [
-    `Being handled: ${handling}. Waiting: ${waiting.length - handling + more}. Tried again: ${failing.length}.`,
-    ...(failing.length === 0
-      ? []
-      : ['', 'More in `concord stuck`', '', ...firstOf(worst, MOST_STEPS, itemText)]),
-    ...LAST_LINE,
-  ].join('\n');
+  const left = waiting.length - handling + more;
+  const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
+  if (failing.length > 0) {
+    const worst = failing.toSorted((one, other) => other.failures - one.failures);
+    lines.push('', 'More in `concord stuck`', '', ...firstOf(worst, MOST_STEPS, itemText));
+  }
+  return [...lines, ...LAST_LINE].join('\n');
 }
 
-/** Something that waits to be handled. Times are ISO 8601. */
+/** A message or event that waits to be handled. Times are ISO 8601. */
 export interface WaitingView {
   readonly orderId: string;
   /** The kind of message, such as `SellStock`. */
@@ -65,21 +59,19 @@ export interface WaitingView {
 }
 
 const MOST_STEPS = 3;
-const MOST_PARTICIPANTS = 6;
+const MOST_SERVICES = 6;
 
-/** The Web UI cuts the last line off, so that is one without ink: a zero-width space, which it doesn't trim. */
+/** The Web UI cuts off the last line, so that is a zero-width space, which it doesn't trim. */
 const LAST_LINE = ['', '\u200b'];
 
-/** A line for each, and one that says how many are left out. */
+/** Returns a line for each of the first items, and one that says how many are left out. */
 function firstOf<Item>(items: readonly Item[], most: number, lineOf: (item: Item) => string): string[] {
-  const left = items.length - most;
-  return [...items.slice(0, most).map(lineOf), ...(left > 0 ? [`- and ${left} more`] : [])];
+  const lines = items.slice(0, most).map(lineOf);
+  return items.length > most ? [...lines, `- and ${items.length - most} more`] : lines;
 }
 
 /** Two lines in the Web UI, at most. */
-function short(text: string): string {
-  return literal(text, 120);
-}
+const short = (text: string): string => literal(text, 120);
 
 function itemText({ orderId, type, failures, ...item }: WaitingView): string {
   return stepText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
@@ -95,7 +87,7 @@ const phases: Readonly<Record<Phase, string>> = {
 const votes: Readonly<Record<ParticipantState, string>> = {
   preparing: 'has not voted yet',
   prepared: 'voted **yes**',
-  // Also where it was asked in vain until somebody cancelled.
+  // Also if it had not answered when somebody cancelled.
   refused: 'has **not** voted yes',
   committing: 'voted **yes**, is being told to commit',
   committed: 'voted **yes**, has committed',
@@ -103,17 +95,12 @@ const votes: Readonly<Record<ParticipantState, string>> = {
   'rolled-back': 'has rolled back',
 };
 
-function isWaitedFor(state: ParticipantState): boolean {
-  return state === 'preparing' || state === 'committing' || state === 'rolling-back';
-}
+const WAITED_FOR: readonly ParticipantState[] = ['preparing', 'committing', 'rolling-back'];
 
 const RESOLVE = 'Nothing goes on by itself: settle it with `concord resolve`; more in `concord stuck`.';
 
 function stepText({ step, attempts, lastError, since, nextAttemptAt }: OwnStuckStep): string {
   const tried = attempts === 0 ? 'waits' : `has failed ${attempts} ${attempts === 1 ? 'time' : 'times'}`;
-  return [
-    `- ${short(step)} ${tried}, since ${since}`,
-    `  - ${short(lastError)}`,
-    ...(nextAttemptAt === undefined ? [] : [`  - next attempt at ${nextAttemptAt}`]),
-  ].join('\n');
+  const next = nextAttemptAt === undefined ? '' : `\n  - next attempt at ${nextAttemptAt}`;
+  return `- ${short(step)} ${tried}, since ${since}\n  - ${short(lastError)}${next}`;
 }

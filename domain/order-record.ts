@@ -1,21 +1,14 @@
 import { z } from 'zod';
-import {
-  finalStatuses,
-  identifier,
-  type Order,
-  type OrderOutcome,
-  type OrderStatus,
-  orderStatuses,
-  parseOrder,
-  type Reason,
-} from './order.ts';
+import { defined } from './defined.ts';
+import type { Order, OrderOutcome, OrderStatus, Reason } from './order.ts';
+import { finalStatuses, identifier, orderStatuses, parseOrder } from './order.ts';
 import { refusalFields } from './participant.ts';
 import { type Strategy, strategies } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse, wholeNumber } from './validation.ts';
 
 /**
- * What the order service knows of an order. Times are ISO 8601. In a list, one whose document is damaged says so as its reason,
- * `DamagedOrder`; what can't be told of it is empty.
+ * The order service's record of an order. Times are ISO 8601. In a list, an order whose document is damaged has the
+ * reason `DamagedOrder`, and what can't be read of it is empty.
  */
 export interface OrderRecord extends Order {
   readonly strategy: Strategy;
@@ -34,36 +27,29 @@ export interface OrderFilter {
 }
 
 const MAXIMUM_LIMIT = 1000;
-const DEFAULT_LIMIT = 20;
 
 const filterSchema = z.strictObject({
-  status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`).optional(),
+  status: oneOf(orderStatuses).optional(),
   customerId: identifier().optional(),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).optional(),
-  limit: z
-    .int(`use a whole number from 1 to ${MAXIMUM_LIMIT}`)
-    .min(1, `use a whole number from 1 to ${MAXIMUM_LIMIT}`)
-    .max(MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`)
-    .default(DEFAULT_LIMIT),
+  strategy: oneOf(strategies).optional(),
+  limit: wholeNumber(1, MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`).default(20),
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseOrderFilter(input: unknown): z.output<typeof filterSchema> {
-  return parse(filterSchema, input);
-}
-
-const DATE_FIX = 'use a date';
+export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
 
 const storedSchema = z.object({
-  ...{ orderId: identifier(), customerId: identifier(), lines: z.unknown() },
-  status: z.enum(orderStatuses, `use one of ${orderStatuses.join(', ')}`),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`),
+  orderId: identifier(),
+  customerId: identifier(),
+  lines: z.unknown(),
+  status: oneOf(orderStatuses),
+  strategy: oneOf(strategies),
   reason: refusalFields().reason.optional(),
-  createdAt: z.date(DATE_FIX),
-  updatedAt: z.date(DATE_FIX),
+  createdAt: z.date('use a date'),
+  updatedAt: z.date('use a date'),
 });
 
-/** Checks what is on record of an order, where somebody may have changed it. @throws ConcordError `InvalidInput` */
+/** Checks an order's record, which somebody may have changed. @throws ConcordError `InvalidInput` */
 export function checkStored(stored: unknown): void {
   const { orderId, customerId, lines } = parse(storedSchema, stored);
   parseOrder({ orderId, customerId, lines });
@@ -71,12 +57,12 @@ export function checkStored(stored: unknown): void {
 
 const outcomeSchema = z.strictObject({
   orderId: identifier(),
-  status: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`),
+  status: oneOf(finalStatuses),
   reason: refusalFields().reason.optional(),
 });
 
-/** How an order is said to have ended. @throws ConcordError `InvalidInput`, naming each field and the fix. */
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOutcome(input: unknown): OrderOutcome {
-  const { orderId, status, reason } = parse(outcomeSchema, input);
-  return { orderId, status, ...(reason === undefined ? {} : { reason: reason as Reason }) };
+  const { reason, ...outcome } = parse(outcomeSchema, input);
+  return defined({ ...outcome, reason: reason as Reason | undefined });
 }

@@ -8,26 +8,23 @@ export function orderSummary({ customerId, lines }: Order): string {
   return `${linesText(lines, 240)} for ${literal(customerId)}`;
 }
 
-/** How what is left behind of an order is settled, in one line of Markdown. */
+/** The resolution of an order in one line of Markdown. */
 export function resolutionSummary({ orderId, lines }: Order): string {
   return `Settles what is left of ${literal(orderId)}: ${linesText(lines, 120)}`;
 }
 
-/** A delivery to the stock, in one line of Markdown. */
-export function restockSummary({ sku, quantity }: Receipt): string {
-  return `A delivery of ${quantity} × ${literal(sku)}`;
+/** A receipt in one line of Markdown. */
+export function restockSummary(receipt: Receipt): string {
+  return `A delivery of ${lineText(receipt)}`;
 }
 
-/** Everything that an order asks for, as Markdown: at most 20,000 bytes, which is what Temporal takes. */
+/** An order as Markdown: at most 20,000 bytes, which is what Temporal takes. */
 export function orderDetails({ orderId, customerId, lines }: Order, strategy: Strategy): string {
-  return [
-    `Order ${literal(orderId)} of customer ${literal(customerId)}, by strategy \`${strategy}\``,
-    '',
-    ...lines.map(({ sku, quantity }) => `- ${quantity} × ${literal(sku)}`),
-  ].join('\n');
+  const title = `Order ${literal(orderId)} of customer ${literal(customerId)}, by strategy \`${strategy}\``;
+  return [title, '', ...lines.map((line) => `- ${lineText(line)}`)].join('\n');
 }
 
-/** What a list shows of an order beside its search attributes: small, because every list carries it. */
+/** Returns the memo that lists show of an order beside its search attributes: small, because every list carries it. */
 export function orderMemo({ customerId, lines }: Order): Readonly<Record<string, unknown>> {
   return { customer: customerId, lines: linesText(lines, 240).replaceAll('`', '') };
 }
@@ -35,10 +32,14 @@ export function orderMemo({ customerId, lines }: Order): Readonly<Record<string,
 /** The first lines, as many as fit. */
 function linesText(lines: readonly Line[], longest: number): string {
   let text = '';
-  for (const [index, { sku, quantity }] of lines.entries()) {
-    const longer = `${text}${index === 0 ? '' : ', '}${quantity} × ${literal(sku)}`;
+  for (const [index, line] of lines.entries()) {
+    const longer = `${text}${index === 0 ? '' : ', '}${lineText(line)}`;
     if (index > 0 && longer.length > longest) return `${text} and ${lines.length - index} more`;
     text = longer;
   }
   return text;
+}
+
+function lineText({ sku, quantity }: Line): string {
+  return `${quantity} × ${literal(sku)}`;
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import type { FinalStatus } from './order-status.ts';
 import { parse } from './validation.ts';
 
-export { type FinalStatus, finalStatuses, type OrderStatus, orderStatuses } from './order-status.ts';
+export const finalStatuses = ['confirmed', 'rejected', 'cancelled'] as const;
+export const orderStatuses = ['pending', ...finalStatuses] as const;
+export type FinalStatus = (typeof finalStatuses)[number];
+export type OrderStatus = (typeof orderStatuses)[number];
 
 /** One SKU and how many units of it. `quantity` is a positive safe integer. */
 export interface Line {
@@ -10,7 +12,7 @@ export interface Line {
   readonly quantity: number;
 }
 
-/** What a customer asks for. The order id is also the idempotency key: the same id is the same order. */
+/** A customer's order. The order id is also the idempotency key: the same id is the same order. */
 export interface Order {
   readonly orderId: string;
   readonly customerId: string;
@@ -25,7 +27,7 @@ export interface Reason {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** How an order ended. */
+/** The end of an order. */
 export interface OrderOutcome {
   readonly orderId: string;
   readonly status: FinalStatus;
@@ -33,53 +35,44 @@ export interface OrderOutcome {
 }
 
 const MAXIMUM_LINES = 100;
-
 const IDENTIFIER_FIX =
   'use 1 to 100 ASCII letters, digits and . _ : @ + -, starting with a letter or a digit';
-const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
+const LINE_FIX = 'give a line as { sku, quantity }';
 const LINES_FIX = `give a list of 1 to ${MAXIMUM_LINES} lines`;
+const QUANTITY_FIX = `use a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`;
 
 const identifierSchema = z
   .string(IDENTIFIER_FIX)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/, IDENTIFIER_FIX);
 const quantitySchema = z.int(QUANTITY_FIX).positive(QUANTITY_FIX);
 
-// Schemas are handed out by functions: what a module exports is frozen where workflows share it (`preloaded.ts`), and zod's
-// schemas remember things.
+// Functions return schemas: exports that workflows share are frozen (`preloaded.ts`), and zod's schemas have a state.
 
-/**
- * Plain ASCII only: no look-alikes, no leading `$`, no path separators. An identifier is a value everywhere,
- * never a key, so dots in it are harmless.
- */
+/** Plain ASCII: no look-alikes, no leading `$`, no path separators. It is never a key, so dots in it are harmless. */
 export const identifier = () => identifierSchema;
 
 /** A number of units: a positive safe integer. */
 export const quantity = () => quantitySchema;
 
+const lineSchema = z.strictObject({ sku: identifier(), quantity: quantity() }, LINE_FIX);
 const orderSchema = z.strictObject({
   orderId: identifier(),
   customerId: identifier(),
-  lines: z
-    .array(
-      z.strictObject({ sku: identifier(), quantity: quantity() }, 'give a line as { sku, quantity }'),
-      LINES_FIX,
-    )
-    .min(1, LINES_FIX)
-    .max(MAXIMUM_LINES, LINES_FIX),
+  lines: z.array(lineSchema, LINES_FIX).min(1, LINES_FIX).max(MAXIMUM_LINES, LINES_FIX),
 });
 
 /**
- * Checks an order that came from outside and brings it into its one canonical form: lines of the same SKU merged,
- * sorted by SKU. Two requests for the same thing are then deeply equal.
+ * Checks an order and returns its canonical form, one line per SKU, sorted by SKU: two requests for the same thing are
+ * then deeply equal.
  *
  * @throws ConcordError `InvalidInput`, naming each field and the fix.
  */
 export function parseOrder(input: unknown): Order {
-  const order = parse(orderSchema, input);
-  return { orderId: order.orderId, customerId: order.customerId, lines: mergeLines(order.lines) };
+  const { orderId, customerId, lines } = parse(orderSchema, input);
+  return { orderId, customerId, lines: mergeLines(lines) };
 }
 
-/** True when both ask for the same thing, so that the second one may join the first. */
+/** Returns true if both ask for the same thing, so that the second one may join the first. */
 export function sameContent(one: Order, other: Order): boolean {
   return (
     one.customerId === other.customerId &&

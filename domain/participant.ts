@@ -1,19 +1,19 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, type Order, parseOrder, type Reason } from './order.ts';
 import { type Strategy, strategies } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse } from './validation.ts';
 
-/** What the coordinator sends to a participant in every phase. */
+/** The coordinator's request to a participant, in every phase. */
 export interface ParticipantRequest {
   readonly order: Order;
   /** The coordinator's first run: tells its requests from those of another workflow for the same order id. */
   readonly coordinatorId: string;
-  /** Set only by who has made sure that the recorded coordinator is gone: what it left undecided is then settled. */
+  /** Set only by a resolution, once the recorded coordinator is gone: what that left undecided is then settled. */
   readonly takesOver?: boolean;
   /** When the coordinator accepted the order, in ISO 8601. */
   readonly placedAt: string;
-  /** How the services are kept consistent. */
   readonly strategy: Strategy;
 }
 
@@ -23,7 +23,7 @@ export interface RollbackRequest extends ParticipantRequest {
   readonly reason: Reason;
 }
 
-/** How an order is to end. The order service puts it on record, unless another outcome is there already. */
+/** A decision: the order service puts it on record, unless another outcome is there already. */
 export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly status: 'confirmed' });
 
 /**
@@ -36,12 +36,10 @@ export type DecideRequest = RollbackRequest | (ParticipantRequest & { readonly s
  * - commit twice, rollback twice: settle once, answer the same;
  * - rollback after commit, commit after rollback, commit before prepare: change nothing and throw `ProtocolViolation`.
  *
- * Participants are told to commit or to roll back only what the order service has on record (`decide`), so whoever tells
- * them, and however often, tells them the same.
+ * Coordinators tell participants only what the order service has on record (`decide`), so all of them tell the same.
  *
- * A request of another coordinator than the recorded one changes nothing: where the order is undecided, prepare and commit
- * throw `LeftUndecided`; where it is decided, prepare throws `AlreadyDecided`, with what is on record. The exception is a
- * request that `takesOver`.
+ * Unless it `takesOver`, a request of another coordinator than the recorded one changes nothing: prepare and commit
+ * throw `LeftUndecided` if the order is undecided; prepare throws `AlreadyDecided`, with the outcome, if it is decided.
  *
  * Sources: X/Open XA for the phases; the dtm project for empty rollback and suspension.
  */
@@ -52,15 +50,15 @@ export interface Participant {
   readonly rollback: (request: RollbackRequest) => Promise<void>;
 }
 
-/** How an order is on record, where a participant knows. */
+/** The recorded end of an order, if a participant knows it. */
 type Recorded = { readonly status: string; readonly reason?: Reason | undefined };
 
-/** What a participant throws where it can't do what it is asked. @param participant Its name. */
+/** Returns the errors by which a participant refuses a request. @param participant Its name. */
 export function refusalsOf(participant: string) {
   return {
     /** Prepare came after the decision. */
-    lateArrival: (orderId: string, recorded?: Recorded) =>
-      new ConcordError('LateArrival', { participant, orderId, ...known(recorded) }),
+    lateArrival: (orderId: string, { status, reason }: Partial<Recorded> = {}) =>
+      new ConcordError('LateArrival', defined({ participant, orderId, status, reason })),
     /** Nobody knows whether this attempt has done anything; the next one finds out. */
     attemptExpired: (orderId: string) => new ConcordError('AttemptExpired', { participant, orderId }),
     /** A coordinator contradicts what is on record. */
@@ -68,16 +66,12 @@ export function refusalsOf(participant: string) {
       new ConcordError('ProtocolViolation', { participant, orderId, asked, found }),
     /** Another coordinator has decided it. */
     alreadyDecided: (orderId: string, { status, reason }: Recorded) =>
-      new ConcordError('AlreadyDecided', { orderId, status, ...known({ status, reason }) }),
+      new ConcordError('AlreadyDecided', defined({ orderId, status, reason })),
     /** Another coordinator is at it, or was. */
     leftUndecided: (orderId: string) => new ConcordError('LeftUndecided', { orderId }),
     /** It is on record with another content. */
     idTaken: (orderId: string) => new ConcordError('OrderIdTaken', { orderId }),
   };
-}
-
-function known({ status, reason }: Partial<Recorded> = {}): Partial<{ status: string; reason: Reason }> {
-  return { ...(status === undefined ? {} : { status }), ...(reason === undefined ? {} : { reason }) };
 }
 
 const requestFields = {
@@ -88,7 +82,7 @@ const requestFields = {
     .max(100, 'use at most 100 characters'),
   takesOver: z.boolean('use true or false').optional(),
   placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`),
+  strategy: oneOf(strategies),
 };
 
 const outcomeFields = {
@@ -100,12 +94,13 @@ const outcomeFields = {
   }),
 };
 
-/** By functions, as all schemas that other modules use (see `identifier`). */
+// Functions return schemas to other modules, for the reason that `domain/order.ts` gives.
 export const participantRequestFields = () => requestFields;
 export const refusalFields = () => outcomeFields;
 
 const requestSchema = z.object(requestFields);
 const rollbackSchema = z.object({ ...requestFields, ...outcomeFields });
+const confirmationSchema = z.object({ status: z.literal('confirmed') });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseParticipantRequest(input: unknown): ParticipantRequest {
@@ -115,9 +110,8 @@ export function parseParticipantRequest(input: unknown): ParticipantRequest {
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseDecideRequest(input: unknown): DecideRequest {
-  const isYes =
-    typeof input === 'object' && input !== null && 'status' in input && input.status === 'confirmed';
-  return isYes ? { ...parseParticipantRequest(input), status: 'confirmed' } : parseRollbackRequest(input);
+  if (!confirmationSchema.safeParse(input).success) return parseRollbackRequest(input);
+  return { ...parseParticipantRequest(input), status: 'confirmed' };
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */

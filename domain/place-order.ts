@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { type Line, type Order, type OrderOutcome, parseOrder } from './order.ts';
+import { type Order, type OrderOutcome, parseOrder } from './order.ts';
 import { DEFAULT_PREPARE_BUDGET, MAXIMUM_PREPARE_BUDGET } from './policies.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
-/** What starts a `placeOrder` workflow. */
+/** The input of a `placeOrder` workflow. */
 export interface PlaceOrderInput {
   readonly order: Order;
   /** How long participants may take to prepare, in milliseconds: 1,000 to 30 days, 10 minutes by default. */
   readonly prepareBudget?: number;
-  /** How the services are kept consistent; `two-phase` by default. */
+  /** `two-phase` by default. */
   readonly strategy?: Strategy;
 }
 
@@ -25,49 +25,34 @@ export type ParticipantState =
   | 'rolled-back';
 
 /** Where an order stands, as its coordinator sees it. */
-export interface OrderProgress {
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly lines: readonly Line[];
+export interface OrderProgress extends Order {
   readonly phase: Phase;
   readonly participants: Readonly<Record<string, ParticipantState>>;
   /** Present from the decision on, and never changed after it. */
   readonly decision?: OrderOutcome;
 }
 
-export interface CancelRequest {
-  /** Why, in the customer's words: at most 200 characters. */
-  readonly reason: string;
-}
+/** `reason`: why, in the customer's words, at most 200 characters. */
+export type CancelRequest = { readonly reason: string };
 
-const PREPARE_BUDGET_FIX = `use 1000 to ${MAXIMUM_PREPARE_BUDGET} milliseconds`;
+const BUDGET_FIX = `use 1000 to ${MAXIMUM_PREPARE_BUDGET} milliseconds`;
 
 const inputSchema = z.strictObject({
   order: z.unknown(),
-  prepareBudget: z
-    .int(PREPARE_BUDGET_FIX)
-    .min(1_000, PREPARE_BUDGET_FIX)
-    .max(MAXIMUM_PREPARE_BUDGET, PREPARE_BUDGET_FIX)
-    .default(DEFAULT_PREPARE_BUDGET),
-  strategy: z.enum(strategies, `use one of ${strategies.join(', ')}`).default(DEFAULT_STRATEGY),
+  prepareBudget: wholeNumber(1_000, MAXIMUM_PREPARE_BUDGET, BUDGET_FIX).default(DEFAULT_PREPARE_BUDGET),
+  strategy: oneOf(strategies).default(DEFAULT_STRATEGY),
 });
 
-const cancelSchema = z.strictObject({
-  reason: z.string().min(1, 'say why').max(200, 'use at most 200 characters'),
-});
+const cancelSchema = z.strictObject({ reason: whyText() });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parsePlaceOrderInput(input: unknown): Required<PlaceOrderInput> {
-  const { order, prepareBudget, strategy } = parse(inputSchema, input);
-  return { order: parseOrder(order), prepareBudget, strategy };
+  const { order, ...options } = parse(inputSchema, input);
+  return { order: parseOrder(order), ...options };
 }
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseCancelRequest(input: unknown): CancelRequest {
-  return parse(cancelSchema, input);
-}
+export const parseCancelRequest = (input: unknown): CancelRequest => parse(cancelSchema, input);
 
 /** The order id is the idempotency key, and so the workflow's id: one order, one coordinator. */
-export function workflowIdOf(orderId: string): string {
-  return `order/${orderId}`;
-}
+export const workflowIdOf = (orderId: string): string => `order/${orderId}`;

@@ -1,8 +1,8 @@
 /**
- * Every timeout and retry in one table, with the reason for each figure. Milliseconds.
+ * Every timeout and retry, with the reason for each figure. All are milliseconds.
  *
- * An attempt is given `attempt` ms before Temporal starts another; the next attempt waits `firstRetry` ms, twice as
- * long each time, but never longer than `longestRetry`.
+ * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time,
+ * but never longer than `longestRetry`.
  */
 export const policies = {
   prepare: {
@@ -16,7 +16,7 @@ export const policies = {
   settle: {
     attempt: 10_000,
     firstRetry: 500,
-    // The decision is final and nobody can be asked, so it is retried without limit, but without hammering a broken service.
+    // The decision is final, so it is told without limit, but without hammering a broken service.
     longestRetry: 60_000,
   },
   read: {
@@ -33,61 +33,50 @@ export const policies = {
   },
 } as const;
 
-/**
- * How often the worker that handles a batch must say that it lives: whatever waits behind the batch of a worker that was
- * killed would otherwise wait a whole attempt. Milliseconds.
- */
+/** How often a worker that handles a batch must say that it lives: the next batch waits until its death is noticed. */
 export const BATCH_HEARTBEAT = 4_000;
 
-/** How long participants may take to prepare, retries included, before their vote counts as no. Milliseconds. */
+/** How long participants may take to prepare, retries included, before their vote counts as no. */
 export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;
 
-/** The longest prepare budget that an order may ask for: stock must not be held for ever. Milliseconds. */
+/** The longest prepare budget that an order may ask for: stock must not be held for ever. */
 export const MAXIMUM_PREPARE_BUDGET = 30 * 24 * 60 * 60_000;
 
 /**
- * How long a database may take to carry out a hold once it has begun it: it compares the attempt's deadline with its clock
- * at the beginning, and waits for locks, tickets or a shard after that. Half an attempt, so that a slow one is tried again.
- * Milliseconds.
+ * How long a database may take to carry out a hold. It compares the attempt's deadline with its clock when it begins,
+ * and waits for locks, tickets or a shard after that. Half an attempt, so that a slow one is tried again.
  */
 export const HOLD_WRITE_LIMIT = 5_000;
 
 /**
- * How much longer than an attempt and its last write a tombstone lives, for the difference between the clocks of a
- * database's members: two pairs of them count, so each may differ by half of it. Both ends are read from the database,
- * never from a worker. Milliseconds.
+ * How much longer than an attempt and its last write a tombstone lives, because the clocks of a database's members
+ * differ: two pairs of them count, so each may differ by half of it. No worker's clock counts.
  */
 export const TOMBSTONE_MARGIN = 20_000;
 
-/** How long a read (`stock`, `list`) may take in all before the service counts as not answering. Milliseconds. */
+/** How long a read (`stock`, `list`) may take in all before the service counts as not answering. */
 export const READ_BUDGET = 10_000;
 
-/** How often the reaper looks for holds that nobody will settle. Milliseconds. */
+/** How often the reaper looks for holds that nobody will settle. */
 export const REAP_INTERVAL = 60_000;
 
-/**
- * How old a hold is before the reaper asks about it: longer than the usual prepare budget, so that it seldom asks
- * about a living order (which it would leave alone). Milliseconds.
- */
+/** How old a hold is before the reaper asks about it: older than orders usually get, so that it seldom asks in vain. */
 export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;
 
 /**
- * How long a sweep may go on, retries included: less than three intervals, so that after one that hangs another has begun
- * before an alert says that none has succeeded. Milliseconds.
+ * How long a sweep may go on, retries included: less than three intervals, so that after one that hangs another begins
+ * before an alert says that none has succeeded.
  */
 export const SWEEP_BUDGET = 2 * 60_000;
 
-/** How long an attempt of a sweep asks about orders: what is left of it is for the databases. Milliseconds. */
+/** How long an attempt of a sweep asks about orders; the rest of it is for the databases. */
 export const SWEEP_TIME = policies.sweep.attempt - 15_000;
 
-/** How long a sweep waits for what it asks about one order; most answers take milliseconds. Milliseconds. */
+/** How long a sweep waits for an answer about one order; most take some milliseconds. */
 export const QUESTION_LIMIT = 5_000;
 
-/** How often somebody looks for orders with stuck steps, to tell them which. Milliseconds. */
+/** How often `watchOrders` looks for orders with stuck steps. */
 export const WATCH_INTERVAL = 60_000;
 
-/**
- * When an order that waits for an answer says again what it has told: what was handed over is durable, so this is only for
- * what an operator has ended. Doubled each time. Milliseconds.
- */
+/** When an order repeats a message without answer, doubled each time: only an ended mailbox can have lost it. */
 export const RESEND = { first: 60_000, longest: 60 * 60_000 } as const;

@@ -1,5 +1,5 @@
-// What workflows need of the domain, evaluated once for all workflows of a worker's thread instead of once for each:
-// building the schemas took half of a workflow's time. It is frozen then, and none of it may know of a workflow.
+// The modules of the domain that workflows use, evaluated once for all workflows of a worker's thread: building the
+// schemas took half of each workflow's time. They are frozen then, and none of them may know of a workflow.
 
 import './addresses.ts';
 import './all-done.ts';

@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
-import { parse } from './validation.ts';
+import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
-/** What a participant has on record of an order. A service that keeps no reason says `rolled-back`. */
+/** A participant's record of an order; `rolled-back` if it keeps no reason. */
 export type RecordedStatus = 'unknown' | 'preparing' | 'prepared' | 'rolled-back' | FinalStatus;
 
 /** A participant that can say how far it is; reads only. */
@@ -16,9 +17,8 @@ export interface Inspectable {
 
 export type RecordedStatuses = Readonly<Record<string, RecordedStatus>>;
 
-/** What became of the workflow that placed an order, as Temporal knows it. */
+/** The workflow that placed an order, as Temporal knows it; `unknown` also if its history is no longer kept. */
 export interface Coordinator {
-  /** `unknown`: there was none, or its history is no longer kept. */
   readonly state: 'running' | 'closed' | 'unknown';
 }
 
@@ -29,40 +29,31 @@ export interface Orphan {
   readonly coordinator: Exclude<Coordinator['state'], 'running'>;
 }
 
-/** What an operator, or the reaper, asks for. Without `as` the order ends as what is on record demands. */
+/** A request of an operator or the reaper. Without `as`, what is on record decides how the order ends. */
 export interface ResolveRequest {
   readonly as?: FinalStatus;
   /** Why, in at most 200 characters. */
   readonly reason?: string;
 }
 
-const requestSchema = z.strictObject({
-  as: z.enum(finalStatuses, `use one of ${finalStatuses.join(', ')}`).optional(),
-  reason: z.string().min(1, 'say why').max(200, 'use at most 200 characters').optional(),
-});
+const requestSchema = z.strictObject({ as: oneOf(finalStatuses).optional(), reason: whyText().optional() });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseResolveRequest(input: unknown): z.output<typeof requestSchema> {
-  return parse(requestSchema, input);
-}
+export const parseResolveRequest = (input: unknown): ResolveRequest => defined(parse(requestSchema, input));
 
 const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
 const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
-const holdLimitSchema = z.int(HOLD_LIMIT_FIX).min(0, HOLD_LIMIT_FIX).max(MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
+const holdLimitSchema = wholeNumber(0, MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
 
-/** How old a hold is before the reaper looks at it: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
-export function parseHoldLimit(input: unknown): number {
-  return parse(holdLimitSchema, input, 'holdLimit');
-}
+/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
+export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema, input, 'holdLimit');
 
 /** The workflow that settles what an order's own workflow left behind. */
-export function resolutionIdOf(orderId: string): string {
-  return `resolve/${orderId}`;
-}
+export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
 /**
- * What that workflow is started with, whoever starts it: it runs beside the order's own, which is closed; where nobody knows
- * of that one any more, it takes its place, so that nobody can place the order meanwhile.
+ * Returns the start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no
+ * longer knows of that one, it takes its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;
@@ -77,31 +68,24 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 }
 
 /**
- * How an order whose workflow is gone may end, so that no answer that was given and no unit of stock is betrayed.
+ * Returns how an order ends whose workflow is gone: never against an answer or a sale that is on record.
  *
- * @throws ConcordError `CannotResolve` where what is asked contradicts what is durable.
+ * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
  */
 export function resolutionOf(
   orderId: string,
   { as, reason }: ResolveRequest,
   statuses: RecordedStatuses,
 ): OrderOutcome {
-  const status = as ?? demanded(statuses);
-  const because = obstacle(status, statuses);
-  if (because !== undefined) throw new ConcordError('CannotResolve', { orderId, status, because });
+  // If nobody has recorded an end, nobody was promised anything.
+  const status = as ?? finalStatuses.find((final) => Object.values(statuses).includes(final)) ?? 'rejected';
+  const contrary = Object.entries(statuses).find(([, found]) => !COMPATIBLE[status].includes(found));
+  if (contrary !== undefined) {
+    const because = `${contrary[0]} has it as ${contrary[1]}`;
+    throw new ConcordError('CannotResolve', { orderId, status, because });
+  }
   if (status === 'confirmed') return { orderId, status };
   return { orderId, status, reason: reasonOf(orderId, status, reason) };
-}
-
-/** What is on record already decides; where nothing is, nobody was promised anything. */
-function demanded(statuses: RecordedStatuses): FinalStatus {
-  return finalStatuses.find((status) => Object.values(statuses).includes(status)) ?? 'rejected';
-}
-
-function obstacle(status: FinalStatus, statuses: RecordedStatuses): string | undefined {
-  const compatible = COMPATIBLE[status];
-  const contrary = Object.entries(statuses).find(([, status]) => !compatible.includes(status));
-  return contrary && `${contrary[0]} has it as ${contrary[1]}`;
 }
 
 const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {

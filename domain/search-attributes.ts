@@ -1,14 +1,14 @@
 import type { Line } from './order.ts';
 
-/** What Temporal indexes of an order, so that lists can ask for it: by name, with the type in Temporal's words. */
+/** The search attributes of an order, by which lists can be filtered, with Temporal's names of their types. */
 export const searchAttributeTypes = {
   /** `pending`, and from the decision on `confirmed`, `rejected` or `cancelled`. */
   OrderStatus: 'Keyword',
   OrderCustomer: 'Keyword',
-  /** Each SKU of the order, as far as they fit. */
+  /** Its SKUs, as many as fit. */
   OrderSkus: 'KeywordList',
   OrderStrategy: 'Keyword',
-  /** True while a step fails again and again or waits too long, and for good where the order has stopped on an error. */
+  /** True while a step is stuck, and for good if the order has stopped on an error. */
   OrderNeedsAttention: 'Bool',
 } as const;
 
@@ -16,7 +16,7 @@ export type SearchAttributeName = keyof typeof searchAttributeTypes;
 
 export const searchAttributeNames = Object.keys(searchAttributeTypes) as SearchAttributeName[];
 
-/** The SKUs of an order, but of a very long one only the first that Temporal takes as one value. */
+/** Returns the SKUs of an order, as many as Temporal takes as one value. */
 export function indexedSkus(lines: readonly Line[]): string[] {
   let size = 0;
   return lines

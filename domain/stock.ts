@@ -27,11 +27,7 @@ const receiptSchema = z.strictObject({ receiptId: identifier(), sku: identifier(
 const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseReceipt(input: unknown): Receipt {
-  return parse(receiptSchema, input);
-}
+export const parseReceipt = (input: unknown): Receipt => parse(receiptSchema, input);
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseSkus(input: unknown): string[] {
-  return parse(skusSchema, input, 'skus');
-}
+export const parseSkus = (input: unknown): string[] => parse(skusSchema, input, 'skus');

@@ -1,6 +1,5 @@
 /**
- * The three classic ways to keep an order consistent across services. All of them keep the same invariants, through the
- * same participants:
+ * How services are kept consistent; each strategy keeps the same invariants, through the same participants:
  *
  * - `two-phase`: the order's workflow coordinates; both services prepare, and then both commit or both roll back.
  * - `message-queue`: the order service sends messages to the inventory's mailbox, and waits for its replies.

@@ -1,38 +1,33 @@
 import { z } from 'zod';
+import { defined } from './defined.ts';
 import { parse } from './validation.ts';
 
 /** A step of an order that is stuck: it fails, or nobody takes it. Times are ISO 8601. */
 export interface StuckStep {
-  /** The order; `stock/<SKU>` where a stock document says of no order's. */
+  /** The order, or `stock/<SKU>` if a damaged stock document names none. */
   readonly orderId: string;
-  /**
-   * The workflow: `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay that keeps a message, or the sweep that
-   * has left something alone.
-   */
+  /** `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay of a message, or the sweep that skips it. */
   readonly workflowId: string;
   /**
    * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
-   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome; `skipped`:
-   * its record, its stock or its workflow can't be made sense of, and is left alone until it is repaired.
+   * fails, as after a change that its history doesn't fit; `stopped`: its workflow has ended without an outcome;
+   * `skipped`: its record, its stock or its workflow is damaged, and is left alone until it is repaired.
    */
   readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped' | 'skipped';
   /** The activity, such as `inventory.commit`; a kind of message, such as `SellStock`; or `workflow`. */
   readonly step: string;
-  /** How often it has been tried. */
   readonly attempts: number;
   readonly lastError: string;
   readonly since: string;
   readonly nextAttemptAt?: string;
 }
 
-/** A stuck step as its order is told of it; a message is named with where it waits, such as `mailbox/1 SellStock`. */
+/** A stuck step as its order is told of it; a message is named with its place, such as `mailbox/1 SellStock`. */
 export type OwnStuckStep = Omit<StuckStep, 'orderId' | 'workflowId' | 'problem'>;
 
-/** From when on a step counts as stuck. */
+/** A step is stuck if it has failed more often than `failures`, or has waited longer than `longerThan` milliseconds. */
 export interface StuckLimits {
-  /** It has failed more often than this. */
   readonly failures: number;
-  /** It has been waiting or retried for more milliseconds than this. */
   readonly longerThan: number;
 }
 
@@ -42,21 +37,17 @@ const limitsSchema = z.strictObject({
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseStuckOptions(input: unknown): StuckLimits {
-  return parse(limitsSchema, input);
-}
-
-const time = z.iso.datetime();
+export const parseStuckOptions = (input: unknown): StuckLimits => parse(limitsSchema, input);
 
 const ownStepsSchema = z
   .array(
     z.strictObject({
       step: z.string().min(1).max(200),
       attempts: z.int().min(0),
-      // What is too long is cut rather than refused: it is an error's text.
+      // An error's text that is too long is cut rather than refused.
       lastError: z.string().transform((text) => text.slice(0, 500)),
-      since: time,
-      nextAttemptAt: time.optional(),
+      since: z.iso.datetime(),
+      nextAttemptAt: z.iso.datetime().optional(),
     }),
   )
   .min(1)
@@ -64,8 +55,5 @@ const ownStepsSchema = z
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOwnStuckSteps(input: unknown): OwnStuckStep[] {
-  return parse(ownStepsSchema, input, 'steps').map(({ nextAttemptAt, ...step }) => ({
-    ...step,
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  }));
+  return parse(ownStepsSchema, input, 'steps').map((step) => defined(step));
 }

@@ -1,4 +1,4 @@
-/** What each activity of the services is for, in one line for people who read a history. */
+/** One line for each activity, for people who read a history. */
 const summaries: Readonly<Record<string, string>> = {
   'orders.prepare': 'Vote: put the order on record as pending',
   'orders.decide': 'Put the decision on record, unless there is one',
@@ -22,7 +22,5 @@ const summaries: Readonly<Record<string, string>> = {
   'inventory.readStock': 'Read stock levels',
 };
 
-/** @param activity Its full name; one that is not in the table is its own summary. */
-export function summaryOf(activity: string): string {
-  return summaries[activity] ?? activity;
-}
+/** Returns the summary of an activity; one that is not in the table is its own summary. */
+export const summaryOf = (activity: string): string => summaries[activity] ?? activity;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { parse } from './validation.ts';
 
-/** Something that a sweep could not make sense of: it is left alone, so that the sweep goes on with all others. */
+/** Something damaged that a sweep leaves alone, so that it goes on with all others. */
 export interface Skipped {
-  /** The order; or what was found where no order is named, such as `stock/GRINDER`. A slash is in no order id. */
+  /** The order; or what is damaged if no order is named, such as `stock/GRINDER`. No order id has a slash. */
   readonly orderId: string;
   readonly problem: string;
 }
@@ -12,17 +12,13 @@ const skippedSchema = z.object({
   skipped: z.array(z.object({ orderId: z.string(), problem: z.string() })).default([]),
 });
 
-/** What a sweep says that it has left alone. @throws ConcordError `InvalidInput` where it is no sweep's result. */
-export function parseSkipped(result: unknown): readonly Skipped[] {
-  return parse(skippedSchema, result).skipped;
-}
+/** Returns what a sweep has left alone. @throws ConcordError `InvalidInput` if `result` is no sweep's. */
+export const parseSkipped = (result: unknown): readonly Skipped[] => parse(skippedSchema, result).skipped;
 
-/** What is wrong, short enough to be handed on: an error may repeat what it was about, and that may be huge. */
+/** Returns the error's text, cut off: an error may repeat its subject, which may be huge. */
 export function problemOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error).slice(0, LONGEST_PROBLEM);
-  // Temporal's client says only that a call has failed; why is in the cause.
+  if (!(error instanceof Error)) return String(error).slice(0, 500);
+  // Temporal's client says only that a call has failed; the reason is in the cause.
   const because = error.cause instanceof Error ? ` (${problemOf(error.cause)})` : '';
-  return `${error.message}${because}`.slice(0, LONGEST_PROBLEM);
+  return `${error.message}${because}`.slice(0, 500);
 }
-
-const LONGEST_PROBLEM = 500;

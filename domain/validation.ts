@@ -1,23 +1,39 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ConcordError } from './errors.ts';
 
 /**
  * Runs a zod schema and turns what it finds into one typed error that names each field and the fix.
  *
- * @param name What to call the value itself, where it is no object; an element of a list is `name[0]`.
+ * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
  * @throws ConcordError `InvalidInput`.
  */
-export function parse<Schema extends z.ZodType>(
-  schema: Schema,
-  input: unknown,
-  name?: string,
-): z.output<Schema> {
+export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: string): Output {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const problems = result.error.issues
     .slice(0, MAXIMUM_PROBLEMS)
     .map((issue) => ({ field: fieldName(issue.path, name), fix: issue.message.slice(0, MAXIMUM_LENGTH) }));
   throw new ConcordError('InvalidInput', { problems });
+}
+
+/** Returns the error for one field, for checks beyond schemas. */
+export function invalidInput(field: string, fix: string): ConcordError {
+  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
+}
+
+/** Returns a schema of one of these texts. */
+export function oneOf<const Values extends readonly string[]>(values: Values) {
+  return z.enum(values, `use one of ${values.join(', ')}`);
+}
+
+/** Returns a schema of a whole number in these bounds. */
+export function wholeNumber(least: number, most: number, fix: string) {
+  return z.int(fix).min(least, fix).max(most, fix);
+}
+
+/** Returns a schema of a short text in which a person says why. */
+export function whyText() {
+  return z.string().min(1, 'say why').max(200, 'use at most 200 characters');
 }
 
 // A hostile input can be wrong in a million places; the answer must stay small.
@@ -28,6 +44,6 @@ function fieldName(path: readonly PropertyKey[], name = ''): string {
   const parts = path.map((part, index) =>
     typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part)}`,
   );
-  const isOfValueItself = typeof path[0] !== 'string';
-  return `${isOfValueItself ? name : ''}${parts.join('')}`.slice(0, MAXIMUM_LENGTH) || 'input';
+  const valueName = typeof path[0] === 'string' ? '' : name;
+  return `${valueName}${parts.join('')}`.slice(0, MAXIMUM_LENGTH) || 'input';
 }

@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
 import { insertUnlessPresent, READ_COMMITTED } from '../activities/mongodb/client.ts';
 import { type Announcement, parseAnnouncement } from '../domain/announcements.ts';
+import { defined } from '../domain/defined.ts';
 import type { FinalStatus } from '../domain/order.ts';
 import type { EventHandler, Subscription } from '../workers/subscriptions.ts';
 
@@ -10,11 +11,11 @@ import type { EventHandler, Subscription } from '../workers/subscriptions.ts';
  *
  *     notificationsTo((notification) => mailer.send(notification, { idempotencyKey: notification.id })),
  *
- * What it promises: every customer is told of every outcome, and never of one that isn't on record, because the event
- * was written together with it. What is recorded as sent is not sent again, however often the event is delivered. A
- * worker that dies between sending and recording sends once more, and so may an attempt that outlasts its 10 seconds:
- * nobody can do better with an effect outside the own database. Both carry the same id, so that a `send` that passes it on
- * as the idempotency key, as mail and payment providers take one, has its effect once.
+ * It promises that every customer is told of every outcome, and never of one that isn't on record, because the event was
+ * written together with it. Once recorded as sent, it is not sent again, however often the event is delivered. A worker that
+ * dies between sending and recording sends once more, and so may an attempt that outlasts its 10 seconds: nobody can do better
+ * with an effect outside the own database. Both carry the same id: a `send` that passes it on as the idempotency key, as mail
+ * and payment providers take one, has its effect once.
  */
 export function notificationsTo(send: Send): Subscription {
   return {
@@ -39,11 +40,11 @@ export interface Notification {
   readonly orderId: string;
   readonly customerId: string;
   readonly status: FinalStatus;
-  /** Why, where the order was not confirmed. */
+  /** Says why, if the order was not confirmed. */
   readonly message?: string;
 }
 
-/** What has been sent, by the event's id. */
+/** A notification that has been sent, by the event's id. */
 export interface NotificationDocument extends Omit<Notification, 'id'> {
   readonly _id: string;
   readonly sentAt: Date;
@@ -61,12 +62,7 @@ function createNotifications(sent: Collection<NotificationDocument>, send: Send)
 }
 
 function notificationOf({ id, data }: Announcement): Notification {
-  const { order, status = 'confirmed', reason } = data;
-  return {
-    id,
-    orderId: order.orderId,
-    customerId: order.customerId,
-    status,
-    ...(reason === undefined ? {} : { message: reason.message }),
-  };
+  const { orderId, customerId } = data.order;
+  const status: FinalStatus = data.status ?? 'confirmed';
+  return defined({ id, orderId, customerId, status, message: data.reason?.message });
 }

@@ -7,10 +7,9 @@ import { register } from 'tsx/esm/api';
 
 const root = new URL('../', import.meta.url);
 const dist = new URL('dist/', root);
-// What is read or run, and not imported.
+// Files that are read or run, and not imported.
 const assets = ['platform/encryption/failure-converter.cjs', 'client/cli/bin.mjs'];
 
-// Nothing of an older build may stay.
 rmSync(dist, { recursive: true, force: true });
 const compiler = ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.build.json'];
 const { status } = spawnSync(process.execPath, compiler, { cwd: root, stdio: 'inherit' });
@@ -23,8 +22,6 @@ mkdirSync(bundles);
 register();
 const { bundleWorkflows } = await import(new URL('workers/bundle.ts', root).href);
 const { encryptedFailures } = await import(new URL('platform/encryption/data-converter.ts', root).href);
-for (const name of ['orders', 'inventory']) {
-  for (const converter of [{}, encryptedFailures]) {
+for (const name of ['orders', 'inventory'])
+  for (const converter of [{}, encryptedFailures])
     await bundleWorkflows(name, fileURLToPath(bundles), converter);
-  }
-}

@@ -1,5 +1,5 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
-import { type Db, type MongoClient, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
 import { poolOf, type WorkerLimits } from './limits.ts';
@@ -13,14 +13,13 @@ export async function connectTemporal(options: NativeConnectionOptions): Promise
   } catch (error) {
     const { address = 'localhost:7233', tls = null, apiKey } = options;
     const failure = await temporalFailure({ address, tls, ...(apiKey ? { apiKey } : {}) });
-    throw new Error(failure ?? refusalIn(error) ?? messageOf(error), { cause: error });
+    const message = error instanceof Error ? error.message : String(error);
+    // gRPC's words for UNAUTHENTICATED and PERMISSION_DENIED, in what the SDK's core says.
+    const refusal = /valid authentication credentials|does not have permission/i.test(message)
+      ? 'it does not accept who we are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH'
+      : undefined;
+    throw new Error(failure ?? refusal ?? message, { cause: error });
   }
-}
-
-export interface ServiceDatabase {
-  readonly service: Service;
-  readonly mongo: MongoClient;
-  readonly database: Db;
 }
 
 /**
@@ -28,11 +27,8 @@ export interface ServiceDatabase {
  *
  * @throws Error saying what to do, as far as that can be told.
  */
-export async function connectDatabase(
-  service: Service,
-  { uri, name, variable }: DatabaseSettings,
-  limits: WorkerLimits,
-): Promise<ServiceDatabase> {
+export async function connectDatabase(service: Service, settings: DatabaseSettings, limits: WorkerLimits) {
+  const { uri, name, variable } = settings;
   const mongo = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
   try {
     const database = mongo.db(name);
@@ -45,7 +41,7 @@ export async function connectDatabase(
   }
 }
 
-/** In words that never hold the connection string. @param variable Which setting names it. */
+/** Explains it in words that never hold the connection string. @param variable The setting that names it. */
 export function mongodbFailure(error: unknown, variable: string): string {
   if (!(error instanceof Error)) return String(error);
   const found = errorsIn(error);
@@ -58,31 +54,17 @@ export function mongodbFailure(error: unknown, variable: string): string {
     certificate: `${variable}, as tlsCertificateKeyFile=…`,
     otherName: `use the host name that is in it in ${variable}`,
   };
-  const failures = found.map((inner) =>
-    'code' in inner ? tlsFailure(String(inner.code), names) : undefined,
-  );
-  return failures.find((failure) => failure !== undefined) ?? error.message;
+  const codes = found.flatMap((inner) => ('code' in inner ? [String(inner.code)] : []));
+  return codes.map((code) => tlsFailure(code, names)).find(Boolean) ?? error.message;
 }
 
 const AUTHENTICATION_FAILED = 18;
 const UNAUTHORIZED = 13;
 
-/** It, and whatever has kept the driver from its servers. */
+/** The error itself, and whatever has kept the driver from its servers. */
 function errorsIn(error: Error): Error[] {
   const cause = error.cause instanceof Error ? errorsIn(error.cause) : [];
   const servers =
     error instanceof MongoServerSelectionError ? [...(error.reason?.servers.values() ?? [])] : [];
   return [error, ...cause, ...servers.flatMap((server) => (server.error ? errorsIn(server.error) : []))];
-}
-
-// gRPC's words for PERMISSION_DENIED and UNAUTHENTICATED, in what the SDK's core says.
-const REFUSAL = /valid authentication credentials|does not have permission/i;
-
-function refusalIn(error: unknown): string | undefined {
-  if (!REFUSAL.test(messageOf(error))) return undefined;
-  return 'it does not accept who we are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,32 +1,21 @@
 import { Client } from '@temporalio/client';
-import type { DataConverter, MetricMeter } from '@temporalio/common';
-import {
-  type ActivityInterceptorsFactory,
-  type NativeConnection,
-  Worker,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import type { DataConverter, MetricMeter, WorkerDeploymentVersion } from '@temporalio/common';
+import type { ActivityInterceptorsFactory, NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Db } from 'mongodb';
 import { createCoordinators } from '../activities/coordinator.ts';
 import { createPost } from '../activities/exchange/post.ts';
+import { defined } from '../domain/defined.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { droppedSpans, type Tracing } from '../platform/tracing/tracing.ts';
 import { builtBundle } from './bundle.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics } from './metrics.ts';
-import { reportLateHold } from './report-late-hold.ts';
-import { reportSkipped } from './report-skipped.ts';
-import {
-  type Activities,
-  preloadedModules,
-  type Service,
-  type ServiceName,
-  services,
-  workflowInterceptorModules,
-} from './services.ts';
+import { reportLateHold, reportSkipped } from './reports.ts';
+import type { Activities, Service, ServiceName } from './services.ts';
+import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
-import { type DeploymentVersion, versioningOf } from './versioning.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -45,73 +34,72 @@ export interface ServiceWorkerOptions {
   readonly activities?: Activities;
   /** Further interceptors around each activity, inside Concord's own. */
   readonly interceptors?: readonly ActivityInterceptorsFactory[];
-  /** Which version of which deployment it is; by default it takes part in no versioning. */
-  readonly version?: DeploymentVersion | undefined;
-  /** Absent where nothing is traced. */
+  /** Its deployment's name, and the build's id within it; by default it takes part in no versioning. */
+  readonly version?: WorkerDeploymentVersion | undefined;
+  /** Absent if nothing is traced. */
   readonly tracing?: Tracing | undefined;
-  /** Absent where nobody scrapes metrics. */
+  /** Absent if nobody scrapes metrics. */
   readonly meter?: MetricMeter | undefined;
 }
 
-/** The worker of one service, Concord's or another participant's: its workflows and activities, on its own task queue. */
-export function createServiceWorker(
-  hosted: ServiceName | Service,
-  options: ServiceWorkerOptions,
-): Promise<Worker> {
+/** Creates the worker of a service, Concord's or another participant's, on its own task queue. */
+export function createServiceWorker(hosted: ServiceName | Service, options: ServiceWorkerOptions) {
   const service = typeof hosted === 'string' ? services[hosted] : hosted;
-  const { connection, namespace, interceptors = [], activities = {}, tracing } = options;
+  const { connection, namespace, interceptors = [], activities = {}, tracing, version } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
   const { workflowBundle = built(service, dataConverter) } = options;
+  const { name: taskQueue, workflowsPath } = service;
+  const bundlerOptions = { preloadModules: preloadedModules };
   return Worker.create({
     connection,
     namespace,
     dataConverter,
-    taskQueue: service.name,
+    taskQueue,
     activities: { ...activitiesOf(service, options), ...activities },
-    ...(workflowBundle === undefined ? bundledNow(service) : { workflowBundle }),
+    ...(workflowBundle ? { workflowBundle } : defined({ workflowsPath, bundlerOptions })),
     interceptors: {
       activity: [...(tracing ? [tracing.activity] : []), activityInterceptors, ...interceptors],
-      ...(workflowBundle === undefined ? { workflowModules: workflowInterceptorModules } : {}),
+      ...defined({ workflowModules: workflowBundle ? undefined : workflowInterceptorModules }),
     },
     sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
-    ...versioningOf(options.version),
-    // What runs at shutdown may finish; an attempt takes ten seconds at most.
+    // Workflows that may outlive every version go along to the next one. An order stays with the version that began it
+    // (`workflows/order/pinned.ts`), so that no code replays a history that it doesn't fit.
+    ...(version && {
+      workerDeploymentOptions: {
+        useWorkerVersioning: true,
+        version,
+        defaultVersioningBehavior: 'AUTO_UPGRADE',
+      },
+    }),
+    // Activities that run at shutdown may finish; an attempt takes ten seconds at most.
     shutdownGraceTime: '10 seconds',
   });
 }
 
-/** What the build has bundled; sources are bundled now, and so are workflows that aren't Concord's own. */
+/** The bundle of the build. Sources are bundled now, and so are workflows that aren't Concord's own. */
 function built(service: Service, dataConverter: DataConverter): WorkflowBundleOption | undefined {
-  const name = Object.values(services).includes(service as never) ? (service.name as ServiceName) : undefined;
-  const codePath = name && builtBundle(name, dataConverter);
+  const name = service.name as ServiceName;
+  const codePath = service === services[name] ? builtBundle(name, dataConverter) : undefined;
   return codePath === undefined ? undefined : { codePath };
 }
 
-function bundledNow({ workflowsPath }: Service) {
-  return workflowsPath === undefined
-    ? {}
-    : { workflowsPath, bundlerOptions: { preloadModules: preloadedModules } };
-}
-
 /** All that a service's worker hosts. */
-export function activitiesOf(
-  service: Service,
-  options: Pick<
-    ServiceWorkerOptions,
-    'connection' | 'namespace' | 'dataConverter' | 'database' | 'subscriptions' | 'tracing' | 'meter'
-  >,
-): Activities {
-  const { connection, namespace, database, subscriptions: table = subscriptions, tracing } = options;
-  const { dataConverter = PLAIN } = options;
+export function activitiesOf(service: Service, options: ServiceWorkerOptions): Activities {
+  const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
+  const { subscriptions: table = subscriptions } = options;
   const interceptors = { workflow: tracing?.client ?? [] };
   const client = new Client({ connection, namespace, dataConverter, interceptors });
   const post = createPost(client, (type) => subscribersOf(table, type));
   return {
     ...service.createActivities({
-      ...{ database, post, client, coordinators: createCoordinators(client) },
-      ...{ report: reportSkipped, onLateHold: reportLateHold },
-      observeHolds: options.meter && holdMetrics(options.meter),
+      database,
+      post,
+      client,
+      coordinators: createCoordinators(client),
+      report: reportSkipped,
+      onLateHold: reportLateHold,
+      observeHolds: meter && holdMetrics(meter),
     }),
     ...hostedHandlers(service.name, table, database, post),
   };

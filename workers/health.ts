@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import type { Address } from './settings.ts';
 
-/** What is asked about a worker. A question that can't be answered is answered with no. */
+/** The questions about a worker. One that can't be answered is answered with no. */
 export interface HealthChecks {
   /** `GET /live`: whether it is of use to let this process run. Never depends on a server: a restart brings none back. */
   readonly live: () => boolean;
@@ -11,38 +12,25 @@ export interface HealthChecks {
   readonly health: () => Promise<boolean>;
 }
 
+const NAMES = ['live', 'ready', 'health'] as const;
+
 /**
  * Answers each check with 200 while it says so, and with 503 otherwise.
  *
  * @returns The server, once it listens; close it to stop.
- * @throws Error where the port is taken.
+ * @throws Error if the port is taken.
  */
-export async function serveHealth(
-  { host, port }: { host: string; port: number },
-  checks: HealthChecks,
-): Promise<Server> {
+export async function serveHealth({ host, port }: Address, checks: HealthChecks): Promise<Server> {
   const server = createServer(async (request, response) => {
-    const name = request.url?.slice(1) ?? '';
-    if (!isCheck(name)) return void response.writeHead(404).end();
-    const ok = await answerOf(checks[name]);
+    const name = NAMES.find((name) => request.url === `/${name}`);
+    if (name === undefined) return void response.writeHead(404).end();
+    const ok = await Promise.resolve()
+      .then<boolean>(checks[name])
+      .catch(() => false);
     response
       .writeHead(ok ? 200 : 503, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ [answers[name]]: ok }));
+      .end(JSON.stringify({ [name === 'health' ? 'healthy' : name]: ok }));
   }).listen(port, host);
   await once(server, 'listening');
   return server;
-}
-
-const answers = { live: 'live', ready: 'ready', health: 'healthy' } as const;
-
-function isCheck(name: string): name is keyof HealthChecks {
-  return Object.hasOwn(answers, name);
-}
-
-async function answerOf(check: () => boolean | Promise<boolean>): Promise<boolean> {
-  try {
-    return await check();
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-// What `import … from 'concord/workers'` gives: workers to run in a program of one's own, with its own subscribers.
+// `import … from 'concord/workers'`: workers to run in a program of one's own, with its own subscribers.
 
 export type { Post } from '../activities/exchange/post.ts';
 export { createMongoClient } from '../activities/mongodb/client.ts';

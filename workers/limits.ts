@@ -1,4 +1,5 @@
 import type { WorkerOptions } from '@temporalio/worker';
+import { z } from 'zod';
 import type { PoolLimits } from '../activities/mongodb/client.ts';
 import { policies } from '../domain/policies.ts';
 import { workerVariables } from '../platform/settings/variables.ts';
@@ -15,13 +16,20 @@ export interface WorkerLimits {
   readonly pollers: number;
 }
 
-/** Those of a worker that is told nothing else. */
-export const DEFAULT_LIMITS: WorkerLimits = {
-  activities: workerVariables.MAXIMUM_ACTIVITIES.parse(undefined),
-  workflowTasks: workerVariables.MAXIMUM_WORKFLOW_TASKS.parse(undefined),
-  cachedWorkflows: workerVariables.CACHED_WORKFLOWS.parse(undefined),
-  pollers: workerVariables.MAXIMUM_POLLERS.parse(undefined),
-};
+const environment = z.object(workerVariables);
+
+/** The limits that a worker's variables set. */
+export function limitsIn(read: z.output<typeof environment>): WorkerLimits {
+  return {
+    activities: read.MAXIMUM_ACTIVITIES,
+    workflowTasks: read.MAXIMUM_WORKFLOW_TASKS,
+    cachedWorkflows: read.CACHED_WORKFLOWS,
+    pollers: read.MAXIMUM_POLLERS,
+  };
+}
+
+/** The limits of a worker that is told nothing else. */
+export const DEFAULT_LIMITS = limitsIn(environment.parse({}));
 
 /** A worker's limits in the SDK's words. */
 export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }: WorkerLimits) {
@@ -36,18 +44,14 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
 }
 
 /**
- * The MongoDB pool of a worker: one connection for each activity. One that settles several lines at once uses more, and
- * waits for them no longer than another one's write takes.
+ * The MongoDB pool of a worker: a connection for each activity, and one for its health checks, which would otherwise wait
+ * behind the activities and have a busy worker restarted. An activity that settles several lines at once uses more, and waits
+ * for them no longer than another one's write takes.
  */
 export function poolOf({ activities }: WorkerLimits): PoolLimits {
-  return { size: activities + HEALTH_CHECK, waitLimit: POOL_WAIT };
+  return { size: activities + 1, waitLimit: POOL_WAIT };
 }
 
-// A health check that had to wait behind the activities would have a busy worker restarted.
-const HEALTH_CHECK = 1;
-
-/**
- * How long an activity waits for a connection: shorter than the shortest attempt, so that it fails and says why before
- * Temporal gives it up, and longer than it takes to notice that none can be made. Milliseconds.
- */
+// Shorter than the shortest attempt, so that an activity fails and says why before Temporal gives it up, and longer than it
+// takes to notice that no connection can be made. Milliseconds.
 const POOL_WAIT = Math.min(...Object.values(policies).map(({ attempt }) => attempt)) - 1_000;

@@ -1,6 +1,7 @@
 import type { LogLevel, Logger as TemporalLogger } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
+import { defined } from '../domain/defined.ts';
 
 /** One JSON object a line, on standard output. */
 export function createLogger(level: string, service: string): Logger {
@@ -11,6 +12,6 @@ export function createLogger(level: string, service: string): Logger {
 export function temporalLogger(logger: Logger): TemporalLogger {
   return new DefaultLogger('TRACE', ({ level, message, meta: { error, ...attributes } = {} }) => {
     const write = logger[level.toLowerCase() as Lowercase<LogLevel>].bind(logger);
-    write({ ...attributes, ...(error === undefined ? {} : { err: error }) }, message);
+    write(defined({ ...attributes, err: error }), message);
   });
 }

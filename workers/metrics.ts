@@ -1,18 +1,11 @@
 import type { MetricMeter } from '@temporalio/common';
 import type { RuntimeOptions } from '@temporalio/worker';
-import type { HoldObserver } from '../activities/inventory/reaper.ts';
+import type { HoldObserver } from '../activities/dependencies.ts';
 import type { Schedule } from './schedules.ts';
+import type { Address } from './settings.ts';
 
-type TelemetryOptions = NonNullable<RuntimeOptions['telemetryOptions']>;
-
-/** Where Prometheus scrapes `/metrics`. */
-export interface MetricsAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The SDK's own metrics and Concord's at one address; nothing where there is none. */
-export function metricsOptions(address: MetricsAddress | undefined): TelemetryOptions {
+/** Has Prometheus scrape the SDK's own metrics and Concord's at this address. Without one, there are none. */
+export function metricsOptions(address: Address | undefined): Required<RuntimeOptions>['telemetryOptions'] {
   if (address === undefined) return {};
   const { host, port } = address;
   const bindAddress = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -31,7 +24,7 @@ export function metricsOptions(address: MetricsAddress | undefined): TelemetryOp
   };
 }
 
-// From the quickest decision to the usual prepare budget, after which an order is refused. Seconds.
+// From the quickest decision to past the usual prepare budget, after which an order is refused. Seconds.
 const DECISION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200];
 
 /**

@@ -1,6 +1,5 @@
 import { Client } from '@temporalio/client';
-import type { NativeConnection, Worker } from '@temporalio/worker';
-import { Runtime } from '@temporalio/worker';
+import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { MongoClient } from 'mongodb';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
@@ -20,14 +19,15 @@ import { type DatabaseSettings, readSettings, type WorkerSettings } from './sett
 
 /**
  * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they
- * finish or hand back what they run. Waits for servers that are not up yet. Exit code 2 where a setting is wrong, 1 where a
- * worker failed.
+ * finish or hand back what they run. Waits for servers that are not up yet. Exit code 2 if a setting is wrong, 1 if a worker
+ * failed.
  *
- * @param extras What every worker gets beside its settings, in a test or from `npm start`. A bundle is one service's own.
+ * @param extras Given to every worker beside its settings, in a test or by `npm start`: further interceptors around each
+ *   activity, and workflow code that is bundled already. A bundle is one service's own.
  */
 export async function runServices(
   hosted: readonly (ServiceName | Service)[],
-  extras: WorkerExtras = {},
+  extras: Pick<ServiceWorkerOptions, 'interceptors' | 'workflowBundle'> = {},
 ): Promise<void> {
   const chosen = hosted.map((one) => (typeof one === 'string' ? services[one] : one));
   const names = chosen.map(({ name }) => name);
@@ -35,78 +35,77 @@ export async function runServices(
   const logger = createLogger(settings.logLevel, names.join('+'));
   installRuntime(settings, logger);
   shutDownWithParent();
-  const stopped = signalled();
+  // The SDK stops its workers by itself; this is for the time before there are any.
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const tracing = await startTracing({
     service: `concord-${names.join('-')}`,
     onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
   });
-  // A connection that is half open would keep the process, and a process manager would never start it again.
-  const work = hostWorkers(chosen, settings, { ...extras, tracing }, logger, stopped);
-  const exitCode = await exitCodeOf(work, stopped, logger);
+  const exitCode = await hostWorkers(chosen, settings, { ...extras, tracing }, logger, stop.signal).then(
+    () => 0,
+    (error) => {
+      if (stop.signal.aborted) {
+        const reason = error instanceof Error ? error.message : error;
+        logger.info({ reason }, 'stopped before it had started');
+        return 0;
+      }
+      logger.fatal({ err: error }, 'the worker failed');
+      return 1;
+    },
+  );
   await tracing?.stop(TRACING_STOP_LIMIT);
+  // A connection that is half open would keep the process, and a process manager would never start it again.
   process.exit(exitCode);
 }
-
-/** Further interceptors around each activity, and workflow code that is bundled already. */
-export type WorkerExtras = Pick<ServiceWorkerOptions, 'interceptors' | 'workflowBundle'>;
 
 // A collector that doesn't answer must not keep a worker that is to stop. Milliseconds.
 const TRACING_STOP_LIMIT = 2_000;
 
-async function exitCodeOf(work: Promise<void>, stopped: AbortSignal, logger: Logger): Promise<number> {
-  try {
-    await work;
-    return 0;
-  } catch (error) {
-    if (stopped.aborted) {
-      logger.info(
-        { reason: error instanceof Error ? error.message : error },
-        'stopped before it had started',
-      );
-      return 0;
-    }
-    logger.fatal({ err: error }, 'the worker failed');
-    return 1;
-  }
+interface Hosted {
+  readonly service: Service;
+  readonly worker: Worker;
+  readonly mongo: MongoClient;
+}
+
+/** The parts that run so far; none while this process still waits for its servers. */
+interface Started {
+  connection?: NativeConnection;
+  hosted: readonly Hosted[];
 }
 
 async function hostWorkers(
   chosen: readonly Service[],
   settings: WorkerSettings,
-  extras: WorkerExtras & Pick<ServiceWorkerOptions, 'tracing'>,
+  extras: Partial<ServiceWorkerOptions>,
   logger: Logger,
   stopped: AbortSignal,
 ): Promise<void> {
-  const { address = 'localhost:7233' } = settings.temporal.connection;
-  const started: { connection?: NativeConnection; hosted: readonly Hosted[] } = { hosted: [] };
-  // From the beginning: a worker that waits for its servers is to be left alone.
+  const { limits, version } = settings;
+  const { namespace, connection: connectionOptions } = settings.temporal;
+  const { address = 'localhost:7233' } = connectionOptions;
+  const started: Started = { hosted: [] };
+  // Served from the beginning: a worker that waits for its servers is to be left alone.
   const health = settings.health && (await serveHealth(settings.health, healthChecks(started)));
   const untilItAnswers = waiting(logger, stopped);
-  const connection = await untilItAnswers(`Temporal at ${address}`, () =>
-    connectTemporal(settings.temporal.connection),
-  );
+  const connection = await untilItAnswers(`Temporal at ${address}`, () => connectTemporal(connectionOptions));
   const databases = await Promise.all(
     chosen.map((service) =>
       untilItAnswers(`MongoDB of ${service.name}`, () =>
-        connectDatabase(service, settings.databases[service.name] as DatabaseSettings, settings.limits),
+        connectDatabase(service, settings.databases[service.name] as DatabaseSettings, limits),
       ),
     ),
   );
   const ended = new AbortController();
-  for (const { service, mongo } of databases) {
-    reviveWhenDeaf(mongo, ended.signal, (reason) =>
-      logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
-    );
-  }
-  const { namespace } = settings.temporal;
   const dataConverter = dataConverterOf(settings.encryptionKeys);
   const meter = settings.metrics && Runtime.instance().metricMeter;
   const hosted = await Promise.all(
     databases.map(async ({ service, mongo, database }) => {
-      const { limits, version } = settings;
+      reviveWhenDeaf(mongo, ended.signal, (reason) =>
+        logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
+      );
       const common = { connection, namespace, dataConverter, database, limits, version, meter };
-      const options = { ...common, ...extras };
-      return { service, mongo, worker: await createServiceWorker(service, options) };
+      return { service, mongo, worker: await createServiceWorker(service, { ...common, ...extras }) };
     }),
   );
   const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
@@ -131,31 +130,18 @@ async function hostWorkers(
   }
 }
 
-/** Where one worker fails, the others finish what they run before it is reported. */
-async function runAll(workers: readonly Worker[]): Promise<void> {
-  const shutDownOthers = () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  };
+/** If one worker fails, the others finish what they run before it is reported. */
+function runAll(workers: readonly Worker[]): Promise<void> {
   const runs = workers.map((worker) =>
     worker.run().catch((error) => {
-      shutDownOthers();
+      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
       throw error;
     }),
   );
-  await allDone(runs);
+  return allDone(runs);
 }
 
-interface Hosted {
-  readonly service: Service;
-  readonly worker: Worker;
-  readonly mongo: MongoClient;
-}
-
-/** @param started What runs so far; nothing while this process still waits for its servers. */
-function healthChecks(started: {
-  readonly connection?: NativeConnection;
-  readonly hosted: readonly Hosted[];
-}): HealthChecks {
+function healthChecks(started: Started): HealthChecks {
   const areHealthy = async () => {
     const { hosted } = started;
     await Promise.all(
@@ -199,14 +185,7 @@ function waiting(logger: Logger, signal: AbortSignal) {
     });
 }
 
-/** The SDK stops its workers by itself; this is for the time before there are any. */
-function signalled(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort());
-  return controller.signal;
-}
-
-/** A worker that a parent process hosts (`npm start`) ends with it, even where the parent was killed. */
+/** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */
 function shutDownWithParent(): void {
   if (process.connected) {
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));

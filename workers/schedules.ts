@@ -14,11 +14,9 @@ export interface Schedule {
   readonly args: unknown[];
 }
 
-/** How the reaper works. Milliseconds. */
+/** How often the reaper looks, and how old a hold is before it is looked at. Milliseconds. */
 export interface ReaperSettings {
-  /** How often it looks. */
   readonly interval: number;
-  /** How old a hold is before it is looked at. */
   readonly holdLimit: number;
 }
 
@@ -42,7 +40,7 @@ export const watchSchedule: Schedule = {
   args: [{}],
 };
 
-/** Has it run for as long as Temporal does. Safe to repeat: the newest settings count, and a pause stays. */
+/** Creates the schedule, or brings it up to date. Safe to repeat: a paused one stays paused. */
 export async function ensureSchedule(client: Client, { id, interval, ...workflow }: Schedule): Promise<void> {
   const options = {
     spec: { intervals: [{ every: interval }] },
@@ -58,6 +56,6 @@ export async function ensureSchedule(client: Client, { id, interval, ...workflow
   }
 }
 
-// One that nobody runs, or whose code fails, would keep every further one from beginning. A little more than a sweep may
-// take, so that it says itself of what it fails. Milliseconds.
+// A sweep that nobody runs, or whose code fails, would keep every further one from beginning. A little more than a sweep
+// may take, so that it reports its failure itself. Milliseconds.
 const RUN_LIMIT = SWEEP_BUDGET + 30_000;

@@ -1,10 +1,7 @@
 import type { Db } from 'mongodb';
-import { createInventoryActivities, type InventoryDependencies } from '../activities/inventory/activities.ts';
-import {
-  createOrderActivities,
-  type OrderDependencies,
-  prepareOrderDatabase,
-} from '../activities/orders/activities.ts';
+import type { ServiceDependencies } from '../activities/dependencies.ts';
+import { createInventoryActivities } from '../activities/inventory/activities.ts';
+import { createOrderActivities, prepareOrderDatabase } from '../activities/orders/activities.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { moduleFile } from '../platform/compiled.ts';
 import { type ReaperSettings, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
@@ -14,9 +11,6 @@ export type { ServiceName };
 /** An activity as a worker registers it: by name, over plain JSON. */
 export type Activities = Record<string, (...input: never[]) => Promise<unknown>>;
 
-/** What a worker gives the activities of its service. */
-export type ServiceDependencies = OrderDependencies & InventoryDependencies;
-
 /**
  * A service, as a worker hosts it.
  *
@@ -25,12 +19,12 @@ export type ServiceDependencies = OrderDependencies & InventoryDependencies;
 export interface Service {
   /** Its task queue; its settings begin with it, as `ORDERS_DATABASE` does. */
   readonly name: string;
-  /** The module whose exports are the workflows that its worker runs; absent where it only hosts activities. */
+  /** The module whose exports are the workflows that its worker runs; absent if it only hosts activities. */
   readonly workflowsPath?: string;
   createActivities(dependencies: ServiceDependencies): Activities;
   /** Creates what queries need; safe to repeat. */
   prepareDatabase?(database: Db): Promise<void>;
-  /** What its worker has Temporal run now and then. */
+  /** The workflow that Temporal starts again and again on its worker. */
   schedule?(settings: { readonly reaper: ReaperSettings }): Schedule;
 }
 
@@ -43,7 +37,7 @@ export const services: Readonly<Record<ServiceName, Service & { readonly workflo
     prepareDatabase: prepareOrderDatabase,
     schedule: () => watchSchedule,
   },
-  // Every access is by `_id`, but for the reaper's: it looks at all stock, and nobody waits for it.
+  // Every access is by `_id`, except the reaper's: it looks at all stock, and nobody waits for it.
   inventory: {
     name: 'inventory',
     workflowsPath: moduleFile('../workflows/inventory', import.meta.url),
@@ -52,7 +46,7 @@ export const services: Readonly<Record<ServiceName, Service & { readonly workflo
   },
 };
 
-/** What all workflows of a thread share; without it, each workflow would evaluate it anew, and take twice the time. */
+/** Modules that all workflows of a thread share: otherwise each would evaluate them anew, and take twice the time. */
 export const preloadedModules = [moduleFile('../domain/preloaded', import.meta.url)];
 
 /** Bundled with every service's workflows. */

@@ -4,9 +4,8 @@ import type { InventoryActivities } from '../activities/inventory/activities.ts'
 import type { OrderActivities } from '../activities/orders/activities.ts';
 import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
 import type { ServiceName } from '../domain/services.ts';
-import type { Activities } from './services.ts';
 
-/** Takes one event. It is called at least once for each, perhaps out of order, and again until it succeeds. */
+/** Takes an event: called at least once for each, perhaps out of order, and again until it succeeds. */
 export type EventHandler = (event: Announcement) => Promise<void>;
 
 /** Who reacts to which events, in the strategy `event-driven`. */
@@ -17,13 +16,13 @@ export interface Subscription {
   readonly host: ServiceName;
   /** The name of the activity that takes each event. */
   readonly handlers: Handlers<string>;
-  /** The handler behind these activities; absent where the host's own activities are meant. @param database The host's. */
+  /** The handler behind these activities; absent if they are the host's own. @param database The host's. */
   createHandler?(database: Db, post: Post): EventHandler;
 }
 
 type Handlers<Name extends string> = Readonly<Partial<Record<AnnouncementType, Name>>>;
 
-/** The one table that says who reacts to what. A new subscriber is one more row, and the file of its handler. */
+/** Who reacts to what. A new subscriber is one more row, and the file of its handler. */
 export const subscriptions: readonly Subscription[] = [
   {
     subscriber: 'inventory',
@@ -47,13 +46,8 @@ export const subscriptions: readonly Subscription[] = [
   },
 ];
 
-/** What a worker hosts for further subscribers. */
-export function hostedHandlers(
-  service: string,
-  table: readonly Subscription[],
-  database: Db,
-  post: Post,
-): Activities {
+/** The activities that a service's worker hosts for further subscribers. */
+export function hostedHandlers(service: string, table: readonly Subscription[], database: Db, post: Post) {
   return Object.fromEntries(
     table.flatMap(({ host, handlers, createHandler }) => {
       if (host !== service || createHandler === undefined) return [];
@@ -63,10 +57,9 @@ export function hostedHandlers(
   );
 }
 
-/** Who takes events of this type. */
+/** Returns who takes events of this type. */
 export function subscribersOf(table: readonly Subscription[], type: AnnouncementType): Subscriber[] {
-  return table.flatMap(({ subscriber, host, handlers }) => {
-    const handler = handlers[type];
-    return handler === undefined ? [] : [{ subscriber, host, handler }];
-  });
+  return table.flatMap(({ subscriber, host, handlers: { [type]: handler } }) =>
+    handler === undefined ? [] : [{ subscriber, host, handler }],
+  );
 }

@@ -7,14 +7,14 @@ export { deliverEvent } from './exchange/deliver-event.ts';
 export { relay } from './exchange/relay.ts';
 export { reapHolds } from './recovery/reap-holds.ts';
 
-/** Adds a delivery to the stock, once, even where the inventory is down when it arrives. */
+/** Adds a receipt to the stock, once, even if the inventory is down when it arrives. */
 export async function restock(receipt: Receipt): Promise<StockLevel> {
   return inventory(settling)['inventory.receive'](asWorkflowFailure(() => parseReceipt(receipt)));
 }
 
 pinned(restock);
 
-/** The levels of these SKUs, or of all where the list is empty. */
+/** Returns the levels of these SKUs, or of all if the list is empty. */
 export async function readStock(skus: readonly string[]): Promise<StockLevel[]> {
   return inventory(reading)['inventory.readStock'](asWorkflowFailure(() => parseSkus(skus)));
 }

@@ -1,46 +1,30 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
-import type { ParticipantRequest } from '../domain/participant.ts';
 import { noAnswer } from './order/failures.ts';
-import {
-  bindOrderService,
-  decideOrder,
-  INVENTORY,
-  placeAndWait,
-  untilSettled,
-} from './order/order-service.ts';
-import type { Progress } from './order/progress.ts';
-import type { Replies } from './order/replies.ts';
+import { decideOrder, type Placement, placeAndWait, untilSettled } from './order/order-service.ts';
 
 /**
  * The order service and the inventory exchange messages. Each message is written together with the state that it tells
  * of, handed to a durable mailbox, and answered; the order service commits on yes, and rolls back on no, on a cancel,
  * and on no answer within the budget.
  */
-export async function placeByMessages(
-  request: ParticipantRequest,
-  prepareBudget: number,
-  progress: Progress,
-  replies: Replies,
-): Promise<OrderOutcome> {
-  const orders = bindOrderService(request, prepareBudget);
-  const isAnswered = () => replies.vote !== undefined;
-
-  const answer = await placeAndWait(orders, replies, { isAnswered, request, prepareBudget, progress });
+export async function placeByMessages(placement: Placement): Promise<OrderOutcome> {
+  const { progress, replies } = placement;
+  const answer = await placeAndWait(placement, () => replies.vote !== undefined);
   if (answer.elsewhere !== undefined) return progress.finish(answer.elsewhere);
-  const proposal = progress.proposal(answer.refusal ?? refusalIn(replies, progress));
+  const proposal = progress.proposal(answer.refusal ?? refusalIn(placement));
 
   // From here on nothing can be cancelled, and every message is sent until it is answered.
   return CancellationScope.nonCancellable(async () => {
-    const outcome = await decideOrder(orders, proposal, progress);
-    await untilSettled(orders, replies, { outcome, progress });
+    const outcome = await decideOrder(placement, proposal);
+    await untilSettled(placement, outcome);
     return progress.finish(outcome);
   });
 }
 
-function refusalIn({ vote }: Replies, progress: Progress): Reason | undefined {
+function refusalIn({ replies: { vote }, progress }: Placement): Reason | undefined {
   const isYes = vote?.type === 'StockReserved';
-  progress.show(INVENTORY, isYes ? 'prepared' : 'refused');
+  progress.show('inventory', isYes ? 'prepared' : 'refused');
   // Only a yes may ever count as one.
-  return isYes ? undefined : (vote?.data.reason ?? noAnswer(INVENTORY.name));
+  return isYes ? undefined : (vote?.data.reason ?? noAnswer('inventory'));
 }

@@ -4,7 +4,6 @@ import { parse } from '../domain/validation.ts';
 import { orders, reading } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 
-/** Everything that the order service's worker runs. */
 export { deliverEvent } from './exchange/deliver-event.ts';
 export { mailbox } from './exchange/mailbox.ts';
 export { relay } from './exchange/relay.ts';
@@ -12,16 +11,15 @@ export { placeOrder } from './place-order.ts';
 export { resolveOrder } from './recovery/resolve-order.ts';
 export { watchOrders } from './recovery/watch-orders.ts';
 
-/** The order service's own record of an order, or null: also of orders whose history is no longer kept. */
+/** Returns the order service's record of an order, or null; also if the order's history is no longer kept. */
 export async function findOrder(orderId: string): Promise<OrderRecord | null> {
-  return orders(reading)['orders.findOrder'](
-    asWorkflowFailure(() => parse(identifier(), orderId, 'orderId')),
-  );
+  const id = asWorkflowFailure(() => parse(identifier(), orderId, 'orderId'));
+  return orders(reading)['orders.findOrder'](id);
 }
 
-/** The newest orders first. */
+/** Returns the newest orders first. */
 export async function listOrders(filter: OrderFilter): Promise<OrderRecord[]> {
-  // Checked, but passed on as it came: the service fills in the defaults.
+  // Passed on as it came: the service fills in the defaults.
   asWorkflowFailure(() => parseOrderFilter(filter));
   return orders(reading)['orders.listOrders'](filter);
 }

@@ -3,6 +3,7 @@ import { type Announcement, parseAnnouncement } from '../../domain/announcements
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, Order } from '../../domain/order.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
+import { contentOf } from '../mongodb/order-content.ts';
 import { handOver, type Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
@@ -14,38 +15,30 @@ interface OutboxDocument {
 }
 
 /**
- * The outboxes of one service. An announcement is written together with the state that it tells of, and removed when it
- * has been handed over, by the next write to its document where one will come: at least once, in order for each order.
+ * The outboxes of one service. An announcement is written together with the state that it tells of. It is removed when it
+ * has been handed over, by the next write to its document if one will come: at least once, in order for each order.
  *
  * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
  */
-export interface Outboxes {
-  /** Hands over what is in an order's outbox, in order and each by its strategy's way, and then removes it. */
-  empty(orderId: string): Promise<void>;
-  /** True where an order's outbox has nothing in it. */
-  isEmpty(orderId: string): Promise<boolean>;
-  /** Orders whose outbox is not empty, at most so many. */
-  findFull(limit: number): Promise<string[]>;
-  /** Sees that what was just put into an order's outbox goes out by its strategy's way: a message now, an event soon. */
-  dispatch(announcement: Announcement): Promise<void>;
-  /** Removes all that is in the outbox of just this order, not of another one of its id; it must have been handed over. */
-  clear(order: Order): Promise<void>;
-}
+export type Outboxes = ReturnType<typeof createOutboxes>;
 
-/** @param service Whose relay publishes these outboxes. */
-export function createOutboxes(service: string, collection: Collection, post: Post): Outboxes {
+/** @param service The service whose relay publishes these outboxes. */
+export function createOutboxes(service: string, collection: Collection, post: Post) {
   const documents = collection as unknown as Collection<OutboxDocument>;
+  const full = { 'outbox.0': { $exists: true } };
+  const onlyIds = { ...READ_COMMITTED, projection: { _id: 1 } };
 
   return {
-    async empty(orderId) {
-      const found = await documents.findOne(
-        { _id: orderId },
-        { ...READ_COMMITTED, projection: { outbox: 1 } },
-      );
+    /** Hands over what is in an order's outbox, in order and each by its strategy's way, and then removes it. */
+    async empty(orderId: string): Promise<void> {
+      const projection = { outbox: 1 };
+      const found = await documents.findOne({ _id: orderId }, { ...READ_COMMITTED, projection });
       const waiting = found?.outbox ?? [];
-      if (!Array.isArray(waiting)) throw damagedOutbox();
+      if (!Array.isArray(waiting)) {
+        throw new ConcordError('InvalidInput', { problems: [{ field: 'outbox', fix: 'it must be a list' }] });
+      }
       for (const announcement of waiting) {
-        // One that somebody has changed is refused as such, so that it counts as this order's own trouble.
+        // One that somebody has changed is refused as such, so that it counts as a failure of this order alone.
         parseAnnouncement(announcement);
         await handOver(post, announcement);
       }
@@ -54,30 +47,33 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });
     },
 
-    async isEmpty(orderId) {
-      const full = { _id: orderId, 'outbox.0': { $exists: true } };
-      return (await documents.findOne(full, { ...READ_COMMITTED, projection: { _id: 1 } })) === null;
+    async isEmpty(orderId: string): Promise<boolean> {
+      return (await documents.findOne({ _id: orderId, ...full }, onlyIds)) === null;
     },
 
-    async findFull(limit) {
-      const found = documents
-        .find({ 'outbox.0': { $exists: true } }, { ...READ_COMMITTED, projection: { _id: 1 } })
-        .limit(limit);
-      return (await found.toArray()).map(({ _id }) => _id);
+    /** Returns at most `limit` orders whose outbox is not empty. */
+    async findFull(limit: number): Promise<string[]> {
+      const found = await documents.find(full, onlyIds).limit(limit).toArray();
+      return found.map(({ _id }) => _id);
     },
 
-    // Who is at it repeats the step until this has succeeded, so a message needs no look into the outbox.
-    dispatch: (announcement) =>
+    /**
+     * Sees that what was just put into an order's outbox goes out: a message now, an event soon. The caller repeats its step
+     * until this has succeeded, so a message needs no look into the outbox.
+     */
+    dispatch: (announcement: Announcement): Promise<void> =>
       announcement.data.strategy === 'message-queue'
         ? post.send(announcement)
         : post.wake(service, announcement.subject),
 
-    async clear({ orderId, customerId, lines }) {
-      await documents.updateOne({ _id: orderId, customerId, lines: [...lines] }, { $set: { outbox: [] } });
+    /** Removes all that is in the outbox of just this order, not of another one of its id; it must have been handed over. */
+    async clear(order: Order): Promise<void> {
+      await documents.updateOne(contentOf(order), { $set: { outbox: [] } });
     },
   };
 }
 
-function damagedOutbox(): ConcordError {
-  return new ConcordError('InvalidInput', { problems: [{ field: 'outbox', fix: 'it must be a list' }] });
+/** The part of an update that puts an announcement into the outbox; empty if there is nothing to tell. */
+export function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {
+  return announcement === undefined ? {} : { $push: { outbox: announcement } };
 }

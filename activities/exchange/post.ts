@@ -6,28 +6,27 @@ import type { OrderOutcome } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 
 /**
- * How services reach each other. What is handed over is durable in Temporal when a method returns; a caller that doesn't
- * learn of it repeats it, and every receiver is prepared for that.
+ * How services reach each other. What is handed over is durable in Temporal when a method returns. A caller that never
+ * hears so repeats it, and every receiver is prepared for that.
  */
 export interface Post {
-  /** Hands a message to whom it is for: the inventory's mailbox, or the order's own workflow. */
+  /** Hands a message to its addressee: the inventory's mailbox, or the order's own workflow. */
   send(message: Announcement): Promise<void>;
   /** Starts a delivery of the event to each of its subscribers. */
   publish(event: Announcement): Promise<void>;
-  /** Says that this order has something in its outbox. */
+  /** Tells a service's relay that this order has something in its outbox. */
   wake(service: string, orderId: string): Promise<void>;
-  /** Tells the order's own workflow what is on record; nothing happens where it has ended. */
+  /** Tells the order's own workflow what is on record; nothing happens if it has ended. */
   tell(outcome: OrderOutcome): Promise<void>;
 }
 
 /** Hands an announcement over by the way of its strategy: as a message, or as an event. */
 export function handOver(post: Post, announcement: Announcement): Promise<void> {
-  return announcement.data.strategy === 'message-queue'
-    ? post.send(announcement)
-    : post.publish(announcement);
+  const isMessage = announcement.data.strategy === 'message-queue';
+  return isMessage ? post.send(announcement) : post.publish(announcement);
 }
 
-/** Who takes an event: a name, and the activity that does, with its worker's task queue. */
+/** Takes events: its name, its handler (an activity), and the task queue of the worker that hosts it. */
 export interface Subscriber {
   readonly subscriber: string;
   readonly host: string;
@@ -36,21 +35,20 @@ export interface Subscriber {
 
 /**
  * @param client Reaches the namespace that the orders run in.
- * @param subscribersOf Who subscribes to an event of this type.
+ * @param subscribersOf Returns who subscribes to events of this type.
  */
 export function createPost(
-  client: Client,
+  { workflow }: Client,
   subscribersOf: (type: Announcement['type']) => readonly Subscriber[],
 ): Post {
-  const { workflow } = client;
   return {
     async send(message) {
       if (message.source === '/concord/inventory')
         return signalOrder(signals.reply, message.subject, message);
       await workflow.signalWithStart('mailbox', {
         workflowId: mailboxIdOf(message.data.order),
-        // Those who send run it, so it takes in all that is sent: Temporal takes 10,000 signals for a run, and one whose
-        // worker is down can't begin anew.
+        // The senders' own workers run it, so it takes in all that is sent: a run takes 10,000 signals, and one whose worker
+        // is down can't begin anew.
         taskQueue: 'orders',
         staticSummary: 'Keeps messages for the inventory until they are handled',
         signal: signals.message,
@@ -59,7 +57,21 @@ export function createPost(
     },
 
     async publish(event) {
-      await Promise.all(subscribersOf(event.type).map((subscriber) => deliver(event, subscriber)));
+      const deliveries = subscribersOf(event.type).map(async ({ subscriber, host, handler }) => {
+        try {
+          // One that has ended may start again: handlers are idempotent, and the event may be repeated to mend something.
+          await workflow.start('deliverEvent', {
+            workflowId: deliveryIdOf(event, subscriber),
+            taskQueue: host,
+            args: [{ event, subscriber, handler }],
+            memo: { event },
+            staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
+          });
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        }
+      });
+      await Promise.all(deliveries);
     },
 
     async wake(service, orderId) {
@@ -75,22 +87,6 @@ export function createPost(
 
     tell: (outcome) => signalOrder(signals.recorded, outcome.orderId, outcome),
   };
-
-  async function deliver(event: Announcement, { subscriber, host, handler }: Subscriber): Promise<void> {
-    const workflowId = deliveryIdOf(event, subscriber);
-    try {
-      // One that has ended may start again: handlers are idempotent, and a repeated event may be there to mend something.
-      await workflow.start('deliverEvent', {
-        workflowId,
-        taskQueue: host,
-        args: [{ event, subscriber, handler }],
-        memo: { event },
-        staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
-      });
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-  }
 
   async function signalOrder(signal: string, orderId: string, argument: unknown): Promise<void> {
     try {

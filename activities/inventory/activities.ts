@@ -1,41 +1,18 @@
-import type { Db } from 'mongodb';
-import type { Skipped } from '../../domain/sweeps.ts';
-import type { Coordinators } from '../coordinator.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
 import { createOutboxes } from '../exchange/outbox.ts';
-import type { Post } from '../exchange/post.ts';
 import { createRelay } from '../exchange/publishing.ts';
 import { createInventoryService } from './announcing.ts';
 import { DEFAULT_INVENTORY_LIMITS, type ReservationDocument, type StockDocument } from './documents.ts';
-import { createInventory, type LateHold } from './participant.ts';
-import { createReaper, type HoldObserver } from './reaper.ts';
+import { createInventory } from './participant.ts';
+import { createReaper } from './reaper.ts';
 import { createStockKeeping } from './stock.ts';
-
-export interface InventoryDependencies {
-  /** The inventory's own. */
-  readonly database: Db;
-  /** How it reaches the other services. */
-  readonly post: Post;
-  readonly coordinators: Coordinators;
-  /** Told how old holds are; absent where nobody wants to know. */
-  readonly observeHolds?: HoldObserver | undefined;
-  /** Told of each hold that was released because it came after its order was settled. */
-  readonly onLateHold: (late: LateHold) => void;
-  /** Told of what a sweep has left alone. */
-  readonly report: (skipped: Skipped) => void;
-}
 
 /** All activities of the inventory, by the names that the Web UI shows. */
 export type InventoryActivities = ReturnType<typeof createInventoryActivities>;
 
 /** Every activity that the inventory's worker registers. */
-export function createInventoryActivities({
-  database,
-  post,
-  coordinators,
-  observeHolds,
-  onLateHold,
-  report,
-}: InventoryDependencies) {
+export function createInventoryActivities(dependencies: ServiceDependencies) {
+  const { database, post, onLateHold } = dependencies;
   const stock = database.collection<StockDocument>('stock');
   const reservations = database.collection<ReservationDocument>('reservations');
   const inventory = createInventory({ stock, reservations }, DEFAULT_INVENTORY_LIMITS, onLateHold);
@@ -44,10 +21,7 @@ export function createInventoryActivities({
   const relay = createRelay(outboxes);
   const stockKeeping = createStockKeeping({ stock, receipts: database.collection('receipts') });
   const { settleDecided } = inventory;
-  const reaper = createReaper({
-    ...{ stock, reservations, coordinators, settleDecided, report },
-    observe: observeHolds,
-  });
+  const reaper = createReaper({ ...dependencies, stock, reservations, settleDecided });
   return {
     'inventory.prepare': inventory.prepare,
     'inventory.commit': inventory.commit,

@@ -4,32 +4,33 @@ import type { Participant, RollbackRequest } from '../../domain/participant.ts';
 import { handleEach, type Unhandled } from '../exchange/batch.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import { handOver, type Post } from '../exchange/post.ts';
+import { rejectionOf } from './documents.ts';
 
-export interface InventoryService {
-  /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */
-  handleMessages(messages: readonly Announcement[]): Promise<Unhandled[]>;
-  /** Reacts to an event of the order service. */
-  handleEvent(event: Announcement): Promise<void>;
-}
-
-/** The inventory where nobody calls it: it is told of orders, takes its part in them, and tells what came of it. */
+/** The inventory when nobody calls it: it is told of orders, takes its part in them, and tells what came of it. */
 export function createInventoryService(
   inventory: Participant,
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
-): InventoryService {
+) {
   return {
-    handleMessages: (messages) => handleEach(messages, handle, { concurrency: MESSAGES_AT_ONCE }),
+    /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */
+    handleMessages: (messages: readonly Announcement[]): Promise<Unhandled[]> =>
+      handleEach(messages, handle, { concurrency: MESSAGES_AT_ONCE }),
+    /** Reacts to an event of the order service. */
     handleEvent: handle,
   };
 
   async function handle(input: Announcement): Promise<void> {
     const { type, data } = parseAnnouncement(input);
-    const step = stepOf(type);
+    const step = STEPS[type];
+    if (step === undefined) {
+      const problem = { field: 'type', fix: 'the inventory takes no such message' };
+      throw new ConcordError('InvalidInput', { problems: [problem] });
+    }
     if (step === 'prepare') await vote(data);
     else await settle(step, data);
   }
 
-  // Who asks repeats it until this has succeeded, so no answer can get lost.
+  // The sender repeats its request until this has succeeded, so no answer can get lost.
 
   async function vote(data: Announcement['data']): Promise<void> {
     try {
@@ -46,21 +47,11 @@ export function createInventoryService(
   }
 
   async function refuse(refusal: ConcordError, data: Announcement['data']): Promise<void> {
-    const { code, message, details } = refusal;
-    const reason = { code, message, details: { ...details } };
-    const no = announcementOfInventory('refuse', { ...data, status: 'rejected', reason });
+    const no = rejectionOf(data, refusal);
     if (no === undefined) return;
     if (!(await isToldByRecord(refusal, data))) return handOver(post, no);
     if (data.strategy === 'event-driven') await outboxes.dispatch(no);
     else await outboxes.empty(data.order.orderId);
-  }
-
-  async function settle(step: 'commit' | 'rollback', data: Announcement['data']): Promise<void> {
-    await inventory[step](data as RollbackRequest);
-    // Only a no may still be there: what was told before goes first.
-    if (step === 'rollback') await outboxes.empty(data.order.orderId);
-    const done = announcementOfInventory(step, data);
-    if (done !== undefined) await handOver(post, done);
   }
 
   /** A no that is on record with its announcement, or that nobody waits for any more because the order was decided. */
@@ -70,6 +61,14 @@ export function createInventoryService(
     const wasRefused = isAskedAgain && refusal.details.status === 'rolled back';
     return !wasRefused || !(await outboxes.isEmpty(order.orderId));
   }
+
+  async function settle(step: 'commit' | 'rollback', data: Announcement['data']): Promise<void> {
+    await inventory[step](data as RollbackRequest);
+    // Only a no may still be there: what was told before goes first.
+    if (step === 'rollback') await outboxes.empty(data.order.orderId);
+    const done = announcementOfInventory(step, data);
+    if (done !== undefined) await handOver(post, done);
+  }
 }
 
 /** Refusals that concern another order's record, so that there is none of this order's own. */
@@ -77,14 +76,6 @@ const RECORDED_NOWHERE = ['OrderIdTaken', 'LeftUndecided', 'AlreadyDecided', 'In
 
 // A whole batch: one slow message must not make another one wait.
 const MESSAGES_AT_ONCE = 25;
-
-function stepOf(type: Announcement['type']): keyof Participant {
-  const step = STEPS[type];
-  if (step !== undefined) return step;
-  throw new ConcordError('InvalidInput', {
-    problems: [{ field: 'type', fix: 'the inventory takes no such message' }],
-  });
-}
 
 const STEPS: Partial<Record<Announcement['type'], keyof Participant>> = {
   ReserveStock: 'prepare',

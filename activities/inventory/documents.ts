@@ -1,7 +1,8 @@
 import type { Collection } from 'mongodb';
-import type { Announcement } from '../../domain/announcements.ts';
+import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
+import type { ConcordError } from '../../domain/errors.ts';
 import type { Line } from '../../domain/order.ts';
-import { refusalsOf } from '../../domain/participant.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
 import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 
@@ -18,24 +19,24 @@ export interface StockDocument {
   /** The orders that hold units now, each once. */
   holds: Hold[];
   /**
-   * Tombstones of orders an attempt of which may still be running. Dropped once `until` is past on the database's clock,
-   * so the document doesn't grow with the orders that it ever saw.
+   * Tombstones of orders an attempt of which may still be running. Dropped once `until` is past on the database's clock, so
+   * that the document doesn't grow with the orders that it ever saw.
    */
   settled: Tombstone[];
-  /** Receipts whose units are about to be added, each by one attempt. Absent where there was never one. */
+  /** Receipts whose units are about to be added, each by one attempt. Absent if there was never one. */
   arriving?: { receiptId: string; attempt: number }[];
 }
 
 export interface Hold {
   readonly orderId: string;
   readonly quantity: number;
-  /** Which prepare attempt of its order has made it, counted from 1. */
+  /** The prepare attempt of its order that has made it, counted from 1. */
   readonly attempt: number;
 }
 
 export interface Tombstone {
   readonly id: string;
-  /** Null where nobody knows when the order was decided; such a tombstone stays. */
+  /** Null if nobody knows when the order was decided; such a tombstone stays. */
   readonly until: Date | null;
 }
 
@@ -81,20 +82,16 @@ export interface InventoryCollections {
 }
 
 /** All in milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
-export interface InventoryLimits {
+export const DEFAULT_INVENTORY_LIMITS = {
   /** How long after it was let in an attempt may begin to hold. */
-  readonly attemptLifetime: number;
+  attemptLifetime: policies.prepare.attempt as number,
   /** How long the database may take to carry out a hold that it has begun. */
-  readonly writeLimit: number;
-  /** How much longer than both a tombstone lives. */
-  readonly tombstoneMargin: number;
-}
-
-export const DEFAULT_INVENTORY_LIMITS: InventoryLimits = {
-  attemptLifetime: policies.prepare.attempt,
   writeLimit: HOLD_WRITE_LIMIT,
+  /** How much longer than both a tombstone lives. */
   tombstoneMargin: TOMBSTONE_MARGIN,
 };
+
+export type InventoryLimits = Readonly<typeof DEFAULT_INVENTORY_LIMITS>;
 
 /** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
 export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
@@ -111,9 +108,8 @@ export function past(now: Date) {
   return { until: { $lt: now } };
 }
 
-export function after(start: Date, milliseconds: number): Date {
-  return new Date(start.getTime() + milliseconds);
+/** The announcement that the inventory refuses an order; undefined in a strategy that has none. */
+export function rejectionOf(request: ParticipantRequest, { code, message, details }: ConcordError) {
+  const reason = { code, message, details: { ...details } };
+  return announcementOfInventory('refuse', { ...request, status: 'rejected', reason });
 }
-
-/** What the inventory throws where it can't do what it is asked. */
-export const refusals = refusalsOf('inventory');

@@ -1,4 +1,3 @@
-import type { Collection } from 'mongodb';
 import pMap from 'p-map';
 import { identifier, type Line, sameContent } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
@@ -6,36 +5,18 @@ import { QUESTION_LIMIT, SWEEP_TIME } from '../../domain/policies.ts';
 import { type Orphan, parseHoldLimit } from '../../domain/resolution.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { within } from '../../platform/time-limit.ts';
-import type { Coordinators } from '../coordinator.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
+import { failureOf } from '../exchange/batch.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
-import {
-  DEFAULT_INVENTORY_LIMITS,
-  type ReservationDocument,
-  type StockDocument,
-  tombstoneLifetime,
-} from './documents.ts';
+import type { InventoryCollections, ReservationDocument } from './documents.ts';
+import { DEFAULT_INVENTORY_LIMITS, tombstoneLifetime } from './documents.ts';
 
-export interface Reaper {
-  /**
-   * At most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and what can't
-   * be judged, at most 100 of that as well.
-   */
-  findOrphans(holdLimit: number): Promise<(Orphan | Skipped)[]>;
-}
-
-/** Told at the end of each search when each order that holds stock has opened its holds; `holdLimit` in milliseconds. */
-export type HoldObserver = (openedAt: readonly Date[], holdLimit: number) => void;
-
-export interface ReaperDependencies {
-  readonly stock: Collection<StockDocument>;
-  readonly reservations: Collection<ReservationDocument>;
-  readonly coordinators: Coordinators;
+export interface ReaperDependencies
+  extends Pick<InventoryCollections, 'stock' | 'reservations'>,
+    Pick<ServiceDependencies, 'coordinators' | 'observeHolds'>,
+    Partial<Pick<ServiceDependencies, 'report'>> {
   /** Carries out what is decided on an order that still holds units. */
   readonly settleDecided: (orderId: string) => Promise<void>;
-  /** Absent where nobody wants to know. */
-  readonly observe?: HoldObserver | undefined;
-  /** Told of everything that can't be judged. */
-  readonly report?: ((skipped: Skipped) => void) | undefined;
   /** How long one order may be asked about, and how long all of them, in milliseconds. */
   readonly limits?: { readonly question: number; readonly all: number };
 }
@@ -49,12 +30,16 @@ export function createReaper({
   reservations,
   coordinators,
   settleDecided,
-  observe,
+  observeHolds,
   report,
   limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
-}: ReaperDependencies): Reaper {
+}: ReaperDependencies) {
   return {
-    async findOrphans(input) {
+    /**
+     * Finds at most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and at
+     * most 100 of what can't be judged.
+     */
+    async findOrphans(input: number): Promise<(Orphan | Skipped)[]> {
       const holdLimit = parseHoldLimit(input);
       const timeIsUp = Date.now() + limits.all;
       const skipped: Skipped[] = [];
@@ -64,20 +49,25 @@ export function createReaper({
       };
       const held = await readHolds(skip);
       const openings = await readOpenings([...held.keys()], skip);
-      await settleLateHolds([...openings.keys()], skip);
-      const old = await oldReservations([...openings.keys()], holdLimit);
+      const orderIds = [...openings.keys()];
+      await settleLateHolds(orderIds, skip);
+      const isOld = { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] };
+      const old = await reservations
+        .find({ _id: { $in: orderIds }, $expr: isOld }, READ_COMMITTED)
+        .sort({ openedAt: 1 })
+        .toArray();
       const orphans: Orphan[] = [];
       for (let next = 0; next < old.length && orphans.length < MAXIMUM_FOUND; next += BATCH) {
         const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
         const found = await pMap(old.slice(next, next + BATCH), judge, { concurrency: QUESTIONS_AT_ONCE });
         orphans.push(...found.filter((orphan) => orphan !== undefined));
       }
-      observe?.([...openings.values()], holdLimit);
+      observeHolds?.([...openings.values()], holdLimit);
       return [...orphans.slice(0, MAXIMUM_FOUND), ...skipped.slice(0, MAXIMUM_FOUND)];
     },
   };
 
-  /** What every order holds now. */
+  /** Reads what every order holds now. */
   async function readHolds(skip: Skip): Promise<Holds> {
     const found = stock.find(
       { $or: [{ 'holds.0': { $exists: true } }, { holds: { $not: { $type: 'array' } } }] },
@@ -93,21 +83,19 @@ export function createReaper({
       for (const hold of holds) {
         const orderId = identifier().safeParse(hold?.orderId).data;
         if (orderId === undefined) nameless.push(hold);
-        else linesOf(held, orderId).push({ sku, quantity: hold.quantity });
+        else held.set(orderId, [...(held.get(orderId) ?? []), { sku, quantity: hold.quantity }]);
       }
-      const [first] = nameless;
       if (nameless.length > 0)
-        skip(`stock/${sku}`, `${nameless.length} holds name no order: ${shown(first)}`);
+        skip(`stock/${sku}`, `${nameless.length} holds name no order: ${shown(nameless[0])}`);
     }
     return held;
   }
 
-  /** When each of these orders has opened its holds, where that is on record. */
+  /** Reads when each of these orders has opened its holds, if that is on record. */
   async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
-    const found = await reservations
-      .find({ _id: { $in: orderIds } }, { ...READ_COMMITTED, projection: { openedAt: 1 } })
-      .toArray();
-    const openings = new Map(found.map(({ _id, openedAt }) => [_id, openedAt]));
+    const projection = { openedAt: 1 };
+    const found = reservations.find({ _id: { $in: orderIds } }, { ...READ_COMMITTED, projection });
+    const openings = new Map((await found.toArray()).map(({ _id, openedAt }) => [_id, openedAt]));
     const sound = new Map<string, Date>();
     for (const orderId of orderIds) {
       const openedAt = openings.get(orderId);
@@ -118,7 +106,7 @@ export function createReaper({
     return sound;
   }
 
-  /** A hold that is left so long after the decision came late, or those who were to settle it have died. */
+  /** A hold that is left so long after the decision came late, or the workers that were to settle it have died. */
   async function settleLateHolds(orderIds: string[], skip: Skip): Promise<void> {
     const isOver = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
     const decided = reservations.find(
@@ -126,31 +114,13 @@ export function createReaper({
       { ...READ_COMMITTED, projection: { _id: 1 } },
     );
     for (const { _id: orderId } of (await decided.toArray()).slice(0, MAXIMUM_FOUND)) {
-      try {
-        await within(limits.question, () => settleDecided(orderId));
-      } catch (error) {
-        skip(orderId, problemOf(error));
-      }
+      const failure = await failureOf(() => within(limits.question, () => settleDecided(orderId)));
+      if (failure !== undefined) skip(orderId, problemOf(failure));
     }
   }
 
-  async function oldReservations(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
-    return reservations
-      .find(
-        { _id: { $in: orderIds }, $expr: { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] } },
-        READ_COMMITTED,
-      )
-      .sort({ openedAt: 1 })
-      .toArray();
-  }
-
-  /** Nothing where it is no orphan, or where that can't be told. */
-  async function judged(
-    reservation: ReservationDocument,
-    held: Holds,
-    timeIsUp: number,
-    skip: Skip,
-  ): Promise<Orphan | undefined> {
+  /** Returns undefined if it is no orphan, or if that can't be told. */
+  async function judged(reservation: ReservationDocument, held: Holds, timeIsUp: number, skip: Skip) {
     const { _id: orderId } = reservation;
     try {
       const placed = placedIn(reservation, held.get(orderId) ?? []);
@@ -163,7 +133,7 @@ export function createReaper({
     }
   }
 
-  /** Nothing where the order lives, whatever its age, or is being settled already. */
+  /** Returns undefined if the order lives, whatever its age, or is being settled already. */
   async function orphanOf({ order, strategy }: Placed): Promise<Orphan | undefined> {
     const { orderId } = order;
     const { state } = await coordinators.findCoordinator(orderId);
@@ -180,18 +150,18 @@ type Skip = (orderId: string, problem: string) => void;
 type Holds = ReadonlyMap<string, readonly Line[]>;
 type Placed = Pick<Orphan, 'order' | 'strategy'>;
 
-/** @throws Error where settling it could not succeed, so that it would be begun again and again. */
+/** @throws Error if settling it could not succeed, so that it would be begun again and again. */
 function placedIn(reservation: ReservationDocument, held: readonly Line[]): Placed {
   const { _id: orderId, customerId, lines, strategy } = reservation;
-  const placed = soundOrder({ order: { orderId, customerId, lines }, strategy });
-  if (!sameContent(placed.order, { orderId, customerId, lines })) {
+  const order = { orderId, customerId, lines };
+  const placed = soundOrder({ order, strategy });
+  if (!sameContent(placed.order, order))
     throw new Error(`${DAMAGED}: its lines are not one for each SKU, sorted`);
-  }
   for (const hold of held) {
     const isOfLine = lines.some(({ sku, quantity }) => sku === hold.sku && quantity === hold.quantity);
     const isOnlyOne = held.filter(({ sku }) => sku === hold.sku).length === 1;
-    if (isOfLine && isOnlyOne) continue;
-    throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
+    if (!isOfLine || !isOnlyOne)
+      throw new Error(`what it holds of ${hold.sku} (${shown(hold.quantity)}) is not what it has ordered`);
   }
   return placed;
 }
@@ -202,12 +172,6 @@ function soundOrder(input: unknown): Placed {
   } catch (error) {
     throw new Error(`${DAMAGED}: ${problemOf(error)}`);
   }
-}
-
-function linesOf(held: Map<string, Line[]>, orderId: string): Line[] {
-  const lines = held.get(orderId) ?? [];
-  held.set(orderId, lines);
-  return lines;
 }
 
 const DAMAGED = 'its reservation is damaged';

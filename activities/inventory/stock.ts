@@ -1,39 +1,38 @@
 import { ConcordError } from '../../domain/errors.ts';
+import { refusalsOf } from '../../domain/participant.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
-import { type InventoryCollections, prune, refusals, type StockDocument } from './documents.ts';
+import { type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
-const { attemptExpired } = refusals;
+const { attemptExpired } = refusalsOf('inventory');
 
-/** What the inventory does beside taking part in orders. */
-export interface StockKeeping {
-  /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
-  receive(receipt: Receipt): Promise<StockLevel>;
-  /** The levels of these SKUs, or of all where the list is empty, sorted by SKU. @throws ConcordError `UnknownSku` */
-  readStock(skus: readonly string[]): Promise<StockLevel[]>;
-}
+/** The inventory's work beside its part in orders. */
+export type StockKeeping = ReturnType<typeof createStockKeeping>;
 
-/** Where deliveries come in, and where people look. */
-export function createStockKeeping({
-  stock,
-  receipts,
-}: Pick<InventoryCollections, 'stock' | 'receipts'>): StockKeeping {
+export function createStockKeeping({ stock, receipts }: Pick<InventoryCollections, 'stock' | 'receipts'>) {
   return {
-    async receive(input) {
+    /** Adds what was delivered, once, however often it is called. @throws ConcordError `InvalidInput`, `StockLimit` */
+    async receive(input: Receipt): Promise<StockLevel> {
       const receipt = parseReceipt(input);
+      const { receiptId, sku } = receipt;
       const attempt = await openReceipt(receipt);
       if (attempt !== null) {
         await addUnits(receipt, await claim(receipt, await announceUnits(receipt, attempt)));
-        await closeReceipt(receipt);
+        await receipts.updateOne(
+          { _id: receiptId, state: 'open' },
+          { $set: { state: 'applied' }, $currentDate: { changedAt: true } },
+        );
       }
-      // An attempt that announced them once more and died has left its entry.
-      await forget(receipt);
-      const [level] = await readLevels([receipt.sku]);
-      if (level === undefined) throw new ConcordError('UnknownSku', { sku: receipt.sku });
+      // An attempt that announced the units once more and died has left its entry.
+      const left = { _id: sku, 'arriving.receiptId': receiptId };
+      await stock.updateOne(left, { $pull: { arriving: { receiptId } } });
+      const [level] = await readLevels([sku]);
+      if (level === undefined) throw new ConcordError('UnknownSku', { sku });
       return level;
     },
 
-    async readStock(input) {
+    /** Reads the levels of these SKUs, or of all if there are none, sorted by SKU. @throws ConcordError `UnknownSku` */
+    async readStock(input: readonly string[]): Promise<StockLevel[]> {
       const skus = parseSkus(input);
       const levels = await readLevels(skus);
       const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
@@ -42,7 +41,7 @@ export function createStockKeeping({
     },
   };
 
-  /** Lets an attempt in, and returns its number; null where the units were added before. */
+  /** Lets an attempt in, and returns its number; null if the units were added before. */
   async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<number | null> {
     try {
       const opened = await receipts.findOneAndUpdate(
@@ -57,27 +56,30 @@ export function createStockKeeping({
       if (!isDuplicateKey(error)) throw error;
       const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
       if (found === null) throw attemptExpired(receiptId);
-      if (found.sku !== sku || found.quantity !== quantity) throw receiptIdTaken();
+      if (found.sku !== sku || found.quantity !== quantity) {
+        const problem = { field: 'receiptId', fix: 'this id is taken by another delivery; use a new one' };
+        throw new ConcordError('InvalidInput', { problems: [problem] });
+      }
       if (found.state === 'open') throw attemptExpired(receiptId);
       return null;
     }
   }
 
   /** Puts the receipt into the stock document, still without its units. Returns the attempt whose entry is there. */
-  async function announceUnits({ receiptId, sku, quantity }: Receipt, attempt: number): Promise<number> {
+  async function announceUnits(receipt: Receipt, attempt: number): Promise<number> {
+    const { receiptId, sku } = receipt;
     const announce = () =>
       stock.updateOne(
-        { _id: sku, received: { $lte: STOCK_LIMIT - quantity }, 'arriving.receiptId': { $ne: receiptId } },
+        { ...roomFor(receipt), 'arriving.receiptId': { $ne: receiptId } },
         { $push: { arriving: { receiptId, attempt } } },
       );
     if ((await announce()).matchedCount === 1) return attempt;
-    if (await insertUnlessPresent(stock, emptyStock(sku))) {
-      if ((await announce()).matchedCount === 1) return attempt;
-    }
+    const empty = { _id: sku, available: 0, reserved: 0, sold: 0, received: 0, holds: [], settled: [] };
+    if ((await insertUnlessPresent(stock, empty)) && (await announce()).matchedCount === 1) return attempt;
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     const announced = found?.arriving?.find((entry) => entry.receiptId === receiptId);
     if (announced !== undefined) return announced.attempt;
-    throw refusalOf(found, { receiptId, sku, quantity });
+    throw refusalOf(found, receipt);
   }
 
   /** Chooses the attempt whose entry adds the units, once: of two entries for one receipt, the other is worth nothing. */
@@ -90,63 +92,34 @@ export function createStockKeeping({
     return found.addedBy;
   }
 
-  /** An entry is used up as its units are added. So where it is gone, they are there. */
-  async function addUnits({ receiptId, sku, quantity }: Receipt, attempt: number): Promise<void> {
+  /** Adding the units uses an entry up, so if it is gone, they are there. */
+  async function addUnits(receipt: Receipt, attempt: number): Promise<void> {
+    const { receiptId, sku, quantity } = receipt;
     const entry = { receiptId, attempt };
     const { matchedCount } = await stock.updateOne(
-      { _id: sku, received: { $lte: STOCK_LIMIT - quantity }, arriving: { $elemMatch: entry } },
+      { ...roomFor(receipt), arriving: { $elemMatch: entry } },
       { $inc: { available: quantity, received: quantity }, $pull: { arriving: entry } },
     );
     if (matchedCount === 1) return;
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     const isLeft = found?.arriving?.some((left) => left.receiptId === receiptId && left.attempt === attempt);
-    if (isLeft) throw refusalOf(found, { receiptId, sku, quantity });
-  }
-
-  async function closeReceipt({ receiptId }: Receipt): Promise<void> {
-    await receipts.updateOne(
-      { _id: receiptId, state: 'open' },
-      { $set: { state: 'applied' }, $currentDate: { changedAt: true } },
-    );
-  }
-
-  async function forget({ receiptId, sku }: Receipt): Promise<void> {
-    await stock.updateOne(
-      { _id: sku, 'arriving.receiptId': receiptId },
-      { $pull: { arriving: { receiptId } } },
-    );
+    if (isLeft) throw refusalOf(found, receipt);
   }
 
   async function readLevels(skus: readonly string[]): Promise<StockLevel[]> {
     const filter = skus.length === 0 ? {} : { _id: { $in: [...skus] } };
-    const fields = { available: 1, reserved: 1, sold: 1, received: 1 } as const;
-    const found = await stock
-      .find(filter, { ...READ_COMMITTED, projection: fields })
-      .sort({ _id: 1 })
-      .toArray();
-    return found.map(({ _id: sku, available, reserved, sold, received }) => ({
-      sku,
-      available,
-      reserved,
-      sold,
-      received,
-    }));
+    const projection = { available: 1, reserved: 1, sold: 1, received: 1 } as const;
+    const found = stock.find(filter, { ...READ_COMMITTED, projection }).sort({ _id: 1 });
+    return (await found.toArray()).map(({ _id: sku, ...counts }) => ({ sku, ...counts }));
   }
 }
 
-function emptyStock(sku: string): StockDocument {
-  return { _id: sku, available: 0, reserved: 0, sold: 0, received: 0, holds: [], settled: [] };
+/** Finds the SKU's document while it has room for the units. */
+function roomFor({ sku, quantity }: Receipt) {
+  return { _id: sku, received: { $lte: STOCK_LIMIT - quantity } };
 }
 
 function refusalOf(found: StockDocument | null, { receiptId, sku, quantity }: Receipt): ConcordError {
-  if (found !== null && found.received > STOCK_LIMIT - quantity) {
-    return new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT });
-  }
-  return attemptExpired(receiptId);
-}
-
-function receiptIdTaken(): ConcordError {
-  return new ConcordError('InvalidInput', {
-    problems: [{ field: 'receiptId', fix: 'this id is taken by another delivery; use a new one' }],
-  });
+  const isFull = found !== null && found.received > STOCK_LIMIT - quantity;
+  return isFull ? new ConcordError('StockLimit', { sku, limit: STOCK_LIMIT }) : attemptExpired(receiptId);
 }

@@ -1,37 +1,32 @@
-import {
-  type Collection,
-  type Document,
-  MongoClient,
-  MongoServerError,
-  type OptionalUnlessRequiredId,
-} from 'mongodb';
+import type { Collection, Document, OptionalUnlessRequiredId } from 'mongodb';
+import { MongoClient, MongoServerError } from 'mongodb';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 
 /**
- * Reads that decide something read only what can't be lost any more: with a weaker read, a failover could undo the
- * write of an earlier attempt after its successor had answered "already done". Where a write has matched nothing, the
- * read after it must see why. For that it needs the primary, and writes that count only when a majority has put them into
- * its journal: what `createMongoClient` sets, and `weakeningIn` keeps a connection string from taking away.
+ * Reads that decide something read only what can't be lost any more: with a weaker read, a failover could undo the write of
+ * an earlier attempt after its successor had answered "already done". A read after a write that matched nothing must see
+ * why. For that it needs the primary, and writes that count only when a majority has journaled them: `createMongoClient`
+ * sets both, and `weakeningIn` keeps a connection string from taking them away.
  */
 export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
 
-/** How many connections a client may open, and how long a call waits while all are in use. */
+/** How many connections a client may open, and after how many milliseconds a call fails while all are in use. */
 export interface PoolLimits {
   readonly size: number;
-  /** After which the call fails, in milliseconds. */
   readonly waitLimit: number;
 }
 
 /**
- * What a connection string may say of the options that could take away a promise; nothing at all of some. `retryWrites`
- * is none of them, because activities retry by themselves, and some databases don't have it.
+ * The options that could take away a promise, with the one value that a connection string may give them; undefined if none.
+ * `retryWrites` is not among them: activities retry by themselves, and some databases don't have it.
  */
 const NEEDED: Readonly<Record<string, string | undefined>> = {
   w: 'majority',
   journal: 'true',
   j: 'true',
   fsync: 'true',
-  // A write that nobody knows to be durable would come to an end.
+  // With a timeout, a write could end without anybody knowing it to be durable.
   wtimeoutMS: undefined,
   wtimeout: undefined,
   readConcernLevel: 'majority',
@@ -40,7 +35,7 @@ const NEEDED: Readonly<Record<string, string | undefined>> = {
   maxStalenessSeconds: undefined,
 };
 
-/** What in a connection string takes away what Concord promises, and the fix; nothing where all is well. */
+/** Says what in a connection string takes away what Concord promises, and the fix; undefined if nothing does. */
 export function weakeningIn(uri: string): string | undefined {
   const given = [...new URLSearchParams(uri.split('?')[1])];
   const fixes = Object.entries(NEEDED).flatMap(([option, needed]) => {
@@ -53,12 +48,11 @@ export function weakeningIn(uri: string): string | undefined {
 }
 
 /**
- * A client whose every write is acknowledged only once it is durable on a majority of the replica set.
- * Once it has connected, it reconnects by itself, but for what `reviveWhenDeaf` is there for; one whose first connection
- * failed must be replaced (mongodb 7.9.0).
+ * Creates a client whose every write is acknowledged only once it is durable on a majority of the replica set. It reconnects
+ * by itself, except when `reviveWhenDeaf` must help; one whose first connection failed must be replaced (mongodb 7.9.0).
  *
  * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
- * @throws ConcordError `InvalidInput` where the connection string asks for less; some of that comes before our options.
+ * @throws ConcordError `InvalidInput` if the connection string asks for less; some of it wins over our options.
  */
 export function createMongoClient(uri: string, applicationName: string, pool?: PoolLimits): MongoClient {
   const fix = weakeningIn(uri);
@@ -74,18 +68,18 @@ export function createMongoClient(uri: string, applicationName: string, pool?: P
     connectTimeoutMS: 3_000,
     // Longer than an attempt: an answer that comes later serves nobody.
     socketTimeoutMS: 15_000,
-    ...(pool === undefined ? {} : { maxPoolSize: pool.size, waitQueueTimeoutMS: pool.waitLimit }),
+    ...defined({ maxPoolSize: pool?.size, waitQueueTimeoutMS: pool?.waitLimit }),
   });
 }
 
-/** True when the error says that a document of this `_id` is already there. */
+/** Returns true if the error says that a document of this `_id` is already there. */
 export function isDuplicateKey(error: unknown): boolean {
   if (!(error instanceof MongoServerError)) return false;
-  // FerretDB passes on PostgreSQL's own words where an upsert meets a taken `_id`.
+  // FerretDB passes on PostgreSQL's own words if an upsert meets a taken `_id`.
   return error.code === 11_000 || error.message.startsWith('duplicate key value violates unique constraint');
 }
 
-/** Inserts the document and returns true, or returns false where its `_id` is taken. */
+/** Inserts the document and returns true, or returns false if its `_id` is taken. */
 export async function insertUnlessPresent<Schema extends Document>(
   collection: Collection<Schema>,
   document: OptionalUnlessRequiredId<Schema>,

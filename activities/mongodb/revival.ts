@@ -2,19 +2,15 @@ import type { MongoClient, ServerHeartbeatStartedEvent } from 'mongodb';
 import pRetry from 'p-retry';
 
 /**
- * Connects a client anew that has gone deaf. The driver (7.9.0) waits for ever for the answer to a heartbeat whose
- * connection closed in the wrong moment, as happens behind a proxy when a server restarts: it looks for its server no
- * more, and every operation fails until the process ends.
+ * Connects a client anew that has gone deaf. The driver (7.9.0) waits for ever for the answer to a heartbeat whose connection
+ * closed in the wrong moment, as happens behind a proxy when a server restarts: it stops looking for its server, and every
+ * operation fails until the process ends.
  *
  * @param client One that has connected. Its databases and collections go on working.
  * @param signal Aborted before the client is closed.
  * @param onDeaf Told why, each time.
  */
-export function reviveWhenDeaf(
-  client: MongoClient,
-  signal: AbortSignal,
-  onDeaf: (reason: string) => void,
-): void {
+export function reviveWhenDeaf(client: MongoClient, signal: AbortSignal, onDeaf: (reason: string) => void) {
   const waiting = new Map<string, NodeJS.Timeout>();
   let isReviving = false;
 
@@ -38,10 +34,8 @@ export function reviveWhenDeaf(
     forgetAll();
     try {
       await client.close();
-      await pRetry(() => client.connect(), {
-        ...{ retries: Number.POSITIVE_INFINITY, minTimeout: 500, maxTimeout: 5_000 },
-        signal,
-      });
+      const forEver = { retries: Number.POSITIVE_INFINITY, minTimeout: 500, maxTimeout: 5_000, signal };
+      await pRetry(() => client.connect(), forEver);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

@@ -1,33 +1,18 @@
-import type { Client } from '@temporalio/client';
-import type { Collection, Db } from 'mongodb';
+import type { Db } from 'mongodb';
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
-import type { Skipped } from '../../domain/sweeps.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
-import type { Coordinators } from '../coordinator.ts';
+import type { ServiceDependencies } from '../dependencies.ts';
 import { createOutboxes } from '../exchange/outbox.ts';
-import type { Post } from '../exchange/post.ts';
 import { createRelay } from '../exchange/publishing.ts';
 import { createOrderService } from './announcing.ts';
 import { createOrders, type OrderDocument } from './participant.ts';
-
-export interface OrderDependencies {
-  /** The order service's own. */
-  readonly database: Db;
-  /** How it reaches the other services. */
-  readonly post: Post;
-  readonly coordinators: Coordinators;
-  /** Reaches the namespace that the orders run in. */
-  readonly client: Client;
-  /** Told of what a sweep has left alone. */
-  readonly report: (skipped: Skipped) => void;
-}
 
 /** All activities of the order service, by the names that the Web UI shows. */
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
 /** Every activity that the order service's worker registers. */
-export function createOrderActivities({ database, post, coordinators, client, report }: OrderDependencies) {
-  const orders = createOrders(ordersIn(database));
+export function createOrderActivities({ database, post, coordinators, client, report }: ServiceDependencies) {
+  const orders = createOrders(database.collection('orders'));
   const outboxes = createOutboxes('orders', database.collection('orders'), post);
   const service = createOrderService(orders, { outboxes, post });
   const relay = createRelay(outboxes);
@@ -52,12 +37,8 @@ export function createOrderActivities({ database, post, coordinators, client, re
 
 /** Creates what queries need; safe to repeat. */
 export async function prepareOrderDatabase(database: Db): Promise<void> {
-  const orders = ordersIn(database);
+  const orders = database.collection<OrderDocument>('orders');
   await orders.createIndex({ createdAt: -1 });
   await orders.createIndex({ customerId: 1, createdAt: -1 });
   await orders.createIndex({ status: 1, createdAt: -1 });
-}
-
-function ordersIn(database: Db): Collection<OrderDocument> {
-  return database.collection('orders');
 }

@@ -1,37 +1,26 @@
-import type { Collection, Filter } from 'mongodb';
-import {
-  type Announcement,
-  announcementOfOrders,
-  announcementOfOutcome,
-} from '../../domain/announcements.ts';
+import type { Collection } from 'mongodb';
+import type { Announcement } from '../../domain/announcements.ts';
+import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
+import type { Line, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
 import { identifier, orderStatuses, parseOrder, sameContent } from '../../domain/order.ts';
-import {
-  checkStored,
-  type OrderFilter,
-  type OrderRecord,
-  parseOrderFilter,
-} from '../../domain/order-record.ts';
-import {
-  type DecideRequest,
-  type Participant,
-  type ParticipantRequest,
-  parseDecideRequest,
-  parseParticipantRequest,
-  refusalsOf,
-} from '../../domain/participant.ts';
+import type { OrderFilter, OrderRecord } from '../../domain/order-record.ts';
+import { checkStored, parseOrderFilter } from '../../domain/order-record.ts';
+import type { DecideRequest, Participant, ParticipantRequest } from '../../domain/participant.ts';
+import { parseDecideRequest, parseParticipantRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
 import { parse } from '../../domain/validation.ts';
+import { pushed } from '../exchange/outbox.ts';
 import { insertUnlessPresent, READ_COMMITTED } from '../mongodb/client.ts';
+import { contentOf, decidableBy } from '../mongodb/order-content.ts';
 
 const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
   refusalsOf('orders');
 
-/** One order, one document: the order service's whole memory of it, and its own tombstone. */
+/** One order, one document: all that the order service knows of it, and its own tombstone. */
 export interface OrderDocument {
   _id: string;
   coordinatorId: string;
@@ -47,18 +36,21 @@ export interface OrderDocument {
 }
 
 /** The order service's part in an order: it votes like every participant, and holds the decision. */
-export interface Orders extends Pick<Participant, 'prepare'>, Inspectable, OrderReads {
+export interface Orders extends Pick<Participant, 'prepare'>, Inspectable {
   /**
    * Puts the outcome on record unless there is one already, and returns what is on record then.
    *
    * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
-   * all are told what it says. So all services agree, whichever runs of the order's workflow and whichever resolutions of it
-   * are at work at the same time.
+   * all are told what it says. So all services agree, whichever runs and resolutions of the order are at work at once.
    *
-   * @throws ConcordError `LeftUndecided` where another coordinator's order is pending, and the request doesn't take over;
-   *   `ProtocolViolation` where an order shall be confirmed that was never put on record.
+   * @throws ConcordError `LeftUndecided` if another coordinator's order is pending, and the request doesn't take over;
+   *   `ProtocolViolation` if an order is to be confirmed that was never put on record.
    */
   decide(request: DecideRequest): Promise<OrderOutcome>;
+  /** Returns the order's record, or null if the id is unknown. */
+  findOrder(orderId: string): Promise<OrderRecord | null>;
+  /** Lists the newest first; a damaged one says so as its reason. @throws ConcordError `InvalidInput` */
+  listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
 /**
@@ -70,131 +62,98 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
   return {
     async prepare(input) {
       const request = parseParticipantRequest(input);
-      const { order } = request;
-      const placed = newDocument(request, order, 'pending', announcementOfOrders('prepare', request));
+      const { order, coordinatorId } = request;
+      const { orderId } = order;
+      const placed = newDocument(request, 'pending', announcementOfOrders('prepare', request));
       if (await insertUnlessPresent(orders, placed)) return;
-      const found = await read(order.orderId);
-      refuseOtherContent(order, found);
-      const isOurs = found.coordinatorId === request.coordinatorId;
+      const found = await find(orderId);
+      // Another attempt's write may not be durable yet, and what is not durable can't be answered for.
+      if (found === null) throw attemptExpired(orderId);
+      if (!sameContent(order, toRecord(found))) throw idTaken(orderId);
+      const isOurs = found.coordinatorId === coordinatorId;
       if (found.status !== 'pending')
-        throw isOurs ? lateArrival(order.orderId, found) : alreadyDecided(order.orderId, found);
-      if (!isOurs) throw leftUndecided(order.orderId);
+        throw isOurs ? lateArrival(orderId, found) : alreadyDecided(orderId, found);
+      if (!isOurs) throw leftUndecided(orderId);
     },
 
     async decide(input) {
       const request = parseDecideRequest(input);
-      if ((await settle(request)) || (await refuseUnseen(request))) return outcomeOf(request);
       const { order, status, coordinatorId, takesOver = false } = request;
-      const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
+      const { orderId } = order;
+      const asked = { orderId, ...endOf(request) };
+      if ((await settle(request)) || (await refuseUnseen(request))) return asked;
+      const found = await find(orderId);
       if (found === null || !sameContent(order, toRecord(found))) {
-        if (status === 'confirmed') throw violation(order.orderId, 'commit', 'not prepared');
+        if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');
         // Another order holds this id, so nothing on record was ever this one's.
-        if (found !== null) return outcomeOf(request);
+        if (found !== null) return asked;
       }
       if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver) {
-        throw leftUndecided(order.orderId);
+        throw leftUndecided(orderId);
       }
-      // Somebody came in between, who is seen by the next attempt.
-      if (found === null || found.status === 'pending') throw attemptExpired(order.orderId);
-      return recordedOutcome(found);
+      // Somebody came in between, whom the next attempt sees.
+      if (found === null || found.status === 'pending') throw attemptExpired(orderId);
+      return defined({ orderId, status: found.status, reason: found.reason });
     },
 
     async inspect(input) {
       const order = parseOrder(input);
-      const found = await orders.findOne({ _id: order.orderId }, READ_COMMITTED);
+      const found = await find(order.orderId);
       // Another order of this id is none of ours.
       if (found === null || !sameContent(order, toRecord(found))) return 'unknown';
       return found.status === 'pending' ? 'prepared' : found.status;
     },
 
     async findOrder(input) {
-      const orderId = parse(identifier(), input, 'orderId');
-      const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
+      const found = await find(parse(identifier(), input, 'orderId'));
       return found === null ? null : toRecord(found);
     },
 
     async listOrders(filter) {
-      const { status, customerId, strategy, limit } = parseOrderFilter(filter);
-      const query: Filter<OrderDocument> = {
-        ...(status === undefined ? {} : { status }),
-        ...(customerId === undefined ? {} : { customerId }),
-        ...(strategy === undefined ? {} : { strategy }),
-      };
-      const found = orders.find(query, READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
+      const { limit, ...wanted } = parseOrderFilter(filter);
+      const found = orders.find(defined(wanted), READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
       return (await found.toArray()).map(listed);
     },
   };
 
+  function find(orderId: string): Promise<OrderDocument | null> {
+    return orders.findOne({ _id: orderId }, READ_COMMITTED);
+  }
+
   async function settle(request: DecideRequest): Promise<boolean> {
-    const { order, coordinatorId, takesOver = false } = request;
-    const announcement = announcementOfOutcome(request, endOf(request));
+    const end = endOf(request);
     const { matchedCount } = await orders.updateOne(
-      {
-        _id: order.orderId,
-        customerId: order.customerId,
-        lines: [...order.lines],
-        status: 'pending',
-        ...(takesOver ? {} : { coordinatorId }),
-      },
-      {
-        $set: endOf(request),
-        $currentDate: { updatedAt: true },
-        ...(announcement === undefined ? {} : { $push: { outbox: announcement } }),
-      },
+      { ...contentOf(request.order), status: 'pending', ...decidableBy(request) },
+      { $set: end, $currentDate: { updatedAt: true }, ...pushed(announcementOfOutcome(request, end)) },
     );
     return matchedCount === 1;
   }
 
-  /** Where prepare never came, this document keeps it from coming late. */
+  /** If prepare never came, this document keeps it from coming late. */
   async function refuseUnseen(request: DecideRequest): Promise<boolean> {
     if (request.status === 'confirmed') return false;
-    const { order, status, reason } = request;
-    const refused = newDocument(request, order, status, announcementOfOutcome(request, endOf(request)));
+    const { status, reason } = request;
+    const refused = newDocument(request, status, announcementOfOutcome(request, { status, reason }));
     return insertUnlessPresent(orders, { ...refused, reason });
   }
-
-  async function read(orderId: string): Promise<OrderDocument> {
-    const found = await orders.findOne({ _id: orderId }, READ_COMMITTED);
-    // Another attempt's write may not be durable yet, and what is not durable can't be answered for.
-    if (found === null) throw attemptExpired(orderId);
-    return found;
-  }
-}
-
-/** What the order service answers about orders; reads only. */
-export interface OrderReads {
-  /** The order's record, or null where the id is unknown. */
-  findOrder(orderId: string): Promise<OrderRecord | null>;
-  /** The newest orders first; one whose document is damaged says so as its reason. @throws ConcordError `InvalidInput` */
-  listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
 }
 
 function newDocument(
-  request: ParticipantRequest,
-  order: Order,
+  { order, coordinatorId, placedAt, strategy }: ParticipantRequest,
   status: OrderStatus,
   announcement: Announcement | undefined,
 ): OrderDocument {
-  const createdAt = new Date(request.placedAt);
-  const { coordinatorId, strategy } = request;
-  const { orderId, customerId, lines } = order;
-  return {
-    _id: orderId,
+  const createdAt = new Date(placedAt);
+  const outbox = announcement && [announcement];
+  return defined({
+    ...contentOf(order),
     coordinatorId,
-    customerId,
-    lines: [...lines],
     status,
     createdAt,
     updatedAt: createdAt,
     strategy,
-    ...(announcement === undefined ? {} : { outbox: [announcement] }),
-  };
-}
-
-function refuseOtherContent(order: Order, found: OrderDocument): void {
-  if (!sameContent(order, toRecord(found))) {
-    throw idTaken(order.orderId);
-  }
+    outbox,
+  });
 }
 
 function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
@@ -202,53 +161,42 @@ function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> 
   return status === 'confirmed' ? { status } : { status, reason: request.reason };
 }
 
-function outcomeOf(request: DecideRequest): OrderOutcome {
-  return { orderId: request.order.orderId, ...endOf(request) };
-}
-
-function recordedOutcome({ _id: orderId, status, reason }: OrderDocument): OrderOutcome {
-  return defined({ orderId, status: status as FinalStatus, reason });
-}
-
 function toRecord(document: OrderDocument): OrderRecord {
-  const { _id: orderId, customerId, lines, status, reason, createdAt, updatedAt, strategy } = document;
-  return {
+  const { _id: orderId, strategy, customerId, status, reason } = document;
+  return defined({
     orderId,
     strategy,
     customerId,
-    lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+    lines: document.lines.map(({ sku, quantity }) => ({ sku, quantity })),
     status,
-    ...(reason === undefined ? {} : { reason }),
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  };
+    reason,
+    createdAt: document.createdAt.toISOString(),
+    updatedAt: document.updatedAt.toISOString(),
+  });
 }
 
-/** Whatever is wrong with one document, all others are listed. */
+/** As much as can be told of a damaged document, so that all others are listed; `pending` claims nothing. */
 function listed(document: OrderDocument): OrderRecord {
   try {
     checkStored({ ...document, orderId: document._id });
     return toRecord(document);
   } catch (error) {
-    return damagedRecord(document, problemOf(error));
+    const orderId = String(document._id);
+    const { code, message, details } = new ConcordError('DamagedOrder', {
+      orderId,
+      problem: problemOf(error),
+    });
+    return {
+      orderId,
+      strategy: strategies.find((name) => name === document.strategy) ?? DEFAULT_STRATEGY,
+      customerId: identifier().safeParse(document.customerId).data ?? '',
+      lines: [],
+      status: orderStatuses.find((name) => name === document.status) ?? 'pending',
+      reason: { code, message, details: { ...details } },
+      createdAt: timeOrNothing(document.createdAt),
+      updatedAt: timeOrNothing(document.updatedAt),
+    };
   }
-}
-
-/** As much as can be told of it; what can't is empty, and `pending` claims nothing. */
-function damagedRecord(document: OrderDocument, problem: string): OrderRecord {
-  const { _id, customerId, status, strategy, createdAt, updatedAt } = document;
-  const orderId = String(_id);
-  const { code, message, details } = new ConcordError('DamagedOrder', { orderId, problem });
-  return {
-    orderId,
-    strategy: strategies.find((name) => name === strategy) ?? DEFAULT_STRATEGY,
-    customerId: identifier().safeParse(customerId).data ?? '',
-    lines: [],
-    status: orderStatuses.find((name) => name === status) ?? 'pending',
-    reason: { code, message, details: { ...details } },
-    createdAt: timeOrNothing(createdAt),
-    updatedAt: timeOrNothing(updatedAt),
-  };
 }
 
 function timeOrNothing(value: unknown): string {

@@ -6,12 +6,12 @@ import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb/cl
  * idempotency key: a call that is repeated has its effect once, and answers the same.
  */
 export interface PaymentGateway {
-  /** Blocks an amount on the customer's card; `voided` where this payment was voided before. */
+  /** Blocks an amount on the customer's card; `voided` if this payment was voided before. */
   authorize(payment: Payment): Promise<'authorized' | 'declined' | 'voided'>;
   /** Takes what is blocked. */
   capture(id: string): Promise<void>;
   /**
-   * Gives back what is blocked, and lets nothing be blocked under this id any more. (Where a provider can't promise
+   * Gives back what is blocked, and lets nothing be blocked under this id any more. (If a provider can't promise
    * that, what a late call still blocks lapses by itself after some days; it is never taken.)
    */
   void(id: string): Promise<void>;
@@ -24,7 +24,6 @@ export interface Payment {
   readonly amount: number;
 }
 
-/** What the stand-in has on its books. */
 export interface BookedPayment {
   _id: string;
   state: 'authorized' | 'declined' | 'captured' | 'voided';
@@ -52,7 +51,7 @@ export function createStandInGateway(books: Collection<BookedPayment>): PaymentG
 
     async void(id) {
       if (await giveBack(id)) return;
-      // Nothing is blocked, and this keeps it so; unless something came in between.
+      // Nothing is blocked, and this keeps it so, unless something came in between.
       if (await insertUnlessPresent(books, { _id: id, state: 'voided' })) return;
       if (!(await giveBack(id))) await demand(id, 'voided');
     },

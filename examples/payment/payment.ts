@@ -1,14 +1,10 @@
 import type { Collection } from 'mongodb';
 import { insertUnlessPresent, READ_COMMITTED } from '../../activities/mongodb/client.ts';
+import { contentOf, decidableBy } from '../../activities/mongodb/order-content.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Line, type Order, parseOrder, sameContent } from '../../domain/order.ts';
-import {
-  type Participant,
-  type ParticipantRequest,
-  parseParticipantRequest,
-  parseRollbackRequest,
-  refusalsOf,
-} from '../../domain/participant.ts';
+import type { Participant, ParticipantRequest } from '../../domain/participant.ts';
+import { parseParticipantRequest, parseRollbackRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable, RecordedStatus } from '../../domain/resolution.ts';
 import type { PaymentGateway } from './gateway.ts';
 
@@ -21,13 +17,13 @@ export interface PaymentDocument {
   coordinatorId: string;
   customerId: string;
   lines: Line[];
-  /** What the order costs, as the first attempt found it, so that every attempt asks for the same; 0 where none came. */
+  /** The order's price, as the first attempt found it, so that every attempt asks for the same; 0 if none came. */
   amount: number;
-  /** `captured` and `voided` are decisions: they are on record before the provider is told, which is then told until it knows. */
+  /** `captured` and `voided` are decisions, on record before the provider is told, which is then told until it knows. */
   status: 'open' | 'authorized' | 'captured' | 'voided';
 }
 
-/** What a unit costs now, in the smallest unit of the currency. An order names no prices, so the service has its own. */
+/** A unit's price now, in the smallest unit of the currency. An order names no prices, so the service has its own. */
 export interface PriceDocument {
   _id: string;
   price: number;
@@ -60,9 +56,10 @@ export function createPayment(
     },
 
     async commit(input) {
-      const { order, coordinatorId, takesOver = false } = parseParticipantRequest(input);
+      const request = parseParticipantRequest(input);
+      const { order, coordinatorId } = request;
       const { matchedCount } = await payments.updateOne(
-        { ...contentOf(order), status: 'authorized', ...(takesOver ? {} : { coordinatorId }) },
+        { ...contentOf(order), status: 'authorized', ...decidableBy(request) },
         { $set: { status: 'captured', coordinatorId } },
       );
       if (matchedCount === 0) await refuseUnlessCaptured(order, coordinatorId);
@@ -71,9 +68,9 @@ export function createPayment(
 
     async rollback(input) {
       const request = parseRollbackRequest(input);
-      const { order, coordinatorId, takesOver = false } = request;
+      const { order, coordinatorId } = request;
       const { matchedCount } = await payments.updateOne(
-        { ...contentOf(order), status: UNDECIDED, ...(takesOver ? {} : { coordinatorId }) },
+        { ...contentOf(order), status: UNDECIDED, ...decidableBy(request) },
         { $set: { status: 'voided', coordinatorId } },
       );
       if (matchedCount === 0 && !(await isVoided(request))) return;
@@ -96,12 +93,10 @@ export function createPayment(
     const found = await read(orderId);
     const { status, amount } = found;
     if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
-    const isDecided = status === 'captured' || status === 'voided';
-    if (found.coordinatorId !== coordinatorId) {
-      if (!isDecided) throw leftUndecided(orderId);
-      throw alreadyDecided(orderId, recorded(found));
-    }
-    if (isDecided) throw lateArrival(orderId, recorded(found));
+    const isOurs = found.coordinatorId === coordinatorId;
+    if (status === 'captured' || status === 'voided')
+      throw (isOurs ? lateArrival : alreadyDecided)(orderId, recorded(found));
+    if (!isOurs) throw leftUndecided(orderId);
     return amount;
   }
 
@@ -116,7 +111,7 @@ export function createPayment(
     return amount;
   }
 
-  /** Returns false where the order was decided meanwhile. */
+  /** Returns false if the order was decided meanwhile. */
   async function recordVote({ order, coordinatorId }: ParticipantRequest): Promise<boolean> {
     const { matchedCount } = await payments.updateOne(
       { _id: order.orderId, coordinatorId, status: UNDECIDED },
@@ -134,7 +129,7 @@ export function createPayment(
     throw violation(orderId, 'commit', found?.status ?? 'not authorized');
   }
 
-  /** False where nothing was ever this coordinator's; from then on a late prepare is kept out. */
+  /** Returns false if nothing was ever this coordinator's; from then on a late prepare is kept out. */
   async function isVoided({ order, coordinatorId, takesOver = false }: ParticipantRequest): Promise<boolean> {
     const { orderId } = order;
     const nothing = { ...contentOf(order), coordinatorId, amount: 0, status: 'voided' as const };
@@ -162,11 +157,6 @@ const STATUSES: Readonly<Record<PaymentDocument['status'], RecordedStatus>> = {
   captured: 'confirmed',
   voided: 'rolled-back',
 };
-
-/** The order as a payment stores it; in a filter, it finds the payment of just this content. */
-function contentOf({ orderId, customerId, lines }: Order) {
-  return { _id: orderId, customerId, lines: [...lines] };
-}
 
 /** A vote no, in words for the customer. A code of its own would be a row in `domain/errors.ts`. */
 function refusal(lastError: string): ConcordError {

@@ -2,7 +2,7 @@ import { callable } from '../../workflows/contract/activities.ts';
 import { participants } from '../../workflows/contract/participants.ts';
 import type { PaymentActivities } from './service.ts';
 
-/** What the order service's worker runs where payment takes part: its own workflows, with one participant more. */
+// The order service's worker runs this if payment takes part: its own workflows, with one participant more.
 export * from '../../workflows/orders.ts';
 
 participants.payment = (options) => {

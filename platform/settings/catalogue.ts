@@ -14,7 +14,7 @@ export interface Section {
   readonly settings: readonly Setting[];
 }
 
-/** Every setting of Concord: the README's table and `concord settings` are made of it. */
+/** Every setting of Concord: docs/configuration.md and `concord settings` show it. */
 export const sections: readonly Section[] = [
   {
     title: 'Temporal (workers and the command line)',
@@ -22,8 +22,8 @@ export const sections: readonly Section[] = [
       ...settingsOf(temporalVariables),
       {
         name: 'TEMPORAL_GRPC_META_…',
-        purpose: 'a header of each call, such as `TEMPORAL_GRPC_META_TENANT=shop`',
-        range: 'text; empty takes one of the profile away',
+        purpose: 'a header of each call to Temporal, such as `TEMPORAL_GRPC_META_TENANT=shop`',
+        range: 'text; empty removes the header of the profile',
         fallback: 'none',
       },
     ],
@@ -45,7 +45,7 @@ export const sections: readonly Section[] = [
     settings: [
       {
         name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-        purpose: 'where traces go, over OTLP/HTTP; see [Watch it in production](#watch-it-in-production)',
+        purpose: 'the collector to send traces to, over OTLP/HTTP; see [traces](operations.md#traces)',
         range: 'a URL, such as `http://localhost:4318`',
         fallback: 'no traces',
       },
@@ -63,7 +63,7 @@ export const sections: readonly Section[] = [
     settings: [
       {
         name: 'CONCORD_CACHE',
-        purpose: 'where downloaded and built servers are kept, and what runs is noted',
+        purpose: 'the folder for downloaded and built servers, and for notes on what runs',
         range: 'a path',
         fallback: "`concord` in the user's cache",
       },

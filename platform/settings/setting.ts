@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** A setting, as the README and `concord settings` tell of it, in Markdown. */
+/** A setting, as docs/configuration.md and `concord settings` describe it, in Markdown. */
 export interface Setting {
   readonly name: string;
   /** What it is for. */

@@ -36,33 +36,43 @@ const issued = formed(
 /** The variables of Temporal's own environment configuration that Concord honours. */
 export const temporalVariables = {
   TEMPORAL_ADDRESS: optional(address, 'the Temporal server', 'the profile, else `localhost:7233`'),
-  TEMPORAL_NAMESPACE: optional(text('a name'), 'its namespace', 'the profile, else `default`'),
+  TEMPORAL_NAMESPACE: optional(text('a name'), 'the namespace on that server', 'the profile, else `default`'),
   TEMPORAL_CONFIG_FILE: optional(
     readableFile(),
-    'profiles, in the TOML that the Temporal CLI writes, too',
+    'a file of profiles, in the TOML format of the Temporal CLI',
     "`temporalio/temporal.toml` in the user's configuration",
   ),
-  TEMPORAL_PROFILE: optional(text('a name'), 'which of them counts; variables win over it', '`default`'),
-  TEMPORAL_API_KEY: optional(issued, 'who we are, where the server takes API keys; switches TLS on'),
+  TEMPORAL_PROFILE: optional(
+    text('a name'),
+    'the profile to use from that file; variables win over it',
+    '`default`',
+  ),
+  TEMPORAL_API_KEY: optional(issued, 'the API key to authenticate with; switches TLS on'),
   TEMPORAL_TLS: optional(
     truth,
-    'encrypts the way to the server; any other `TEMPORAL_TLS_…` switches it on as well',
+    'connect with TLS; any other `TEMPORAL_TLS_…` switches it on as well',
     '`false`',
   ),
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: optional(
     pemFile,
-    "whom to trust with the server's certificate",
+    "the CA that must have signed the server's certificate",
     'the CAs that Node trusts',
   ),
   TEMPORAL_TLS_SERVER_CA_CERT_DATA: optional(pem, 'the same, as text'),
   TEMPORAL_TLS_SERVER_NAME: optional(
     text('a host name'),
-    "the name in the server's certificate",
+    "the name to expect in the server's certificate",
     'that of the address',
   ),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: optional(pemFile, 'our own certificate, where the server wants one (mTLS)'),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: optional(
+    pemFile,
+    'the client certificate, if the server asks for one (mTLS)',
+  ),
   TEMPORAL_TLS_CLIENT_CERT_DATA: optional(pem, 'the same, as text'),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(readableFile('a PEM file without passphrase'), 'its private key'),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(
+    readableFile('a PEM file without passphrase'),
+    'the private key of the client certificate',
+  ),
   TEMPORAL_TLS_CLIENT_KEY_DATA: optional(pem, 'the same, as text'),
 };
 
@@ -71,10 +81,10 @@ const keys = readBy(parseKeys, '`id:key`, with commas between; a key is the base
 export const encryptionVariables = {
   ENCRYPTION_KEYS: optional(
     keys,
-    'encrypts what Temporal keeps: the first key encrypts, each of them decrypts',
+    'encrypt what Temporal stores: the first key encrypts, every key decrypts',
     'not encrypted',
   ),
-  ENCRYPTION_KEYS_FILE: optional(inFile(keys), 'the same from a file, as mounted secrets are'),
+  ENCRYPTION_KEYS_FILE: optional(inFile(keys), 'the same, read from a file such as a mounted secret'),
 };
 
 // What MongoDB makes of it is looked at by those who have its driver.
@@ -105,7 +115,7 @@ const build = formed(
 export const databaseVariables = (service: string) => ({
   [`${service.toUpperCase()}_MONGODB_URI`]: optional(
     uri,
-    `that of the service \`${service}\`, with its own user`,
+    `the MongoDB of the service \`${service}\``,
     '`MONGODB_URI`',
   ),
   [`${service.toUpperCase()}_DATABASE`]: documented(
@@ -118,46 +128,52 @@ export const databaseVariables = (service: string) => ({
 export const workerVariables = {
   MONGODB_URI: documented(
     uri.default('mongodb://127.0.0.1:27017'),
-    'the MongoDB of both services; `tls=true&tlsCAFile=…` in it encrypts the way there',
+    'the MongoDB of both services; `tls=true&tlsCAFile=…` in it connects with TLS',
   ),
   LOG_LEVEL: documented(
     level.default('info'),
-    'from which level on a worker logs: one JSON object a line, with order id, attempt and workflow id',
+    'the lowest level that a worker logs; each line is a JSON object with order id, attempt and workflow id',
   ),
   HEALTH_HOST: documented(
     host.default('127.0.0.1'),
-    'where `GET /live`, `/ready` and `/health` are answered',
+    'the address on which a worker answers `GET /live`, `/ready` and `/health`',
   ),
-  HEALTH_PORT: optional(port, 'at which port', 'not answered'),
-  METRICS_HOST: documented(ipAddress.default('127.0.0.1'), 'where Prometheus scrapes `GET /metrics`'),
-  METRICS_PORT: optional(port, 'at which port', 'no metrics'),
+  HEALTH_PORT: optional(port, 'the port of these answers', 'not answered'),
+  METRICS_HOST: documented(
+    ipAddress.default('127.0.0.1'),
+    'the address on which a worker answers `GET /metrics`, for Prometheus',
+  ),
+  METRICS_PORT: optional(port, 'the port of the metrics', 'no metrics'),
   REAPER_INTERVAL_SECONDS: documented(
     seconds.default(REAP_INTERVAL / 1_000),
-    'how often holds are looked at that were left behind',
+    'how often the reaper looks for holds that were left behind',
   ),
-  REAPER_HOLD_LIMIT_SECONDS: documented(seconds.default(HOLD_LIMIT / 1_000), 'how old a hold is then'),
+  REAPER_HOLD_LIMIT_SECONDS: documented(
+    seconds.default(HOLD_LIMIT / 1_000),
+    'how old a hold must be for the reaper to ask about it',
+  ),
   // An activity waits for MongoDB most of its time, so one core keeps this many going.
   MAXIMUM_ACTIVITIES: documented(
     wholeNumber(1, 1_000).default(50),
-    'activities at once, and MongoDB connections (one more); see [Load and limits](#load-and-limits)',
+    'activities that run at once; MongoDB connections are one more; see [load and limits](operations.md#load-and-limits)',
   ),
   // These need the processor, and there are two threads for them at most: the rest are fetched ahead.
-  MAXIMUM_WORKFLOW_TASKS: documented(wholeNumber(2, 1_000).default(40), 'workflow tasks at once'),
+  MAXIMUM_WORKFLOW_TASKS: documented(wholeNumber(2, 1_000).default(40), 'workflow tasks that run at once'),
   // A worker's memory depends on this one: an order in the cache takes 1.3 MB, beside 400 MB for the rest of the process,
   // and while a service is down every order waits there. The SDK would keep ten times as many where there is much memory.
   CACHED_WORKFLOWS: documented(
     wholeNumber(2, 100_000).describe('`MAXIMUM_WORKFLOW_TASKS` to 100000').default(250),
-    'workflows that stay in memory',
+    'workflows that stay in memory between their tasks',
   ),
   // Each takes one task a round trip, which is more than the slots get done.
-  MAXIMUM_POLLERS: documented(wholeNumber(2, 100).default(10), 'polls of each kind at once'),
+  MAXIMUM_POLLERS: documented(wholeNumber(2, 100).default(10), 'polls of each kind that wait at once'),
   // The names that Temporal's own controller for Kubernetes sets.
   TEMPORAL_DEPLOYMENT_NAME: optional(
     deployment,
-    "the worker's deployment; see [a new version](docs/changing-a-workflow.md#a-new-version)",
+    'the deployment that the worker belongs to; see [a new version](changing-a-workflow.md#a-new-version)',
     'no versioning',
   ),
-  TEMPORAL_WORKER_BUILD_ID: optional(build, 'which build of it this worker runs', 'no versioning'),
+  TEMPORAL_WORKER_BUILD_ID: optional(build, 'the build that the worker runs', 'no versioning'),
 };
 
 /** Someone who may have payloads decrypted. */
@@ -198,24 +214,24 @@ const callers = readBy(
 
 /** What `concord codec-server` reads beside the encryption keys. */
 export const codecServerVariables = {
-  CODEC_SERVER_HOST: documented(host.default('127.0.0.1'), 'where the codec server listens'),
-  CODEC_SERVER_PORT: documented(port.default(8088), 'at which port'),
+  CODEC_SERVER_HOST: documented(host.default('127.0.0.1'), 'the address on which the codec server listens'),
+  CODEC_SERVER_PORT: documented(port.default(8088), 'the port on which it listens'),
   CODEC_SERVER_TOKENS: optional(
     callers,
-    'who may have payloads decrypted: the name is logged, the token proves it',
+    'who may have payloads decrypted: the codec server logs the name and checks the token',
     'required',
   ),
-  CODEC_SERVER_TOKENS_FILE: optional(inFile(callers), 'the same from a file'),
+  CODEC_SERVER_TOKENS_FILE: optional(inFile(callers), 'the same, read from a file'),
   CODEC_SERVER_ORIGINS: optional(
     readBy(parseOrigins, 'origins, with commas between'),
-    'whose pages may ask, that is where the Web UI is',
+    'the origins whose pages may ask: where the Web UI is',
     'required',
   ),
   CODEC_SERVER_ENCODE: optional(
     truth,
-    'lets callers encrypt as well, as for starting workflows from the Web UI',
+    'let callers encrypt as well, to start workflows from the Web UI',
     '`false`',
   ),
-  CODEC_SERVER_TLS_CERT_PATH: optional(pemFile, 'its certificate: then it speaks HTTPS'),
+  CODEC_SERVER_TLS_CERT_PATH: optional(pemFile, 'the certificate; the codec server then speaks HTTPS'),
   CODEC_SERVER_TLS_KEY_PATH: optional(pemFile, "the certificate's private key"),
 };

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { createCoordinators } from '../../activities/coordinator.ts';
-import { type ServiceDependencies, services } from '../../workers/services.ts';
+import type { ServiceDependencies } from '../../activities/dependencies.ts';
+import { services } from '../../workers/services.ts';
 
 /** The activities that settle what was left behind; `recovery-points.test.ts` strikes them. */
 export const RECOVERY = [

@@ -5,10 +5,9 @@ import { Command } from 'commander';
 import getPort from 'get-port';
 import { ConcordError } from '../../domain/errors.ts';
 import { checkWritable, listOf, oneOf, positiveNumber, wholeNumber } from '../measure/options.ts';
-import { type Program, runProgram } from '../measure/program.ts';
+import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
 import { setServers, setStage } from '../measure/stage.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
-import { optionsOrExit } from '../start/command-line.ts';
 import { measureEngine } from './engine.ts';
 import { type EngineOptions, parts } from './engine-result.ts';
 import { renderEngine } from './engine-tables.ts';
@@ -26,7 +25,6 @@ databases of its own, which it removes at the end. The workers' own settings (MA
   )
   .exitOverride();
 
-/** What was measured, as JSON and for people. */
 type Measured = readonly [result: object & { readonly problems?: readonly string[] }, text: string];
 
 let measureChosen = async () => {};
@@ -83,12 +81,10 @@ for (const [name, description] of [
           environmentOf: async (service) => ({ METRICS_PORT: String(ports[service]) }),
         },
       );
-      // A profile is written by a process that ends in good order.
-      if (profile !== undefined) {
-        program.cleanUp(async () => {
-          await Promise.all([stage.workers.orders.stop(), stage.workers.inventory.stop()]);
-        });
-      }
+      // Only a process that ends in good order writes its profile.
+      const { orders, inventory } = stage.workers;
+      if (profile !== undefined)
+        program.cleanUp(async () => void (await Promise.all([orders.stop(), inventory.stop()])));
       const metrics = Object.values(ports).map((port) => `http://127.0.0.1:${port}/metrics`);
       const result = await measureEngine({ ...stage, metrics }, options, program.report.note);
       return [result, renderEngine(result)];

@@ -13,7 +13,6 @@ import { ConcordError } from '../../domain/errors.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import type { Stage } from '../measure/stage.ts';
 
-/** Both participants, called as a coordinator would, without one. */
 export type Participants = ReturnType<typeof createParticipants>;
 
 /** One order in so many is rolled back after it is prepared, and one while its prepare is still running. */
@@ -21,6 +20,7 @@ const ROLLED_BACK = 10;
 const OVERTAKEN = 20;
 const CONCURRENCY = 16;
 
+/** Both participants, called as a coordinator would, without one. */
 export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   const collections = {
     stock: databases.inventory.collection<StockDocument>('stock'),
@@ -45,7 +45,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   const take = async (sku: string, index: number) => {
     const request = requestOf(`growth-${index}`, sku);
     if (index % OVERTAKEN === 1) {
-      // As where an attempt was given up, but still runs: its order leaves a tombstone, and it is refused.
+      // Like an attempt that was given up and still runs: its order leaves a tombstone, and it is refused.
       const prepared = prepare(request).catch((error) => {
         if (!(error instanceof ConcordError)) throw error;
       });
@@ -60,7 +60,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
 
   return {
     collections,
-    /** Takes orders numbered from `first` to before `end` through all phases, some of them to a rollback. */
+    /** Takes the orders from number `first` to before `end` through all phases, some of them to a rollback. */
     async drive(sku: string, first: number, end: number) {
       const indexes = Array.from({ length: end - first }, (_, offset) => first + offset);
       await pMap(indexes, (index) => take(sku, index), { concurrency: CONCURRENCY });
@@ -82,7 +82,7 @@ function requestOf(orderId: string, sku: string): ParticipantRequest {
   return { order, coordinatorId: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }
 
-/** As a coordinator does: what can succeed later is tried again. */
+/** Tries again what can succeed later, as a coordinator does. */
 function insist(call: () => Promise<unknown>): Promise<unknown> {
   const shouldRetry = ({ error }: { error: Error }) => !(error instanceof ConcordError) || error.retryable;
   return pRetry(call, { retries: 8, minTimeout: 20, shouldRetry });

@@ -1,3 +1,4 @@
+import { defined } from '../../domain/defined.ts';
 import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
@@ -8,20 +9,18 @@ import type { Subject } from './subjects.ts';
 export const parts = ['closed', 'open', 'hot', 'growth', 'workers'] as const;
 export type Part = (typeof parts)[number];
 
-/** What a measurement is asked to do. */
 export interface EngineOptions {
   readonly subjects: readonly Subject[];
   readonly parts: readonly Part[];
   /** Orders of each measurement. */
   readonly orders: number;
   readonly rounds: number;
-  /** How many customers at a time, in `closed`: the first is low load, the last is saturation. */
+  /** Customers at a time, in `closed`: the first is low load, the last is saturation. */
   readonly atOnce: readonly number[];
   /** Orders a second, in `open`. */
   readonly rates: readonly number[];
 }
 
-/** What an order has used. */
 export interface Usage {
   readonly writes: number;
   readonly reads: number;
@@ -29,7 +28,7 @@ export interface Usage {
   readonly requests: number;
   /** Attempts of activities of the inventory. */
   readonly inventoryActivities: number;
-  /** Processor seconds; undefined where there is no /proc, or the servers are the user's own. */
+  /** Processor seconds; undefined without /proc, or if the servers are the user's own. */
   readonly workerSeconds: number | undefined;
   readonly serverSeconds: number | undefined;
 }
@@ -38,18 +37,17 @@ export interface Usage {
 export interface Run {
   readonly part: Part;
   readonly subject: Subject;
-  /** Such as `50 at once`: what it is called beside others of its part. */
+  /** What it is called beside others of its part: `50 at once`. */
   readonly setting: string;
   readonly orders: number;
   /** Of one order. */
   readonly usage: Usage;
   readonly elapsed: number;
-  /** Empty where nobody asked. */
+  /** Empty if nobody asked. */
   readonly decided: readonly number[];
   readonly final: readonly number[];
 }
 
-/** All rounds of one measurement. */
 export type Figures = ReturnType<typeof figuresOf>[number];
 
 /** Each measurement over all its rounds, in the order in which they were begun. */
@@ -61,18 +59,16 @@ export function figuresOf(runs: readonly Run[]) {
     return {
       ...{ part, subject, setting, orders, usage: combined(usages, median) },
       throughput: spreadOf(rounds.map(throughputOf)),
-      ...(decided.length === 0 ? {} : { decided: latencyOf(rounds.map((run) => run.decided)) }),
+      ...defined({ decided: decided.length > 0 ? latencyOf(rounds.map((run) => run.decided)) : undefined }),
       final: latencyOf(rounds.map((run) => run.final)),
     };
   });
 }
 
 /** Orders a second. */
-export function throughputOf({ orders, elapsed }: Run): number {
-  return orders / (elapsed / 1_000);
-}
+export const throughputOf = ({ orders, elapsed }: Run) => orders / (elapsed / 1_000);
 
-/** What comes of these usages, figure by figure; unknown where one of them is. */
+/** Combines these usages figure by figure; the result is unknown if one of them is. */
 export function combined(usages: readonly Usage[], combine: (values: readonly number[]) => number): Usage {
   const names = Object.keys(usages[0] ?? {}) as (keyof Usage)[];
   const values = names.map((name) => {

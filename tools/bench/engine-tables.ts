@@ -4,7 +4,6 @@ import { memoryCells, memoryHead } from '../measure/usage.ts';
 import type { EngineResult } from './engine.ts';
 import type { Figures, Part } from './engine-result.ts';
 
-/** The result as people read it. */
 export function renderEngine(result: EngineResult): string {
   return [
     ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
@@ -13,7 +12,7 @@ export function renderEngine(result: EngineResult): string {
   ].join('\n');
 }
 
-/** What a run has found, for people: medians of the rounds, with the lowest and the highest in parentheses. */
+/** Medians of the rounds, with the lowest and the highest in parentheses. */
 export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {
   return [
     {
@@ -43,7 +42,7 @@ const TITLES: Readonly<Record<Part, string>> = {
   workers: 'A second worker process of each service, fifty customers at a time',
 };
 
-/** What is compared with one another stands in one table: a load's subjects, or a part that has few. */
+/** One table has a load's subjects, or a whole part that has few. */
 function keyOf({ part, setting }: Figures): string {
   return part === 'closed' || part === 'open' ? `${TITLES[part]}: ${setting}` : TITLES[part];
 }
@@ -97,7 +96,7 @@ function milliseconds(seconds: number | undefined): string {
 
 const spread = (measured: Spread) => spreadText(measured, exact);
 
-/** What is counted is told as it is. */
+/** Counts are shown as they are. */
 function exact(value: number): string {
   return Number.isInteger(value) ? String(value) : figure(value);
 }

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
+import type { InventoryActivities } from '../../activities/inventory/activities.ts';
 import type { Order } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { checkAtRest, problemsOf } from '../measure/checker.ts';
+import { checkAtRest, problemsOf, type Violation } from '../measure/checker.ts';
 import { closedLoop, type Load, openLoop } from '../measure/load-generator.ts';
 import { untilQuiet } from '../measure/quiet.ts';
 import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
@@ -13,9 +14,8 @@ import { combined, type EngineOptions, figuresOf, type Part, type Run, type Usag
 import { ratiosOf } from './ratios.ts';
 import { placingOf, type Subject } from './subjects.ts';
 
-/** Workers that show what they do. */
 interface EngineStage extends Stage {
-  /** Where each worker's metrics are. */
+  /** The address of each worker's metrics. */
   readonly metrics: readonly string[];
 }
 
@@ -53,9 +53,8 @@ export async function measureEngine(
   const memory = await memoryUsed();
 
   tell('reading histories');
-  const histories = await pMap(options.subjects, (subject) => measureHistories(bench, subject), {
-    concurrency: 1,
-  });
+  const histories: Awaited<ReturnType<typeof measureHistories>>[] = [];
+  for (const subject of options.subjects) histories.push(await measureHistories(bench, subject));
   tell('checking every order');
   return {
     ...{ at, machine: stage.machine, servers: stage.servers, options, memory, histories },
@@ -73,7 +72,7 @@ function warmUp(bench: Bench, subject: Subject): Promise<Load> {
   return closedLoop(placingOf(bench.stage.concord, subject), orders, { atOnce: MANY, asks: false });
 }
 
-/** What is measured of these subjects: by default all, and many customers at a time, each with any of 50 SKUs. */
+/** By default all subjects are measured, with many customers at a time, each with any of 50 SKUs. */
 interface Setting {
   readonly setting: string;
   readonly subjects?: readonly Subject[];
@@ -83,14 +82,13 @@ interface Setting {
   readonly demand?: Demand;
   /** How many times the orders. */
   readonly times?: number;
-  /** A second worker process of each service. */
+  /** Whether each service has a second worker process. */
   readonly second?: boolean;
 }
 
-/** What each part compares. */
 function settingsOf(part: Part, { atOnce, rates }: EngineOptions): readonly Setting[] {
   const demands: readonly Subject[] = ['two-phase', 'message-queue'];
-  // The floor as well: what the server itself takes more, nobody can give back.
+  // With the floor, to know what the server itself takes more.
   const growing: readonly Subject[] = ['floor', 'two-phase'];
   const alone: readonly Subject[] = ['two-phase'];
   const settings: Readonly<Record<Part, readonly Setting[]>> = {
@@ -112,7 +110,7 @@ function settingsOf(part: Part, { atOnce, rates }: EngineOptions): readonly Sett
   return settings[part];
 }
 
-/** One round of a part; what belongs together takes turns. */
+/** Measures one round of a part, in turns. */
 async function measurePart(bench: Bench, part: Part): Promise<Run[]> {
   const runs: Run[] = [];
   for (const setting of settingsOf(part, bench.options)) {
@@ -125,9 +123,10 @@ async function measurePart(bench: Bench, part: Part): Promise<Run[]> {
   return runs;
 }
 
-/** Customers at a time where the number is not what is measured. */
+/** Customers at a time, unless their number is what is measured. */
 const MANY = 50;
 const LOW = 2;
+// Orders of each customer: few at a time need fewer to be measured.
 const ENOUGH = 20;
 
 async function measureOnce(
@@ -137,18 +136,17 @@ async function measureOnce(
   { setting, atOnce = MANY, rate, demand, times = 1 }: Setting,
 ): Promise<Run> {
   const { stage, options } = bench;
-  // Few at a time need many fewer to be known as well.
   const enough = rate === undefined ? Math.max(atOnce * ENOUGH, 1) : options.orders;
   const orders = ordersOf(bench, subject, Math.min(options.orders * times, enough), demand);
   const placing = placingOf(stage.concord, subject);
   const before = await usageAtRest(stage);
   const { placed, elapsed } =
     rate === undefined
-      ? // Where throughput is measured, nobody asks: a question is more work for everybody.
+      ? // Nobody asks while throughput is measured: a question is more work for everybody.
         await closedLoop(placing, orders, { atOnce, asks: atOnce <= LOW })
       : await openLoop(placing, orders, rate);
   const after = await usageAtRest(stage);
-  // There is plenty of all: an order that is refused was measured wrong.
+  // There is plenty of everything, so an order that is refused was measured wrong.
   const other = placed.find(({ status }) => status !== 'confirmed');
   if (other !== undefined) throw new Error(`order ${other.order.orderId} ended as ${other.status}`);
   return {
@@ -163,15 +161,11 @@ function ordersOf({ shelves }: Bench, subject: Subject, count: number, demand: D
   return Array.from({ length: count }, () => shelves.get(subject)?.nextOrder(demand) ?? []).flat();
 }
 
-async function withSecondWorkers<Result>(
-  bench: Bench,
-  subject: Subject,
-  work: () => Promise<Result>,
-): Promise<Result> {
+async function withSecondWorkers(bench: Bench, subject: Subject, work: () => Promise<Run>): Promise<Run> {
   const second = [bench.stage.addWorker('orders'), bench.stage.addWorker('inventory')];
   for (const worker of second) await worker.start();
   try {
-    // Code that has never run is slow, and says nothing of how many processes there are.
+    // Code that has never run is slow.
     await warmUp(bench, subject);
     return await work();
   } finally {
@@ -179,7 +173,7 @@ async function withSecondWorkers<Result>(
   }
 }
 
-/** What is used up to now; looks when nothing is under way any more, what follows a final order included. */
+/** Reads what is used so far, when nothing is under way any more. */
 async function usageAtRest(stage: EngineStage): Promise<Usage> {
   const counts = await countsAtRest(stage);
   const workers = [stage.workers.orders.pid(), stage.workers.inventory.pid()];
@@ -193,20 +187,25 @@ async function usageAtRest(stage: EngineStage): Promise<Usage> {
   return {
     ...{ ...counts, workerSeconds, serverSeconds },
     requests: total(/^temporal(?:_long)?_request_total\{.*\} (\d+)$/gm),
-    inventoryActivities: total(
-      /^temporal_activity_execution_latency_seconds_count\{.*activity_type="inventory\..*\} (\d+)$/gm,
-    ),
+    inventoryActivities: total(INVENTORY_ATTEMPTS),
   };
 }
+
+// Does not compile if an activity of the inventory gets another beginning.
+const BEGINNING: keyof InventoryActivities extends `inventory.${string}` ? 'inventory.' : never =
+  'inventory.';
+const INVENTORY_ATTEMPTS = new RegExp(
+  String.raw`^temporal_activity_execution_latency_seconds_count\{.*activity_type="${BEGINNING}.*\} (\d+)$`,
+  'gm',
+);
 
 /** Orders placed one after another, so that each history is what one order alone comes to. */
 async function measureHistories(bench: Bench, subject: Subject) {
   const { concord, client } = bench.stage;
   const orders = ordersOf(bench, subject, Math.min(HISTORIES, bench.options.orders));
   await closedLoop(placingOf(concord, subject), orders, { atOnce: 1, asks: false });
-  const found = await pMap(orders, ({ orderId }) =>
-    client.workflow.getHandle(workflowIdOf(orderId)).describe(),
-  );
+  const describe = ({ orderId }: Order) => client.workflow.getHandle(workflowIdOf(orderId)).describe();
+  const found = await pMap(orders, describe);
   return {
     subject,
     events: spreadOf(found.map(({ historyLength }) => historyLength)),
@@ -217,9 +216,8 @@ async function measureHistories(bench: Bench, subject: Subject) {
 async function problemsIn(stage: EngineStage): Promise<string[]> {
   await untilQuiet(stage);
   const violations = checkAtRest(await readState(stage), []);
-  // The saga's orders are of no workflow of Concord's; their stock is checked like all.
-  const isSaga = (orderId: string) => orderId.startsWith('sequential-saga.');
-  return problemsOf(
-    violations.filter(({ invariant, subject }) => !(invariant === 'order-once' && isSaga(subject))),
-  );
+  // The saga's orders belong to no workflow of Concord; their stock is checked like all.
+  const isSaga = ({ invariant, subject }: Violation) =>
+    invariant === 'order-once' && subject.startsWith('sequential-saga.');
+  return problemsOf(violations.filter((violation) => !isSaga(violation)));
 }

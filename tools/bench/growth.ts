@@ -13,14 +13,14 @@ import { createParticipants, type Participants } from './direct-participants.ts'
 export const FIRST_LOOK = 200;
 
 const HOT = 'GROWTH-HOT';
-/** So many prepares and commits are timed on each SKU. */
+/** Timed prepares and commits on each SKU. */
 const REPETITIONS = 300;
 const WARM_UP = 20;
 /** How often the document is read while orders are driven. Milliseconds. */
 const LOOK_EVERY = 200;
-// For the difference between the database's clock and ours. Milliseconds.
+// The database's clock may differ from ours. Milliseconds.
 const CLOCK_MARGIN = 1_000;
-/** A number may have got longer, and an order may take a workflow task more; what grew with the orders would be far above. */
+/** A number may get longer, and an order may take one more workflow task; growth with the orders would be far above. */
 const TOLERANCE = 1.5;
 
 /** Drives orders over one SKU, and looks at it twice. */
@@ -42,7 +42,7 @@ export async function measureGrowth(stage: Stage, orders: number, report: Report
 
 type Look = Awaited<ReturnType<typeof lookAfter>> & { readonly largestStockBytes: number };
 
-/** The largest that the SKU's document was meanwhile, in bytes. */
+/** Returns the largest size of the SKU's document meanwhile, in bytes. */
 async function drive(
   from: number,
   orders: number,
@@ -65,7 +65,7 @@ async function drive(
   return largest;
 }
 
-/** How large and how slow things are now. Sizes are bytes, times milliseconds. */
+/** Sizes are bytes, times milliseconds. */
 async function lookAfter(orders: number, participants: Participants, { concord, client }: Stage) {
   const { collections, receive } = participants;
   await untilTombstonesArePast(participants);
@@ -73,7 +73,7 @@ async function lookAfter(orders: number, participants: Participants, { concord, 
   await receive(fresh, 100_000);
   const [hotTime, freshTime] = await medianTimes([HOT, fresh], participants);
   const stockBytes = sizeOf(await collections.stock.findOne({ _id: HOT }));
-  // One more order, which goes all the way through a workflow; of as long an id each time.
+  // One more order, which goes through a workflow; its id is as long each time.
   const orderId = `growth-whole-${String(orders).padStart(8, '0')}`;
   await concord.place({ orderId, customerId: 'customer', lines: [{ sku: HOT, quantity: 1 }] });
   const { historyLength, historySize } = await client.workflow.getHandle(workflowIdOf(orderId)).describe();
@@ -86,14 +86,14 @@ async function lookAfter(orders: number, participants: Participants, { concord, 
   };
 }
 
-/** The next write drops them then, and the first of those that are timed is such a one. */
+/** The next write drops them then, so that no timed write does. */
 async function untilTombstonesArePast({ collections }: Participants): Promise<void> {
   const found = await collections.stock.findOne({ _id: HOT });
   const last = Math.max(0, ...(found?.settled ?? []).map(({ until }) => until?.getTime() ?? 0));
   await delay(Math.max(0, last - Date.now()) + CLOCK_MARGIN);
 }
 
-/** Of one prepare and commit on each SKU, in turns, so that whatever else the machine does hits both alike. */
+/** Times one prepare and commit on each SKU, in turns, so that the machine's other work slows both alike. */
 async function medianTimes(skus: readonly [string, string], { sell }: Participants) {
   const times: [number[], number[]] = [[], []];
   for (let turn = -WARM_UP; turn < REPETITIONS; turn += 1) {
@@ -126,7 +126,6 @@ async function problemsIn({ collections }: Participants, first: Look, last: Look
   ];
 }
 
-/** The result as people read it. */
 export function renderGrowth(result: Awaited<ReturnType<typeof measureGrowth>>): string {
   const { first, last, problems } = result;
   const row = (name: string, figure: (look: Look) => number, digits = 0) => [

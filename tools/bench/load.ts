@@ -9,23 +9,22 @@ import { count, placeOf, seconds, tableOf, verdictOf } from '../measure/table.ts
 import { memoryCells, memoryHead, watchMemory } from '../measure/usage.ts';
 import type { Report } from '../servers/report.ts';
 
-/** Every order wants one unit of a SKU that all want, of which there is enough, and one of its own shelf. */
+/** Every order wants one unit of this SKU, of which there is enough, and one of its own shelf. */
 const HOT = 'LOAD-HOT';
 const SHELVES = 20;
 /** One in so many finds its shelf empty. */
 const UNFULFILLABLE = 20;
-// Enough callers at a time that orders come in far faster than they are done.
+// So many that orders come in far faster than they are done.
 const CALLERS = 200;
 const LOOK_EVERY = 500;
-/** How long nothing may become final before the wait is given up. Milliseconds. */
+// Gives up if nothing becomes final for so long. Milliseconds.
 const STALL = 3 * 60_000;
 
 /** Places all orders at once, waits until they are final, and checks what is stored. */
 export async function measureLoad(stage: Stage, orderCount: number, report: Report) {
   const { concord, machine, servers } = stage;
-  const orders = Array.from({ length: orderCount }, (_, index) =>
-    orderOf('load', index, [HOT, shelfOf(index)]),
-  );
+  const planOrder = (_: unknown, index: number) => orderOf('load', index, [HOT, shelfOf(index)]);
+  const orders = Array.from({ length: orderCount }, planOrder);
   const unfulfillable = await fillShelvesFor(stage, orderCount);
   await concord.list({ limit: 1 }); // by now both workers have loaded what they need
 
@@ -73,8 +72,7 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
     report.note(`All are accepted after ${seconds(Date.now() - began)}`);
     return Date.now() - began;
   });
-  // The most at one time: orders that were accepted and not final, and orders that held units of one SKU, which its
-  // document lists.
+  // The most at one time: orders that were accepted and not final, and holds in one SKU's document.
   let backlog = 0;
   let holds = 0;
   const untilFinal = async () => {
@@ -111,7 +109,6 @@ function problemsIn(state: State, orders: readonly Order[], unfulfillable: numbe
   ];
 }
 
-/** The result as people read it. */
 export function renderLoad(result: Awaited<ReturnType<typeof measureLoad>>): string {
   const { orders, acceptedAfter, finalAfter, backlog, holds, outcomes, memory, problems } = result;
   const rate = (orders / finalAfter) * 1_000;

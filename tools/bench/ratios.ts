@@ -53,10 +53,9 @@ const decisionOf = ({ decided }: Run) => median(decided);
 const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
 
-/** Nothing where one of both was not measured. */
+/** Returns undefined if one of both was not measured. */
 function ratio(
   name: string,
-  /** Where we want it, in words. */
   target: string,
   of: (run: Run) => number,
   [measured, base]: readonly [Run[], Run[]],

@@ -14,7 +14,7 @@ import type { Report } from '../servers/report.ts';
 const build = fileURLToPath(new URL('../../dist/workers/orders.js', import.meta.url));
 const source = fileURLToPath(new URL('../../workers/orders.ts', import.meta.url));
 
-/** @throws {ServersError} where there is no build: better now than when the servers are up */
+/** @throws {ServersError} if there is no build, before the servers are started */
 export function checkBuild(): void {
   if (existsSync(build)) return;
   throw new ServersError('There is no build to measure: run `npm run build` first.');
@@ -35,10 +35,7 @@ export async function measureStartUp(stage: ServerStage, runs: number, report: R
 
 type StartTime = Awaited<ReturnType<typeof startOnce>>;
 
-/**
- * How long a worker needs from its process's start, in milliseconds: until it says that it has started, and until Temporal
- * lists it as a poller of both kinds of tasks, from when on it takes work.
- */
+/** Milliseconds until a worker says that it has started, and until Temporal lists it as a poller of both kinds of tasks. */
 async function startOnce(program: readonly string[], { environment, client }: ServerStage) {
   const began = performance.now();
   const child = spawn(process.execPath, program, {
@@ -73,16 +70,13 @@ async function untilPolling(client: Client, child: ChildProcess): Promise<void> 
   const { namespace } = client.options;
   for (const taskQueueType of [1, 2]) {
     for (; child.exitCode === null; await delay(LOOK_EVERY)) {
-      const { pollers } = await client.workflowService.describeTaskQueue({
-        ...{ namespace, taskQueueType },
-        taskQueue: { name: 'orders' },
-      });
+      const request = { namespace, taskQueueType, taskQueue: { name: 'orders' } };
+      const { pollers } = await client.workflowService.describeTaskQueue(request);
       if (pollers?.some(({ identity }) => identity?.startsWith(`${child.pid}@`))) break;
     }
   }
 }
 
-/** The result as people read it. */
 export function renderStartUp(result: Awaited<ReturnType<typeof measureStartUp>>): string {
   const cellOf = (measured: readonly number[]) => {
     const [median, lowest, highest] = Object.values(spreadOf(measured)).map(Math.round);

@@ -7,7 +7,6 @@ import { decisionUpdate } from '../../workflows/order/messages.ts';
 import { type Placing, placingBy } from '../measure/load-generator.ts';
 import type { floor, sequentialSaga } from './workflows.ts';
 
-/** What takes turns. */
 export const subjects = ['floor', 'sequential-saga', ...strategies] as const;
 export type Subject = (typeof subjects)[number];
 
@@ -19,20 +18,18 @@ export function placingOf(concord: Concord, subject: Subject): Placing {
 
 function byPlainWorkflow({ client }: Concord, type: 'floor' | 'sequentialSaga'): Placing {
   type Plain = typeof floor | typeof sequentialSaga;
-  const optionsOf = (order: Order): { taskQueue: string; workflowId: string; args: [Order] } => ({
-    ...{ taskQueue: 'orders', workflowId: workflowIdOf(order.orderId) },
-    args: [order],
-  });
+  const optionsOf = (order: Order) => {
+    const args: [Order] = [order];
+    return { taskQueue: 'orders', workflowId: workflowIdOf(order.orderId), args };
+  };
   return {
     async untilFinal(order) {
       return (await client.workflow.execute<Plain>(type, optionsOf(order))).status;
     },
     async withDecision(order, decided) {
-      const operation = new WithStartWorkflowOperation<Plain>(type, {
-        ...optionsOf(order),
-        workflowIdConflictPolicy: 'FAIL',
-      });
-      const options = { startWorkflowOperation: operation, args: [order] as [Order] };
+      const start = { ...optionsOf(order), workflowIdConflictPolicy: 'FAIL' } as const;
+      const operation = new WithStartWorkflowOperation<Plain>(type, start);
+      const options = { startWorkflowOperation: operation, args: start.args };
       await client.workflow.executeUpdateWithStart(decisionUpdate, options);
       decided();
       return (await (await operation.workflowHandle()).result()).status;

@@ -4,24 +4,19 @@ import type { OrderActivities } from '../../activities/orders/activities.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { decisionUpdate } from '../../workflows/order/messages.ts';
+import type { FloorActivities } from '../measure/measured-worker.ts';
 
 // The order service's workflows, and what they are measured against. Neither is an example to follow.
 export * from '../../workflows/orders.ts';
 
-type Nothing<Name extends string> = Record<Name, (request: ParticipantRequest) => Promise<void>>;
-
 const options = { startToCloseTimeout: '10s' } as const;
-const orders = proxyActivities<OrderActivities & Nothing<'orders.nothing'>>({
-  ...{ taskQueue: 'orders', ...options },
-});
-const inventory = proxyActivities<InventoryActivities & Nothing<'inventory.nothing'>>({
-  ...{ taskQueue: 'inventory', ...options },
+const orders = proxyActivities<OrderActivities & FloorActivities>({ taskQueue: 'orders', ...options });
+const inventory = proxyActivities<InventoryActivities & FloorActivities>({
+  taskQueue: 'inventory',
+  ...options,
 });
 
-/**
- * The floor: the shape of a two-phase commit, and nothing in it. Two activities at once, then two at once, on the same task
- * queues; what is left is what the engine takes.
- */
+/** The floor: a two-phase commit's activities with nothing in them, on the same task queues. It costs what the engine takes. */
 export async function floor(order: Order): Promise<OrderOutcome> {
   const request = requestOf(order);
   const decision = new Decision();
@@ -34,9 +29,8 @@ export async function floor(order: Order): Promise<OrderOutcome> {
 }
 
 /**
- * What a user would write otherwise: a saga in the style of Temporal's public samples, one step after the other, with the
- * same four steps and the same writes, each compensation registered after its step. It loses a hold where a step that
- * timed out was applied; no run here has such a step.
+ * A saga as users write it: one step after the other, with the same four steps and the same writes, each compensation
+ * registered after its step. It loses a hold if a step that timed out was applied; no run here has such a step.
  *
  * Source of the style: the `saga` sample of Temporal's TypeScript samples.
  */
@@ -62,7 +56,7 @@ export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   }
 }
 
-/** Tells it to who asks, as Concord's workflow does, so that both are asked alike. */
+/** Answers who asks for the decision, as Concord's workflow does. */
 class Decision {
   private outcome: OrderOutcome | undefined;
 

@@ -1,8 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { z } from 'zod';
+import type { InventoryActivities } from '../../activities/inventory/activities.ts';
+import type { OrderActivities } from '../../activities/orders/activities.ts';
 import { type ActivityFault, logActivityFault } from './fault-log.ts';
 import { fractionOf } from './random.ts';
+
+/** The name of each activity that writes or hands over, with what it takes. */
+type Name = keyof OrderActivities | keyof InventoryActivities;
+type Takes = 'step' | 'message' | 'event';
+const activities: { readonly [Each in Name]?: Takes } & {
+  readonly [Each in Extract<Name, `${string}.on${string}`>]: 'event';
+} = {
+  'orders.prepare': 'step',
+  'orders.decide': 'step',
+  'orders.announce': 'step',
+  'orders.publish': 'step',
+  'orders.onStockReserved': 'event',
+  'orders.onStockRejected': 'event',
+  'orders.onStockSold': 'event',
+  'orders.onStockReleased': 'event',
+  'inventory.prepare': 'step',
+  'inventory.commit': 'step',
+  'inventory.rollback': 'step',
+  'inventory.receive': 'step',
+  'inventory.publish': 'step',
+  'inventory.handleMessages': 'message',
+  'inventory.onOrderPlaced': 'event',
+  'inventory.onOrderConfirmed': 'event',
+  'inventory.onOrderRejected': 'event',
+  'inventory.onOrderCancelled': 'event',
+};
 
 const rate = z.number().min(0).max(1);
 
@@ -19,27 +47,22 @@ export const faultSettingsSchema = z.object({
     /** The event that it takes comes late, so that a newer one may come first. */
     heldUp: rate,
   }),
-  /** Says by how many milliseconds this worker's clock is wrong. */
+  /** Holds by how many milliseconds this worker's clock is wrong. */
   clockFile: z.string(),
   /** Gets a line of JSON for each fault. */
   faultLog: z.string(),
 });
 
-/** What a chaos worker is told beside a worker's own settings. */
 export type FaultSettings = z.infer<typeof faultSettingsSchema>;
 
-/** Long enough after an attempt's time is up that its successor runs. Milliseconds. */
+// Milliseconds. An attempt that is late begins when its successor runs.
 const LATE_BY = { least: 800, most: 4_000 } as const;
-/** Some copies of an announcement come at once, and some after newer ones of their order. Milliseconds. */
+// Some copies of an announcement come at once, and some after newer ones of their order.
 const COPY_AFTER = { least: 0, most: 8_000 } as const;
-/** Long enough that a newer event of the same order may come first. Milliseconds. */
+// Long enough that a newer event of the same order may come first.
 const HELD_FOR = { least: 1_000, most: 6_000 } as const;
 
-/**
- * Loses answers of activities that write or hand over, and makes some attempts write when nobody waits for them any more;
- * lets some announcements come twice, and some events late. Which ones depends on the seed, the activity and the attempt
- * alone.
- */
+/** Brings about the faults of `rates`. Which attempts they hit depends on the seed, the activity and the attempt alone. */
 export function activityFaults({ seed, rates, faultLog }: FaultSettings): ActivityInterceptorsFactory {
   return ({ info }) => {
     const { activityType, activityId, attempt, startToCloseTimeoutMs } = info;
@@ -51,7 +74,6 @@ export function activityFaults({ seed, rates, faultLog }: FaultSettings): Activi
     const log = (kind: ActivityFault['kind']) =>
       logActivityFault(faultLog, { kind, target: activityType, workflowId, attempt });
 
-    /** Nobody waits for the copy, and nobody hears how it ended. */
     async function repeat(again: () => Promise<unknown>): Promise<void> {
       const ended = log('late-copy');
       await delay(within('copy-after', COPY_AFTER));
@@ -62,19 +84,20 @@ export function activityFaults({ seed, rates, faultLog }: FaultSettings): Activi
     return {
       inbound: {
         async execute(input, next) {
-          if (!writes(activityType)) return next(input);
+          const takes = activities[activityType as Name];
+          if (takes === undefined) return next(input);
           if (fractionFor('late-try') < rates.lateTry) {
             const ended = log('late-try');
             await delay(startToCloseTimeoutMs + within('late-by', LATE_BY));
             return next(input).finally(ended);
           }
-          if (takesEvent(activityType) && fractionFor('held-up') < rates.heldUp) {
+          if (takes === 'event' && fractionFor('held-up') < rates.heldUp) {
             const ended = log('held-up');
             await delay(within('held-for', HELD_FOR));
             ended();
           }
           const answer = next(input);
-          if (takesAnnouncement(activityType) && fractionFor('late-copy') < rates.lateCopy) {
+          if (takes !== 'step' && fractionFor('late-copy') < rates.lateCopy) {
             void repeat(() => next(input));
           }
           if (fractionFor('answer-lost') >= rates.answerLost) return answer;
@@ -85,17 +108,4 @@ export function activityFaults({ seed, rates, faultLog }: FaultSettings): Activi
       },
     };
   };
-}
-
-function writes(activityType: string): boolean {
-  const isStep = /\.(prepare|commit|rollback|receive|decide|announce|publish)$/.test(activityType);
-  return isStep || takesAnnouncement(activityType);
-}
-
-function takesAnnouncement(activityType: string): boolean {
-  return activityType.endsWith('.handleMessages') || takesEvent(activityType);
-}
-
-function takesEvent(activityType: string): boolean {
-  return /\.on[A-Z]\w*$/.test(activityType);
 }

@@ -9,7 +9,7 @@ import { signal } from '../servers/processes.ts';
 import type { FaultSettings } from './activity-faults.ts';
 import { type Link, openLink } from './link.ts';
 
-/** A way to a server that goes through a proxy, and so can be disturbed. */
+/** Ways to a server through a proxy, which can be disturbed. */
 export const linkNames = [
   'orders-temporal',
   'orders-mongodb',
@@ -19,25 +19,23 @@ export const linkNames = [
 ] as const;
 export type LinkName = (typeof linkNames)[number];
 
-/** Everything that a run is about: servers, workers, and the ways between them. */
+/** Both are started for the run, so that both are there. */
+type OwnServers = ServerStage & Pick<ChaosStage, 'temporal' | 'mongodb'>;
+
 export interface ChaosStage extends Stage {
   readonly temporal: ChaosServer;
   readonly mongodb: ChaosServer;
   readonly links: Readonly<Record<LinkName, Link>>;
-  /** What the workers' activities met. */
+  /** The file with the faults that the workers' activities met. */
   readonly faultLog: string;
   /** Makes a worker's clock wrong by so many milliseconds. */
   setClock(name: ServiceName, offset: number): void;
 }
 
-/** So short that the reaper meets living orders, which it must leave alone. Seconds. */
+/** Seconds: so short that the reaper meets living orders, which it must leave alone. */
 export const REAPER = { interval: 10, holdLimit: 3 } as const;
 
-/**
- * Sets the stage: servers of its own, whatever the environment names.
- *
- * @throws {ServersError} where a server can't be started
- */
+/** Sets the stage on servers of its own, whatever the environment names. @throws {ServersError} */
 export async function setChaosStage(
   program: Program,
   faults: Pick<FaultSettings, 'seed' | 'rates'>,
@@ -52,10 +50,9 @@ export async function setChaosStage(
   const faultLogIn = (directory: string) => path.join(directory, 'activity-faults.jsonl');
   const clockIn = (directory: string, name: ServiceName) => path.join(directory, `${name}-clock`);
   const environmentOf = async (name: ServiceName, servers: ServerStage) => {
-    const { temporal, mongodb, directory } = serversOf(servers);
+    const { temporal, mongodb, directory } = servers as OwnServers;
     const uri = `mongodb://${await open(`${name}-mongodb`, mongodb.address)}/?directConnection=true`;
     const files = { clockFile: clockIn(directory, name), faultLog: faultLogIn(directory) };
-    const settings: FaultSettings = { ...faults, ...files };
     return {
       TEMPORAL_ADDRESS: await open(`${name}-temporal`, temporal.address),
       ORDERS_MONGODB_URI: uri,
@@ -63,12 +60,12 @@ export async function setChaosStage(
       REAPER_INTERVAL_SECONDS: String(REAPER.interval),
       REAPER_HOLD_LIMIT_SECONDS: String(REAPER.holdLimit),
       LOG_LEVEL: 'info',
-      CHAOS_SETTINGS: JSON.stringify(settings),
+      CHAOS_SETTINGS: JSON.stringify({ ...faults, ...files } satisfies FaultSettings),
     };
   };
   const module = fileURLToPath(new URL('faulty-worker.ts', import.meta.url));
   const options = { ...program, kind: 'lasting', isolated: true } as const;
-  const stage = serversOf(await setStage(options, { module, environmentOf }));
+  const stage = (await setStage(options, { module, environmentOf })) as Stage & OwnServers;
   await open('clients-temporal', stage.temporal.address);
   return {
     ...stage,
@@ -80,11 +77,4 @@ export async function setChaosStage(
       if (pid !== undefined) signal(pid, 'SIGUSR2');
     },
   };
-}
-
-/** Both are started here, so that both are there. */
-function serversOf<Servers extends ServerStage>(
-  servers: Servers,
-): Servers & Pick<ChaosStage, 'temporal' | 'mongodb'> {
-  return servers as Servers & Pick<ChaosStage, 'temporal' | 'mongodb'>;
 }

@@ -6,9 +6,8 @@ import { strategies } from '../../domain/strategies.ts';
 import { checkAnnouncements } from '../measure/announcement-checker.ts';
 import { checkAtRest, type Violation } from '../measure/checker.ts';
 import { wholeNumber } from '../measure/options.ts';
-import { type Program, runProgram } from '../measure/program.ts';
+import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
 import { readState } from '../measure/state.ts';
-import { optionsOrExit } from '../start/command-line.ts';
 import { setChaosStage } from './chaos-stage.ts';
 import { planFaults } from './fault-plan.ts';
 import { MIXED, planLoad, type StrategyChoice } from './load-plan.ts';
@@ -18,18 +17,16 @@ import { writeStories } from './story.ts';
 
 // `npm run chaos`: orders under faults, and the verdict.
 
-/** What a run is asked to do. */
 interface Flags {
   readonly orders: number;
   readonly seed: string;
-  /** How orders are kept consistent; `mixed`: by lot, each of them. */
   readonly strategy: StrategyChoice;
   readonly minutes?: number;
   readonly report?: string;
 }
 
 const RATES = { answerLost: 0.06, lateTry: 0.03, lateCopy: 0.06, heldUp: 0.06 } as const;
-/** So that a fault meets a few orders in flight, and most of the time is not spent waiting for one. */
+/** So many that a fault meets a few orders in flight. */
 const ORDERS_A_MINUTE = 100;
 
 const flags = optionsOrExit<Flags>(
@@ -69,18 +66,16 @@ function minutesIn(text: string): number {
   throw new InvalidArgumentError('Use a number of minutes above 0.');
 }
 
-/** Sets the stage, lets customers and faults loose on it, and judges what is left. */
 async function performRun(program: Program): Promise<RunReport> {
   const { seed, strategy, orders } = flags;
   const minutes = flags.minutes ?? Math.max(0.5, orders / ORDERS_A_MINUTE);
   const duration = minutes * 60_000;
   const load = planLoad({ seed, orders, duration, strategy });
   const faults = planFaults({ seed, duration, bursts: load.bursts });
-  program.report.note(
-    `Seed ${seed}: ${orders} orders (${strategy}) and ${faults.length} faults in ${minutes} minutes`,
-  );
+  const planned = `${orders} orders (${strategy}) and ${faults.length} faults in ${minutes} minutes`;
+  program.report.note(`Seed ${seed}: ${planned}`);
 
-  // What the checker reads goes to the servers straight, and what customers do through a link.
+  // The checker reads from the servers straight, and customers go through a link.
   const stage = await setChaosStage(program, { seed, rates: RATES });
   const concord = await Concord.connect({ connection: { address: stage.links['clients-temporal'].address } });
   const seen = await weatherStorm({ ...program, stage, concord, load, faults });
@@ -96,18 +91,11 @@ async function performRun(program: Program): Promise<RunReport> {
     })),
   ]);
   const stories = await writeStories(violations, { stage, state, seen });
-  return composeReport({
-    planned: { orders, minutes, strategy },
-    seed,
-    load,
-    state,
-    seen,
-    violations,
-    stories,
-  });
+  const asked = { planned: { orders, minutes, strategy }, seed };
+  return composeReport({ ...asked, load, state, seen, violations, stories });
 }
 
-/** What was seen first, where the same was seen again. */
+/** Keeps the first of those with the same invariant and subject. */
 function eachOnce(violations: readonly Violation[]): Violation[] {
   const keyOf = ({ invariant, subject }: Violation) => `${invariant} ${subject}`;
   const seen = new Map(violations.toReversed().map((violation) => [keyOf(violation), violation]));

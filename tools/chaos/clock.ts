@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** The time as it is, whatever `shiftClock` makes of it. Milliseconds. */
+/** The machine's time, whatever `shiftClock` does. Milliseconds. */
 export const realTime = Date.now;
 
-/**
- * Shifts this process's clock by what the file says, in milliseconds, now and at each SIGUSR2. A file that isn't there
- * says nothing.
- */
+/** Shifts this process's clock by the milliseconds in the file, if there is one, now and at each SIGUSR2. */
 export function shiftClock(file: string): void {
   let offset = offsetIn(file);
   process.on('SIGUSR2', () => {

@@ -8,23 +8,12 @@ import { deliver } from '../measure/shelves.ts';
 import { count } from '../measure/table.ts';
 import type { LoadPlan, PlannedDelivery, PlannedOrder } from './load-plan.ts';
 
-/** What came of the load, from the customers' side. */
 export interface Answers {
   readonly told: readonly Told[];
   /** Answers that no customer should get, such as that an order stopped on an error. */
   readonly wrong: readonly { readonly subject: string; readonly message: string }[];
   /** Errors that the client gave no name of its own, and how often. */
   readonly surprises: Readonly<Record<string, number>>;
-}
-
-/** The load while it is under way. */
-interface Load {
-  /** What has been said so far. */
-  readonly answers: Answers;
-  /** Resolves when every customer has an answer, or has given up. */
-  readonly done: Promise<unknown>;
-  /** How far it is, in a line. */
-  progress(): string;
 }
 
 /** Fills the shelves, and so waits until the workers are there. */
@@ -42,7 +31,7 @@ const WATCH_INTERVAL = 3_000;
  *
  * @param address host:port of Temporal
  */
-export function startLoad(plan: LoadPlan, concord: Concord, address: string): Load {
+export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   const start = Date.now();
   const told: Told[] = [];
   const wrong: { subject: string; message: string }[] = [];
@@ -51,7 +40,6 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
   let waiting = 0;
 
   const until = (at: number) => delay(Math.max(0, start + at - Date.now()));
-  /** Asks until there is an answer, be it a refusal. */
   const insist = <Answer>(ask: () => Promise<Answer>) =>
     insistOn(ask, {
       longest: 2_000,
@@ -59,7 +47,7 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
         if (!(error instanceof ConcordError)) count(surprises, describe(error));
       },
     });
-  /** Takes down what a customer was told, where that is final. */
+  /** Records what a customer was told, if that is final. */
   const hear = (order: Order, status: OrderStatus | 'requested') => {
     const final = finalStatuses.find((each) => each === status);
     if (final !== undefined) told.push({ order, status: final });
@@ -74,7 +62,6 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
 
   const placeAndHear = async ({ order, strategy, wait }: PlannedOrder) => {
     hear(order, (await insist(() => concord.place(order, { wait, strategy }))).status);
-    // Who was told early also learns how it ended.
     if (wait === 'decided') hear(order, (await insist(() => concord.place(order, { strategy }))).status);
     if (wait !== 'accepted') return;
     await insist(async () => {
@@ -88,13 +75,10 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
     const { order, strategy, wait, comesBack } = planned;
     const own = await insist(() => Concord.connect({ connection: { address } }));
     const vanishing = AbortSignal.timeout(disconnectAfter);
-    await own.client
-      .withAbortSignal(vanishing, () => own.place(order, { wait, strategy }))
-      .then(
-        ({ status }) => hear(order, status),
-        () => {}, // nobody is there to hear why
-      );
-    // Only now: the SDK (1.24) ends the process where a call waits to be repeated on a connection that is closed.
+    const placed = own.client.withAbortSignal(vanishing, () => own.place(order, { wait, strategy }));
+    const answer = await placed.catch(() => undefined); // nobody is there to hear why
+    if (answer !== undefined) hear(order, answer.status);
+    // Only now: the SDK (1.24) ends the process if a call waits to be repeated on a connection that is closed.
     await own.close();
     if (comesBack) await placeAndHear(planned);
   };
@@ -109,7 +93,7 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
     }
   };
 
-  /** Asks for other things under an id that is taken; where it gets them, the checker finds two orders in one. */
+  /** Asks for other things under an id that is taken; if it gets them, the checker finds two orders in one. */
   const placeOther = async ({ order, strategy }: PlannedOrder) => {
     const other = { ...order, customerId: 'impostor' };
     try {
@@ -140,15 +124,14 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string): Lo
   const receive = async ({ at, receipt, twice }: PlannedDelivery) => {
     const { sku, quantity, receiptId } = receipt;
     await until(at);
-    const report = () =>
-      attempt(
-        receiptId,
-        insist(() => concord.restock(sku, quantity, { receiptId })),
-      );
+    const restock = () => insist(() => concord.restock(sku, quantity, { receiptId }));
+    const report = () => attempt(receiptId, restock());
     await Promise.all(twice ? [report(), report()] : [report()]);
   };
+  const answers: Answers = { told, wrong, surprises };
   return {
-    answers: { told, wrong, surprises },
+    answers,
+    /** Resolves when every customer has an answer, or has given up. */
     done: Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(receive)]),
     progress: () => `${placed} of ${plan.orders.length} orders placed, ${waiting} wait for an answer`,
   };

@@ -6,7 +6,7 @@ import { realTime } from './clock.ts';
 
 const entrySchema = z.object({
   kind: z.enum(['answer-lost', 'late-try', 'late-copy', 'held-up']),
-  /** The activity's type, such as `inventory.prepare`. */
+  /** The activity: `inventory.prepare`. */
   target: z.string(),
   workflowId: z.string(),
   attempt: z.number(),
@@ -16,20 +16,17 @@ const entrySchema = z.object({
   until: z.number().optional(),
 });
 
-/** A fault that a chaos worker has brought about in one attempt of an activity. */
+/** A fault in one attempt of an activity. */
 export type ActivityFault = z.infer<typeof entrySchema>;
 
-/** Appends a fault to the file at once: the process may be killed in the next moment. */
-export function logActivityFault(
-  file: string,
-  fault: Omit<ActivityFault, 'pid' | 'at' | 'until'>,
-): () => void {
+/** Appends a fault to the file at once: the process may be killed in the next moment. @returns Logs its end. */
+export function logActivityFault(file: string, fault: Omit<ActivityFault, 'pid' | 'at' | 'until'>) {
   const entry: ActivityFault = { ...fault, pid: process.pid, at: realTime() };
   appendFileSync(file, `${JSON.stringify(entry)}\n`);
   return () => appendFileSync(file, `${JSON.stringify({ ...entry, until: realTime() })}\n`);
 }
 
-/** What the workers have logged, one entry for each fault; without `until` where the attempt isn't over. */
+/** Reads the faults that the workers have logged; without `until` if the attempt isn't over. */
 export async function readActivityFaults(file: string): Promise<ActivityFault[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const faults = new Map<string, ActivityFault>();

@@ -1,17 +1,17 @@
-import type { ServiceName } from '../../workers/services.ts';
+import { type ServiceName, services } from '../../domain/services.ts';
 import { type LinkName, linkNames } from './chaos-stage.ts';
 import { createRandom, type Random } from './random.ts';
 
 /** What a fault hits, and what tells it from others of its kind. Milliseconds. */
 export interface FaultDetails {
   readonly target: ServiceName | 'temporal' | 'mongodb' | LinkName;
-  /** Absent where it is over at once. */
+  /** Absent if it is over at once. */
   readonly duration?: number;
   /** By how much a clock is wrong. */
   readonly offset?: number;
   /** By how much a link is slower. */
   readonly latency?: number;
-  /** Which of a server's processes stand still: all, or (FerretDB over PostgreSQL) the front or the storage alone. */
+  /** Which processes stand still: all, or of FerretDB over PostgreSQL the front or the storage alone. */
   readonly part?: 'all' | 'front' | 'storage';
 }
 
@@ -21,14 +21,19 @@ export interface PlannedFault extends FaultDetails {
   readonly at: number;
 }
 
+interface Options {
+  readonly seed: string;
+  readonly duration: number;
+  readonly bursts: readonly number[];
+}
+
 export type FaultKind = keyof typeof plans;
 
-const SERVICES: readonly ServiceName[] = ['orders', 'inventory'];
 const CLOCK_OFFSET = 60_000;
-/** From one fault to the next: orders must get on in between, or none would ever meet a fault late. Milliseconds. */
+/** Milliseconds between faults, in which orders get on, so that some meet a fault late. */
 const GAP = { least: 2_000, most: 5_000 } as const;
 
-const worker = (random: Random) => ({ target: random.pick(SERVICES) });
+const worker = (random: Random) => ({ target: random.pick(services) });
 const link = (random: Random) => ({ target: random.pick(linkNames) });
 const temporal = { target: 'temporal' } as const;
 const mongodb = { target: 'mongodb' } as const;
@@ -63,15 +68,10 @@ const plans = {
 export const faultKinds = Object.keys(plans) as FaultKind[];
 
 /**
- * A fault every few seconds, just after a burst of orders where there is one. Every kind comes before any comes again.
+ * Plans a fault every few seconds, just after a burst of orders if there is one. Every kind comes before any comes again.
  * The same arguments make the same plan.
  */
-export function planFaults(options: {
-  seed: string;
-  duration: number;
-  bursts: readonly number[];
-}): PlannedFault[] {
-  const { seed, duration, bursts } = options;
+export function planFaults({ seed, duration, bursts }: Options): PlannedFault[] {
   const random = createRandom(seed, 'faults');
   const faults: PlannedFault[] = [];
   let bag: FaultKind[] = [];

@@ -13,9 +13,9 @@ export interface Fault {
   readonly target: string;
   readonly at: number;
   readonly until: number;
-  /** What tells it from others of its kind; empty where nothing does. */
+  /** What tells it from others of its kind, if anything. */
   readonly detail?: string;
-  /** The workflow whose activity it hit; absent where it hit everybody. */
+  /** The workflow whose activity it hit; absent if it hit everybody. */
   readonly workflowId?: string;
 }
 
@@ -23,7 +23,7 @@ export interface Fault {
  * Brings the planned faults about, each at its time; two that concern the same target come one after the other.
  *
  * @param began Is told of each fault when it hits.
- * @param cleanUp Gets what lets go on what stands still, where the run is broken off.
+ * @param cleanUp Takes what resumes a process that stands still, if the run is broken off.
  */
 export function injectFaults(
   plan: readonly PlannedFault[],
@@ -50,19 +50,20 @@ export function injectFaults(
   return Promise.all(plan.map(inject));
 }
 
-/** With its times in ISO 8601. */
+/** The same with times in ISO 8601. */
 export function readable<Hit extends Fault>({ at, until, ...fault }: Hit) {
   return { ...fault, at: new Date(at).toISOString(), until: new Date(until).toISOString() };
 }
 
 /** What tells this fault from others of its kind, in words. */
 export function detailOf({ part, offset, latency, duration }: PlannedFault): string {
-  return [
-    ...(part === undefined ? [] : [part]),
-    ...(offset === undefined ? [] : [`${offset > 0 ? '+' : ''}${offset / 1000} s`]),
-    ...(latency === undefined ? [] : [`+${latency} ms`]),
-    ...(duration === undefined ? [] : [`for ${duration / 1000} s`]),
-  ].join(' ');
+  const details = [
+    part,
+    offset && `${offset > 0 ? '+' : ''}${offset / 1000} s`,
+    latency && `+${latency} ms`,
+    duration && `for ${duration / 1000} s`,
+  ];
+  return details.filter(Boolean).join(' ');
 }
 
 type Action = (stage: ChaosStage, fault: PlannedFault, cleanUp: CleanUp) => unknown;
@@ -104,11 +105,7 @@ function holdServer(stage: ChaosStage, fault: PlannedFault, cleanUp: CleanUp): P
   return hold(parts[fault.part ?? 'all'], fault, cleanUp);
 }
 
-async function hold(
-  pids: readonly number[],
-  { duration = 0 }: PlannedFault,
-  cleanUp: CleanUp,
-): Promise<void> {
+async function hold(pids: readonly number[], { duration = 0 }: PlannedFault, cleanUp: CleanUp) {
   const { resume } = await pause(pids, duration);
   let isOver = false;
   cleanUp(async () => {

@@ -4,10 +4,9 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A TCP proxy in front of one server, that can be disturbed. */
 export type Link = Awaited<ReturnType<typeof openLink>>;
 
-/** @param target host:port of the server */
+/** Opens a TCP proxy in front of a server, which can be disturbed. @param target host:port */
 export async function openLink(target: string) {
   const { hostname, port } = new URL(`tcp://${target}`);
   const sockets = new Set<Socket>();
@@ -29,7 +28,7 @@ export async function openLink(target: string) {
       yield chunk;
     }
   }
-  // That a connection ends, in whatever way, is what this is for.
+  // Connections end in every way here, so that is no error.
   const carry = (from: Duplex, to: Duplex) => void pipeline(from, late, to).catch(() => {});
 
   const server = createServer({ allowHalfOpen: true }, (incoming) => {

@@ -7,30 +7,30 @@ import { createRandom, type Random } from './random.ts';
 export const MIXED = 'mixed';
 export type StrategyChoice = Strategy | typeof MIXED;
 
-/** What the customers and the warehouse will do. Times are milliseconds; `at` counts from the start. */
+/** Times are milliseconds; `at` counts from the start. */
 export type LoadPlan = ReturnType<typeof planLoad>;
 export type PlannedOrder = LoadPlan['orders'][number];
 export type PlannedDelivery = LoadPlan['deliveries'][number];
 
-/** Hot to cold: each is wanted half as often as the one before it. */
+/** Each is wanted half as often as the one before it. */
 const SKUS = ['CHAOS-HOT', 'CHAOS-WARM', 'CHAOS-MILD', 'CHAOS-COLD'] as const;
-/** How much of what is wanted there is: a third of the orders must go away empty-handed. */
+/** The share of what is wanted that there is, so that a third of the orders are refused. */
 const SCARCITY = 0.65;
 
-/** The same seed, number, duration (milliseconds) and strategy make the same plan. */
-export function planLoad(options: {
-  seed: string;
-  orders: number;
-  duration: number;
-  strategy: StrategyChoice;
-}) {
-  const { seed, duration, strategy } = options;
+interface Options {
+  readonly seed: string;
+  readonly orders: number;
+  readonly duration: number;
+  readonly strategy: StrategyChoice;
+}
+
+/** Plans what the customers and the warehouse will do; the same arguments make the same plan. */
+export function planLoad({ seed, orders: count, duration, strategy }: Options) {
   const random = createRandom(seed, 'load');
-  const sizes = burstSizes(options.orders, random);
-  // When orders come in bulk: a fault just after it meets orders in flight.
-  const bursts = sizes.map((_, index) =>
-    Math.floor(((index + random.fraction() * 0.8) / sizes.length) * duration),
-  );
+  const sizes = burstSizes(count, random);
+  // Orders come in bulk: a fault just after it meets orders in flight.
+  const burstAt = (index: number) => ((index + random.fraction() * 0.8) / sizes.length) * duration;
+  const bursts = sizes.map((_, index) => Math.floor(burstAt(index)));
   // Drawn apart, so that a seed makes the same orders whatever the strategy.
   const lots = createRandom(seed, 'strategies');
   const orders = sizes.flatMap((size, burst) =>
@@ -51,7 +51,6 @@ function burstSizes(orders: number, random: Random): number[] {
   return sizes;
 }
 
-/** One order and everything that its customers do to it. */
 function planOrder(name: string, burst: number, random: Random) {
   const order = parseOrder({
     orderId: `chaos-${name}`,
@@ -87,7 +86,7 @@ function pickSku(random: Random): string {
   return SKUS[0];
 }
 
-/** Half of what there will be is there at the start, and the rest comes in small deliveries. */
+/** Half of the supply is there at the start, and the rest comes in small deliveries. */
 function planSupply(orders: readonly { readonly order: Order }[], duration: number, random: Random) {
   const lines = orders.flatMap(({ order }) => order.lines);
   const supplies = SKUS.map((sku) => {
@@ -111,7 +110,6 @@ function planSupply(orders: readonly { readonly order: Order }[], duration: numb
 
 function splitUp(total: number, parts: number): number[] {
   const share = Math.ceil(total / parts);
-  return Array.from({ length: parts }, (_, index) => Math.min(share, total - index * share)).filter(
-    (quantity) => quantity > 0,
-  );
+  const shares = Array.from({ length: parts }, (_, index) => Math.min(share, total - index * share));
+  return shares.filter((quantity) => quantity > 0);
 }

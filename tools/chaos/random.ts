@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 
-/** A number from 0 up to, and without, 1 that depends on these names alone: not on time, order or process. */
+/** A number from 0 up to, and without, 1 that depends on these names alone. */
 export function fractionOf(...names: readonly (string | number)[]): number {
   return createHash('sha256').update(JSON.stringify(names)).digest().readUIntBE(0, 6) / 2 ** 48;
 }
 
-/** Chance that repeats itself: the same seed and stream give the same sequence. */
 export type Random = ReturnType<typeof createRandom>;
 
-/** @param stream Keeps what is drawn for one purpose apart from what is drawn for another. */
+/** The same seed and stream give the same sequence; each purpose has its own stream. */
 export function createRandom(seed: string, stream: string) {
   let drawn = 0;
   const fraction = () => fractionOf(seed, stream, drawn++);

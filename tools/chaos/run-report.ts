@@ -9,28 +9,19 @@ import type { LoadPlan, StrategyChoice } from './load-plan.ts';
 import type { Observations } from './storm.ts';
 import type { Story } from './story.ts';
 
-/** What a run was asked for, and what was found wrong. */
-interface Known {
+interface Run {
   readonly seed: string;
-  readonly planned: {
-    readonly orders: number;
-    readonly minutes: number;
-    readonly strategy: StrategyChoice;
-  };
+  readonly planned: { readonly orders: number; readonly minutes: number; readonly strategy: StrategyChoice };
   readonly violations: readonly Violation[];
   readonly stories: readonly Story[];
-}
-
-interface Run extends Known {
   readonly load: LoadPlan;
   readonly state: State;
   readonly seen: Observations;
 }
 
-/** What came of a run, as `--report` writes it. */
+/** As `--report` writes it. */
 export type RunReport = ReturnType<typeof composeReport>;
 
-/** Puts everything that was observed together. */
 export function composeReport({ load, state, seen, ...known }: Run) {
   const faults = seen.faults.map((fault) => ({ ...fault, inFlight: inFlightDuring(fault, state) }));
   const proved = faults.some(({ inFlight }) => inFlight > 0);
@@ -55,16 +46,10 @@ export function composeReport({ load, state, seen, ...known }: Run) {
     answers: seen.answers.told.length,
     /** Errors that the client gave no name of its own, and how often. */
     surprises: seen.answers.surprises,
-    verdict: verdictOn(known.violations.length > 0, proved),
-  };
+    verdict: known.violations.length > 0 ? 'violated' : proved ? 'passed' : 'proved nothing',
+  } as const;
 }
 
-function verdictOn(isViolated: boolean, proved: boolean): 'violated' | 'passed' | 'proved nothing' {
-  if (isViolated) return 'violated';
-  return proved ? 'passed' : 'proved nothing';
-}
-
-/** The report for people. */
 export function renderReport(report: RunReport): string {
   const { seed, planned, seconds, stockReads, reaper, answers } = report;
   return [
@@ -95,7 +80,7 @@ export function renderReport(report: RunReport): string {
   ].join('\n');
 }
 
-// More than these say nothing more to a person; the files have them all.
+// The files have all of them.
 const FEW = 10;
 
 function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
@@ -137,9 +122,9 @@ function outcomesOf(
   return { ...counts, 'never arrived, the customer was cut off': lost };
 }
 
-/** Orders that were neither before their start nor after their end while the fault lasted. */
+/** Counts orders that had begun and had not ended while the fault lasted. */
 function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: State): number {
-  // What hits one activity concerns its own order alone, or those whose announcements its workflow carries.
+  // A fault of one activity concerns its own order, or those whose announcements its workflow carries.
   const [kind, orderId] = workflowId.split('/');
   if (kind === 'order') return 1;
   return executions.filter(
@@ -171,7 +156,6 @@ function reaperOf({ sweeps, executions, resolutions }: State) {
   };
 }
 
-/** All faults of each kind. */
 function summarise(faults: readonly (Fault & { readonly inFlight: number })[]) {
   const byKind = faults.toSorted((one, other) => one.kind.localeCompare(other.kind));
   return groupsOf(byKind, ({ kind }) => kind).map((alike) => {

@@ -13,11 +13,10 @@ import type { PlannedFault } from './fault-plan.ts';
 import { detailOf, type Fault, injectFaults } from './faults.ts';
 import type { LoadPlan } from './load-plan.ts';
 
-/** What was seen while faults hit. */
 export interface Observations {
   readonly answers: Answers;
   readonly faults: readonly Fault[];
-  /** What did not hold of the stock at some moment. */
+  /** Of the stock at some moment. */
   readonly violations: readonly Violation[];
   /** How often the stock could be read. */
   readonly stockReads: number;
@@ -35,7 +34,7 @@ interface Options extends Program {
 
 const PROGRESS_INTERVAL = 5_000;
 const READ_EVERY = 500;
-/** The longest wait between two attempts is a minute, so three are plenty for whatever can still come. Milliseconds. */
+/** The longest wait between two attempts is a minute, so three are plenty. Milliseconds. */
 const QUIET_LIMIT = 180_000;
 
 /** Lets customers and faults loose on the stage, and waits until all is quiet again. */
@@ -49,7 +48,7 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {
-    // A database that stands still or is gone is what the run is about.
+    // The database may be paused or gone.
     const stock = await readStock(stage.databases.inventory).catch(() => undefined);
     if (stock !== undefined) stockReads += 1;
     for (const violation of checkStock(stock ?? [])) {
@@ -68,7 +67,7 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   const injected = await injectFaults(options.faults, stage, began, cleanUp);
   note('no more faults; waiting until nothing is in flight');
   await quiet();
-  // Who was not answered asks again now, and may even place once more.
+  // Customers without an answer ask again now, and may place once more.
   await Promise.race([load.done, delay(QUIET_LIMIT)]);
   await quiet();
   clearInterval(showing);

@@ -8,23 +8,21 @@ import type { OrderExecution, State } from '../measure/state.ts';
 import { readable } from './faults.ts';
 import type { Observations } from './storm.ts';
 
-/** Everything that is known when a run ends. */
 interface Evidence {
   readonly stage: Stage;
   readonly state: State;
   readonly seen: Observations;
 }
 
-/** A file with the whole story of what was violated. */
 export interface Story {
   readonly subject: string;
   readonly file: string;
 }
 
-/** How long before an order began a fault may have hit and still matter to it. Milliseconds. */
+/** A fault may have hit so long before an order began, and still matter to it. Milliseconds. */
 const BEFORE = 30_000;
 
-/** Writes a file for each order, SKU or delivery that something does not hold of. */
+/** Writes a file for each order, SKU or delivery with a violation. */
 export async function writeStories(violations: readonly Violation[], evidence: Evidence): Promise<Story[]> {
   if (violations.length === 0) return [];
   const directory = await mkdtemp(path.join(tmpdir(), 'chaos-stories-'));

@@ -8,13 +8,12 @@ import type { PerformanceFigures } from './performance.ts';
 import type { Sample } from './reader.ts';
 import type { FaultFigures } from './under-faults.ts';
 
-/** A chart of the report: `config` is what Chart.js takes, as plain JSON, with what `page.browser.js` adds to it. */
 export interface Chart {
   readonly title: string;
-  /** How to read it. */
   readonly caption: string;
-  /** Under which of the report's headings it stands. */
+  /** Its heading in the report. */
   readonly group: 'performance' | 'cost' | 'faults';
+  /** For Chart.js, as plain JSON, with what `page.browser.js` adds to it. */
   readonly config: object;
 }
 
@@ -25,15 +24,14 @@ const colours: Record<Strategy, string> = {
 };
 
 export function chartsOf({ performance, cost, faults: underFaults }: Comparison): Chart[] {
-  const ofPerformance =
-    performance.length === 0
-      ? []
-      : [
-          throughputChart(performance),
-          ...loads.flatMap((load) => demands.map((demand) => latencyChart(performance, load, demand))),
-          ...loads.map((load) => costChart(cost, load)),
-        ];
-  return [...ofPerformance, ...faults.flatMap((fault) => faultCharts(underFaults, fault))];
+  const ofFaults = faults.flatMap((fault) => faultCharts(underFaults, fault));
+  if (performance.length === 0) return ofFaults;
+  return [
+    throughputChart(performance),
+    ...loads.flatMap((load) => demands.map((demand) => latencyChart(performance, load, demand))),
+    ...loads.map((load) => costChart(cost, load)),
+    ...ofFaults,
+  ];
 }
 
 function throughputChart(all: readonly PerformanceFigures[]): Chart {
@@ -74,8 +72,8 @@ function costChart(all: readonly CostFigures[], load: LoadName): Chart {
     group: 'cost',
     config: barChart(names, 'for each order', (strategy) => {
       const { historyEvents, actions, writes, reads } = rows.find((row) => row.strategy === strategy) ?? {};
-      return [historyEvents, actions, writes, reads].map(
-        (value) => value && { median: value, lowest: value, highest: value },
+      return [historyEvents, actions, writes, reads].map((value) =>
+        value === undefined ? undefined : { median: value, lowest: value, highest: value },
       );
     }),
   };
@@ -84,33 +82,32 @@ function costChart(all: readonly CostFigures[], load: LoadName): Chart {
 function faultCharts(all: readonly FaultFigures[], fault: Fault): Chart[] {
   const rows = all.filter((row) => row.fault === fault);
   if (rows.length === 0) return [];
-  const chart = (name: string, caption: string, of: (sample: Sample) => number): Chart => ({
-    ...{ title: `${faultNames[fault]}: ${name}`, caption, group: 'faults' },
-    config: lineChart(rows, of, name),
-  });
-  return [
-    chart('open orders', 'Orders that were sent and are not final. Grey: the fault.', ({ open }) => open),
-    chart(
+  const figures = {
+    open: ['open orders', 'Orders that were sent and are not final. Grey: the fault.'],
+    held: [
       'units on hold',
       'What a reader of the inventory’s database sees: stock that nobody else can buy.',
-      ({ held }) => held,
-    ),
-    chart(
+    ],
+    inconsistent: [
       'inconsistent orders',
       'What a reader of both databases sees: confirmed and not yet sold, or sold and not yet confirmed.',
-      ({ inconsistent }) => inconsistent,
-    ),
-  ];
+    ],
+  } as const;
+  return (['open', 'held', 'inconsistent'] as const).map((figure) => {
+    const [name, caption] = figures[figure];
+    const config = lineChart(rows, (sample) => sample[figure], name);
+    return { title: `${faultNames[fault]}: ${name}`, caption, group: 'faults', config };
+  });
 }
 
 /** A bar for each strategy over each name, as high as the median; its whisker goes from the lowest to the highest. */
 function barChart(
   labels: readonly (string | readonly string[])[],
   text: string,
-  barsOf: (strategy: Strategy) => readonly (Spread | 0 | undefined)[],
+  barsOf: (strategy: Strategy) => readonly (Spread | undefined)[],
 ): object {
   const datasets = strategies.map((strategy) => {
-    const bars = barsOf(strategy).map((bar) => (bar === 0 ? { median: 0, lowest: 0, highest: 0 } : bar));
+    const bars = barsOf(strategy);
     return {
       label: strategy,
       backgroundColor: colours[strategy],
@@ -130,6 +127,8 @@ function barChart(
 
 function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number, unit: string): object {
   const last = Math.max(...rows.flatMap(({ samples }) => samples.map(({ at }) => at)));
+  const from = Math.min(...rows.map(({ began }) => began));
+  const band = { from, until: Math.max(...rows.map(({ ended }) => ended)) };
   const x = { type: 'linear', min: 0, max: Math.ceil(last), title: { display: true, text: 'seconds' } };
   return {
     type: 'line',
@@ -140,13 +139,7 @@ function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number
         data: samples.map((sample) => ({ x: sample.at, y: of(sample) })),
       })),
     },
-    options: {
-      ...chartOptions({ x }, unit, { ticks: { precision: 0 } }),
-      band: {
-        from: Math.min(...rows.map(({ began }) => began)),
-        until: Math.max(...rows.map(({ ended }) => ended)),
-      },
-    },
+    options: { ...chartOptions({ x }, unit, { ticks: { precision: 0 } }), band },
   };
 }
 

@@ -3,17 +3,14 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
-import { runProgram } from '../measure/program.ts';
+import { optionsOrExit, runProgram } from '../measure/program.ts';
 import { placeOf, tableOf } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { createReport, silentReport } from '../servers/report.ts';
-import { optionsOrExit } from '../start/command-line.ts';
 import { type Comparison, compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';
 import { type CompareOptions, faults, type Part, parts } from './parts.ts';
 import { columns, sectionsOf, verdictOf } from './sections.ts';
-
-// `npm run compare`
 
 interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
   readonly only?: readonly Part[];

@@ -15,24 +15,23 @@ interface Options extends CompareOptions, Program {
   readonly temporal: UserTemporal | undefined;
 }
 
-/** All that a comparison has found. */
 export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
 
 /**
  * Measures the three strategies on the same servers and services, alternately, and checks all orders at the end.
  *
- * @throws {ServersError} where a server or a worker can't be started
+ * @throws {ServersError} if a server or a worker can't be started
  */
 export async function compareStrategies({ temporal, report, cleanUp, ...options }: Options) {
   /** When it began, in ISO 8601. */
   const at = new Date().toISOString();
   const isRestart = (part: Part) => part === 'temporal-restarted' && temporal === undefined;
-  // A server that can be restarted has its data in a file, and then the file is what is measured: that one comes apart.
+  // A server that can be restarted has its data in a file, which would be what is measured: so that part comes apart.
   const together = [options.parts.filter((part) => !isRestart(part)), options.parts.filter(isRestart)];
   const found: Awaited<ReturnType<typeof measureOn>>[] = [];
   let last: Stage | undefined;
   for (const parts of together.filter(({ length }) => length > 0)) {
-    // What was set before would only take its share of the machine.
+    // It would take its share of the machine.
     await last?.end();
     last = await setStage({ report, cleanUp, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
     found.push(await measureOn(last, { ...options, parts }, report.note));
@@ -47,9 +46,8 @@ export async function compareStrategies({ temporal, report, cleanUp, ...options 
     cost: found.flatMap(({ cost }) => cost),
     faults: found.flatMap(({ faults }) => faults),
     skipped: found.flatMap(({ skipped }) => skipped),
-    /** How many orders were checked at the end: all that were sent, also to warm up. */
+    /** All that were sent, also to warm up. */
     checkedOrders: sum(found.map(({ checkedOrders }) => checkedOrders)),
-    /** What did not hold; must be nothing. */
     violations: found.flatMap(({ violations }) => violations),
   };
 }

@@ -10,7 +10,7 @@ import { type Run, roundsOf } from './performance.ts';
 
 type HistoryEvent = NonNullable<History['events']>[number];
 
-/** The events of a run of a workflow, of its last one where none is named; none where there is no such workflow. */
+/** Reads the events of a run of a workflow, by default the last one; none if there is no such workflow. */
 type ReadHistory = (workflowId: string, runId?: string) => Promise<HistoryEvent[]>;
 
 /** Reading the histories of all orders would take longer than placing them. */
@@ -19,7 +19,7 @@ const CONCURRENCY = { concurrency: 8 };
 
 export type CostFigures = Awaited<ReturnType<typeof measureCost>>[number];
 
-/** What an order costs in each measurement: means over all rounds. Call it when nothing is under way any more. */
+/** Measures what an order costs, in means over all rounds. Call it when nothing is under way any more. */
 export async function measureCost(client: Client, runs: readonly Run[]) {
   const readHistory = historyReader(client);
   const costOf = async (rounds: readonly [Run, ...Run[]]) => {
@@ -41,9 +41,10 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
 }
 
 /**
- * Counts the events of a history, and the actions that Temporal bills for: workflows that start, signals and updates that
- * arrive, attempts of activities, timers that start, and runs that continue as new. What leaves no trace in a history is
- * not counted: queries, and starts that are refused because the workflow runs already.
+ * Counts the events of a history, and the actions that Temporal Cloud bills: workflows that start, signals and updates that
+ * arrive, attempts of activities, timers that start, upserts of search attributes, and runs that continue as new. Three
+ * billed actions leave no trace in a history, so they are not counted: queries, heartbeats, and starts that are refused
+ * because the workflow runs already.
  */
 export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
@@ -59,6 +60,7 @@ function actionsIn(event: HistoryEvent): number {
     event.workflowExecutionSignaledEventAttributes ||
     event.workflowExecutionUpdateAcceptedEventAttributes ||
     event.timerStartedEventAttributes ||
+    event.upsertWorkflowSearchAttributesEventAttributes ||
     event.workflowExecutionContinuedAsNewEventAttributes;
   return isAction ? 1 : 0;
 }
@@ -84,18 +86,14 @@ async function tallyOfOrder(readHistory: ReadHistory, orderId: string) {
   return tallyOf(histories.flat());
 }
 
-/** The workflows that serve many orders. Those of other strategies rest during this run. */
+/** Workflows that serve many orders. Those of other strategies rest during this run. */
 function sharedBy({ placed }: Run): string[] {
   const mailboxes = new Set(placed.map(({ order }) => mailboxIdOf(order)));
   return [...mailboxes, relayIdOf('orders'), relayIdOf('inventory')];
 }
 
-/** All runs of a workflow are looked at, the last one first. */
-async function eventsDuring(
-  readHistory: ReadHistory,
-  workflowId: string,
-  { began, ended }: Run,
-): Promise<HistoryEvent[]> {
+/** Looks at all runs of a workflow, the last one first. */
+async function eventsDuring(readHistory: ReadHistory, workflowId: string, { began, ended }: Run) {
   const found: HistoryEvent[] = [];
   for (let runId: string | undefined = ''; runId !== undefined; ) {
     const history: HistoryEvent[] = await readHistory(workflowId, runId);

@@ -1,7 +1,7 @@
 // Draws the charts of the report; runs in the reader's browser, where Chart.js has been loaded before.
 /* global Chart, document */
 
-/** From the lowest to the highest of the rounds, over each bar. */
+// From the lowest to the highest of the rounds, over each bar.
 const whiskers = {
   id: 'whiskers',
   afterDatasetsDraw(chart) {
@@ -27,7 +27,7 @@ const whiskers = {
   },
 };
 
-/** Where the fault was. */
+// The time of the fault.
 const band = {
   id: 'band',
   beforeDatasetsDraw({ ctx, chartArea, scales, options }) {

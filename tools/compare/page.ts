@@ -9,6 +9,7 @@ export async function renderPage(comparison: Comparison): Promise<string> {
   const { at, machine, servers, options, violations } = comparison;
   const { orders, rounds, faultSeconds } = options;
   const charts = chartsOf(comparison);
+  const library = await textOf('chart.umd.min.js', import.meta.resolve('chart.js'));
   const facts = [
     `${at.slice(0, 16).replace('T', ' ')} UTC, on ${machine}; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}.`,
     `Figures are medians of ${rounds} rounds of up to ${orders} orders, the strategies taking turns, with the lowest and the highest round in parentheses; services were down for ${faultSeconds} s.`,
@@ -35,7 +36,7 @@ ${sectionsOf(comparison).map(tableHtml).join('\n')}
 <script type="application/json" id="comparison">${asScript(comparison)}</script>
 <script type="application/json" id="charts">${asScript(charts.map(({ config }) => config))}</script>
 <script>
-${await chartLibrary()}</script>
+${library.replace(/^\/\/# sourceMappingURL=.*$/m, '')}</script>
 <script>
 ${await textOf('page.browser.js')}</script>
 </body>
@@ -73,17 +74,11 @@ ${body.join('\n')}
 </table>`;
 }
 
-/** The library as it comes with its package, without the reference to a file that the report does not have. */
-async function chartLibrary(): Promise<string> {
-  const source = await readFile(new URL('chart.umd.min.js', import.meta.resolve('chart.js')), 'utf8');
-  return source.replace(/^\/\/# sourceMappingURL=.*$/m, '');
+function textOf(file: string, base: string = import.meta.url): Promise<string> {
+  return readFile(new URL(file, base), 'utf8');
 }
 
-function textOf(file: string): Promise<string> {
-  return readFile(new URL(file, import.meta.url), 'utf8');
-}
-
-/** JSON that no text in it can end the script of. */
+/** JSON in which no text can end the script. */
 function asScript(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }

@@ -1,12 +1,11 @@
 import type { Demand } from '../measure/shelves.ts';
 
-/** What a comparison is asked to do. */
 export interface CompareOptions {
-  /** How many orders each measurement at saturation places. */
+  /** Of each measurement at saturation. */
   readonly orders: number;
-  /** How often each measurement is repeated, the strategies taking turns. */
+  /** How often each measurement is repeated. */
   readonly rounds: number;
-  /** How long a service stays down, in seconds. */
+  /** How long a service stays down. */
   readonly faultSeconds: number;
   readonly parts: readonly Part[];
 }

@@ -7,13 +7,12 @@ import { groupsOf, latencyOf, spreadOf } from '../measure/statistics.ts';
 import { countsAtRest } from '../measure/usage.ts';
 import { type CompareOptions, demands, type LoadName, loads } from './parts.ts';
 
-/** One round of one measurement. */
 export interface Run extends Load {
   readonly strategy: Strategy;
   readonly load: LoadName;
   readonly demand: Demand;
   readonly atOnce: number;
-  /** When it began, and when nothing of it was under way any more; milliseconds since 1970. */
+  /** From its begin until nothing of it was under way any more; milliseconds since 1970. */
   readonly began: number;
   readonly ended: number;
   readonly commands: CommandCounts;
@@ -24,7 +23,7 @@ const AT_ONCE = { low: 2, saturation: 100 } as const satisfies Record<LoadName, 
 const SHARE_AT_LOW_LOAD = 0.2;
 const WARM_UP = 40;
 
-/** Measures every strategy under each load and demand; they take turns, so whatever else the machine does hits all alike. */
+/** Measures every strategy under each load and demand, in turns, so that the machine's other work slows all alike. */
 export async function measurePerformance(
   stage: Stage,
   options: Pick<CompareOptions, 'orders' | 'rounds'>,
@@ -58,12 +57,11 @@ export async function measurePerformance(
 
 export type PerformanceFigures = ReturnType<typeof performanceOf>[number];
 
-/** Each measurement over all its rounds. */
 export function performanceOf(runs: readonly Run[]) {
   return roundsOf(runs).map((rounds) => {
     const [{ strategy, load, demand, placed, atOnce }] = rounds;
     return {
-      /** Orders of each round, and how many of them were under way at a time. */
+      /** `orders`: of each round. */
       ...{ strategy, load, demand, orders: placed.length, atOnce },
       /** Orders a second that became final. */
       throughput: spreadOf(rounds.map((run) => run.placed.length / (run.elapsed / 1_000))),

@@ -6,7 +6,7 @@ import { keepLooking } from '../measure/looking.ts';
 import type { Stage } from '../measure/stage.ts';
 import { sum } from '../measure/statistics.ts';
 
-/** One look; `at` is in seconds from the first order. */
+/** `at` is in seconds from the first order. */
 export interface Sample {
   readonly at: number;
   /** Orders that were sent and not final, and those on record as pending. */
@@ -14,11 +14,10 @@ export interface Sample {
   readonly pending: number;
   /** Units on hold. */
   readonly held: number;
-  /** Orders that were confirmed and not yet sold, or sold and not yet confirmed. */
+  /** Orders that are confirmed and not yet sold, or sold and not yet confirmed. */
   readonly inconsistent: number;
 }
 
-/** What somebody saw who read both databases. */
 export type Reading = Awaited<ReturnType<ReturnType<typeof startReader>['stop']>>;
 
 interface Options {
@@ -32,7 +31,7 @@ interface Options {
 /** Milliseconds from one look to the next. */
 const INTERVAL = 200;
 
-/** Reads the orders and the stock of both services again and again, as a report or another service would. */
+/** Reads the databases of both services again and again, as a report or another service would. */
 export function startReader({ databases, skus, sent, open }: Options) {
   const samples: Sample[] = [];
   /** When each order was first seen decided; milliseconds since 1970. */
@@ -45,8 +44,8 @@ export function startReader({ databases, skus, sent, open }: Options) {
 
   const stop = keepLooking(INTERVAL, async () => {
     const orderIds = sent().filter((id) => !done.has(id));
-    // Nobody can read two databases at once: what is sold before a look at the orders was sold then, and what is not
-    // sold after it was not.
+    // Nobody can read two databases at once. An order that is sold before the look at the orders is sold then, and one
+    // that isn't sold after it isn't sold then.
     const before = await lookAtInventory(databases.inventory, orderIds, skus);
     const statuses = await statusesOf(databases.orders, orderIds);
     const after = await lookAtInventory(databases.inventory, orderIds, skus);
@@ -55,9 +54,7 @@ export function startReader({ databases, skus, sent, open }: Options) {
       const isConfirmed = statuses.get(id) === 'confirmed';
       return isConfirmed ? !after.sold.has(id) : before.sold.has(id);
     });
-    for (const id of inconsistent) {
-      inconsistentFor.set(id, (inconsistentFor.get(id) ?? 0) + (now - lastAt));
-    }
+    for (const id of inconsistent) inconsistentFor.set(id, (inconsistentFor.get(id) ?? 0) + (now - lastAt));
     for (const [id, status] of statuses) {
       if (status === 'pending') continue;
       if (!decidedAt.has(id)) decidedAt.set(id, now);
@@ -96,16 +93,13 @@ function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[
   };
 }
 
-/** The decision comes before the last hold goes, so they are read in this order. */
+/** The decision is written before the last hold goes, so they are read in this order. */
 async function lookAtInventory(inventory: Db, orderIds: readonly string[], skus: readonly string[]) {
-  const committed = await inventory
-    .collection<ReservationDocument>('reservations')
-    .find({ _id: { $in: [...orderIds] }, decision: 'commit' }, { projection: { _id: 1 } })
-    .toArray();
-  const stock = await inventory
-    .collection<StockDocument>('stock')
-    .find({ _id: { $in: [...skus] } })
-    .toArray();
+  const reservations = inventory.collection<ReservationDocument>('reservations');
+  const isCommitted = { _id: { $in: [...orderIds] }, decision: 'commit' } as const;
+  const committed = await reservations.find(isCommitted, { projection: { _id: 1 } }).toArray();
+  const stocks = inventory.collection<StockDocument>('stock');
+  const stock = await stocks.find({ _id: { $in: [...skus] } }).toArray();
   const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
   /** Orders all of whose lines are sold. */
   const sold = new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id)));
@@ -113,9 +107,8 @@ async function lookAtInventory(inventory: Db, orderIds: readonly string[], skus:
 }
 
 async function statusesOf(orders: Db, orderIds: readonly string[]) {
-  const found = await orders
-    .collection<OrderDocument>('orders')
-    .find({ _id: { $in: [...orderIds] } }, { projection: { status: 1 } })
-    .toArray();
+  const asked = { _id: { $in: [...orderIds] } };
+  const documents = orders.collection<OrderDocument>('orders').find(asked, { projection: { status: 1 } });
+  const found = await documents.toArray();
   return new Map(found.map(({ _id, status }) => [_id, status]));
 }

@@ -9,7 +9,7 @@ import type { FaultFigures } from './under-faults.ts';
 
 export const columns: readonly Strategy[] = strategies;
 
-/** What a comparison has found, for people: medians of the rounds, with the extremes in parentheses. */
+/** Medians of the rounds, with the extremes in parentheses. */
 export function sectionsOf({ performance, cost, faults: struck, skipped }: Comparison): Section[] {
   const measured = demands.flatMap((demand) =>
     loads.flatMap((load) => {
@@ -24,7 +24,6 @@ export function sectionsOf({ performance, cost, faults: struck, skipped }: Compa
   ];
 }
 
-/** How it ended, in one line. */
 export function verdictOf({ checkedOrders, violations }: Comparison): string {
   const [first] = violations;
   if (first === undefined) return `${checkedOrders} orders were checked at the end: no violation.`;

@@ -5,7 +5,7 @@ import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from '../measure/checker.ts';
 import { insist } from '../measure/load-generator.ts';
 
-/** An order of a stream. Milliseconds since 1970; without a time it has not come so far. */
+/** Milliseconds since 1970; a time is absent until it has come. */
 export interface StreamedOrder {
   readonly order: Order;
   readonly sentAt: number;
@@ -13,10 +13,10 @@ export interface StreamedOrder {
   finalAt?: number;
 }
 
-/** Orders a second: few enough that each strategy keeps up with them, and many enough that a fault meets some. */
+/** Orders a second: so few that each strategy keeps up with them, and so many that a fault meets some. */
 const RATE = 4;
 
-/** New orders at a fixed rate, whatever becomes of those before. */
+/** Sends new orders at a fixed rate, whatever becomes of those before. */
 export function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order) {
   const orders: StreamedOrder[] = [];
   const told: Told[] = [];
@@ -35,14 +35,13 @@ export function startStream(concord: Concord, strategy: Strategy, nextOrder: () 
   const timer = setInterval(() => {
     const streamed = { order: nextOrder(), sentAt: Date.now() };
     orders.push(streamed);
-    // One that is not final in the end is found by the checker.
+    // The checker finds an order that is not final in the end.
     ends.push(serve(streamed).catch(() => {}));
   }, 1_000 / RATE);
 
   return {
     orders,
     told,
-    /** Sends no more. */
     stop: () => clearInterval(timer),
     /** Resolves when all are final, or after so many milliseconds. */
     async untilFinal(limit: number) {

@@ -6,9 +6,9 @@ import { type Fault, faultNames } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
 import { type StreamedOrder, startStream } from './stream.ts';
 
-/** Milliseconds: after a fault every step is tried again within a minute. */
+// Milliseconds: after a fault every step is tried again within a minute.
 const QUIET_LIMIT = 150_000;
-/** How soon a process manager starts a worker again. Milliseconds. */
+// When a process manager would start a worker again.
 const RESTART_DELAY = 500;
 
 /** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
@@ -30,9 +30,7 @@ export async function measureFaults(
   const reason = 'the server is your own; unset TEMPORAL_ADDRESS to have one started';
   return {
     figures: found.map(({ figures }) => figures),
-    /** What could not be brought about. */
     skipped: faults.filter((fault) => strikes[fault] === undefined).map((fault) => ({ fault, reason })),
-    /** What customers were told, and what did not hold of the stock at some moment. */
     told: found.flatMap(({ told }) => told),
     violations: found.flatMap(({ violations }) => violations),
   };
@@ -89,7 +87,7 @@ async function measureFault(
   return { figures, told: stream.told, violations };
 }
 
-/** What became of the orders that were sent while the fault lasted, and when all that were sent by its end were final. */
+/** Counts what became of the orders that were sent while the fault lasted, and of all that were sent by its end. */
 export function outcomeOf(
   orders: readonly StreamedOrder[],
   { decidedAt }: Pick<Reading, 'decidedAt'>,
@@ -100,13 +98,12 @@ export function outcomeOf(
   const sentDuring = sentByItsEnd.filter(({ sentAt }) => sentAt >= began);
   const last = Math.max(ended, ...sentByItsEnd.map(({ finalAt = Number.POSITIVE_INFINITY }) => finalAt));
   return {
-    /** In all: before it, while it lasted, and after it. */
     sent: orders.length,
-    /** While it lasted, and what became of them before its end. */
+    /** While the fault lasted, and what became of them before its end. */
     offered: sentDuring.length,
     accepted: sentDuring.filter(({ acceptedAt }) => inTime(acceptedAt)).length,
     decided: sentDuring.filter(({ order }) => inTime(decidedAt.get(order.orderId))).length,
-    /** Seconds from its end until all orders that were sent before it were final; null where some never were. */
+    /** Seconds from its end until all orders that were sent before it were final; null if some never were. */
     finalAfter: Number.isFinite(last) ? (last - ended) / 1_000 : null,
   };
 }

@@ -2,36 +2,34 @@ import type { ReservationDocument } from '../../activities/inventory/documents.t
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import type { AnnouncementType } from '../../domain/announcements.ts';
 import type { FinalStatus } from '../../domain/order.ts';
+import type { ServiceName } from '../../domain/services.ts';
 import { subscribersOf, subscriptions } from '../../workers/subscriptions.ts';
 import type { Carrier, EventDelivery } from './carriers.ts';
-import { comparedById, documentsById, problem, type Violation } from './checker.ts';
+import { comparedById, documentsById, problem, type Violation, violated } from './checker.ts';
 import type { State } from './state.ts';
 import { groupsOf } from './statistics.ts';
 
-/** What must hold when nothing is under way that was announced: an order may be final a little earlier. */
+/** Checks what must hold when no announcement is under way; an order may be final a little earlier. */
 export function checkAnnouncements(state: State): Violation[] {
+  const { orders, reservations, carriers, eventDeliveries } = state;
   return [
-    ...checkOutboxes(state),
-    ...state.carriers.flatMap(checkCarrier),
-    ...state.eventDeliveries.flatMap((delivery) => checkDelivery(delivery, state.eventDeliveries)),
+    ...orders.flatMap((order) => checkOutbox('orders', order)),
+    ...reservations.flatMap((reservation) => checkOutbox('inventory', reservation)),
+    ...carriers.flatMap(checkCarrier),
+    ...eventDeliveries.flatMap((delivery) => checkDelivery(delivery, eventDeliveries)),
     ...checkEvents(state),
   ];
 }
 
-function checkOutboxes({ orders, reservations }: State): Violation[] {
-  const left = (service: string, documents: readonly (OrderDocument | ReservationDocument)[]) =>
-    documents.flatMap(({ _id, outbox = [] }) =>
-      outbox.length === 0
-        ? []
-        : problem('outbox-empty', _id, `${outbox.map(({ type }) => type)} in the outbox of ${service}`),
-    );
-  return [...left('orders', orders), ...left('inventory', reservations)];
+function checkOutbox(service: ServiceName, { _id, outbox = [] }: OrderDocument | ReservationDocument) {
+  const details = `${outbox.map(({ type }) => type)} in the outbox of ${service}`;
+  return violated(outbox.length > 0, 'outbox-empty', _id, details);
 }
 
 function checkCarrier({ workflowId, waiting, isBusy }: Carrier): Violation[] {
   if (waiting === undefined) return problem(DELIVERED, workflowId, 'it does not answer');
   return [
-    ...(isBusy ? problem(DELIVERED, workflowId, 'it handles something') : []),
+    ...violated(isBusy, DELIVERED, workflowId, 'it handles something'),
     ...waiting.flatMap(({ orderId, type, failures, lastError }) =>
       problem(DELIVERED, orderId, `${type} waits in ${workflowId} after ${failures} failures: ${lastError}`),
     ),
@@ -40,7 +38,7 @@ function checkCarrier({ workflowId, waiting, isBusy }: Carrier): Violation[] {
 
 const DELIVERED = 'announcement-delivered';
 
-/** One that was stopped may have been started again. */
+/** A delivery that was stopped may have been started again. */
 function checkDelivery(delivery: EventDelivery, all: readonly EventDelivery[]): Violation[] {
   const { event, workflowId, status } = delivery;
   const isMade = all.some((other) => other.workflowId === workflowId && other.status === 'done');
@@ -70,38 +68,32 @@ function eventsProblem(
   if (unheard.length > 0) return `never delivered: ${unheard.join(', ')}`;
   if (document.status === 'pending') return undefined; // another invariant's concern
   const { told, untold } = expectedEvents[document.status];
-  const isAsExpected =
-    told.every((type) => types.includes(type)) && !untold.some((type) => types.includes(type));
-  return isAsExpected
-    ? undefined
-    : `${types.join(', ') || 'no events'} of an order that is ${document.status}`;
+  if (told.every((type) => types.includes(type)) && !untold.some((type) => types.includes(type)))
+    return undefined;
+  return `${types.join(', ') || 'no events'} of an order that is ${document.status}`;
 }
 
-/** Subscribers of this type that no delivery was ever started for. */
+/** Subscribers that no delivery of this type was ever started for. */
 function withoutDelivery(type: AnnouncementType, deliveries: readonly EventDelivery[]): string[] {
   const heard = deliveries.filter(({ event }) => event.type === type).map(({ subscriber }) => subscriber);
   const all = subscribersOf(subscriptions, type).map(({ subscriber }) => subscriber);
-  return all
-    .filter((subscriber) => !heard.includes(subscriber))
-    .map((subscriber) => `${type} to ${subscriber}`);
+  return all.filter((each) => !heard.includes(each)).map((each) => `${type} to ${each}`);
 }
 
-/**
- * What must, and what must not, have been published of an order that ended so. A refused one may have been refused
- * before its stock was asked for, or after it was reserved.
- */
-const expectedEvents: Readonly<Record<FinalStatus, Record<'told' | 'untold', readonly AnnouncementType[]>>> =
-  {
-    confirmed: {
-      told: ['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'],
-      untold: ['StockRejected', 'OrderRejected', 'OrderCancelled', 'StockReleased'],
-    },
-    rejected: {
-      told: ['OrderRejected', 'StockReleased'],
-      untold: ['OrderConfirmed', 'OrderCancelled', 'StockSold'],
-    },
-    cancelled: {
-      told: ['OrderCancelled', 'StockReleased'],
-      untold: ['OrderConfirmed', 'OrderRejected', 'StockSold'],
-    },
-  };
+type Expected = Readonly<Record<'told' | 'untold', readonly AnnouncementType[]>>;
+
+/** What must be published of an order that ended so, and what must not. A rejected one may have been reserved before. */
+const expectedEvents: Readonly<Record<FinalStatus, Expected>> = {
+  confirmed: {
+    told: ['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'],
+    untold: ['StockRejected', 'OrderRejected', 'OrderCancelled', 'StockReleased'],
+  },
+  rejected: {
+    told: ['OrderRejected', 'StockReleased'],
+    untold: ['OrderConfirmed', 'OrderCancelled', 'StockSold'],
+  },
+  cancelled: {
+    told: ['OrderCancelled', 'StockReleased'],
+    untold: ['OrderConfirmed', 'OrderRejected', 'StockSold'],
+  },
+};

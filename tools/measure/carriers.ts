@@ -1,38 +1,33 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { type Delivery, listDeliveries } from '../../client/deliveries.ts';
+import { defined } from '../../domain/defined.ts';
 import { type WaitingView, waitingQuery } from '../../workflows/order/messages.ts';
 
 /** A mailbox or a relay. */
 export interface Carrier {
   readonly workflowId: string;
-  /** What it has still to handle; nothing where it doesn't answer. */
+  /** What it has still to handle; absent if it doesn't answer. */
   readonly waiting?: readonly WaitingView[];
-  /** Whether it handles something now, which is no longer among what waits. */
+  /** Whether it handles something now, which is no longer in `waiting`. */
   readonly isBusy: boolean;
 }
 
-/** A delivery of an event, as far as it has come. */
 export type EventDelivery = Pick<Delivery, 'event' | 'subscriber' | 'workflowId' | 'runId' | 'status'>;
 
 const CONCURRENCY = { concurrency: 8 };
-/**
- * A query takes a worker, which may just have been started again: Temporal waits ten seconds for the one that knew the
- * workflow before it asks another. Milliseconds.
- */
+// Milliseconds. Temporal waits ten seconds for the worker that knew the workflow, before it asks another.
 const QUERY_TIMEOUT = 20_000;
 
-/** Every mailbox and relay there is. */
+/** Reads every mailbox and relay. */
 export async function readCarriers(client: Client): Promise<Carrier[]> {
-  const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
-  return pMap(
-    client.workflow.list({ query }),
-    ({ workflowId }) => readCarrier(client, workflowId),
-    CONCURRENCY,
-  );
+  const found = client.workflow.list({
+    query: `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`,
+  });
+  return pMap(found, ({ workflowId }) => readCarrier(client, workflowId), CONCURRENCY);
 }
 
-/** Every delivery of an event, one for each time that it was started. */
+/** Reads every delivery of an event, one for each time that it was started. */
 export async function readEventDeliveries(client: Client): Promise<EventDelivery[]> {
   return pMap(listDeliveries(client), (delivery) => withNewestStatus(client, delivery), CONCURRENCY);
 }
@@ -42,13 +37,13 @@ async function readCarrier(client: Client, workflowId: string): Promise<Carrier>
   const waiting = await client
     .withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery))
     .catch(() => undefined);
-  // Asked second: what was signalled before the query is handled by now, or is seen to be.
+  // Asked second: what was signalled before the query is handled by now, or is seen here.
   const { raw } = await handle.describe();
   const isBusy = (raw.pendingActivities ?? []).length > 0;
-  return { workflowId, isBusy, ...(waiting === undefined ? {} : { waiting }) };
+  return defined({ workflowId, isBusy, waiting });
 }
 
-/** The list may lag behind, so what it says still runs is asked itself. */
+/** Asks those that run by the list, which may lag behind. */
 async function withNewestStatus(client: Client, delivery: Delivery): Promise<EventDelivery> {
   if (delivery.status !== 'running') return delivery;
   const { workflowId, runId } = delivery;

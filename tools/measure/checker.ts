@@ -10,8 +10,8 @@ import type { DeliveryExecution, OrderExecution, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
 
 /**
- * What must hold. The first four in every state that a reader can see; all of them when nothing is in flight, and those
- * of announcements when nothing is under way that was announced.
+ * The first four hold in every state that a reader can see, all of them when nothing is in flight, and those of
+ * announcements when none is under way.
  */
 export const invariants = {
   'stock-adds-up': 'available + reserved + sold = received',
@@ -39,26 +39,24 @@ export const invariants = {
 
 export type Invariant = keyof typeof invariants;
 
-/** Something that does not hold. `subject` is an order id, a SKU or a receipt id. */
 export interface Violation {
   readonly invariant: Invariant;
+  /** An order id, a SKU or a receipt id. */
   readonly subject: string;
   readonly details: string;
 }
 
-/** A line for each. */
 export function problemsOf(violations: readonly Violation[]): string[] {
   return violations.map(({ invariant, subject, details }) => `${invariant}: ${subject}: ${details}`);
 }
 
-/** What a customer was told of an order, when that was said to be final. */
+/** A final status that a customer was told of an order. */
 export interface Told {
-  /** The order that the customer asked for. */
   readonly order: Order;
   readonly status: FinalStatus;
 }
 
-/** What must hold of each stock document in every state that a reader can see, whatever is in flight. */
+/** Checks what holds of each stock document in every state that a reader can see, whatever is in flight. */
 export function checkStock(stock: readonly StockDocument[]): Violation[] {
   return stock.flatMap((document) => {
     const { _id: sku, available, reserved, sold, received, holds } = document;
@@ -75,7 +73,7 @@ export function checkStock(stock: readonly StockDocument[]): Violation[] {
   });
 }
 
-/** What must hold when nothing is in flight any more. */
+/** Checks what must hold when nothing is in flight any more. */
 export function checkAtRest(state: State, told: readonly Told[]): Violation[] {
   return [
     ...checkStock(state.stock),
@@ -117,7 +115,6 @@ export function comparedById<One, Other>(
   return [...ids].flatMap((id) => compare(id, ones.get(id), others.get(id)));
 }
 
-/** Documents by their ids. */
 export function documentsById<Document extends { readonly _id: string }>(
   documents: readonly Document[],
 ): Map<string, Document> {
@@ -145,10 +142,12 @@ function deliveryProblem(
 }
 
 function checkOrders({ orders, executions }: State): Violation[] {
-  const runsOf = new Map(
-    groupsOf(executions, ({ orderId }) => orderId).map((runs) => [runs[0].orderId, runs]),
+  const runs = groupsOf(executions, ({ orderId }) => orderId);
+  return comparedById(
+    documentsById(orders),
+    new Map(runs.map((each) => [each[0].orderId, each])),
+    checkOrder,
   );
-  return comparedById(documentsById(orders), runsOf, checkOrder);
 }
 
 function checkOrder(
@@ -202,7 +201,7 @@ function checkResolutions({ executions, resolutions, sweeps }: State): Violation
     const { orderId, startedAt } = resolution;
     const placing = placings.get(orderId);
     const sweep = sweeps.find((each) => each.startedAt <= startedAt && startedAt <= each.closedAt);
-    // One that ends while the reaper looks is asked about in vain; but nothing may be left of one that had ended before.
+    // The reaper asks in vain about an order that ends meanwhile; but nothing may be left of one that had ended before.
     const isLeft =
       sweep !== undefined && placing?.closedAt !== undefined && placing.closedAt < sweep.startedAt;
     return [
@@ -236,12 +235,17 @@ function checkAnswers({ executions }: State, told: readonly Told[]): Violation[]
   });
 }
 
-/** One where there is a problem. */
+/** A violation, if there are details. */
 export function problem(invariant: Invariant, subject: string, details: string | undefined): Violation[] {
   return details === undefined ? [] : [{ invariant, subject, details }];
 }
 
-function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string): Violation[] {
+export function violated(
+  isViolated: boolean,
+  invariant: Invariant,
+  subject: string,
+  details: string,
+): Violation[] {
   return isViolated ? [{ invariant, subject, details }] : [];
 }
 

@@ -2,18 +2,14 @@ import type { MongoClient } from 'mongodb';
 import { z } from 'zod';
 
 /** How many commands a worker has sent to its database. */
-export interface CommandCounts {
-  readonly writes: number;
-  readonly reads: number;
-}
-
 export const commandCountsSchema = z.object({ writes: z.number(), reads: z.number() });
+export type CommandCounts = Readonly<z.infer<typeof commandCountsSchema>>;
 
 /** Every write of the services is a command of its own, for one document. */
 const WRITES = ['insert', 'update', 'delete', 'findAndModify'];
 const READS = ['find', 'aggregate', 'count', 'distinct'];
 
-/** The driver tells of its commands only where the connection string asks for it. */
+/** The driver tells of its commands only if the connection string asks for it. */
 export function withCommandMonitoring(uri: string): string {
   const [base = '', query] = uri.split('?');
   const separator = query === undefined && !/\/\/[^/]*\//.test(base) ? '/?' : '?';

@@ -9,14 +9,14 @@ import { workflowIdOf } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from './checker.ts';
 
-/** How a customer places one order: returns when all is done. */
+/** How a customer places one order. */
 export interface Placing {
   untilFinal(order: Order): Promise<FinalStatus>;
   /** Asks for the decision first, and calls `decided` as soon as it is known. */
   withDecision(order: Order, decided: () => void): Promise<FinalStatus>;
 }
 
-/** As a customer of Concord does, who asks until there is an answer. */
+/** Places orders as a customer of Concord does, who asks until there is an answer. */
 export function placingBy(concord: Concord, strategy: Strategy): Placing {
   const handleOf = ({ orderId }: Order) => concord.client.workflow.getHandle(workflowIdOf(orderId));
   return {
@@ -33,33 +33,32 @@ export function placingBy(concord: Concord, strategy: Strategy): Placing {
 
 /** An order that was placed. Milliseconds from when the customer sent it. */
 export interface Placed extends Told {
-  /** Absent where nobody asked for the decision. */
+  /** Absent if nobody asked for the decision. */
   readonly decided?: number;
   readonly final: number;
 }
 
-/** What was placed, and the milliseconds of all of it. */
 export interface Load {
   readonly placed: readonly Placed[];
+  /** Milliseconds of all of it. */
   readonly elapsed: number;
 }
 
-/** So many customers, each of whom places the next order when one is done. */
+/** Has `atOnce` customers, each of whom places the next order when one is done. */
 export async function closedLoop(
   placing: Placing,
   orders: readonly Order[],
   { atOnce, asks }: { readonly atOnce: number; readonly asks: boolean },
 ): Promise<Load> {
   const began = performance.now();
-  const placed = await pMap(orders, (order) => place(placing, order, performance.now(), asks), {
-    concurrency: atOnce,
-  });
+  const serve = (order: Order) => place(placing, order, performance.now(), asks);
+  const placed = await pMap(orders, serve, { concurrency: atOnce });
   return { placed, elapsed: performance.now() - began };
 }
 
 /**
- * Customers who come at a fixed rate, whatever becomes of those before. An order's time counts from when its customer was
- * due, so one who could not even be served in time is not left out of the figures.
+ * Has customers come at a fixed rate, whatever becomes of those before. An order's time counts from when its customer was
+ * due, so that the figures include those who were served late.
  *
  * Source: Tene, How NOT to Measure Latency (coordinated omission).
  *

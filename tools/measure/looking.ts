@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Looks again and again, so many milliseconds from one look to the next.
+ * Looks every so many milliseconds.
  *
- * @returns What stops it, after a last look; throws what a look has thrown.
+ * @returns Stops it after a last look; throws what a look has thrown.
  */
 export function keepLooking(interval: number, look: () => Promise<void>): () => Promise<void> {
   const stopping = new AbortController();

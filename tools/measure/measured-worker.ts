@@ -2,6 +2,8 @@ import { NativeConnection, Runtime } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import { z } from 'zod';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
+import { services as names, type ServiceName } from '../../domain/services.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import { poolOf } from '../../workers/limits.ts';
 import { createLogger, temporalLogger } from '../../workers/logging.ts';
@@ -10,11 +12,17 @@ import { services } from '../../workers/services.ts';
 import { readSettings } from '../../workers/settings.ts';
 import { countCommands, withCommandMonitoring } from './command-counts.ts';
 
-// A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. Who has
-// started the process gets `ready`, and the counts on request; it names the service and the bundle of its workflows as
-// arguments. A message `stop`, or its end, ends the process in good order.
+// A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. Its
+// arguments are the service and the bundle of its workflows. It sends `ready` to the process that started it, and the
+// counts on request. It ends in good order on a message `stop`, and with that process.
 
-const name = z.enum(['orders', 'inventory']).parse(process.argv[2]);
+/** For the floor, with which Concord is compared. */
+export type FloorActivities = Record<
+  `${ServiceName}.nothing`,
+  (request: ParticipantRequest) => Promise<void>
+>;
+
+const name = z.enum(names).parse(process.argv[2]);
 const codePath = z.string().parse(process.argv[3]);
 process.once('disconnect', () => process.exit());
 if (!process.connected) process.exit(); // who started it was gone before it could listen
@@ -25,19 +33,15 @@ Runtime.install({
   telemetryOptions: metricsOptions(metrics),
 });
 const connection = await pRetry(() => NativeConnection.connect(temporal.connection), { retries: 20 });
-const mongo = createMongoClient(
-  withCommandMonitoring(databases[name].uri),
-  `measured-${name}`,
-  poolOf(limits),
-);
+const uri = withCommandMonitoring(databases[name].uri);
+const mongo = createMongoClient(uri, `measured-${name}`, poolOf(limits));
 const database = mongo.db(databases[name].name);
 await services[name].prepareDatabase?.(database);
 const counts = countCommands(mongo);
 
 const worker = await createServiceWorker(name, {
   ...{ connection, namespace: temporal.namespace, database, limits, workflowBundle: { codePath } },
-  // For the floor, with which Concord is compared.
-  activities: { [`${name}.nothing`]: async () => {} },
+  activities: { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} },
 });
 process.on('message', (message) => {
   if (message === 'stop') worker.shutdown();

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
 
-/** Takes an option's value as a whole number. */
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -13,19 +12,17 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   };
 }
 
-/** A number above 0. */
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError('Use a number above 0.');
 }
 
-/** Several values, with commas between. */
+/** Parses several values with commas between. */
 export function listOf<Value>(parse: (text: string) => Value): (text: string) => Value[] {
   return (text) => text.split(',').map(parse);
 }
 
-/** One of these names. */
 export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
   return (text) => {
     const found = names.find((name) => name === text);
@@ -34,7 +31,7 @@ export function oneOf<Name extends string>(names: readonly Name[]): (text: strin
   };
 }
 
-/** Refuses a file that can't be written: better now than after ten minutes. */
+/** Refuses a file that can't be written, before anything is measured. */
 export function checkWritable(option: string, file: string | undefined): void {
   if (file === undefined) return;
   const refuse = (fix: string) => new ConcordError('InvalidInput', { problems: [{ field: option, fix }] });

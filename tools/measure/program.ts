@@ -1,7 +1,7 @@
+import { type Command, CommanderError } from 'commander';
 import { ConcordError } from '../../domain/errors.ts';
 import { ServersError } from '../servers/attempts.ts';
 import { createReport, type Report } from '../servers/report.ts';
-import { onStopSignal, STOPPED_BY_SIGNAL } from '../start/stop-signals.ts';
 
 /** Takes what ends something that was begun. */
 export type CleanUp = (end: () => Promise<void>) => void;
@@ -13,8 +13,20 @@ export interface Program {
 
 const BAD_INPUT = 2;
 const UNREACHABLE = 3;
+const STOPPED_BY_SIGNAL = 130;
 
-/** Ends what was begun, the last first; one that can't be ended keeps none of the others, and is thrown at the end. */
+/** Reads the command line; ends the process with exit code 2 if it is wrong, and with 0 after `--help`. */
+export function optionsOrExit<Options extends object>(command: Command): Options {
+  command.allowExcessArguments(false).exitOverride();
+  try {
+    return command.parse().opts<Options>();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : BAD_INPUT);
+    throw error;
+  }
+}
+
+/** Ends what was begun, the last first. If one can't be ended, the others are ended, and its error is thrown then. */
 export function createEnding(): { readonly cleanUp: CleanUp; endAll(): Promise<void> } {
   const ends: (() => Promise<void>)[] = [];
   return {
@@ -29,25 +41,43 @@ export function createEnding(): { readonly cleanUp: CleanUp; endAll(): Promise<v
   };
 }
 
-/** Runs a tool, and ends the process with the exit code that it returns; before that what it has begun, however it ends. */
+/**
+ * Runs a tool, ends what it has begun, and then the process.
+ *
+ * @param work Returns the exit code; undefined if the tool stays up until a signal ends it, with exit code 0.
+ */
 export async function runProgram(
-  work: (program: Program) => Promise<number>,
+  work: (program: Program) => Promise<number | undefined>,
   report = createReport(),
+  tellError = (message: string) => console.error(`error: ${message}`),
 ): Promise<void> {
   const { cleanUp, endAll } = createEnding();
   let isStopped = false;
+  let signalCode = STOPPED_BY_SIGNAL;
   const stop = () => {
     isStopped = true;
-    return endAll();
+    report.note('Stopping the workers and the servers …');
+    void endAll().then(() => process.exit(signalCode));
   };
-  void onStopSignal(report, stop).then(() => process.exit(STOPPED_BY_SIGNAL));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // A second one ends at once; the guard then ends the servers.
+    process.on(signal, () => (isStopped ? process.exit(STOPPED_BY_SIGNAL) : stop()));
+  }
+  // npm hands a signal to the shell that it runs us in, which ends without passing it on.
+  const { ppid } = process;
+  const isLeft = () => process.env.npm_lifecycle_event !== undefined && process.ppid !== ppid;
+  setInterval(() => isLeft() && !isStopped && stop(), 500).unref();
   try {
     process.exitCode = await work({ report, cleanUp });
+    if (process.exitCode === undefined) {
+      signalCode = 0;
+      await new Promise(() => {});
+    }
   } catch (error) {
     // Whatever fails then fails because its servers are gone.
     if (isStopped) return;
     process.exitCode = exitCodeOf(error);
-    console.error(`error: ${(error as Error).message}`);
+    tellError((error as Error).message);
   } finally {
     await endAll();
   }

@@ -7,24 +7,23 @@ import { type Order, parseOrder } from '../../domain/order.ts';
 /** `spread`: orders want any of many SKUs. `hot`: all of them want the same one. */
 export type Demand = 'spread' | 'hot';
 
-/** Orders for one purpose, and stock of their own: what is found wrong is known to be theirs. */
+/** Orders for one purpose with stock of their own, so that a violation is known to be theirs. */
 export interface Shelves {
   readonly skus: readonly string[];
   nextOrder(demand: Demand): Order;
 }
 
 interface Options {
-  /** The beginning of every id. */
   readonly prefix: string;
-  /** How many SKUs beside the hot one: so many that orders seldom wait for one another. */
+  /** SKUs beside the hot one: enough that orders seldom wait for one another. */
   readonly count: number;
-  /** Of each order, each of one unit; of two, a hot order has one of its own shelf as well. */
+  /** Lines of each order; with two, a hot order has one of its own shelf as well. */
   readonly lines: 1 | 2;
 }
 
 const PLENTY = 1_000_000;
 
-/** Delivers plenty of everything first. */
+/** Delivers plenty of everything; every id begins with the prefix. */
 export async function fillShelves(concord: Concord, { prefix, count, lines }: Options): Promise<Shelves> {
   // Lines are sorted by SKU, and the first one chooses the mailbox: the hot one must come before the shelves.
   const hot = `${prefix}.hot`;
@@ -45,14 +44,11 @@ export async function fillShelves(concord: Concord, { prefix, count, lines }: Op
 
 /** An order of one unit of each of these SKUs. */
 export function orderOf(prefix: string, index: number, skus: readonly string[]): Order {
-  return parseOrder({
-    orderId: `${prefix}.${index}`,
-    customerId: `customer-${index % 100}`,
-    lines: skus.map((sku) => ({ sku, quantity: 1 })),
-  });
+  const lines = skus.map((sku) => ({ sku, quantity: 1 }));
+  return parseOrder({ orderId: `${prefix}.${index}`, customerId: `customer-${index % 100}`, lines });
 }
 
-/** Also where the workers are only just starting. */
+/** Tries again while the workers still start. */
 export async function deliver(
   concord: Concord,
   sku: string,

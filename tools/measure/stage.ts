@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
 import { Concord } from '../../client/concord.ts';
+import { defined } from '../../domain/defined.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
@@ -18,17 +19,16 @@ import type { Sources } from './state.ts';
 import { openNamespace, type UserTemporal } from './user-temporal.ts';
 import { createLaunchedWorker, type LaunchedWorker } from './worker-launcher.ts';
 
-/** Servers, and ways to look at them. */
 export interface ServerStage extends Sources {
   readonly concord: Concord;
-  /** What a worker needs to reach them. */
+  /** What a worker needs to reach the servers. */
   readonly environment: Readonly<Record<string, string>>;
   /** For logs and the like; removed at the end. */
   readonly directory: string;
-  /** The servers that were started for it, to do things to; Temporal only where it is `lasting`. */
+  /** The servers that were started for it; Temporal only if it is `lasting`. */
   readonly temporal?: ChaosServer;
   readonly mongodb?: ChaosServer;
-  /** Their processes, in order of start. */
+  /** In order of start. */
   serverPids(): readonly number[];
   /** What the figures were measured on, in one line each. */
   readonly machine: string;
@@ -37,7 +37,6 @@ export interface ServerStage extends Sources {
   end(): Promise<void>;
 }
 
-/** A worker process for each service as well. */
 export interface Stage extends ServerStage {
   readonly workers: Readonly<Record<ServiceName, LaunchedWorker>>;
   /** Another worker of this service, not started yet; it ends with the stage. */
@@ -46,30 +45,29 @@ export interface Stage extends ServerStage {
 
 interface Options extends Program {
   /**
-   * The Temporal that is started. `lasting`: it can be killed and restarted, as its data is in a file, which makes it slow.
-   * `distant`: it takes 50 ms for each step, as one that is far away. Default: in memory.
+   * The Temporal that is started. `lasting`: it can be killed and restarted, because its data is in a file, which makes it
+   * slow. `distant`: it takes 50 ms for each step, as one that is far away. Default: in memory.
    */
   readonly kind?: 'lasting' | 'distant' | undefined;
   /** Default: one that is started. */
   readonly temporal?: UserTemporal | undefined;
-  /** Whether MongoDB is started even where MONGODB_URI names one. */
+  /** Whether MongoDB is started even if MONGODB_URI names one. */
   readonly isolated?: boolean;
 }
 
-/** What the workers run, beside what `measured-worker.ts` does by default. */
 interface MeasuredWorkers {
+  /** Default: `measured-worker.ts`. */
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
   /** The order service's workflows. */
   readonly workflowsPath?: string;
-  /** Further settings of each. */
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
 }
 
 /**
  * Sets the stage, on databases and, on a server of the user's, in a namespace of its own.
  *
- * @throws {ServersError} where a server or a worker can't be started
+ * @throws {ServersError} if a server or a worker can't be started
  */
 export async function setStage(options: Options, measured: MeasuredWorkers = {}): Promise<Stage> {
   const { cleanUp, endAll } = createEnding();
@@ -116,8 +114,8 @@ export async function setServers(options: Options): Promise<ServerStage> {
   const databases = { orders: mongo.db(`${run}-orders`), inventory: mongo.db(`${run}-inventory`) };
   cleanUp(async () => {
     // What is in a server of ours goes with it, and it may be gone already.
-    if (mongodb.server === undefined)
-      await Promise.all(Object.values(databases).map((each) => each.dropDatabase()));
+    const left = mongodb.server === undefined ? Object.values(databases) : [];
+    await Promise.all(left.map((database) => database.dropDatabase()));
     await mongo.close();
   });
   const environment = {
@@ -134,12 +132,11 @@ export async function setServers(options: Options): Promise<ServerStage> {
     ENCRYPTION_KEYS_FILE: '',
   };
   const { connection, namespace } = temporal;
-  // Never closed: the SDK (1.24) throws where a call waits to be repeated on a connection that is closed.
+  // Never closed: the SDK (1.24) throws if a call waits to be repeated on a connection that is closed.
   const concord = await Concord.connect({ connection, namespace });
   return {
     ...{ concord, client: concord.client, databases, environment, directory, end: endAll },
-    ...(temporal.server === undefined ? {} : { temporal: temporal.server }),
-    ...(mongodb.server === undefined ? {} : { mongodb: mongodb.server }),
+    ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
@@ -160,15 +157,16 @@ interface Part extends Options {
   readonly run: string;
 }
 
-// Its one shard looks for work so many times a second, once it is busy: the dev server's own default.
+// How often its one shard looks for work in a second: the dev server's own default.
 const LOOKS_OF_A_DISTANT_SERVER = { 'history.transferProcessorMaxPollRPS': 20 };
 
 async function ownTemporal({ supervisor, report, kind, directory }: Part) {
   const options = { supervisor, report, directory: path.join(directory, 'temporal') };
-  const at = (address: string, origin: string, server?: ChaosServer) => ({
-    ...{ connection: { address }, namespace: 'default', origin, server },
-    environment: { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: 'default' },
-  });
+  const namespace = 'default';
+  const at = (address: string, origin: string, server?: ChaosServer) => {
+    const environment = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
+    return { connection: { address }, namespace, origin, server, environment };
+  };
   if (kind === 'lasting') {
     const server = await startChaosTemporal(options);
     return at(server.address, 'its data in a file for its restart', server);
@@ -184,24 +182,13 @@ async function useTemporal(given: UserTemporal, { report, cleanUp, run }: Part) 
   cleanUp(await openNamespace(run, connection));
   step.done();
   const environment = { ...given.environment, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: run };
-  const origin = `${address}, from ${source}`;
-  return { connection, namespace: run, origin, environment, server: undefined };
+  return { connection, namespace: run, origin: `${address}, from ${source}`, environment, server: undefined };
 }
 
-async function findMongoDB({
-  supervisor,
-  directory,
-  report,
-  isolated,
-}: Part): Promise<{ uri: string; origin: string; server?: ChaosServer }> {
+async function findMongoDB({ supervisor, directory, report, isolated }: Part) {
   const named = isolated ? undefined : await mongodbFromEnvironment();
-  if (named !== undefined) return named;
-  const server = await startChaosMongoDB({
-    ...{ supervisor, report },
-    directory: path.join(directory, 'mongodb'),
-  });
-  return {
-    ...{ uri: `mongodb://${server.address}/?directConnection=true`, server },
-    origin: `${server.processes().at(-1)?.name ?? 'a server'}, started for this run`,
-  };
+  if (named !== undefined) return { ...named, server: undefined };
+  const server = await startChaosMongoDB({ supervisor, report, directory: path.join(directory, 'mongodb') });
+  const origin = `${server.processes().at(-1)?.name ?? 'a server'}, started for this run`;
+  return { uri: `mongodb://${server.address}/?directConnection=true`, origin, server };
 }

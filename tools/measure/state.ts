@@ -8,6 +8,7 @@ import type {
 } from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { firstInput } from '../../client/history.ts';
+import { defined } from '../../domain/defined.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { parseReceipt } from '../../domain/stock.ts';
@@ -22,26 +23,22 @@ export interface OrderExecution {
   readonly status: WorkflowExecutionStatusName;
   readonly startedAt: Date;
   readonly closedAt?: Date;
-  /** What it was started with. */
   readonly order: Order;
   readonly strategy: Strategy;
-  /** What it returned; nothing where it has not, or has failed. */
+  /** Absent if it still runs, or has failed. */
   readonly outcome?: OrderOutcome;
 }
 
-/** One run of the workflow of a delivery. */
 export type DeliveryExecution = Awaited<ReturnType<typeof readDeliveryExecution>>;
 
-/** All that MongoDB and Temporal know. */
 export type State = Awaited<ReturnType<typeof readState>>;
 
-/** Where the state is. */
 export interface Sources {
   readonly client: Client;
   readonly databases: { readonly orders: Db; readonly inventory: Db };
 }
 
-/** Reads everything. What changes meanwhile is seen here and not there, so let nothing be in flight. */
+/** Reads all that MongoDB and Temporal know. Call it when nothing is in flight: it isn't read in one moment. */
 export async function readState({ client, databases }: Sources) {
   const { orders, inventory } = databases;
   const documents = await orders.collection<OrderDocument>('orders').find().toArray();
@@ -54,14 +51,12 @@ export async function readState({ client, databases }: Sources) {
     reservations: await inventory.collection<ReservationDocument>('reservations').find().toArray(),
     receipts: await inventory.collection<ReceiptDocument>('receipts').find().toArray(),
     orders: documents,
-    /** Of the workflows that placed orders, and of those that settled what was left of them. */
+    /** Of the workflows that placed orders, and of those that the reaper has started. */
     executions: await pMap(executions, (info) => readOrderExecution(client, info), CONCURRENCY),
     resolutions: await pMap(resolutions, (info) => readOrderExecution(client, info), CONCURRENCY),
     /** Each look of the reaper. */
-    sweeps: sweeps.flatMap(({ startTime, closeTime, status }) =>
-      closeTime === undefined || status.name !== 'COMPLETED'
-        ? []
-        : [{ startedAt: startTime, closedAt: closeTime }],
+    sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
+      closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),
     deliveries: await pMap(deliveries, (info) => readDeliveryExecution(client, info), CONCURRENCY),
     /** Of events to their subscribers. */
@@ -70,7 +65,6 @@ export async function readState({ client, databases }: Sources) {
   };
 }
 
-/** The stock documents as they are now: each by itself is consistent. */
 export function readStock(inventory: Db): Promise<StockDocument[]> {
   return inventory.collection<StockDocument>('stock').find().sort({ _id: 1 }).toArray();
 }
@@ -83,25 +77,16 @@ async function listAll(client: Client, type: string): Promise<WorkflowExecutionI
   return found;
 }
 
-/** The list may lag behind, so each run is asked itself. */
-async function readOrderExecution(
-  client: Client,
-  { workflowId, runId }: WorkflowExecutionInfo,
-): Promise<OrderExecution> {
+/** Asks the run, because the list may lag behind. */
+async function readOrderExecution(client: Client, info: WorkflowExecutionInfo): Promise<OrderExecution> {
+  const { workflowId, runId } = info;
   const handle = client.workflow.getHandle(workflowId, runId, { followRuns: false });
   const { status, startTime, closeTime } = await handle.describe();
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
-  return {
-    orderId: order.orderId,
-    workflowId,
-    runId,
-    status: status.name,
-    startedAt: startTime,
-    order,
-    strategy,
-    ...(closeTime === undefined ? {} : { closedAt: closeTime }),
-    ...(status.name === 'COMPLETED' ? { outcome: (await handle.result()) as OrderOutcome } : {}),
-  };
+  const outcome = status.name === 'COMPLETED' ? ((await handle.result()) as OrderOutcome) : undefined;
+  const { orderId } = order;
+  const common = { orderId, workflowId, runId, status: status.name, startedAt: startTime, order, strategy };
+  return defined({ ...common, closedAt: closeTime, outcome });
 }
 
 async function readDeliveryExecution(client: Client, { workflowId, runId }: WorkflowExecutionInfo) {

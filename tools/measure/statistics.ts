@@ -12,7 +12,7 @@ export interface Latency {
   readonly p99: Spread;
 }
 
-/** The smallest value that so many percent of all don't exceed (nearest rank); not a number where there is none. */
+/** The smallest value that so many percent of all don't exceed (nearest rank); NaN if there are no values. */
 export function percentile(values: readonly number[], percent: number): number {
   const rank = Math.ceil((percent / 100) * values.length);
   return ascending(values)[Math.max(rank, 1) - 1] ?? Number.NaN;

@@ -2,17 +2,16 @@ import Table from 'cli-table3';
 import type { ServerStage } from './stage.ts';
 import type { Spread } from './statistics.ts';
 
-/** A table; one without rows is only what its title says. */
+/** A table; without rows, a title. */
 export interface Section {
   readonly title: string;
-  /** Of the columns, the first one included. */
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
 export const UNKNOWN = '–';
 
-/** Rows under heads: the first column is a name, the others are figures. */
+/** The first column is a name, the others are figures. */
 export function tableOf(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const built = new Table({
     head: [...head],
@@ -44,7 +43,7 @@ export function spreadText({ median, lowest, highest }: Spread, text = figure): 
   return lowest === highest ? text(median) : `${text(median)} (${text(lowest)}–${text(highest)})`;
 }
 
-/** Three digits say what such a measurement can say. */
+/** Three digits: such a measurement is no more exact. */
 export function figure(value: number): string {
   if (value === 0 || value >= 100) return String(Math.round(value));
   return value.toFixed(value < 10 ? 2 : 1);
@@ -55,12 +54,10 @@ export function placeOf({ machine, servers }: Pick<ServerStage, 'machine' | 'ser
   return `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`;
 }
 
-/** Adds one to what this name was counted. */
 export function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
 }
 
-/** The problems, or that there are none. */
 export function verdictOf(problems: readonly string[]): string {
   if (problems.length === 0) return 'passed';
   const rest = problems.length > SHOWN ? [`  … and ${problems.length - SHOWN} more`] : [];

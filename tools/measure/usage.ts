@@ -7,20 +7,19 @@ import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
 import { megabytes, UNKNOWN } from './table.ts';
 
-// What workers and servers take of the machine. Where there is no /proc, it is unknown.
+// What workers and servers take of the machine; unknown without /proc.
 
 export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
 
-/** The cells of a table that tell it, below `memoryHead`. */
 export function memoryCells(use: ReturnType<typeof memoryUse>): string[] {
   if (use === undefined) return memoryHead.map(() => UNKNOWN);
   return [megabytes(use.start), megabytes(use.peak), megabytes(use.end), use.growth.toFixed(2)];
 }
 
-// Often enough to see what a burst does, and seldom enough to cost nothing. Milliseconds.
+// Often enough to see a burst, and seldom enough to cost nothing. Milliseconds.
 const INTERVAL = 500;
 
-/** Watches the resident memory of both workers until what it returns is called, which tells what was seen. */
+/** Watches the resident memory of both workers. @returns Stops, and returns what was seen. */
 export function watchMemory({ workers }: Pick<Stage, 'workers'>) {
   const seen = { orders: [] as number[], inventory: [] as number[] };
   const stop = keepLooking(INTERVAL, async () => {
@@ -56,7 +55,7 @@ export async function processorSeconds(pids: readonly number[]): Promise<number 
 /** `USER_HZ` is 100 on every Linux that Node runs on. */
 const TICKS_A_SECOND = 100;
 
-/** Its own, and those of children that have ended. */
+/** Includes children that have ended. */
 async function ticksOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); // gone meanwhile
   // The name, in parentheses, may hold anything; what follows begins with the state, the third field.
@@ -64,7 +63,7 @@ async function ticksOf(pid: number): Promise<number> {
   return sum(fields.slice(11, 15).map(Number));
 }
 
-/** What both workers have sent so far; what follows an order that is final, such as emptying an outbox, included. */
+/** Commands of both workers so far, with those that follow a final order, such as emptying an outbox. */
 export async function countsAtRest({ workers }: Pick<Stage, 'workers'>): Promise<CommandCounts> {
   for (let last = -1; ; await delay(REST)) {
     const [orders, inventory] = await Promise.all([workers.orders.counts(), workers.inventory.counts()]);

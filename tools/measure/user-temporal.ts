@@ -4,13 +4,12 @@ import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/shar
 import { ConcordError } from '../../domain/errors.ts';
 import { registerSearchAttributes } from '../../platform/display/register-search-attributes.ts';
 
-/** A Temporal server of the user's. */
 export type UserTemporal = NonNullable<Awaited<ReturnType<typeof userTemporal>>>;
 
 /**
- * The server that the user names for a measurement; none where it is only what other commands would use.
+ * The server that the user names for a measurement; undefined if there is only other commands' default.
  *
- * @throws ConcordError `Unreachable` where nothing answers there.
+ * @throws ConcordError `Unreachable` if nothing answers there.
  */
 export async function userTemporal(options: GlobalOptions = {}) {
   const profile = options.profile ?? process.env.TEMPORAL_PROFILE;
@@ -27,25 +26,22 @@ const RETENTION = { seconds: 24 * 60 * 60 };
 /**
  * Registers a namespace on a server that others use as well, and waits until it takes workflows there.
  *
- * @returns What gives it back, where the server lets us: histories are gone then.
- * @throws Error where the server does not allow it.
+ * @returns Deletes it with its histories, if the server allows that.
+ * @throws Error if the server doesn't allow it.
  */
-export async function openNamespace(
-  namespace: string,
-  options: ConnectionOptions,
-): Promise<() => Promise<void>> {
+export async function openNamespace(namespace: string, options: ConnectionOptions) {
   const connection = await Connection.connect(options);
   await connection.workflowService.registerNamespace({
     namespace,
     description: 'a measurement of Concord; may be deleted when that is over',
     workflowExecutionRetentionPeriod: RETENTION as never,
   });
-  // Its own parts learn of a new namespace one by one, within ten seconds or so.
+  // The server's parts learn of it one by one, within about ten seconds.
   await pRetry(() => probe(connection, namespace), { retries: 60, factor: 1, minTimeout: 500 });
-  // Orders cost what they cost elsewhere. A server that forbids it runs them without.
+  // As elsewhere, so that orders cost the same. A server that forbids it runs them without.
   await registerSearchAttributes(connection, namespace).catch(() => {});
   return async () => {
-    // Where that is forbidden, the histories go when their day is over.
+    // If that is forbidden, the histories go after their day.
     await connection.operatorService.deleteNamespace({ namespace }).catch(() => {});
     await connection.close();
   };

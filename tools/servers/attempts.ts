@@ -1,4 +1,4 @@
-/** Something the user can act on: `message` says what failed and what to do next, and is shown without a stack. */
+/** The user can act on it: `message` says what failed and what to do next, and is shown without a stack. */
 export class ServersError extends Error {
   override readonly name: string = 'ServersError';
 }
@@ -12,31 +12,33 @@ export class UnavailableError extends ServersError {
   }
 }
 
+/** A way that was tried, and why it failed. */
+interface Attempt {
+  readonly way: string;
+  readonly reason: string;
+}
+
 /** No way worked: lists every way that was tried, why it failed, and what to install. */
 export class NoServerError extends ServersError {
   override readonly name = 'NoServerError';
-  /** One entry for each way that was tried, in order. */
-  readonly tried: readonly { readonly way: string; readonly reason: string }[];
+  readonly tried: readonly Attempt[];
 
-  constructor(what: string, tried: readonly { way: string; reason: string }[], advice: string) {
+  constructor(what: string, tried: readonly Attempt[], advice: string) {
     const lines = tried.map(({ way, reason }) => `  - ${way}: ${reason}`);
     super([`No ${what} could be started. Tried, in this order:`, ...lines, advice].join('\n'));
     this.tried = tried;
   }
 }
 
-/** A way to get a server. `get` resolves to undefined where the way does not apply, and throws where it fails. */
+/** A way to get a server. `get` returns undefined if the way does not apply, and throws if it fails. */
 export interface Way<T> {
   readonly way: string;
   get(): Promise<T | undefined>;
 }
 
-/**
- * The first way that works.
- * @throws {NoServerError} when none does
- */
+/** @throws {NoServerError} when no way works */
 export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], advice: string): Promise<T> {
-  const tried: { way: string; reason: string }[] = [];
+  const tried: Attempt[] = [];
   for (const { way, get } of ways) {
     try {
       const found = await get();
@@ -51,7 +53,7 @@ export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], a
   throw new NoServerError(what, tried, advice);
 }
 
-/** What an error says first, for messages that must be one line. */
+/** The first line of an error's message. */
 export function oneLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.trim().split('\n')[0]?.trim() || 'unknown error';

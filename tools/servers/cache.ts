@@ -6,7 +6,7 @@ import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { identify, isAlive } from './process-identity.ts';
 import type { Report, Step } from './report.ts';
 
-/** The path of a finished entry of the cache, or undefined when there is none. */
+/** The path of a finished entry of the cache. */
 export function findCached(name: string): string | undefined {
   const entry = path.join(cacheDirectory(), name);
   return existsSync(entry) ? entry : undefined;
@@ -15,9 +15,8 @@ export function findCached(name: string): string | undefined {
 const underWay = new Map<string, Promise<string>>();
 
 /**
- * The entry `name` of the cache, installed first when it is not there.
- * `install` fills an empty temporary directory, which becomes the entry only when it succeeds: a half one is never seen.
- * Of several processes one installs and the others wait, saying so.
+ * The entry `name` of the cache, installed first if it is not there. `install` fills a temporary directory, which becomes
+ * the entry only when it succeeds. Of several processes one installs and the others wait, saying so.
  */
 export function installed(
   name: string,
@@ -31,7 +30,7 @@ export function installed(
   return ours;
 }
 
-/** Removes a file or a tree; what is not there is fine. */
+/** Removes a file or a tree, if it is there. */
 export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
@@ -57,7 +56,7 @@ async function installOnce(
 /** Stands between an entry and who installs it, in a temporary directory's name: so what the dead have left is known. */
 const INSTALLING = '.installing-';
 
-/** The temporary directory of the one process that may install; all others wait for it to end, or to die. */
+/** Makes the temporary directory of the one process that may install; the others wait for it to end. */
 async function claim(entry: string, report: Report): Promise<string> {
   const self = identify(process.pid);
   const temporary = `${entry}${INSTALLING}${self?.pid}-${self?.started}`;
@@ -80,7 +79,7 @@ async function claim(entry: string, report: Report): Promise<string> {
   return temporary;
 }
 
-/** The pid of another process that installs the same entry; what dead ones have left is removed. */
+/** Returns the pid of another process that installs the same entry; removes what dead ones have left. */
 async function othersInstalling(temporary: string): Promise<number | undefined> {
   const [directory, own] = [path.dirname(temporary), path.basename(temporary)];
   const prefix = own.slice(0, own.indexOf(INSTALLING) + INSTALLING.length);

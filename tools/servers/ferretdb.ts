@@ -10,13 +10,11 @@ import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from
 import { installPostgres, MONGOD_INSTEAD, postgresBinary } from './postgres-tree.ts';
 import { executableName, fromCache, goInstall, installedBy, type Program } from './programs.ts';
 import type { Report } from './report.ts';
-import type { ServerProcess } from './supervisor.ts';
 
 const VERSION = 'v2.7.0';
 /** More than FerretDB's pool (50) and the extension's own connections take together. */
 const MAX_CONNECTIONS = 300;
 
-/** FerretDB and the PostgreSQL tree below it. */
 export interface FerretProgram extends Program {
   /** The root of the tree that PostgreSQL runs from. */
   readonly tree: string;
@@ -45,19 +43,16 @@ const FERRETDB = {
 };
 
 /**
- * FerretDB in the cache. With `install` what is missing is installed, without it undefined is returned.
+ * Finds FerretDB in the cache. Without `install` it returns undefined if anything is missing.
  * @throws {UnavailableError} when it cannot be installed
  */
-export async function findFerretDB(
-  report: Report,
-  { install }: { install: boolean },
-): Promise<FerretProgram | undefined> {
+export async function findFerretDB(report: Report, { install }: { install: boolean }) {
   if (!install && !(findCached(FERRETDB.entry) && findCached(POSTGRES.entry))) return undefined;
   // The tree first: it takes seconds, and where it cannot be had the minute for FerretDB would be lost.
   const tree = await installedBy(POSTGRES, report);
   const command = path.join(await installedBy(FERRETDB, report), executableName('ferretdb'));
   const origin = fromCache('FerretDB', `${VERSION} over PostgreSQL 18 with DocumentDB`);
-  return { command, tree, origin };
+  return { command, tree, origin } satisfies FerretProgram;
 }
 
 /** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
@@ -91,10 +86,7 @@ export async function startFerretDB(
   }
 }
 
-async function startPostgres(
-  tree: string,
-  { supervisor, directory, keepData }: FerretOptions,
-): Promise<{ server: ServerProcess; url: string }> {
+async function startPostgres(tree: string, { supervisor, directory, keepData }: FerretOptions) {
   const data = path.join(directory, 'postgresql');
   const account = await postgresAccount();
   if (!existsSync(data)) await createCluster(tree, data, account);
@@ -148,12 +140,8 @@ async function createCluster(tree: string, data: string, account: Account): Prom
   await account.own(unfinished);
   const [command = '', ...args] = [...account.prefix, postgresBinary(tree, 'initdb'), '-D', unfinished];
   const settings = ['-A', 'trust', '-U', 'postgres', '--locale=C', '--encoding=UTF8'];
-  const result = await execa(command, [...args, ...settings], {
-    cwd: path.dirname(data),
-    env: ENVIRONMENT,
-    reject: false,
-    all: true,
-  });
+  const options = { cwd: path.dirname(data), env: ENVIRONMENT, reject: false, all: true } as const;
+  const result = await execa(command, [...args, ...settings], options);
   if (result.failed) throw new ServersError(`initdb failed:\n${result.all}`);
   await rename(unfinished, data);
 }
@@ -161,23 +149,17 @@ async function createCluster(tree: string, data: string, account: Account): Prom
 /** Whether the extension is there; false while the server does not take connections yet. */
 async function createExtension(psql: string, url: string): Promise<boolean> {
   const commands = [
-    'set client_min_messages = warning',
-    'create extension if not exists documentdb cascade',
-  ].flatMap((command) => ['-c', command]);
-  const result = await execa(psql, ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, ...commands], {
-    env: { ...ENVIRONMENT, PGOPTIONS: '' },
-    reject: false,
-  });
-  // psql's own code for "no connection".
-  if (result.exitCode === 2) return false;
+    ...['-c', 'set client_min_messages = warning'],
+    ...['-c', 'create extension if not exists documentdb cascade'],
+  ];
+  const options = { env: { ...ENVIRONMENT, PGOPTIONS: '' }, reject: false } as const;
+  const result = await execa(psql, ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, ...commands], options);
+  if (result.exitCode === 2) return false; // psql's own code for "no connection"
   if (result.failed) throw new ServersError(`PostgreSQL has no DocumentDB extension: ${result.stderr}`);
   return true;
 }
 
-/**
- * How PostgreSQL is run, which refuses both root and a user that has no name: a command that goes in front, and who must
- * own its data.
- */
+/** How to run PostgreSQL, which refuses root and users without a name: a command in front, and who must own its data. */
 interface Account {
   readonly prefix: readonly string[];
   own(directory: string): Promise<void>;
@@ -185,7 +167,7 @@ interface Account {
 
 const NOBODY = 65534;
 
-/** @throws {UnavailableError} where that needs another uid, and there is no way to one */
+/** @throws {UnavailableError} if that needs another uid, and there is no way to one */
 async function postgresAccount(): Promise<Account> {
   const ourselves = process.getuid?.() ?? 0;
   const keep = async () => {};
@@ -203,12 +185,8 @@ async function postgresAccount(): Promise<Account> {
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
   // Without the fixup access(2), by which initdb looks for postgres, honours those capabilities too.
   const change = [
-    'setpriv',
-    '--securebits=+no_setuid_fixup',
-    ...user,
-    `--inh-caps=${capabilities}`,
-    `--ambient-caps=${capabilities}`,
-    '--',
+    ...['setpriv', '--securebits=+no_setuid_fixup', ...user],
+    ...[`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`, '--'],
   ];
   if (ourselves === 0 && (await works(change)))
     return { prefix: change, own: (directory) => chownAll(directory, NOBODY) };

@@ -8,15 +8,14 @@ import { startTemporal } from './temporal.ts';
 
 /** A server that keeps its address and its data, whatever is done to it. */
 export interface ChaosServer {
-  /** host:port */
   readonly address: string;
-  /** What runs for it now, in order of start. */
+  /** What runs for it now, in order of start; the last one answers clients. */
   processes(): readonly ServerProcess[];
   /** Ends it in good order and starts it again. */
   restart(): Promise<void>;
   /**
-   * Ends what answers clients without a warning, and starts everything again. A storage behind it (FerretDB's
-   * PostgreSQL) ends in good order: what DocumentDB does after a crash of its own is not what is tested here.
+   * Kills what answers clients, and starts everything again. A storage behind it (FerretDB's PostgreSQL) ends in good
+   * order: DocumentDB's own recovery is not tested here.
    */
   kill(): Promise<void>;
 }
@@ -36,8 +35,7 @@ export async function startChaosMongoDB(given: Options): Promise<ChaosServer> {
   // Its processes are killed, not the machine, so nothing is lost that the operating system has been given.
   const options = { ...given, keepData: false };
   const first = await startMongoDB(options);
-  const { port } = first;
-  return survivor(first, () => startMongoDB({ ...options, report: silentReport, port }));
+  return survivor(first, () => startMongoDB({ ...options, report: silentReport, port: first.port }));
 }
 
 function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>): ChaosServer {

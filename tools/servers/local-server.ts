@@ -14,20 +14,18 @@ export interface ServerOptions {
 
 /** A server on loopback that we run. */
 export interface LocalServer {
-  /** host:port. */
+  /** host:port */
   readonly address: string;
   readonly port: number;
   /** One line for people: which program this is. */
   readonly origin: string;
-  /** The process that answers clients. */
+  /** The process that answers clients; the last of all that run for it, which are in order of start. */
   readonly pid: number;
-  /** Everything that runs for it, in order of start; the last one answers clients. */
   readonly processes: readonly ServerProcess[];
   /** Ends the server; its data stays, so that it can be started again on the same port and directory. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** @param processes In order of start. */
 export function localServer(port: number, origin: string, processes: readonly ServerProcess[]): LocalServer {
   return {
     ...{ address: `127.0.0.1:${port}`, port, origin, processes },
@@ -50,9 +48,8 @@ export async function takesWrites(uri: string): Promise<boolean> {
   try {
     const database = client.db('concord_ready');
     await database.command({ hello: 1 });
-    await database
-      .collection<{ _id: string }>('probe')
-      .updateOne({ _id: 'probe' }, { $set: { at: new Date() } }, { upsert: true });
+    const probes = database.collection<{ _id: string }>('probe');
+    await probes.updateOne({ _id: 'probe' }, { $set: { at: new Date() } }, { upsert: true });
     return true;
   } catch {
     return false;

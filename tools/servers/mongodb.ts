@@ -6,13 +6,10 @@ import { firstThatWorks, oneLine, ServersError, type Way } from './attempts.ts';
 import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
 import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
-import { cachedWays, download, type Install, type Program, programOnPath, step } from './programs.ts';
+import { byDownload, cachedWays, type Program, programOnPath, step } from './programs.ts';
 import type { Report } from './report.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
-
-/** `mongod`, or what speaks its protocol. */
-export type MongoDBProgram = Program | FerretProgram;
 
 /**
  * Starts a MongoDB on loopback only, and waits until it takes a write. Each engine has a directory of its own.
@@ -55,7 +52,7 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
       .command({ ping: 1 })
       .finally(() => client.close());
   } catch (error) {
-    // Loaded late, as the driver is: it brings all that a worker needs.
+    // Loaded late, as the driver is: both are large.
     const { mongodbFailure } = await import('../../workers/connections.ts');
     const failure = mongodbFailure(error, 'MONGODB_URI');
     if (error instanceof Error && failure !== error.message) throw new ServersError(`${origin}: ${failure}.`);
@@ -67,18 +64,14 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
 }
 
 /**
- * The program to run: `mongod` on PATH, what an earlier run has put into the cache, a download,
- * FerretDB over PostgreSQL with DocumentDB.
+ * Finds `mongod` on PATH, what an earlier run has put into the cache, a download, or FerretDB over PostgreSQL.
  * @throws {NoServerError} when none of these works
  */
-export async function findMongoDB(report: Report): Promise<MongoDBProgram> {
-  const install: Install = {
-    ...{ way: 'download', earlier: 'an earlier download', entry: 'mongod', how: 'downloaded' },
-    message: 'Downloading MongoDB (about 100 MB, once)',
-    into: (directory) => download('mongod', directory, 'allow downloads from fastdl.mongodb.org'),
-  };
+export async function findMongoDB(report: Report): Promise<Program | FerretProgram> {
+  const message = 'Downloading MongoDB (about 100 MB, once)';
+  const install = byDownload('mongod', 'mongod', message, 'fastdl.mongodb.org');
   const { earlier, fresh } = cachedWays('mongod', [install], report);
-  const ways: Way<MongoDBProgram>[] = [
+  const ways: Way<Program | FerretProgram>[] = [
     programOnPath('mongod'),
     ...earlier,
     { way: 'an earlier install of FerretDB', get: () => findFerretDB(report, { install: false }) },

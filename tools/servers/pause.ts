@@ -4,26 +4,19 @@ import { execa } from 'execa';
 import { statOnLinux } from './process-identity.ts';
 import { signal } from './processes.ts';
 
-/** A pause of processes that is under way. */
-export interface Pause {
-  /** Lets them go on, at once. Idempotent. */
-  resume(): void;
-}
-
 /**
- * Makes these processes, and all that they have started, stand still. A helper lets them go on after that time even
- * where this process is killed in the meantime: a server that stands still can't be ended in good order.
+ * Makes these processes, and all that they have started, stand still. A helper lets them go on after that time even if
+ * this process is killed in the meantime: a server that stands still can't be ended in good order.
  */
-export async function pause(pids: readonly number[], milliseconds: number): Promise<Pause> {
+export async function pause(pids: readonly number[], milliseconds: number) {
   const all = await withDescendants(pids);
   for (const pid of all) signal(pid, 'SIGSTOP');
   const script = 'sleep "$0"; kill -CONT "$@" 2>/dev/null';
-  const helper = spawn('sh', ['-c', script, String(milliseconds / 1000), ...all.map(String)], {
-    stdio: 'ignore',
-    detached: true,
-  });
+  const args = ['-c', script, String(milliseconds / 1000), ...all.map(String)];
+  const helper = spawn('sh', args, { stdio: 'ignore', detached: true });
   helper.unref();
   return {
+    /** Lets them go on, at once. Idempotent. */
     resume() {
       if (helper.pid !== undefined && helper.exitCode === null) signal(-helper.pid, 'SIGKILL');
       for (const pid of all) signal(pid, 'SIGCONT');
@@ -41,7 +34,7 @@ export async function withDescendants(pids: readonly number[]): Promise<number[]
   return found;
 }
 
-/** Every process and its parent. */
+/** Lists every process with its parent. */
 async function listOnLinux(): Promise<number[][]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.flatMap((pid) => {

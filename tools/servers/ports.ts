@@ -14,7 +14,6 @@ export function retryingPorts<T>(fixed: boolean, start: () => Promise<T>): Promi
 // The last is Temporal's, of the ports that it chooses itself.
 const PORT_TAKEN = /address (is )?already in use|failed to assign a free port/i;
 
-/** Where a worker can be asked: the settings that name the place, and what is there. */
 const ENDPOINTS = [
   { what: 'metrics', port: 'METRICS_PORT', host: 'METRICS_HOST', path: '/metrics' },
   { what: 'health', port: 'HEALTH_PORT', host: 'HEALTH_HOST', path: '/health' },
@@ -22,11 +21,7 @@ const ENDPOINTS = [
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/**
- * The ports of a further worker on this machine, where the environment names those of the first: the next free ones.
- *
- * @returns The settings that differ.
- */
+/** Settings of a further worker on this machine: the next free ports, if the environment names those of the first. */
 export async function portsOfAnother(variables: Variables): Promise<Record<string, string>> {
   const own: Record<string, string> = {};
   for (const { port, host } of ENDPOINTS) {
@@ -38,7 +33,7 @@ export async function portsOfAnother(variables: Variables): Promise<Record<strin
   return own;
 }
 
-/** Where a worker with this environment can be asked, each with its name; nothing where it can't. */
+/** The addresses of a worker with this environment, each with its name. */
 export function endpointsOf(variables: Variables): string[] {
   return ENDPOINTS.flatMap(({ what, port, host, path }) => {
     if (!variables[port]) return [];

@@ -17,13 +17,12 @@ const KEYRINGS = [
   '/usr/share/keyrings/debian-archive-keyring.pgp',
 ];
 
-/** What a user does where FerretDB is not to be had. */
 export const MONGOD_INSTEAD =
   'install MongoDB itself (`mongod` on PATH: https://www.mongodb.com/docs/manual/installation/) or set MONGODB_URI';
 
 /**
  * Fills `directory` with PostgreSQL 18, DocumentDB, and every library they need.
- * @throws {UnavailableError} where that does not work: elsewhere than on Debian, without its archive, …
+ * @throws {UnavailableError} elsewhere than on Debian, or without access to its archive
  */
 export async function installPostgres(directory: string): Promise<void> {
   const apt = path.join(directory, 'apt');
@@ -36,7 +35,6 @@ export async function installPostgres(directory: string): Promise<void> {
   await verify(directory);
 }
 
-/** The path of a PostgreSQL program in the tree. */
 export function postgresBinary(tree: string, program: string): string {
   return path.join(tree, 'usr/lib/postgresql/18/bin', program);
 }
@@ -47,28 +45,25 @@ async function downloadPackages(directory: string): Promise<string[]> {
   const apt = (timeout: number, ...args: string[]) =>
     run('apt-get', ['-q', '-c', configuration, ...args], { directory, timeout, next, env: { LC_ALL: 'C' } });
 
-  const mirror = findMirror(await apt(20_000, '--print-uris', 'update'), await codename());
+  // The mirror that this machine gets its own release of Debian from.
+  const release = new RegExp(`'([^']+?)/?/dists/${await codename()}/InRelease'`);
+  const mirror = release.exec(await apt(20_000, '--print-uris', 'update'))?.[1];
   if (mirror === undefined) throw new UnavailableError('apt has no source of Debian packages', next);
   const source = path.join(directory, 'sources.list');
   const keyring = KEYRINGS.find((file) => existsSync(file));
+  const signature = keyring === undefined ? '' : `[signed-by=${keyring}] `;
   // The package is in Debian's unstable suite only.
-  await writeFile(
-    source,
-    `deb ${keyring === undefined ? '' : `[signed-by=${keyring}] `}${mirror} sid main\n`,
-  );
-  const privately = [`Dir::Etc::SourceList=${source}`, `Dir::Etc::SourceParts=${directory}/none`].flatMap(
-    (setting) => ['-o', setting],
-  );
-  await apt(120_000, ...privately, 'update');
-  await apt(600_000, ...privately, '--yes', '--download-only', 'install', PACKAGE);
+  await writeFile(source, `deb ${signature}${mirror} sid main\n`);
+  const sources = ['-o', `Dir::Etc::SourceList=${source}`, '-o', `Dir::Etc::SourceParts=${directory}/none`];
+  await apt(120_000, ...sources, 'update');
+  await apt(600_000, ...sources, '--yes', '--download-only', 'install', PACKAGE);
 
   const archives = path.join(directory, 'cache/archives');
-  return (await readdir(archives))
-    .filter((name) => name.endsWith('.deb'))
-    .map((name) => path.join(archives, name));
+  const names = (await readdir(archives)).filter((name) => name.endsWith('.deb'));
+  return names.map((name) => path.join(archives, name));
 }
 
-/** apt with a state of its own, in which nothing is installed yet: so every dependency is downloaded. */
+/** Gives apt a state of its own, in which nothing is installed yet: so every dependency is downloaded. */
 async function writeAptConfiguration(directory: string): Promise<string> {
   for (const part of ['state/lists/partial', 'cache/archives/partial', 'none']) {
     await mkdir(path.join(directory, part), { recursive: true });
@@ -102,11 +97,6 @@ async function writeAptConfiguration(directory: string): Promise<string> {
   return file;
 }
 
-/** The mirror that this machine gets its own release of Debian from. */
-function findMirror(uris: string, release: string): string | undefined {
-  return new RegExp(`'([^']+?)/?/dists/${release}/InRelease'`).exec(uris)?.[1];
-}
-
 async function codename(): Promise<string> {
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   if (!/^ID=debian$/m.test(release)) return 'none';
@@ -121,7 +111,7 @@ async function unpack(packages: readonly string[], directory: string): Promise<v
   });
 }
 
-/** Of all that comes along only the libraries and PostgreSQL itself are used. */
+/** Keeps only the libraries and PostgreSQL itself. */
 async function keepWhatRuns(unpacked: string, directory: string): Promise<void> {
   const libraries = path.join('usr/lib', await triplet(unpacked));
   await mkdir(path.join(directory, 'usr/lib'), { recursive: true });
@@ -131,7 +121,7 @@ async function keepWhatRuns(unpacked: string, directory: string): Promise<void> 
   }
 }
 
-/** The name of the machine's architecture, by which Debian's libraries are filed. */
+/** The name of the architecture, by which Debian's libraries are filed. */
 async function triplet(tree: string): Promise<string> {
   const found = (await readdir(path.join(tree, 'usr/lib'))).find((name) => name.includes('-linux-gnu'));
   if (found === undefined) throw new UnavailableError('Debian’s packages have no libraries', MONGOD_INSTEAD);
@@ -162,15 +152,19 @@ async function makeRelocatable(tree: string): Promise<void> {
 }
 
 /** The tree's dynamic loader and library path, under the name `root` for the tree. */
-async function findLoader(tree: string, root: string): Promise<{ loader: string; libraryPath: string }> {
+async function findLoader(tree: string, root: string) {
   const own = path.join('usr/lib', await triplet(tree));
   const loader = (await readdir(path.join(tree, own))).find((name) => /^ld-linux.*\.so\.\d+$/.test(name));
   if (loader === undefined)
     throw new UnavailableError('Debian’s packages have no dynamic loader', MONGOD_INSTEAD);
   const libraries = `${root}/${own}`;
   // BLAS and LAPACK lie apart, because Debian lets one choose among several.
-  const directories = ['', '/blas', '/lapack'].map((part) => libraries + part);
-  directories.push(`${root}/usr/lib/postgresql/18/lib`);
+  const directories = [
+    libraries,
+    `${libraries}/blas`,
+    `${libraries}/lapack`,
+    `${root}/usr/lib/postgresql/18/lib`,
+  ];
   return { loader: `${libraries}/${loader}`, libraryPath: directories.join(':') };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 
-/** Sends a signal to a process; one that is gone is none of our business any more. */
+/** Sends a signal to a process, if it still lives. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -11,8 +11,8 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Ends that very process, and never another one that got its pid: `stopSignal` first, SIGKILL after `graceMs`
- * milliseconds. Returns whether there was anything to end.
+ * Ends that very process, and never another one that got its pid: by `stopSignal`, and by SIGKILL after `graceMs`.
+ * @returns Whether there was anything to end.
  */
 export async function end(
   identity: ProcessIdentity,

@@ -20,7 +20,6 @@ export interface Install {
   /** The way it comes there, and what that is called once an earlier run has taken it. */
   readonly way: string;
   readonly earlier: string;
-  /** The name of the entry. */
   readonly entry: string;
   /** What people are told of its origin, such as "downloaded". */
   readonly how: string;
@@ -30,31 +29,37 @@ export interface Install {
   into(directory: string): Promise<void>;
 }
 
-/** The ways to a program through the cache: those that earlier runs have taken, and those that it is installed on. */
+/** The ways to a program through the cache: those that earlier runs have taken, and those that install it. */
 export function cachedWays(program: string, installs: readonly Install[], report: Report) {
-  const inEntry = (entry: string, { how }: Install): Program => ({
-    command: path.join(entry, executableName(program)),
-    origin: fromCache(program, how),
-  });
-  const earlier = installs.map(
-    (install): Way<Program> => ({
-      way: install.earlier,
-      async get() {
-        const entry = findCached(install.entry);
-        return entry === undefined ? undefined : inEntry(entry, install);
-      },
-    }),
-  );
-  const fresh = installs.map(
-    (install): Way<Program> => ({
-      way: install.way,
-      get: async () => inEntry(await installedBy(install, report), install),
-    }),
-  );
+  const found = (entry: string | undefined, { how }: Install): Program | undefined =>
+    entry === undefined
+      ? undefined
+      : { command: path.join(entry, executableName(program)), origin: fromCache(program, how) };
+  const earlier = installs.map((install) => ({
+    way: install.earlier,
+    get: async () => found(findCached(install.entry), install),
+  }));
+  const fresh = installs.map((install) => ({
+    way: install.way,
+    get: async () => found(await installedBy(install, report), install),
+  }));
   return { earlier, fresh };
 }
 
-/** An entry of the cache, installed where it is not there. */
+/** The install of a program that a library downloads from this host. */
+export function byDownload(
+  program: Parameters<typeof download>[0],
+  entry: string,
+  message: string,
+  host: string,
+): Install {
+  return {
+    ...{ way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message },
+    into: (directory) => download(program, directory, `allow downloads from ${host}`),
+  };
+}
+
+/** The path of an entry of the cache, installed first if it is not there. */
 export function installedBy(
   { entry, message, into }: Pick<Install, 'entry' | 'message' | 'into'>,
   report: Report,
@@ -62,12 +67,11 @@ export function installedBy(
   return installed(entry, (directory) => step(report, message, () => into(directory)), report);
 }
 
-/** Says in one line what a cached program's origin is. */
 export function fromCache(program: string, how: string): string {
   return `${program}, ${how} (in ${cacheDirectory()})`;
 }
 
-/** Runs a step of which the report tells how it ended. */
+/** Reports a step and how it ended. */
 export async function step<T>(report: Report, message: string, work: () => Promise<T>): Promise<T> {
   const running = report.step(message);
   try {
@@ -80,7 +84,6 @@ export async function step<T>(report: Report, message: string, work: () => Promi
   }
 }
 
-/** The program that the user has installed. */
 export function programOnPath(program: string): Way<Program> {
   return {
     way: `\`${program}\` on PATH`,
@@ -91,7 +94,7 @@ export function programOnPath(program: string): Way<Program> {
   };
 }
 
-/** The full path of a program on PATH, or undefined. */
+/** The full path of a program on PATH. */
 export async function onPath(program: string): Promise<string | undefined> {
   const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
   for (const directory of (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute)) {
@@ -101,7 +104,6 @@ export async function onPath(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Name of a program's file on this platform. */
 export function executableName(program: string): string {
   return process.platform === 'win32' ? `${program}.exe` : program;
 }
@@ -132,8 +134,8 @@ export async function run(
 }
 
 /**
- * Builds a Go program into `directory` with the user's own Go settings. Whoever has Go's caches already has them used;
- * nobody else is left with gigabytes of them.
+ * Builds a Go program into `directory` with the user's own Go settings. It uses Go's caches if there are some; otherwise
+ * it leaves none, which would be gigabytes.
  * @throws {UnavailableError} when there is no Go, or the build fails
  */
 export async function goInstall(module: string, directory: string, next: string): Promise<void> {
@@ -152,8 +154,8 @@ export async function goInstall(module: string, directory: string, next: string)
 }
 
 /**
- * Lets a library download a server into `directory`, under the name of `program`'s file, in a process of its own so that
- * it can be given up: as soon as no byte has arrived for `stallMs` milliseconds.
+ * Lets a library download a server into `directory`, under the name of `program`'s file. Its own process can be killed as
+ * soon as no byte has arrived for `stallMs` milliseconds.
  * @throws {UnavailableError} when the download fails or stalls
  */
 export async function download(
@@ -163,11 +165,8 @@ export async function download(
   stallMs = 15_000,
 ): Promise<void> {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));
-  const child = execa(process.execPath, [script, program, directory], {
-    env: { NODE_OPTIONS: '' },
-    stdin: 'ignore',
-    reject: false,
-  });
+  const options = { env: { NODE_OPTIONS: '' }, stdin: 'ignore', reject: false } as const;
+  const child = execa(process.execPath, [script, program, directory], options);
   let size = 0;
   let changed = Date.now();
   let stalled = false;
@@ -195,7 +194,7 @@ async function isExecutable(file: string): Promise<boolean> {
   }
 }
 
-/** -1 where a file was renamed while we looked: that counts as a change. */
+/** Returns -1 if a file was renamed while we looked: that counts as a change. */
 async function sizeOf(directory: string): Promise<number> {
   try {
     const names = await readdir(directory, { recursive: true });
@@ -206,7 +205,6 @@ async function sizeOf(directory: string): Promise<number> {
   }
 }
 
-/** The last line of a foreign message, cut to what one reads in one glance. */
 function lastLine(text: string): string {
   const line = text.trim().split('\n').at(-1) ?? '';
   return line.length <= 160 ? line : `${line.slice(0, 160).trim()} …`;

@@ -1,18 +1,15 @@
 import ora from 'ora';
 
-/** A step that is under way. Ending it twice is harmless: the first end counts. */
+/** A step that is under way; only its first end counts. */
 export interface Step {
-  /** Ends the step, with what came of it. */
   done(result?: string): void;
-  /** Ends the step without success; the reason is one line. */
+  /** @param reason One line. */
   failed(reason: string): void;
 }
 
 /** Tells a person what is going on: one line a message. */
 export interface Report {
-  /** Says what begins, and about how long it takes when that is long. */
   step(message: string): Step;
-  /** Says something that takes no time. */
   note(message: string): void;
 }
 
@@ -28,7 +25,6 @@ export function createLineReport(write: (line: string) => void): Report {
   return createStepReport(write, ({ message }) => write(`${message} …`));
 }
 
-/** Says nothing. */
 export const silentReport: Report = createLineReport(() => {});
 
 /** One spinner for all steps that run side by side: two would overwrite each other's line. */

@@ -31,28 +31,14 @@ const recordSchema = startSchema.extend({
 /** One start of servers, as other processes can read it. */
 export type RunningRecord = z.output<typeof recordSchema>;
 
-/** A record on disk that is kept up to date. */
-export interface KeptRecord {
-  readonly file: string;
-  /** Changes some fields, on disk too. */
-  update(changes: Partial<RunningRecord>): void;
-  remove(): void;
-}
-
-/** Writes the record of a start by this process. */
-export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 'role'>): KeptRecord {
+/** Writes the record of a start by this process; `update` changes some fields, on disk too. */
+export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 'role'>) {
   const owner = identify(process.pid);
   if (owner === undefined) throw new Error('this process does not find itself');
   const file = path.join(runningDirectory(), `${process.pid}-${randomUUID()}.json`);
   const startedAt = new Date().toISOString();
-  let record: RunningRecord = {
-    ready: false,
-    startedAt,
-    owner,
-    children: [],
-    throwAwayDirectories: [],
-    ...fields,
-  };
+  const empty = { ready: false, children: [], throwAwayDirectories: [] };
+  let record: RunningRecord = { ...empty, startedAt, owner, ...fields };
   const update = (changes: Partial<RunningRecord>) => {
     record = { ...record, ...changes };
     write(file, record);
@@ -63,12 +49,11 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
 
 /** The starts whose owner lives, the newest first. */
 export function livingServers(): RunningRecord[] {
-  return readStarts()
-    .map(({ start }) => start)
-    .filter(({ owner }) => isAlive(owner));
+  const records = readStarts().map(({ start }) => start);
+  return records.filter(({ owner }) => isAlive(owner));
 }
 
-/** Every start that is noted, the newest first; also those whose owner is gone. */
+/** Every start that is recorded, the newest first; also those whose owner is gone. */
 function readStarts(): { file: string; start: RunningRecord }[] {
   return recordFiles()
     .flatMap((file) => {
@@ -107,7 +92,7 @@ function isThrowAway(directory: string): boolean {
   return path.isAbsolute(directory) && path.basename(directory).startsWith(THROW_AWAY_PREFIX);
 }
 
-/** In one go, so that nobody reads half of it. */
+/** Writes it in one go, so that nobody reads half of it. */
 function write(file: string, record: RunningRecord): void {
   mkdirSync(path.dirname(file), { recursive: true });
   // It may hold a connection string with a password.

@@ -3,6 +3,7 @@ import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
@@ -11,7 +12,6 @@ import { cleanUpAfterTheDead, livingServers, type RunningRecord, THROW_AWAY_PREF
 import { createSupervisor } from './supervisor.ts';
 import { startTemporal, temporalFromEnvironment } from './temporal.ts';
 
-/** The servers that Concord needs, started by us or named by the environment. */
 export interface Servers {
   readonly temporal: RunningTemporal;
   readonly mongodb: NonNullable<RunningRecord['mongodb']>;
@@ -25,13 +25,12 @@ export interface Servers {
  * Starts Temporal and MongoDB side by side, on loopback only and on free ports; TEMPORAL_ADDRESS and MONGODB_URI name
  * running servers to use instead. They end with this process, in whatever way it ends.
  *
- * With `dataDirectory` both keep their data there over restarts; without it everything is thrown away.
- *
  * @throws {ServersError} with a message for the user: what failed and what to do next
- * @throws {ConcordError} `InvalidInput` where the data directory can't be used
+ * @throws {ConcordError} `InvalidInput` if the data directory can't be used
  */
 export async function startServers(options: {
-  dataDirectory?: string;
+  /** Keeps the data of both over restarts. Default: a directory that is removed at the end. */
+  dataDirectory?: string | undefined;
   report: Report;
   /** What starts them. The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
@@ -41,10 +40,9 @@ export async function startServers(options: {
   const { report } = options;
   await cleanUpAfterTheDead(report);
   const dataDirectory = options.dataDirectory && (await ownDataDirectory(options.dataDirectory));
-  const supervisor = await createSupervisor({
-    role: options.role ?? 'start',
-    ...(dataDirectory ? { dataDirectory } : {}),
-  });
+  const supervisor = await createSupervisor(
+    defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined }),
+  );
   const directory = dataDirectory || (await mkdtemp(path.join(await realpath(tmpdir()), THROW_AWAY_PREFIX)));
   if (!dataDirectory) supervisor.removeAtEnd(directory);
   const { stop } = supervisor;
@@ -59,7 +57,7 @@ export async function startServers(options: {
     );
     const { address, namespace, uiUrl, origin } = temporal;
     const servers = {
-      temporal: { address, namespace, origin, ...(uiUrl === undefined ? {} : { uiUrl }) },
+      temporal: defined({ address, namespace, origin, uiUrl }),
       mongodb: { uri: mongodb.uri, origin: mongodb.origin },
     };
     supervisor.announce({ ...servers, ready: true });
@@ -75,8 +73,9 @@ async function ownDataDirectory(given: string): Promise<string> {
     await mkdir(given, { recursive: true });
     await access(given, constants.W_OK);
   } catch (error) {
-    const what = `${given} can't be used as data directory (${oneLine(error)})`;
-    throw invalid(`${what}. Name a directory that you may write to.`);
+    throw invalid(
+      `${given} can't be used as data directory (${oneLine(error)}). Name a directory that you may write to.`,
+    );
   }
   const directory = await realpath(given);
   const other = livingServers().find((record) => record.dataDirectory === directory);

@@ -11,24 +11,21 @@ import { identify, type ProcessIdentity } from './process-identity.ts';
 import { end } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
 
-/** A server process to be started. */
 export interface ServerCommand {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Added to our own environment. */
   readonly environment?: Readonly<Record<string, string>>;
   /** The working directory, which also gets what the server prints: `<name>.log`. */
   readonly directory: string;
-  /** What ends this server in good order. Default: SIGTERM. */
+  /** Default: SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long it may take over that before SIGKILL, in milliseconds. Default: 5000. */
+  /** Milliseconds until SIGKILL. Default: 5000. */
   readonly graceMs?: number;
-  /** Asked again and again; the server counts as started once it says so. Default: it counts at once. */
+  /** Asked again and again until it returns true; the server has started then. Default: it has at once. */
   readonly isReady?: () => Promise<boolean>;
 }
 
-/** A server process that runs. */
 export interface ServerProcess {
   readonly name: string;
   readonly identity: ProcessIdentity;
@@ -70,7 +67,12 @@ export async function createSupervisor(
 
   const running = new Map<ServerProcess, RunningRecord['children'][number]>();
   const throwAwayDirectories: string[] = [];
-  const start = async ({ stopSignal = 'SIGTERM', graceMs = 5000, isReady, ...command }: ServerCommand) => {
+  const start = async ({
+    stopSignal = 'SIGTERM',
+    graceMs = 5000,
+    isReady = isStarted,
+    ...command
+  }: ServerCommand) => {
     const { name, directory } = command;
     const log = path.join(directory, `${name}.log`);
     const child = await spawned(command, log);
@@ -115,6 +117,8 @@ export async function createSupervisor(
   };
 }
 
+const isStarted = async () => true;
+
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 
 /** @throws {ServersError} when there is no such program */
@@ -141,7 +145,7 @@ const START_LIMIT = 60_000;
 
 async function untilReady(
   { name, exited }: ServerProcess,
-  isReady: ServerCommand['isReady'],
+  isReady: () => Promise<boolean>,
   log: string,
 ): Promise<void> {
   let ended: string | undefined;
@@ -150,7 +154,7 @@ async function untilReady(
   });
   const deadline = Date.now() + START_LIMIT;
   while (ended === undefined) {
-    if (isReady === undefined || (await isReady())) return;
+    if (await isReady()) return;
     if (Date.now() > deadline)
       throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
     await delay(50);
@@ -158,7 +162,7 @@ async function untilReady(
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
 }
 
-/** The last lines of a log, indented, under a line that names it; before them, what a program of Go's panicked of. */
+/** The last lines of a log, indented, under a line that names it; before them the panic of a Go program. */
 export async function tail(log: string): Promise<string> {
   const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
   const panic = lines.slice(0, -LAST_LINES).findLast((line) => line.startsWith('panic: '));
@@ -168,7 +172,7 @@ export async function tail(log: string): Promise<string> {
 
 const LAST_LINES = 12;
 
-/** Some servers put a whole call graph into a line, with what went wrong at its end. */
+/** Some servers put a whole call graph into a line, with the error at its end. */
 function shortenMiddle(line: string): string {
   return line.length <= 300 ? line : `${line.slice(0, 100)} … ${line.slice(-200)}`;
 }

@@ -8,15 +8,7 @@ import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { firstThatWorks, ServersError } from './attempts.ts';
 import { type LocalServer, localServer, type ServerOptions } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
-import {
-  cachedWays,
-  download,
-  goInstall,
-  type Install,
-  type Program,
-  programOnPath,
-  step,
-} from './programs.ts';
+import { byDownload, cachedWays, goInstall, type Program, programOnPath, step } from './programs.ts';
 import type { Report } from './report.ts';
 
 const CLI_VERSION = 'v1.5.1';
@@ -24,10 +16,8 @@ const DEFAULT_NAMESPACE = 'default';
 const ADVICE =
   'Install the Temporal CLI and have `temporal` on PATH, or set TEMPORAL_ADDRESS to a running server.';
 
-/** A Temporal dev server that we run. */
 export interface TemporalServer extends LocalServer {
   readonly namespace: string;
-  /** Where the Web UI answers. */
   readonly uiUrl: string;
   readonly uiPort: number;
 }
@@ -40,7 +30,6 @@ interface TemporalOptions extends ServerOptions {
 
 /**
  * Starts a Temporal dev server with its Web UI, on loopback only, and waits until it serves its namespace.
- * With `port` (and `uiPort`) it takes exactly those; otherwise free ones.
  * @throws {NoServerError} when no way to get one works
  * @throws {ServersError} with the tail of its log when it does not start
  */
@@ -56,10 +45,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
   );
 }
 
-/**
- * The Temporal server that the environment names by TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE), if it does.
- * @throws {ServersError} when nothing listens there
- */
+/** The Temporal server that TEMPORAL_ADDRESS names. @throws {ServersError} when nothing listens there */
 export async function temporalFromEnvironment(): Promise<RunningTemporal | undefined> {
   const address = process.env.TEMPORAL_ADDRESS;
   if (!address) return undefined;
@@ -73,29 +59,26 @@ export async function temporalFromEnvironment(): Promise<RunningTemporal | undef
 }
 
 /**
- * The program to run: `temporal` on PATH, what an earlier run has put into the cache, a download, a build with Go.
+ * Finds `temporal` on PATH, what an earlier run has put into the cache, a download, or a build with Go.
  * @throws {NoServerError} when none of these works
  */
 export async function findTemporal(report: Report): Promise<Program> {
   const module = `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`;
-  const installs: Install[] = [
-    {
-      ...{ way: 'download', earlier: 'an earlier download', entry: 'temporal-cli', how: 'downloaded' },
-      message: 'Downloading the Temporal CLI',
-      into: (directory) => download('temporal', directory, 'allow downloads from temporal.download'),
-    },
+  const installs = [
+    byDownload('temporal', 'temporal-cli', 'Downloading the Temporal CLI', 'temporal.download'),
     {
       ...{ way: 'build with Go', earlier: 'an earlier build' },
       ...{ entry: `temporal-${CLI_VERSION}`, how: `${CLI_VERSION} built with Go` },
       message: `Building the Temporal CLI ${CLI_VERSION} with Go, once (about 4 minutes)`,
-      into: (directory) => goInstall(module, directory, 'install Go 1.24 or newer (https://go.dev/dl)'),
+      into: (directory: string) =>
+        goInstall(module, directory, 'install Go 1.24 or newer (https://go.dev/dl)'),
     },
   ];
   const { earlier, fresh } = cachedWays('temporal', installs, report);
   return firstThatWorks('Temporal dev server', [programOnPath('temporal'), ...earlier, ...fresh], ADVICE);
 }
 
-/** Limits of the dev server that many orders at once would run into; its defaults are for a shared cluster. */
+/** The dev server's defaults are for a shared cluster; many orders at once would run into them. */
 const DYNAMIC_CONFIGURATION: Record<string, number> = {
   // Each caller that awaits an order's result holds a long poll: the default refuses more than 1200 of them.
   'frontend.namespaceCount': 20_000,
@@ -107,10 +90,10 @@ const DYNAMIC_CONFIGURATION: Record<string, number> = {
   'history.persistenceMaxQPS': 100_000,
   'matching.rps': 100_000,
   'matching.persistenceMaxQPS': 100_000,
-  // How often a shard looks for what is to be done. A cluster has hundreds of shards; with this one's default of 20 a second,
-  // each of an order's steps would wait 50 ms for its turn.
+  // How often a shard looks for work. A cluster has hundreds of them; with this one's default of 20 a second, each of an
+  // order's steps would wait 50 ms for its turn.
   'history.transferProcessorMaxPollRPS': 100,
-  // What lists orders by their state asks the visibility store, which is the same SQLite here.
+  // Lists of orders are read from the visibility store, which is the same SQLite here.
   'frontend.namespaceRPS.visibility': 1000,
 };
 
@@ -122,6 +105,7 @@ async function startProgram(
   const address = `127.0.0.1:${port}`;
   const namespace = DEFAULT_NAMESPACE;
   const limits = Object.entries({ ...DYNAMIC_CONFIGURATION, ...options.limits });
+  const attributes = Object.entries(searchAttributeTypes);
   const server = await supervisor.start({
     name: 'temporal',
     command,
@@ -129,10 +113,7 @@ async function startProgram(
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
       ...['--namespace', namespace, '--log-level', 'warn', '--color', 'never'],
       ...limits.flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
-      ...Object.entries(searchAttributeTypes).flatMap(([name, type]) => [
-        '--search-attribute',
-        `${name}=${type}`,
-      ]),
+      ...attributes.flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
       ...(keepData ? ['--db-filename', path.join(directory, 'temporal.db')] : []),
     ],
     directory,
@@ -143,11 +124,7 @@ async function startProgram(
   return { ...localServer(port, origin, [server]), namespace, uiUrl: `http://127.0.0.1:${uiPort}`, uiPort };
 }
 
-/**
- * Whether a Temporal server at `address` knows the namespace.
- *
- * @param isOld Whether its data may be older than our search attributes, which are registered then.
- */
+/** @param isOld Whether its data may be older than our search attributes, which are registered then. */
 async function serves(address: string, namespace: string, isOld: boolean): Promise<boolean> {
   const { Connection } = await import('@temporalio/client'); // not before the server starts
   const connection = await Connection.connect({ address, connectTimeout: 2000 }).catch(() => undefined);

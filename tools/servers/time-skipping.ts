@@ -1,27 +1,23 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { firstThatWorks } from './attempts.ts';
-import { cachedWays, download, type Install, run } from './programs.ts';
+import { byDownload, cachedWays, run } from './programs.ts';
 import type { Report } from './report.ts';
 
 const VERSION = '1.38.0';
 const PROGRAM = 'time-skipping-server';
 const JAVA = 'Java 11 or newer and Maven (`java` and `mvn` on PATH)';
 
-/** To be handed over as `TestWorkflowEnvironment.createTimeSkipping({ server: { executable } })`. */
-export type TimeSkippingExecutable = { type: 'existing-path'; path: string };
-
 /**
  * Temporal's test server that skips time: from the cache, by the SDK's download, or as a Java program.
+ *
+ * @returns The executable for `TestWorkflowEnvironment.createTimeSkipping({ server: { executable } })`.
  * @throws {NoServerError} when none of these works
  */
-export async function timeSkippingServer(report: Report): Promise<TimeSkippingExecutable> {
-  const installs: Install[] = [
-    {
-      ...{ way: 'download', earlier: 'an earlier download', entry: PROGRAM, how: 'downloaded' },
-      message: "Downloading Temporal's time-skipping test server",
-      into: (directory) => download(PROGRAM, directory, 'allow downloads from temporal.download'),
-    },
+export async function timeSkippingServer(report: Report) {
+  const message = "Downloading Temporal's time-skipping test server";
+  const installs = [
+    byDownload(PROGRAM, PROGRAM, message, 'temporal.download'),
     {
       ...{ way: 'Java program from Maven', earlier: 'an earlier install' },
       ...{ entry: `${PROGRAM}-java-${VERSION}`, how: `${VERSION} from Maven` },
@@ -32,7 +28,7 @@ export async function timeSkippingServer(report: Report): Promise<TimeSkippingEx
   const { earlier, fresh } = cachedWays(PROGRAM, installs, report);
   const what = 'Temporal test server (time skipping)';
   const { command } = await firstThatWorks(what, [...earlier, ...fresh], `Install ${JAVA}.`);
-  return { type: 'existing-path', path: command };
+  return { type: 'existing-path' as const, path: command };
 }
 
 async function installWithMaven(directory: string): Promise<void> {

@@ -4,17 +4,14 @@ import type { OrderActivities } from '../../activities/orders/activities.ts';
 import { policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
 import { summaryOf } from '../../domain/summaries.ts';
 
-// What workflows call, typed by what workers register: `inventory(settling)['inventory.commit'](request)` runs the activity
-// of that name, and nothing else than what its implementation takes and returns compiles.
+// Activities as workflows call them, typed by what workers register: `inventory(settling)['inventory.commit'](request)`
+// runs the activity of that name, and compiles only with the arguments and the result of its implementation.
 
-/** The activities of the order service. */
 export const orders = (options: ActivityOptions) => callable<OrderActivities>('orders', options);
-
-/** The activities of the inventory. */
 export const inventory = (options: ActivityOptions) => callable<InventoryActivities>('inventory', options);
 
 /**
- * The activities that the worker on this task queue registers, each with what the Web UI says of it.
+ * Returns the activities that the worker on this task queue registers, each with its summary for the Web UI.
  *
  * @example
  *     const activities = callable<PaymentActivities>('payment', settling);
@@ -29,23 +26,20 @@ export function callable<Activities extends object>(taskQueue: string, options: 
   });
 }
 
-// How they are tried, from the policy table.
-
-/** A vote. @param budget How long all attempts may take together, in milliseconds. */
+/** The options of a vote. @param budget How long all attempts may take together, in milliseconds. */
 export function preparing(budget: number): ActivityOptions {
   return { ...optionsOf('prepare'), scheduleToCloseTimeout: budget };
 }
 
-/** What must succeed, without limit. */
+/** Options of what must succeed, without limit. */
 export const settling = optionsOf('settle');
 
-/** What a person waits for. */
+/** Options of what a person waits for. */
 export const reading = { ...optionsOf('read'), scheduleToCloseTimeout: READ_BUDGET };
 
-/** What is done again soon. */
+/** Options of what is done again soon. */
 export const sweeping = { ...optionsOf('sweep'), scheduleToCloseTimeout: SWEEP_BUDGET };
 
-/** The row of the policy table, in Temporal's words. */
 function optionsOf(kind: keyof typeof policies): ActivityOptions {
   const { attempt, firstRetry, longestRetry } = policies[kind];
   return {

@@ -3,14 +3,11 @@ import type { Participant } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
 import { inventory } from './activities.ts';
 
-/** A participant's part in an order, each step by the activity that takes it. */
-export type ParticipantActivities = Participant & Inspectable;
-
 /**
- * Who takes part in an order beside the order service, whose own record holds the decision. A further participant is one
- * more row, which names its activities: see docs/adding-a-participant.md.
+ * The participants beside the order service, whose own record holds the decision, each with the activities of its
+ * steps. A further participant is one more row: see docs/adding-a-participant.md.
  */
-export const participants: Record<string, (options: ActivityOptions) => ParticipantActivities> = {
+export const participants: Record<string, (options: ActivityOptions) => Participant & Inspectable> = {
   inventory(options) {
     const activities = inventory(options);
     return {
@@ -22,7 +19,7 @@ export const participants: Record<string, (options: ActivityOptions) => Particip
   },
 };
 
-/** Their names, the order service's first. */
+/** Returns their names, the order service's first. */
 export function participantNames(): string[] {
   return ['orders', ...Object.keys(participants)];
 }

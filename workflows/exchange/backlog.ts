@@ -1,27 +1,8 @@
 import { z } from 'zod';
-import type { WaitingView } from '../../domain/current-details.ts';
+import { type WaitingView, waitingDetails } from '../../domain/current-details.ts';
+import { defined } from '../../domain/defined.ts';
 import { identifier } from '../../domain/order.ts';
 import { policies } from '../../domain/policies.ts';
-
-/** Something that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
-export interface Waiting<Item> {
-  readonly orderId: string;
-  readonly item: Item;
-  readonly type: string;
-  readonly since: number;
-  readonly failures: number;
-  readonly lastError: string;
-  readonly retryAt: number;
-}
-
-/** The orders of items that were not kept, by the type of what was said. */
-export type Unkept = Readonly<Record<string, readonly string[]>>;
-
-/** What a run leaves to the next one. */
-export interface Carried<Item> {
-  readonly waiting: readonly Waiting<Item>[];
-  readonly unkept: Unkept;
-}
 
 const waitingSchema = z.object({
   orderId: identifier(),
@@ -35,11 +16,21 @@ const waitingSchema = z.object({
 
 const unkeptSchema = z.record(z.string(), z.array(identifier()));
 
+/** An item that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
+type Waiting<Item> = Readonly<z.output<typeof waitingSchema>> & { readonly item: Item };
+
+/** The state that a run leaves to the next one. */
+export interface Carried<Item> {
+  readonly waiting: readonly Waiting<Item>[];
+  /** The orders of items that were not kept, by the items' type. */
+  readonly unkept: Readonly<Record<string, readonly string[]>>;
+}
+
 /**
- * What the run before this one left. Anyone may start a workflow, and one that fails on what it is given would keep its
- * id from the one that is needed: so what makes no sense is dropped.
+ * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
+ * on its input would keep its id from the one that is needed.
  *
- * @param validItem Returns the item, or nothing where it is none.
+ * @param validItem Returns the item, or undefined if it is none.
  */
 export function carriedOver<Item>(
   waiting: unknown,
@@ -57,23 +48,21 @@ export function carriedOver<Item>(
   };
 }
 
-/** How much of a backlog is carried along, in bytes of JSON. */
+/** Limits of what is carried along, in bytes of JSON: of items, and of the ids of orders whose items are left out. */
 export interface CarryLimits {
-  /** Of items as they are. */
   readonly items: number;
-  /** Of the ids of orders whose items are left out. */
   readonly ids: number;
 }
 
-// Temporal takes 2 MB: 36,000 orders, an hour of ten a second, have ids of 1.4 MB where they are UUIDs.
+// Temporal takes 2 MB. The ids of 36,000 orders, an hour of ten a second, are 1.4 MB if they are UUIDs.
 const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
 
-/** True where an item of the one type must not give way to a later one of the other. */
+/** Returns true if an item of the one type must not give way to a later one of the other. */
 export type Outranks = (type: string, other: string) => boolean;
 
 /**
- * What waits to be handled, at most one item of an order, and what is being handled. Of what is too much to be carried
- * along only the order's id is kept, because the order can say it again.
+ * The items that wait to be handled, at most one of an order, and those being handled. If there are too many to carry
+ * along, only the order's id is kept of the rest, because the order can say it again.
  */
 export class Backlog<Item> {
   private readonly waiting: Map<string, Waiting<Item>>;
@@ -95,33 +84,30 @@ export class Backlog<Item> {
     }
   }
 
-  /** Takes an item in. What waits for its order gives way, unless that or what is being handled outranks the new one. */
+  /** Takes an item in. What waits for its order gives way, unless that or what is being handled outranks the item. */
   add(orderId: string, type: string, item: Item): void {
-    const known = [
-      this.handling.find((entry) => entry.orderId === orderId),
-      this.waiting.get(orderId),
-      this.unkept.get(orderId),
-    ];
+    const handled = this.handling.find((entry) => entry.orderId === orderId);
+    const known = [handled, this.waiting.get(orderId), this.unkept.get(orderId)];
     if (known.some((entry) => entry !== undefined && this.outranks(entry.type, type))) return;
     this.unkept.delete(orderId);
     const since = this.now();
     this.waiting.set(orderId, { orderId, type, item, since, failures: 0, lastError: '', retryAt: 0 });
   }
 
-  /** Has what waits for this order tried now. */
+  /** Makes what waits for this order ready now. */
   tryNow(orderId: string): void {
     const found = this.waiting.get(orderId);
     if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
   }
 
-  /** Takes out what shall be handled now, at most so many, until `putBack`. */
+  /** Takes out what is ready, at most so many, until `putBack`. */
   take(most: number): readonly Item[] {
     this.handling = this.ready().slice(0, most);
     for (const { orderId } of this.handling) this.waiting.delete(orderId);
     return this.handling.map(({ item }) => item);
   }
 
-  /** What was taken out is done, but for what has failed: that is tried again later, unless something newer has come. */
+  /** Puts back what has failed of what was taken out, to be tried later, unless something newer has come. */
   putBack(failed: ReadonlyMap<string, string>): void {
     const { firstRetry, longestRetry } = policies.settle;
     for (const entry of this.handling) {
@@ -133,33 +119,34 @@ export class Backlog<Item> {
     this.handling = [];
   }
 
-  /** When there may be something to do next; `Infinity` where nothing waits. */
-  nextAt(): number {
-    const now = this.now();
-    const asked = [...this.unkept.values()].map(({ askAgainAt }) => askAgainAt);
-    const times = [...this.waiting.values()].map(({ retryAt }) => retryAt);
-    return earliest([...times, ...asked.filter((time) => time > now)]);
+  /** Returns the argument of `putBack` if all that was taken out has failed. */
+  allFailed(error: string): ReadonlyMap<string, string> {
+    return new Map(this.handling.map(({ orderId }) => [orderId, error]));
   }
 
-  /** True where something can be taken out now, or an order be asked. */
+  /** Returns when there may be something to do next; `Infinity` if nothing waits. */
+  nextAt(): number {
+    const now = this.now();
+    const asked = [...this.unkept.values()].map(({ askAgainAt }) => askAgainAt).filter((time) => time > now);
+    const times = [...this.waiting.values()].map(({ retryAt }) => retryAt);
+    // Not `Math.min` of all, which takes no more than some ten thousand.
+    return [...times, ...asked].reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+  }
+
+  /** Returns true if an item can be taken out now, or an order be asked. */
   isReady(): boolean {
     return this.ready().length > 0 || this.unkeptToAsk().length > 0;
   }
 
   /**
-   * The orders that shall say their items again now, as many as there is room for, and not one by one. Each counts as
-   * waiting until it has, and is named again after a while.
+   * Returns the orders to ask now for their items, as many as there is room for, and not one by one. Each counts as
+   * waiting until it has answered, and is named again after a while.
    */
   unkeptToAsk(): string[] {
-    if (this.unkept.size === 0) return [];
     const now = this.now();
-    const asked = [...this.unkept.values()].filter(({ askAgainAt }) => askAgainAt > now).length;
-    const room = ROOM - this.waiting.size - asked;
-    if (room < ROOM / 2) return [];
-    return [...this.unkept]
-      .filter(([, { askAgainAt }]) => askAgainAt <= now)
-      .slice(0, room)
-      .map(([id]) => id);
+    const unasked = [...this.unkept].filter(([, { askAgainAt }]) => askAgainAt <= now);
+    const room = ROOM - this.waiting.size - (this.unkept.size - unasked.length);
+    return room < ROOM / 2 ? [] : unasked.slice(0, room).map(([orderId]) => orderId);
   }
 
   /** This order has been asked; its answer may get lost. */
@@ -177,36 +164,38 @@ export class Backlog<Item> {
 
   /** Ends what is being handled, as far as this run is concerned, and returns what is to be carried along. */
   carry(limits: CarryLimits = CARRY_LIMITS): Carried<Item> {
-    const taken = this.handling;
+    for (const entry of this.handling) this.restore(entry);
     this.handling = [];
-    for (const entry of taken) this.restore(entry);
     const oldestFirst = [...this.waiting.values()].sort((one, other) => one.since - other.since);
-    const [kept, tooMuch] = within(limits.items, oldestFirst, sizeOf);
-    const unkept = [
-      ...tooMuch.map(({ orderId, type }) => [orderId, type] as const),
-      ...[...this.unkept].map(([orderId, { type }]) => [orderId, type] as const),
-    ];
+    const kept = countWithin(limits.items, oldestFirst, sizeOf);
+    const tooMuch = oldestFirst.slice(kept).map((entry) => [entry.orderId, entry] as const);
+    const unkept = [...tooMuch, ...this.unkept];
     // What is beyond even that comes back, too: an order that isn't answered says it again by itself.
-    const [named] = within(limits.ids, unkept, ([orderId]) => sizeOf(orderId));
-    return { waiting: kept, unkept: byType(named) };
+    const named = countWithin(limits.ids, unkept, ([orderId]) => sizeOf(orderId));
+    const byType = new Map<string, string[]>();
+    for (const [orderId, { type }] of unkept.slice(0, named)) {
+      const orderIds = byType.get(type);
+      if (orderIds === undefined) byType.set(type, [orderId]);
+      else orderIds.push(orderId);
+    }
+    return { waiting: oldestFirst.slice(0, kept), unkept: Object.fromEntries(byType) };
   }
 
-  /** What is kept: first what is being handled. */
+  /** Returns the items that are kept: first those being handled. */
   views(): WaitingView[] {
     return [...this.handling, ...this.waiting.values()].map(viewOf);
   }
 
-  /** As `views`, and what is not kept. */
-  allViews(): WaitingView[] {
-    const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
-    return [
-      ...this.views(),
-      ...[...this.unkept].map(([orderId, { type }]) => viewOf({ orderId, type, ...rest })),
-    ];
+  /** Returns how many wait and are being handled, and which have failed most often, for the Web UI. */
+  details(): string {
+    return waitingDetails(this.handling.length, this.views(), this.unkept.size);
   }
 
-  get handlingCount(): number {
-    return this.handling.length;
+  /** Returns the items that are kept and those that are not. */
+  allViews(): WaitingView[] {
+    const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
+    const unkept = [...this.unkept].map(([orderId, { type }]) => viewOf({ orderId, type, ...rest }));
+    return [...this.views(), ...unkept];
   }
 
   get unkeptCount(): number {
@@ -218,7 +207,7 @@ export class Backlog<Item> {
     return [...this.waiting.values()].filter(({ retryAt }) => retryAt <= now);
   }
 
-  /** Unless something newer waits: what was outranked by this has never got in. */
+  /** Puts an entry back unless a newer one waits: what this one outranks was never taken in. */
   private restore(entry: Waiting<Item>): void {
     if (!this.waiting.has(entry.orderId)) this.waiting.set(entry.orderId, entry);
   }
@@ -229,43 +218,22 @@ const ROOM = 100;
 // Much longer than an answer takes, so that it isn't asked twice for one. Milliseconds.
 const ASK_AGAIN_AFTER = 60_000;
 
-function viewOf({ orderId, type, ...entry }: Omit<Waiting<unknown>, 'item'>): WaitingView {
-  const { failures, lastError, since, retryAt } = entry;
-  const nextAttemptAt = retryAt === 0 ? {} : { nextAttemptAt: new Date(retryAt).toISOString() };
-  return { orderId, type, failures, lastError, since: new Date(since).toISOString(), ...nextAttemptAt };
+function viewOf({ orderId, type, failures, lastError, since, retryAt }: Omit<Waiting<unknown>, 'item'>) {
+  const nextAttemptAt = retryAt === 0 ? undefined : new Date(retryAt).toISOString();
+  return defined({ orderId, type, failures, lastError, since: new Date(since).toISOString(), nextAttemptAt });
 }
 
-function byType(unkept: readonly (readonly [orderId: string, type: string])[]): Unkept {
-  const found = new Map<string, string[]>();
-  for (const [orderId, type] of unkept)
-    found
-      .set(type, found.get(type) ?? [])
-      .get(type)
-      ?.push(orderId);
-  return Object.fromEntries(found);
-}
-
-/** The first entries that fit together into so many bytes, and the others. */
-function within<Entry>(
-  limit: number,
-  entries: readonly Entry[],
-  bytesOf: (entry: Entry) => number,
-): [Entry[], Entry[]] {
+/** Returns how many of the first entries fit together into so many bytes. */
+function countWithin<Entry>(limit: number, entries: readonly Entry[], bytesOf: (entry: Entry) => number) {
   let left = limit;
-  const most = entries.findIndex((entry) => {
+  const tooMuch = entries.findIndex((entry) => {
     left -= bytesOf(entry);
     return left < 0;
   });
-  return most < 0 ? [[...entries], []] : [entries.slice(0, most), entries.slice(most)];
+  return tooMuch < 0 ? entries.length : tooMuch;
 }
 
+/** In bytes of JSON, with the comma. */
 function sizeOf(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length + SEPARATOR;
-}
-
-const SEPARATOR = 1;
-
-/** As `Math.min`, which takes no more than some ten thousand. */
-function earliest(times: readonly number[]): number {
-  return times.reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+  return new TextEncoder().encode(JSON.stringify(value)).length + 1;
 }

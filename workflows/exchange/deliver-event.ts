@@ -5,7 +5,6 @@ import { parse } from '../../domain/validation.ts';
 import { settling } from '../contract/activities.ts';
 import { asWorkflowFailure } from '../order/failures.ts';
 
-/** One event, for one of its subscribers. */
 export interface Delivery {
   readonly event: Announcement;
   readonly subscriber: string;
@@ -13,7 +12,7 @@ export interface Delivery {
   readonly handler: string;
 }
 
-/** Hands one event to one subscriber, and doesn't give up. */
+/** Hands one event to one of its subscribers, and doesn't give up. */
 export async function deliverEvent(delivery: Delivery): Promise<void> {
   const { event, subscriber, handler } = asWorkflowFailure(() => ({
     event: parseAnnouncement(delivery?.event),

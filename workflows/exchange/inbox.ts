@@ -6,31 +6,30 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { waitingDetails } from '../../domain/current-details.ts';
 import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
 import { settling } from '../contract/activities.ts';
+import { causeOf } from '../order/failures.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { Backlog, type Carried, type Outranks } from './backlog.ts';
 
-/** What a workflow does with the items that arrive at it. */
+/** The work of a workflow on the items that arrive at it. */
 export interface Treatment<Item> {
-  /** How many are handled at once, at most. */
+  /** The most items that are handled at once. */
   readonly batch: number;
   /** By default a later item takes the place of any earlier one of its order. */
   readonly outranks?: Outranks;
-  /** Handles a batch, and returns why items of it failed, by order id. It must not throw. */
+  /** Handles a batch, and returns why items of it failed, by order id. If it throws, all have failed. */
   handle(batch: readonly Item[]): Promise<ReadonlyMap<string, string>>;
-  /** Has an order say again what was not kept of it; returns false where nobody is there. It must not throw. */
+  /** Asks an order to say again what was not kept of it; returns false if nobody is there. It must not throw. */
   askAgain(orderId: string): Promise<boolean>;
 }
 
 /**
- * What has arrived at a workflow that handles whatever waits in one batch, as long as it lives. At most one item of an
- * order is being handled at a time, so those of one order keep their order; what fails is tried again by itself, and
- * keeps nobody else waiting.
+ * The items that arrive at a workflow, which handles whatever waits in one batch. At most one item of an order is being
+ * handled at a time, so those of one order keep their order; what fails is tried again, and keeps nobody else waiting.
  *
- * Such a workflow has to run where those run who fill it: then whatever is told is taken in, and a new run begins before
- * a history is long, however long the service that handles it is down.
+ * Such a workflow must run on the worker of those who fill it: then it takes in whatever they tell, and begins a new
+ * run before its history is long, however long the service that handles its items is down.
  */
 export class Inbox<Item> {
   private readonly backlog: Backlog<Item>;
@@ -44,7 +43,6 @@ export class Inbox<Item> {
     setHandler(tryNowSignal, (orderId) => this.backlog.tryNow(orderId));
   }
 
-  /** Takes an item in. */
   add(orderId: string, type: string, item: Item): void {
     this.backlog.add(orderId, type, item);
   }
@@ -58,17 +56,12 @@ export class Inbox<Item> {
     while (!isHistoryLong()) {
       await this.askForUnkept();
       const batch = this.backlog.take(this.treatment.batch);
-      this.show();
+      setCurrentDetails(this.backlog.details());
       if (batch.length === 0) await this.untilReady();
       else await this.handleBatch(batch);
     }
     const { waiting, unkept } = this.backlog.carry();
     return continueAsNew(...first, waiting, unkept);
-  }
-
-  private show(): void {
-    const { handlingCount, unkeptCount } = this.backlog;
-    setCurrentDetails(waitingDetails(handlingCount, this.backlog.views(), unkeptCount));
   }
 
   private async askForUnkept(): Promise<void> {
@@ -80,12 +73,15 @@ export class Inbox<Item> {
     );
   }
 
-  /** Without an end where the service is down: a history that gets too long goes on in a new run, batch and all. */
+  /** If the service is down, there is no end: a history that gets too long goes on in a new run, batch and all. */
   private async handleBatch(batch: readonly Item[]): Promise<void> {
     let failed: ReadonlyMap<string, string> | undefined;
-    this.treatment.handle(batch).then((found) => {
-      failed = found;
-    });
+    this.treatment
+      .handle(batch)
+      .catch((error) => this.backlog.allFailed(causeOf(error)))
+      .then((found) => {
+        failed = found;
+      });
     await condition(() => failed !== undefined || isHistoryLong(TOO_LONG_HISTORY));
     if (failed !== undefined) this.backlog.putBack(failed);
   }
@@ -111,10 +107,7 @@ const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
 // An answer of Temporal's takes 2 MB.
 const MOST_SHOWN = 1_000;
 
-/**
- * How a batch is tried. After some attempts it is put back, so that what is hopeless doesn't keep the rest waiting; before
- * that the history doesn't grow, however long a database is down.
- */
+/** After some attempts, which keep the history short, a batch is put back: a hopeless one keeps no others waiting. */
 export const inBatches: ActivityOptions = {
   ...settling,
   heartbeatTimeout: BATCH_HEARTBEAT,

@@ -1,17 +1,15 @@
 import { getExternalWorkflowHandle, log, setHandler } from '@temporalio/workflow';
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { inventory } from '../contract/activities.ts';
-import { causeOf } from '../order/failures.ts';
+import { validOrNothing } from '../order/failures.ts';
 import { messageSignal, sayAgainSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';
 import { Inbox, inBatches } from './inbox.ts';
 
 /**
- * A durable mailbox of the inventory: messages that arrive are kept until they are handled and answered, also while the
- * inventory is down. What waits is taken in one batch, so the more there is to do, the less each costs. The order
- * service's worker runs it, because that is who fills it.
+ * A durable mailbox of the inventory: it keeps messages until they are handled and answered, also while the inventory
+ * is down. The more wait, the less each costs, in one batch. It runs on the order service's worker, which fills it.
  *
  * @param carried What the run before this one left: messages,
  * @param unkept and the orders that have to say theirs again.
@@ -21,7 +19,7 @@ export async function mailbox(carried?: unknown, unkept?: unknown): Promise<neve
     batch: BATCH,
     // Stock is asked for first: such a message that comes after another one of its order is a late copy.
     outranks: (type, other) => other === 'ReserveStock' && type !== 'ReserveStock',
-    handle: handleBatch,
+    handle,
     askAgain,
   });
   setHandler(messageSignal, (input) => {
@@ -31,16 +29,10 @@ export async function mailbox(carried?: unknown, unkept?: unknown): Promise<neve
   return inbox.handleAll([]);
 }
 
-/** Nothing where it is no message for the inventory: anyone may send a signal, and there is nobody to refuse it to. */
 function validMessage(input: unknown): Announcement | undefined {
-  try {
-    const message = parseAnnouncement(input);
-    if (MESSAGES.includes(message.type)) return message;
-    log.warn('a message was dropped, because the inventory takes none of its type', { type: message.type });
-  } catch (error) {
-    if (!(error instanceof ConcordError)) throw error;
-    log.warn('a message was dropped, because it is none', { reason: error.message });
-  }
+  const message = validOrNothing(parseAnnouncement, input, 'a message was dropped, because it is none');
+  if (message === undefined || MESSAGES.includes(message.type)) return message;
+  log.warn('a message was dropped, because the inventory takes none of its type', { type: message.type });
   return undefined;
 }
 
@@ -49,15 +41,11 @@ const MESSAGES: readonly AnnouncementType[] = ['ReserveStock', 'SellStock', 'Rel
 // As many as the activity handles at the same time, so that the whole batch takes no longer than its slowest.
 const BATCH = 25;
 
-async function handleBatch(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
-  try {
-    const unhandled = await inventory(inBatches)['inventory.handleMessages'](messages);
-    const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
-    return new Map(messages.flatMap(({ id, subject }) => entryOf(subject, errors.get(id))));
-  } catch (error) {
-    // A mailbox that fails would lose what it keeps.
-    return new Map(messages.map(({ subject }) => [subject, causeOf(error)]));
-  }
+async function handle(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
+  const unhandled = await inventory(inBatches)['inventory.handleMessages'](messages);
+  const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
+  const failed = messages.filter(({ id }) => errors.has(id));
+  return new Map(failed.map(({ id, subject }) => [subject, errors.get(id) ?? '']));
 }
 
 /** An order that has ended has been answered; one that was ended by hand has to be resolved, whatever it has said. */
@@ -68,8 +56,4 @@ async function askAgain(orderId: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function entryOf(orderId: string, error: string | undefined): [string, string][] {
-  return error === undefined ? [] : [[orderId, error]];
 }

@@ -1,11 +1,11 @@
 import { log, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { Relay } from '../../activities/exchange/publishing.ts';
 import { relayIdOf } from '../../domain/addresses.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import { identifier } from '../../domain/order.ts';
 import { type ServiceName, services } from '../../domain/services.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { inventory, orders, settling } from '../contract/activities.ts';
-import { asWorkflowFailure, causeOf } from '../order/failures.ts';
+import { asWorkflowFailure } from '../order/failures.ts';
 import { wakeSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';
 import { Inbox, inBatches } from './inbox.ts';
@@ -22,8 +22,8 @@ const relays: Readonly<Record<ServiceName, Relay>> = {
 };
 
 /**
- * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; and one that
- * begins anew looks for what nobody has told of.
+ * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; a relay that
+ * begins anew looks for those that it was never told of.
  *
  * @param service Whose outboxes; also its task queue.
  * @param carried What the run before this one left,
@@ -32,35 +32,20 @@ const relays: Readonly<Record<ServiceName, Relay>> = {
 export async function relay(service: ServiceName, carried?: unknown, unkept?: unknown): Promise<never> {
   asWorkflowFailure(() => refuseOtherService(service));
   const { publish, findUnpublished } = relays[service];
-  const add = (orderId: string) => inbox.add(orderId, 'outbox', orderId);
+  const add = (input: unknown): boolean => {
+    const orderId = validOrderId(input);
+    if (orderId !== undefined) inbox.add(orderId, 'outbox', orderId);
+    return orderId !== undefined;
+  };
   const inbox = new Inbox<string>(carriedOver(carried, unkept, validOrderId), {
     batch: BATCH,
-    async handle(orderIds) {
-      try {
-        const failed = await publish(orderIds);
-        return new Map(failed.map(({ id, error }) => [id, error]));
-      } catch (error) {
-        // A relay that fails would lose what it was told.
-        return new Map(orderIds.map((orderId) => [orderId, causeOf(error)]));
-      }
-    },
-    async askAgain(orderId) {
-      add(orderId);
-      return true;
-    },
+    handle: async (orderIds) => new Map((await publish(orderIds)).map(({ id, error }) => [id, error])),
+    askAgain: async (orderId) => add(orderId),
   });
-  setHandler(wakeSignal, (input) => {
-    const orderId = validOrderId(input);
-    if (orderId !== undefined) add(orderId);
-  });
+  setHandler(wakeSignal, (input) => void add(input));
   const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
-  if (isNew) {
-    for (const found of await findUnpublished()) {
-      const orderId = validOrderId(found);
-      if (orderId === undefined)
-        log.warn('left alone', { found, problem: 'it has an outbox, and is no order' });
-      else add(orderId);
-    }
+  for (const found of isNew ? await findUnpublished() : []) {
+    if (!add(found)) log.warn('left alone', { found, problem: 'it has an outbox, and is no order' });
   }
   return inbox.handleAll([service]);
 }
@@ -75,9 +60,7 @@ const BATCH = 100;
 function refuseOtherService(service: unknown): void {
   const { workflowId } = workflowInfo();
   if (services.some((name) => name === service && workflowId === relayIdOf(name))) return;
-  throw new ConcordError('InvalidInput', {
-    problems: [{ field: 'service', fix: 'name the service of this id, such as orders for relay/orders' }],
-  });
+  throw invalidInput('service', 'name the service of this id, such as orders for relay/orders');
 }
 
 function validOrderId(input: unknown): string | undefined {

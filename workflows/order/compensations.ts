@@ -1,7 +1,4 @@
-/**
- * What undoes the steps that were begun, last to first. Register a compensation before its step: a step that failed
- * may still have been applied.
- */
+/** Undoes steps, last to first. Add a compensation before its step: a step that failed may still have been applied. */
 export class Compensations {
   private readonly stack: (() => Promise<void>)[] = [];
 
@@ -10,10 +7,8 @@ export class Compensations {
   }
 
   /**
-   * Runs them all, even where one fails for good, so that one broken participant doesn't keep the others' stock.
-   * Call it in a scope that can't be cancelled.
-   *
-   * @returns The failures of those that failed for good; empty where all is undone.
+   * Runs them all, in a scope that must not be cancelled, and returns the errors of those that failed for good: one
+   * broken participant doesn't keep the others' stock.
    */
   async run(): Promise<unknown[]> {
     const failures: unknown[] = [];

@@ -1,8 +1,15 @@
-import { ActivityFailure, ApplicationFailure, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  log,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
 import { finalStatuses, type OrderOutcome, type Reason } from '../../domain/order.ts';
 
-/** Why this participant's failed prepare makes the order fail, in the words of the failure table. */
+/** Returns why this participant's failed prepare makes the order fail, in the words of the failure table. */
 export function reasonOf(error: unknown, participant: string): Reason {
   if (isCancellation(error)) return { code: 'Cancelled', message: 'the workflow was cancelled' };
   if (!(error instanceof ActivityFailure)) throw error;
@@ -10,16 +17,15 @@ export function reasonOf(error: unknown, participant: string): Reason {
   if (cause instanceof ApplicationFailure && cause.nonRetryable && isFailureCode(cause.type)) {
     return { code: cause.type, message: cause.message, details: detailsOf(cause) };
   }
-  if (error.retryState === 'TIMEOUT' || cause instanceof TimeoutFailure) {
-    return reason('PrepareTimedOut', { participant, lastError: lastErrorOf(cause) });
-  }
-  return reason('ParticipantFailed', { participant, lastError: lastErrorOf(cause) });
+  const isTimeout = error.retryState === 'TIMEOUT' || cause instanceof TimeoutFailure;
+  const lastError = lastErrorOf(cause);
+  return reason(isTimeout ? 'PrepareTimedOut' : 'ParticipantFailed', { participant, lastError });
 }
 
 /**
- * How an order ends whose id the order service has on record for another one, so that nothing of it was begun anywhere.
+ * Returns how the order ends if the order service has its id on record for another one: then nothing of it was begun.
  *
- * @throws The error itself where the other one was left undecided: that takes an operator.
+ * @throws The error itself if the other one was left undecided: that takes an operator.
  */
 export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
@@ -27,10 +33,13 @@ export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome 
   if (cause.type === 'LeftUndecided') throw error;
   if (cause.type === 'OrderIdTaken')
     return { orderId, status: 'rejected', reason: reasonOf(error, 'orders') };
-  return alreadyDecided(error);
+  if (cause.type !== 'AlreadyDecided') return undefined;
+  const recorded = detailsOf(cause) as Partial<FailureDetails['AlreadyDecided']>;
+  const status = finalStatuses.find((final) => final === recorded.status);
+  return status && defined({ orderId, status, reason: recorded.reason as Reason | undefined });
 }
 
-/** Why an order fails whose participant has not answered within the prepare budget. */
+/** Returns why an order fails if a participant has not answered within the prepare budget. */
 export function noAnswer(participant: string): Reason {
   return reason('PrepareTimedOut', { participant, lastError: 'no answer came' });
 }
@@ -40,39 +49,29 @@ export function asWorkflowFailure<Result>(check: () => Result): Result {
   try {
     return check();
   } catch (error) {
-    if (!(error instanceof ConcordError)) throw error;
-    throw ApplicationFailure.create({
-      type: error.code,
-      message: error.message,
-      nonRetryable: true,
-      details: [error.details],
-    });
+    throw error instanceof ConcordError ? refusal(error) : error;
   }
 }
 
-/** What a signal brings, where it is well formed: anyone may send one, and there is nobody to refuse it to. */
-export function validOrNothing<Valid>(
-  parseInput: (input: unknown) => Valid,
-  input: unknown,
-): Valid | undefined {
+/** Returns the failure by which a workflow refuses what it is asked. */
+export function refusal({ code: type, message, details }: ConcordError): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [details] });
+}
+
+/** Returns what a signal brings. Logs the warning and returns undefined if it is malformed: nobody hears a refusal. */
+export function validOrNothing<Valid>(parse: (input: unknown) => Valid, input: unknown, warning?: string) {
   try {
-    return parseInput(input);
+    return parse(input);
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
+    if (warning !== undefined) log.warn(warning, { reason: error.message });
     return undefined;
   }
 }
 
-function alreadyDecided(failure: unknown): OrderOutcome | undefined {
-  const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
-  if (!(cause instanceof ApplicationFailure) || cause.type !== 'AlreadyDecided') return undefined;
-  return outcomeIn(detailsOf(cause) as FailureDetails['AlreadyDecided']);
-}
-
-function outcomeIn({ orderId, status, reason }: { orderId: string; status?: string; reason?: unknown }) {
-  const recorded = finalStatuses.find((final) => final === status);
-  if (recorded === undefined) return undefined;
-  return { orderId, status: recorded, ...(reason === undefined ? {} : { reason: reason as Reason }) };
+/** Returns what an activity has failed of, in its own words. */
+export function causeOf(error: unknown): string {
+  return error instanceof ActivityFailure ? lastErrorOf(error.cause) : String(error);
 }
 
 function reason<Code extends FailureCode>(code: Code, details: FailureDetails[Code]): Reason {
@@ -83,11 +82,6 @@ function reason<Code extends FailureCode>(code: Code, details: FailureDetails[Co
 function detailsOf({ details }: ApplicationFailure): Readonly<Record<string, unknown>> {
   const [first] = details ?? [];
   return typeof first === 'object' && first !== null ? { ...first } : {};
-}
-
-/** What an activity has failed of, in its own words. */
-export function causeOf(error: unknown): string {
-  return error instanceof ActivityFailure ? lastErrorOf(error.cause) : String(error);
 }
 
 function lastErrorOf(cause: Error | undefined): string {

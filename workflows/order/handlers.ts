@@ -34,5 +34,5 @@ export function registerHandlers(progress: Progress, replies: Replies): void {
   setHandler(recordedSignal, (input) => replies.hearRecord(input));
   setHandler(sayAgainSignal, () => replies.askAgain());
 
-  setHandler(stuckStepsSignal, (input) => progress.showStuckSteps(input));
+  setHandler(stuckStepsSignal, (input) => progress.display.takeIn(input));
 }

@@ -6,51 +6,46 @@ import type { Order, OrderOutcome } from '../../domain/order.ts';
 import type { CancelRequest, OrderProgress } from '../../domain/place-order.ts';
 import type { OwnStuckStep } from '../../domain/stuck-step.ts';
 
-/** Where the order stands: phase, lines, each participant's state, the decision once there is one. */
+/** Where the order stands. */
 export const statusQuery = defineQuery<OrderProgress>('status');
 
-/**
- * Cancels the order, and returns once that is decided. Rejected with `TooLate` after the decision, and with
- * `InvalidInput` where the request is malformed.
- */
+/** Cancels the order, and returns how it ends. Rejected with `TooLate` after the decision, or with `InvalidInput`. */
 export const cancelUpdate = defineUpdate<OrderOutcome, [CancelRequest]>('cancel');
 
 /**
- * Cancels the order, as the update does, and is never refused: a workflow takes ten updates at once, which others may
- * hold. After the decision, and where the request is malformed, it changes nothing. The `status` query tells what came of it.
+ * Cancels the order as the update does, even while others hold the ten updates that a workflow takes at once. Changes
+ * nothing after the decision, or if the request is malformed; the `status` query tells how the order ends.
  */
 export const cancelSignal = defineSignal<[CancelRequest]>('cancel');
 
 /**
- * Returns the decision as soon as there is one, while participants are still being told. The order in the argument
- * must be this one: otherwise it is rejected with `OrderIdTaken`.
- *
- * Callers who give their update the same id wait for the same update, and any number of them may.
+ * Returns the decision as soon as there is one, while participants are still being told. Rejected with `OrderIdTaken`
+ * if the argument is another order. Any number of callers may wait for it if they give their update the same id.
  */
 export const decisionUpdate = defineUpdate<OrderOutcome, [Order]>('decision');
 
-/** What the inventory answers to an order's messages; in `event-driven`, also that the stock is settled. */
+/** To an order: what the inventory answers to its messages; in `event-driven`, that the stock is settled. */
 export const replySignal = defineSignal<[Announcement]>(signals.reply);
 
-/** What the order service has on record, in `event-driven`: the decision. */
+/** To an order, in `event-driven`: the decision that the order service has on record. */
 export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 
-/** To an order that waits for the inventory: what it last said was not kept, so it shall say it again. */
+/** To an order that waits for the inventory: its mailbox has not kept its last message, so it must repeat it. */
 export const sayAgainSignal = defineSignal(signals.sayAgain);
 
-/** Steps of an order that are stuck, which its workflow can't see by itself: only for people to read. */
+/** To an order: its steps that are stuck, which its workflow can't see by itself. Only people read them. */
 export const stuckStepsSignal = defineSignal<[readonly OwnStuckStep[]]>(signals.stuckSteps);
 
-/** A message for the inventory, to one of its mailboxes. */
+/** To a mailbox: a message for the inventory. */
 export const messageSignal = defineSignal<[Announcement]>(signals.message);
 
-/** The id of an order whose outbox has something to publish, to a relay. */
+/** To a relay: the id of an order whose outbox has something to publish. */
 export const wakeSignal = defineSignal<[string]>(signals.wake);
 
 export type { WaitingView };
 
-/** What waits in a mailbox or relay, and why what has failed did. */
+/** Of a mailbox or relay: what waits in it, and why it has failed. */
 export const waitingQuery = defineQuery<WaitingView[]>(queries.waiting);
 
-/** Tries what waits for this order now, in a mailbox or relay. */
+/** To a mailbox or relay: try now what waits for this order. */
 export const tryNowSignal = defineSignal<[string]>('tryNow');

@@ -1,91 +1,83 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
-import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
+import type { ParticipantRequest } from '../../domain/participant.ts';
 import { orders, preparing, settling } from '../contract/activities.ts';
-import { refusalOf } from './bound-participants.ts';
+import { type BoundParticipant, refusalOf } from './bound-participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
 import { awaitAnswer, type Replies } from './replies.ts';
 
 /** The order service, bound to one order: it votes like a participant, and holds the decision. */
-export interface OrderService {
-  readonly name: string;
-  /** Puts the order on record; where the services tell each other, it tells the inventory of it. */
-  prepare(): Promise<void>;
-  /** Puts the outcome on record unless there is one, and returns what is on record then; and tells, as `prepare`. */
+export interface OrderService extends Pick<BoundParticipant, 'name' | 'prepare'> {
+  /** Puts the outcome on record unless there is one, tells the inventory, and returns what is on record then. */
   decide(outcome: OrderOutcome): Promise<OrderOutcome>;
   /** Tells the inventory once more of the order, or of its outcome. */
   announceAgain(outcome?: OrderOutcome): Promise<void>;
 }
 
-/** @param prepareBudget How long all attempts to prepare may take together, in milliseconds. */
+/** An order that is being placed, as its strategy gets it. */
+export interface Placement {
+  readonly request: ParticipantRequest;
+  /** How long all attempts to prepare may take together, in milliseconds. */
+  readonly prepareBudget: number;
+  readonly orders: OrderService;
+  readonly progress: Progress;
+  readonly replies: Replies;
+}
+
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number): OrderService {
-  const activities = orders(settling);
+  const { 'orders.decide': decide, 'orders.announce': announce } = orders(settling);
   return {
     name: 'orders',
     prepare: () => orders(preparing(prepareBudget))['orders.prepare'](request),
-    decide: (outcome) => activities['orders.decide'](decideRequest(request, outcome)),
+    decide: (outcome) =>
+      decide({
+        ...request,
+        ...(outcome.status === 'confirmed' ? { status: 'confirmed' } : refusalOf(outcome)),
+      }),
     async announceAgain(outcome) {
-      const announcement =
-        outcome === undefined
-          ? announcementOfOrders('prepare', request)
-          : announcementOfOutcome(request, outcome);
-      if (announcement !== undefined) await activities['orders.announce'](announcement);
+      const announcement = outcome
+        ? announcementOfOutcome(request, outcome)
+        : announcementOfOrders('prepare', request);
+      if (announcement !== undefined) await announce(announcement);
     },
   };
 }
 
 /**
- * Takes the decision and puts it on record. What is on record then is the decision: it stands, however often this workflow
- * is reset and whoever resolves the order, and nobody is told of another one.
+ * Puts the decision on record. What is on record then is the decision: it stands, however often this workflow is reset
+ * and whoever resolves the order, and nobody is told of another one.
  */
-export function decideOrder(
-  orders: OrderService,
-  proposal: OrderOutcome,
-  progress: Progress,
-): Promise<OrderOutcome> {
-  progress.show(orders, proposal.status === 'confirmed' ? 'committing' : 'rolling-back');
-  return orders.decide(proposal).then((outcome) => adoptRecord(orders, outcome, progress));
+export function decideOrder(placement: Placement, proposal: OrderOutcome): Promise<OrderOutcome> {
+  const { orders, progress } = placement;
+  progress.show(orders.name, proposal.status === 'confirmed' ? 'committing' : 'rolling-back');
+  return orders.decide(proposal).then((outcome) => adoptRecord(placement, outcome));
 }
 
-/** What the order service has on record is the decision. */
-export function adoptRecord(orders: OrderService, outcome: OrderOutcome, progress: Progress): OrderOutcome {
+/** Makes what the order service has on record the decision. */
+export function adoptRecord({ orders, progress }: Placement, outcome: OrderOutcome): OrderOutcome {
   progress.adopt(outcome);
-  progress.show(orders, outcome.status === 'confirmed' ? 'committed' : 'rolled-back');
+  progress.show(orders.name, outcome.status === 'confirmed' ? 'committed' : 'rolled-back');
   return outcome;
 }
 
-/** What came of telling the inventory of an order. */
-export interface Answer {
-  /** Why the order is refused; nothing where it was answered in time, and nobody has cancelled. */
-  readonly refusal?: Reason;
-  /** Present where the order service has refused: nothing has gone out, and this is how the order ends. */
-  readonly elsewhere?: OrderOutcome;
-}
-
-/** Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end. */
+/**
+ * Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end.
+ *
+ * @returns `refusal`: why the order is refused, if no answer came in time or somebody has cancelled. `elsewhere`: how
+ *   the order ends, if the order service has refused it, so that nothing has gone out.
+ */
 export async function placeAndWait(
-  orders: OrderService,
-  replies: Replies,
-  {
-    isAnswered,
-    request,
-    prepareBudget,
-    progress,
-  }: {
-    isAnswered: () => boolean;
-    request: ParticipantRequest;
-    prepareBudget: number;
-    progress: Progress;
-  },
-): Promise<Answer> {
+  { request, prepareBudget, orders, progress, replies }: Placement,
+  isAnswered: () => boolean,
+): Promise<{ readonly refusal?: Reason; readonly elsewhere?: OrderOutcome }> {
   const waiting = new CancellationScope();
   progress.onCancel(() => waiting.cancel());
   const startedAt = Date.now();
   try {
     return await waiting.run(async () => {
-      await progress.track(orders, 'prepare', orders.prepare());
+      await progress.track(orders.name, 'prepare', orders.prepare());
       const left = prepareBudget - (Date.now() - startedAt);
       const inTime = await awaitAnswer(replies, isAnswered, () => orders.announceAgain(), left);
       return inTime ? {} : { refusal: noAnswer('inventory') };
@@ -97,25 +89,8 @@ export async function placeAndWait(
 }
 
 /** Waits until the inventory has carried out the outcome, and shows it. */
-export function untilSettled(
-  orders: OrderService,
-  replies: Replies,
-  { outcome, progress }: { outcome: OrderOutcome; progress: Progress },
-): Promise<void> {
+export function untilSettled({ orders, progress, replies }: Placement, outcome: OrderOutcome): Promise<void> {
   const isSettled = () => replies.isSettled;
   const settled = awaitAnswer(replies, isSettled, () => orders.announceAgain(outcome)).then(() => {});
-  return progress.track(INVENTORY, stepOf(outcome), settled);
-}
-
-/** Who is told, and does its part. */
-export const INVENTORY = { name: 'inventory' } as const;
-
-export function stepOf({ status }: Pick<OrderOutcome, 'status'>): 'commit' | 'rollback' {
-  return status === 'confirmed' ? 'commit' : 'rollback';
-}
-
-function decideRequest(request: ParticipantRequest, outcome: OrderOutcome): DecideRequest {
-  return outcome.status === 'confirmed'
-    ? { ...request, status: 'confirmed' }
-    : { ...request, ...refusalOf(outcome) };
+  return progress.track('inventory', outcome.status === 'confirmed' ? 'commit' : 'rollback', settled);
 }

@@ -1,20 +1,17 @@
 import { allHandlersFinished, CancellationScope, condition, log } from '@temporalio/workflow';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Order, type OrderOutcome, parseOrder, type Reason, sameContent } from '../../domain/order.ts';
-import {
-  type CancelRequest,
-  type OrderProgress,
-  type ParticipantState,
-  type Phase,
-  parseCancelRequest,
-} from '../../domain/place-order.ts';
+import type { CancelRequest, OrderProgress, ParticipantState, Phase } from '../../domain/place-order.ts';
+import { parseCancelRequest } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
 import { countCompensation, countOrder, recordDecision } from './order-metrics.ts';
 
-/** What is known of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
+/** The state of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
 export class Progress {
+  readonly display: Display;
   private readonly order: Order;
   private readonly strategy: Strategy;
   private phase: Phase = 'preparing';
@@ -22,7 +19,6 @@ export class Progress {
   private cancelRequest: CancelRequest | undefined;
   private decision: OrderOutcome | undefined;
   private stopVoting: () => void = () => {};
-  private readonly display: Display;
 
   constructor(order: Order, strategy: Strategy) {
     this.order = order;
@@ -38,49 +34,47 @@ export class Progress {
     if (this.cancelRequest !== undefined) stopVoting();
   }
 
-  /** What this workflow would decide: yes only if nobody refused and nobody has cancelled. */
+  /** Returns what this workflow would decide: yes only if nobody refused and nobody has cancelled. */
   proposal(refusal: Reason | undefined): OrderOutcome {
-    return outcomeOf(this.cancellation(refusal) ?? refusal, this.order.orderId);
+    const { orderId } = this.order;
+    const reason = this.cancellation(refusal) ?? refusal;
+    if (reason === undefined) return { orderId, status: 'confirmed' };
+    return { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
   }
 
   /** Makes what is on record the decision, which all who ask are told from now on. */
-  adopt(outcome: OrderOutcome): OrderOutcome {
+  adopt(outcome: OrderOutcome): void {
     const { orderId, status, reason } = outcome;
     this.decision = outcome;
     this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status, reason: reason?.message });
-    this.showDecision();
+    this.display.decided(status);
     recordDecision(outcome, this.strategy);
-    return outcome;
   }
 
-  show({ name }: { readonly name: string }, state: ParticipantState): void {
-    this.participants[name] = state;
+  show(participant: string, state: ParticipantState): void {
+    this.participants[participant] = state;
     this.display.refresh();
-    if (state === 'rolled-back') countCompensation(name, this.strategy);
+    if (state === 'rolled-back') countCompensation(participant, this.strategy);
   }
 
   /**
-   * Shows a participant's step while it runs, and how it ended. Without `async`, as all that every order goes through:
-   * Temporal keeps the stack of each promise of a workflow, which takes it a tenth of a millisecond.
+   * Shows a participant's step while it runs, and how it ended. Not `async`, because every order goes through it, and
+   * Temporal keeps the stack of each promise of a workflow, which takes a tenth of a millisecond.
    */
-  track(
-    participant: { readonly name: string },
-    step: keyof typeof states,
-    work: Promise<void>,
-  ): Promise<void> {
-    const { name } = participant;
+  track(participant: string, step: keyof typeof states, work: Promise<void>): Promise<void> {
     const { running, done } = states[step];
     this.show(participant, running);
     return work.then(
       () => {
         this.show(participant, done);
-        this.display.gotOn(name);
+        this.display.gotOn(participant);
       },
       (error) => {
         // A rollback may have begun meanwhile: the newer step is the one to show.
-        if (step === 'prepare' && this.participants[name] === running) this.participants[name] = 'refused';
-        this.display.gotOn(name);
+        const isNewest = this.participants[participant] === running;
+        if (step === 'prepare' && isNewest) this.participants[participant] = 'refused';
+        this.display.gotOn(participant);
         throw error;
       },
     );
@@ -89,29 +83,19 @@ export class Progress {
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';
-    this.showDecision();
+    this.display.decided(outcome.status);
     if (!allHandlersFinished()) await condition(allHandlersFinished);
     countOrder(outcome, this.strategy);
     return outcome;
   }
 
-  /** The order ends without an outcome. */
-  fail(error: unknown): void {
-    this.display.failed(error);
-  }
-
-  /** As outsiders are told of it. */
-  private showDecision(): void {
-    if (this.decision !== undefined) this.display.decided(this.decision.status);
-  }
-
-  /** Cancels the order, and tells what came of it. */
+  /** Cancels the order, and returns how it ends. */
   cancel(request: CancelRequest): Promise<OrderOutcome> {
     this.hear(request);
     return this.decided();
   }
 
-  /** The first reason to cancel counts; after the decision nothing does. */
+  /** The first reason to cancel counts; after the decision none does. */
   hear(request: CancelRequest): void {
     if (this.decision !== undefined) return;
     this.cancelRequest ??= request;
@@ -120,16 +104,9 @@ export class Progress {
 
   /** The decision, as soon as there is one. */
   async decided(): Promise<OrderOutcome> {
-    // A cancel of the workflow itself must not cut off who waits: they are told what came of it.
+    // A cancel of the workflow itself must not cut off those who wait: they are told what came of it.
     await CancellationScope.nonCancellable(() => condition(() => this.decision !== undefined));
     return this.decision as OrderOutcome;
-  }
-
-  private cancellation(refusal: Reason | undefined): Reason | undefined {
-    if (this.cancelRequest !== undefined) return { code: 'Cancelled', message: this.cancelRequest.reason };
-    // Temporal's own cancel, from its Web UI or CLI, is a cancel as well.
-    const byTemporal = CancellationScope.current().consideredCancelled || refusal?.code === 'Cancelled';
-    return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
   }
 
   /** @throws ConcordError `TooLate`, `InvalidInput` */
@@ -145,26 +122,18 @@ export class Progress {
     throw new ConcordError('OrderIdTaken', { orderId: this.order.orderId });
   }
 
-  /** Shows what is wrong with steps of the order, which it can't see by itself. */
-  showStuckSteps(input: unknown): void {
-    this.display.takeIn(input);
-  }
-
   /** Where the order stands. */
   snapshot(): OrderProgress {
-    const { decision } = this;
-    return {
-      ...this.order,
-      phase: this.phase,
-      participants: { ...this.participants },
-      ...(decision === undefined ? {} : { decision }),
-    };
+    const { order, phase, participants, decision } = this;
+    return defined({ ...order, phase, participants: { ...participants }, decision });
   }
-}
 
-function outcomeOf(reason: Reason | undefined, orderId: string): OrderOutcome {
-  if (reason === undefined) return { orderId, status: 'confirmed' };
-  return { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
+  private cancellation(refusal: Reason | undefined): Reason | undefined {
+    if (this.cancelRequest !== undefined) return { code: 'Cancelled', message: this.cancelRequest.reason };
+    // Temporal's own cancel, from its Web UI or CLI, is a cancel as well.
+    const byTemporal = CancellationScope.current().consideredCancelled || refusal?.code === 'Cancelled';
+    return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
+  }
 }
 
 const states = {

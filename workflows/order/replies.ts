@@ -7,13 +7,13 @@ import { RESEND } from '../../domain/policies.ts';
 import { validOrNothing } from './failures.ts';
 
 /**
- * What an order's workflow has been told: replies may come twice, late, and in any order. What has another form, or is of
- * another order, is dropped, because anyone may send a signal; what is well formed is believed (SECURITY.md).
+ * The replies to an order's workflow, which may come twice, late, and in any order. Anyone may send a signal, so
+ * replies that are malformed or of another order are dropped; those that are well formed are believed (SECURITY.md).
  */
 export class Replies {
   /** The inventory's vote, `StockReserved` or `StockRejected`. */
   vote: Announcement | undefined;
-  /** The outcome on record, where the order service decides by itself. */
+  /** The outcome on record, in `event-driven`. */
   outcome: OrderOutcome | undefined;
   /** True once the inventory has carried out the decision. */
   isSettled = false;
@@ -29,7 +29,11 @@ export class Replies {
   hear(input: unknown): void {
     const { order, coordinatorId } = this.request;
     const reply = validOrNothing(parseAnnouncement, input);
-    if (reply?.data.coordinatorId === coordinatorId && reply.subject === order.orderId) this.take(reply);
+    if (reply?.data.coordinatorId !== coordinatorId || reply.subject !== order.orderId) return;
+    // The inventory always says why it refuses.
+    const isVote = reply.type === 'StockReserved' || (reply.type === 'StockRejected' && reply.data.reason);
+    if (isVote) this.vote ??= reply;
+    else if (reply.type === 'StockSold' || reply.type === 'StockReleased') this.isSettled = true;
   }
 
   hearRecord(input: unknown): void {
@@ -40,21 +44,14 @@ export class Replies {
   askAgain(): void {
     this.isAskedAgain = true;
   }
-
-  private take(reply: Announcement): void {
-    // A no that doesn't say why is none of the inventory's.
-    const isVote = reply.type === 'StockReserved' || (reply.type === 'StockRejected' && reply.data.reason);
-    if (isVote) this.vote ??= reply;
-    else if (reply.type === 'StockSold' || reply.type === 'StockReleased') this.isSettled = true;
-  }
 }
 
 /**
- * Waits for an answer, and says again what it answers when it is asked to, and now and then: what was handed over is
- * durable, but an operator can have ended the workflow that it was handed to.
+ * Waits for an answer. Calls `sayAgain` when it is asked to, and now and then: what was handed over is durable, but an
+ * operator can have ended the workflow that it was handed to.
  *
  * @param budget How long to wait, in milliseconds; for ever by default.
- * @returns False where there was none in time.
+ * @returns False if there was none in time.
  */
 export async function awaitAnswer(
   replies: Replies,
@@ -74,7 +71,7 @@ export async function awaitAnswer(
   return isAnswered();
 }
 
-/** As `condition` with a time limit, for which every order would pay twice as many promises. */
+/** Like `condition` with a time limit, but with half as many promises, for which every order pays. */
 function withLimit(isMet: () => boolean, limit: number): Promise<void> {
   const timer = new CancellationScope();
   let isTimeUp = false;

@@ -7,7 +7,7 @@ import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/order-metrics.ts';
 import type { resolveOrder } from './resolve-order.ts';
 
-/** What a sweep has begun to settle, and what it has left alone. */
+/** The orders that a sweep has begun to settle, and what it has left alone. */
 export interface Reaped {
   readonly orderIds: readonly string[];
   readonly skipped: readonly Skipped[];
@@ -15,45 +15,28 @@ export interface Reaped {
 
 /**
  * Settles holds that nobody else will: each orphan by a workflow of its own, so that one which can't be settled keeps
- * nobody waiting and shows in `concord stuck`; so does what can't be judged.
+ * nobody waiting and shows in `concord stuck`; so does what is damaged.
  *
  * @param holdLimit How old a hold is before it is looked at: 0 to 365 days, in milliseconds.
  * @throws ApplicationFailure `InvalidInput`
  */
 export async function reapHolds(holdLimit: number): Promise<Reaped> {
-  const found = await inventory(sweeping)['inventory.findOrphans'](
-    asWorkflowFailure(() => parseHoldLimit(holdLimit)),
-  );
+  const limit = asWorkflowFailure(() => parseHoldLimit(holdLimit));
+  const found = await inventory(sweeping)['inventory.findOrphans'](limit);
   const orphans = found.filter((one): one is Orphan => !isSkipped(one));
   const skipped = found.filter(isSkipped);
-  const started = await Promise.all(orphans.map((orphan) => startedOrSkipped(orphan, skipped)));
+  const started = await Promise.all(orphans.map((orphan) => startResolution(orphan, skipped)));
   recordSweep();
-  return {
-    orderIds: orphans.filter((_, index) => started[index]).map(({ order }) => order.orderId),
-    skipped,
-  };
+  const orderIds = orphans.filter((_, index) => started[index]).map(({ order }) => order.orderId);
+  return { orderIds, skipped };
 }
 
 function isSkipped(found: Orphan | Skipped): found is Skipped {
   return 'problem' in found;
 }
 
-/** Whatever keeps one resolution from being started, the others are. */
-async function startedOrSkipped(orphan: Orphan, skipped: Skipped[]): Promise<boolean> {
-  try {
-    return await startResolution(orphan);
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    const { orderId } = orphan.order;
-    const problem = `its resolution can't be started: ${problemOf(error)}`;
-    log.warn('left alone', { orderId, problem });
-    skipped.push({ orderId, problem });
-    return false;
-  }
-}
-
-/** Returns false where somebody else was faster. */
-async function startResolution(orphan: Orphan): Promise<boolean> {
+/** Returns false if somebody else was faster, or if it can't be started, which keeps no other from it. */
+async function startResolution(orphan: Orphan, skipped: Skipped[]): Promise<boolean> {
   const { order, strategy } = orphan;
   try {
     await startChild<typeof resolveOrder>('resolveOrder', {
@@ -63,7 +46,12 @@ async function startResolution(orphan: Orphan): Promise<boolean> {
     });
     return true;
   } catch (error) {
+    if (isCancellation(error)) throw error;
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    throw error;
+    const { orderId } = order;
+    const problem = `its resolution can't be started: ${problemOf(error)}`;
+    log.warn('left alone', { orderId, problem });
+    skipped.push({ orderId, problem });
+    return false;
   }
 }

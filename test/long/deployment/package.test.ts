@@ -53,7 +53,7 @@ test('it is built when it is packed, and holds the build alone', async () => {
   const { scripts } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   expect(scripts.prepack).toBe(scripts.build);
   const installed = path.join(project, 'node_modules/concord');
-  expect((await readdir(installed)).sort()).toEqual(['README.md', 'dist', 'package.json']);
+  expect((await readdir(installed)).sort()).toEqual(['LICENSE', 'README.md', 'dist', 'package.json']);
   await expect(readdir(path.join(project, 'node_modules/tsx'))).rejects.toThrow('ENOENT');
 });
 
@@ -63,7 +63,7 @@ test('it lists no file but those of the product, and installs nothing that only 
   const listed: string[] = packed.files.map(({ path: file }: { path: string }) => file);
   expect(listed).toContain('dist/workers/orders.js');
   const product =
-    /^(README\.md|package\.json|dist\/(domain|workflows|activities|workers|platform|client|bundles)\/.+)$/;
+    /^(LICENSE|README\.md|package\.json|dist\/(domain|workflows|activities|workers|platform|client|bundles)\/.+)$/;
   expect(listed.filter((file) => !product.test(file))).toEqual([]);
   const { optionalDependencies } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   expect(optionalDependencies).toBeUndefined();

@@ -43,7 +43,7 @@ test('METRICS_PORT and HEALTH_PORT are those of the first worker, and the second
   timeout: 200_000,
 }, async () => {
   const [metrics, health] = [await getPort(), await getPort()];
-  const child = execa(process.execPath, ['tools/start/start.mjs'], {
+  const child = execa(process.execPath, ['tools/run.mjs', 'start'], {
     env: { METRICS_PORT: String(metrics), HEALTH_PORT: String(health) },
     reject: false,
   });
@@ -85,7 +85,7 @@ test.each(['Starting Temporal', 'Starting the orders worker'])(
   'Ctrl-C while it says "%s" ends it at once, and leaves nothing',
   async (moment) => {
     const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
-    const child = spawn(process.execPath, ['tools/start/start.mjs'], {
+    const child = spawn(process.execPath, ['tools/run.mjs', 'start'], {
       env: { ...process.env, TMPDIR: directory },
     });
     let output = '';
@@ -122,7 +122,7 @@ test('--watch: a worker whose code changes starts anew, and an order in flight g
 }, async () => {
   await using copy = await copyOfCheckout();
   const closings: (() => Promise<void>)[] = [];
-  const child = execa(process.execPath, ['tools/start/start.mjs', '--watch'], {
+  const child = execa(process.execPath, ['tools/run.mjs', 'start', '--watch'], {
     cwd: copy.path,
     reject: false,
   });
@@ -217,7 +217,7 @@ async function start(args: string[], env: Record<string, string> = {}) {
   try {
     return {
       exitCode: 0,
-      ...(await promisify(execFile)(process.execPath, ['tools/start/start.mjs', ...args], options)),
+      ...(await promisify(execFile)(process.execPath, ['tools/run.mjs', 'start', ...args], options)),
     };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };

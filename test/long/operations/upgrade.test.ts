@@ -11,7 +11,7 @@ import { type Platform, startPlatform } from '../../support/platform.ts';
 import { orderOf, recorded } from '../../system/operations/support.ts';
 
 // Version 2 of the order service's workflows waits before it does anything, which no history of version 1 fits. It is
-// deployed while orders of version 1 are in flight, as docs/changing.md describes it. The tests build on each other.
+// deployed while orders of version 1 are in flight, as docs/changing-a-workflow.md describes it. The tests build on each other.
 
 type Build = '1' | '2';
 

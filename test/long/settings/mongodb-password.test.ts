@@ -36,7 +36,7 @@ describe.skipIf(program === undefined)(title, () => {
   afterAll(() => supervisor.stop());
 
   const start = (uri: string) =>
-    execa(process.execPath, ['tools/start/start.mjs', '--once'], {
+    execa(process.execPath, ['tools/run.mjs', 'start', '--once'], {
       env: { MONGODB_URI: uri },
       reject: false,
     });

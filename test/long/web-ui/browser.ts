@@ -36,12 +36,12 @@ const DOCS = new URL('../../../docs/', import.meta.url);
 /**
  * Saves what is seen among the artifacts.
  *
- * @param forReadme The name in `docs/`, where the README's own pictures are to be made anew.
+ * @param forDocs The name in `docs/`, where the pictures of docs/web-ui.md are to be made anew.
  */
-export async function saveScreenshot(page: Page, name: string, forReadme?: string): Promise<void> {
+export async function saveScreenshot(page: Page, name: string, forDocs?: string): Promise<void> {
   await mkdir(ARTIFACTS, { recursive: true });
   await page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, ARTIFACTS)) });
-  if (forReadme === undefined || !process.env.README_SCREENSHOTS) return;
+  if (forDocs === undefined || !process.env.DOCS_SCREENSHOTS) return;
   await mkdir(DOCS, { recursive: true });
-  await page.screenshot({ path: fileURLToPath(new URL(`${forReadme}.png`, DOCS)) });
+  await page.screenshot({ path: fileURLToPath(new URL(`${forDocs}.png`, DOCS)) });
 }

@@ -4,8 +4,8 @@ import { type Platform, startPlatform } from '../../support/platform.ts';
 import { orderOf, placeAndWait } from '../../system/operations/support.ts';
 import { findBrowser, INSTALL, launchBrowser, saveScreenshot } from './browser.ts';
 
-// What an operator sees, in a real browser. Every screenshot is kept in artifacts/web-ui; the README's two are made anew by
-// README_SCREENSHOTS=1 npx vitest run test/web-ui
+// What an operator sees, in a real browser. Every screenshot is kept in artifacts/web-ui; those of docs/web-ui.md are made anew by
+// DOCS_SCREENSHOTS=1 npx vitest run test/long/web-ui
 
 const program = await findBrowser();
 const title = program === undefined ? `the Web UI (skipped: ${INSTALL})` : 'the Web UI';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import type { Collection } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LateHold } from '../../../activities/dependencies.ts';
 import type { InventoryCollections } from '../../../activities/inventory/documents.ts';
-import { createInventory, type LateHold } from '../../../activities/inventory/participant.ts';
+import { createInventory } from '../../../activities/inventory/participant.ts';
 import type { FailureCode } from '../../../domain/errors.ts';
 import type { Line } from '../../../domain/order.ts';
 import type { Participant } from '../../../domain/participant.ts';

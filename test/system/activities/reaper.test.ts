@@ -1,7 +1,8 @@
 import type { Document } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Coordinators } from '../../../activities/coordinator.ts';
-import { createInventory, type LateHold } from '../../../activities/inventory/participant.ts';
+import type { LateHold } from '../../../activities/dependencies.ts';
+import { createInventory } from '../../../activities/inventory/participant.ts';
 import { createReaper, type ReaperDependencies } from '../../../activities/inventory/reaper.ts';
 import { ConcordError } from '../../../domain/errors.ts';
 import type { Orphan } from '../../../domain/resolution.ts';
@@ -232,7 +233,7 @@ test('however many are damaged, each is reported, and an orphan is found', async
 test('holds are shown as looked at only once all have been', async () => {
   const observed: unknown[] = [];
   const { reservations } = collectionsOf(testDatabase.database);
-  const { reaper } = await threeOrphans({ reservations, observe: (...seen) => observed.push(seen) });
+  const { reaper } = await threeOrphans({ reservations, observeHolds: (...seen) => observed.push(seen) });
   const find = reservations.find.bind(reservations);
   const down = () => {
     throw new Error('the database is down');

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { MongoClient } from 'mongodb';
 import { expect, inject, test, vi } from 'vitest';
 import type { ReservationDocument, StockDocument } from '../../../activities/inventory/documents.ts';
@@ -22,11 +24,23 @@ test('actions: what Temporal bills, each attempt of an activity, and a run that 
     { activityTaskStartedEventAttributes: { attempt: 3 } },
     { timerStartedEventAttributes: {} },
     { timerCanceledEventAttributes: {} },
+    { upsertWorkflowSearchAttributesEventAttributes: {} },
     { workflowExecutionContinuedAsNewEventAttributes: {} },
   ];
-  expect(tallyOf(history)).toEqual({ events: 9, actions: 1 + 1 + 1 + 3 + 1 + 1 });
+  expect(tallyOf(history)).toEqual({ events: 10, actions: 1 + 1 + 1 + 3 + 1 + 1 + 1 });
   const goneOn = [{ workflowExecutionStartedEventAttributes: { continuedExecutionRunId: 'the run before' } }];
   expect(tallyOf(goneOn)).toEqual({ events: 1, actions: 0 });
+});
+
+test.each([
+  // The start, two votes, the decision, the commit, and the status that lists show.
+  ['01-confirmed', { events: 30, actions: 1 + 4 + 1 }],
+  // The start, the vote and what tells of the decision, two answers, two timers, and the status.
+  ['20-event-driven-confirmed', { events: 24, actions: 1 + 1 + 2 + 2 + 1 }],
+])('actions of a recorded order, %s', async (name, expected) => {
+  const file = new URL(`../replay/histories/${name}.json`, import.meta.url);
+  const { history } = JSON.parse(await readFile(file, 'utf8'));
+  expect(tallyOf(historyFromJSON(history).events ?? [])).toEqual(expected);
 });
 
 test('during a fault: what was sent in it and came of it before its end; and when all that was sent by then was final', () => {

@@ -16,11 +16,11 @@ const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers
 const NO_SETTINGS =
   /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CHAOS_SETTINGS|npm_lifecycle_event)$/;
 
-describe('the README', () => {
-  const readme = readFileSync(`${root}README.md`, 'utf8');
+describe('docs/configuration.md', () => {
+  const page = readFileSync(`${root}docs/configuration.md`, 'utf8');
 
   test.each(sections)('has a row for every setting: $title', (section) => {
-    expect(readme).toContain(`**${section.title}**\n\n${markdownTable(section)}\n`);
+    expect(page).toContain(`**${section.title}**\n\n${markdownTable(section)}\n`);
   });
 });
 
@@ -178,7 +178,7 @@ describe('a wrong value is refused by the name of its variable:', () => {
   });
 });
 
-/** A section's table in the README, in Markdown. */
+/** A section's table in docs/configuration.md, in Markdown. */
 function markdownTable({ settings }: Section): string {
   return [
     '| variable | what for | values | default |',
