@@ -39,15 +39,12 @@ export async function requestCancel(
  */
 async function signalOnce(client: Client, { workflowId }: Order, request: CancelRequest): Promise<void> {
   const { namespace, identity, loadedDataConverter } = client.options;
+  const { name } = cancelSignal;
+  const payloads = (await encodeToPayloads(loadedDataConverter, request)) ?? null;
+  const signal = { signalName: name, requestId: name, input: { payloads } };
+  const addressee = { namespace, workflowExecution: { workflowId } };
   try {
-    await client.workflowService.signalWorkflowExecution({
-      namespace,
-      identity,
-      workflowExecution: { workflowId },
-      requestId: cancelSignal.name,
-      signalName: cancelSignal.name,
-      input: { payloads: (await encodeToPayloads(loadedDataConverter, request)) ?? null },
-    });
+    await client.workflowService.signalWorkflowExecution({ ...addressee, identity, ...signal });
   } catch (error) {
     if (grpcErrorIn(error)?.code !== status.NOT_FOUND) throw error;
     throw new WorkflowNotFoundError('it has ended', workflowId, undefined);

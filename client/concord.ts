@@ -16,13 +16,8 @@ import { ConcordError } from '../domain/errors.ts';
 import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
-import {
-  type CancelRequest,
-  type PlaceOrderInput,
-  parseCancelRequest,
-  parsePlaceOrderInput,
-  workflowIdOf,
-} from '../domain/place-order.ts';
+import type { CancelRequest, PlaceOrderInput } from '../domain/place-order.ts';
+import { parseCancelRequest, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
@@ -32,10 +27,10 @@ import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/s
 import { parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
+import type { SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
   findSearchAttributes,
   registerSearchAttributes,
-  type SearchAttributeState,
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
@@ -75,7 +70,7 @@ export interface PlaceOptions {
   readonly strategy?: Strategy;
 }
 
-/** What is durable about an order when `place` returns: `pending` if it is accepted and not yet decided. */
+/** An order as far as it is durable when `place` returns: `pending` if it is accepted and not yet decided. */
 export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
@@ -248,7 +243,7 @@ export class Concord {
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { phase, participants } of concord.watch('4711')) console.log(phase, participants);
    */
-  async *watch(orderId: string, { interval = WATCH_INTERVAL } = {}): AsyncGenerator<OrderView, void, void> {
+  async *watch(orderId: string, { interval = LOOK_INTERVAL } = {}): AsyncGenerator<OrderView, void, void> {
     let last = '';
     for (;;) {
       const view = await this.status(orderId);
@@ -333,7 +328,7 @@ export class Concord {
    */
   async *followEvents(
     filter: EventFilter = {},
-    { interval = EVENTS_INTERVAL } = {},
+    { interval = LOOK_INTERVAL } = {},
   ): AsyncGenerator<OrderEvent, void, void> {
     const look = eventFollower(this.client, parseEventFilter(filter));
     if (filter.orderId !== undefined) await this.status(filter.orderId);
@@ -363,7 +358,7 @@ export class Concord {
   async restock(
     sku: string,
     quantity: number,
-    { receiptId = randomUUID() }: { readonly receiptId?: string } = {},
+    { receiptId = randomUUID() as string } = {},
   ): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
     return translated({ address: this.address }, async () => {
@@ -547,6 +542,5 @@ const ANSWER_TIMEOUT = 10_000;
  * lets any number wait for the same. Only who knows that the order is theirs may join, for it is checked once.
  */
 const JOINT_UPDATE = 'decision';
-// How often `watch` and `followEvents` look. Milliseconds.
-const WATCH_INTERVAL = 500;
-const EVENTS_INTERVAL = 500;
+/** How often `watch` and `followEvents` look. Milliseconds. */
+const LOOK_INTERVAL = 500;

@@ -15,10 +15,7 @@ const filterSchema = z.strictObject({
   limit: z.int(LIMIT_FIX).min(1, LIMIT_FIX).max(1_000, LIMIT_FIX).default(20),
 });
 
-/** A filter that was checked. */
-export type CheckedEventFilter = z.output<typeof filterSchema>;
-
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseEventFilter(input: unknown): CheckedEventFilter {
+export function parseEventFilter(input: unknown): z.output<typeof filterSchema> {
   return parse(filterSchema, input);
 }

@@ -3,9 +3,11 @@ import pMap from 'p-map';
 import type { AnnouncementType } from '../domain/announcements.ts';
 import { ofOrder } from '../platform/visibility/executions.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
-import type { CheckedEventFilter as Filter } from './event-filter.ts';
+import type { parseEventFilter } from './event-filter.ts';
 
-/** What a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
+type Filter = ReturnType<typeof parseEventFilter>;
+
+/** An event that a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
 export interface OrderEvent {
   /** `<order id>/<type>` */
   readonly id: string;
@@ -79,15 +81,11 @@ async function newest(client: Client, { orderId, limit }: Filter): Promise<Book>
   for await (const delivery of listDeliveries(client, ofOrder(orderId))) {
     // They come last ended first: what is still to come began before this one ended, so before enough others began.
     const { endedAt } = delivery;
-    if (endedAt !== undefined && isFullFrom(book, endedAt + OVERLAP, limit)) break;
+    const countAfter = (time: number) => [...book.values()].filter((found) => beganAt(found) > time).length;
+    if (endedAt !== undefined && countAfter(endedAt + OVERLAP) >= limit) break;
     enter(book, delivery);
   }
   return new Map(inOrder(book).slice(-limit));
-}
-
-function isFullFrom(book: Book, time: number, limit: number): boolean {
-  if (book.size < limit) return false;
-  return [...book.values()].filter((deliveries) => beganAt(deliveries) > time).length >= limit;
 }
 
 function viewsOf(client: Client, book: Book): Promise<OrderEvent[]> {

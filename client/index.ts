@@ -1,28 +1,15 @@
 // What `import { Concord } from 'concord'` gives: the typed client.
 
-export {
-  ConcordError,
-  type FailureCode,
-  type FailureDetails,
-  type FailureKind,
-  isFailureCode,
-} from '../domain/errors.ts';
+export type { FailureCode, FailureDetails, FailureKind } from '../domain/errors.ts';
+export { ConcordError, isFailureCode } from '../domain/errors.ts';
 export type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../domain/order.ts';
 export type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
 export type { ResolveRequest } from '../domain/resolution.ts';
 export type { Receipt, StockLevel } from '../domain/stock.ts';
 export { type Strategy, strategies } from '../domain/strategies.ts';
 export type { StuckStep } from '../domain/stuck-step.ts';
-export {
-  type Cancelled,
-  Concord,
-  type ConcordOptions,
-  type NewOrder,
-  type Placed,
-  type PlaceOptions,
-  type StuckOptions,
-  type WaitFor,
-} from './concord.ts';
+export type { Cancelled, NewOrder, Placed, PlaceOptions, StuckOptions, WaitFor } from './concord.ts';
+export { Concord, type ConcordOptions } from './concord.ts';
 export type { EventFilter } from './event-filter.ts';
 export type { OrderEvent } from './events.ts';
 export type { Retried } from './recovery.ts';

@@ -30,7 +30,7 @@ export interface OrderView extends Order {
   readonly closedAt?: string;
 }
 
-/** A step of an order that has failed at least once and is tried again; `step` also names where a message waits. */
+/** A step of an order that has failed at least once and is tried again. */
 export interface RetryingStep extends Pick<OwnStuckStep, 'step' | 'lastError' | 'nextAttemptAt'> {
   /** The attempt that runs or comes next, from 2. */
   readonly attempt: number;
@@ -51,7 +51,9 @@ export async function viewOf(
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
   const known = {
     ...order,
-    ...{ strategy, participants: {}, placedAt: startTime.toISOString() },
+    strategy,
+    participants: {},
+    placedAt: startTime.toISOString(),
     ...defined({ closedAt: closeTime?.toISOString() }),
     retrying: retryingOf(orderId, await stuckStepsOf(client, raw, FAILED)),
   };

@@ -11,7 +11,7 @@ const exitCode = await main(process.argv.slice(2));
 // Once all is written, go: a question that nobody waits for any more would keep the process alive.
 process.stdout.write('', () => process.exit(exitCode));
 
-/** A checkout runs its sources, even where it has a build, which may be older; a package has the build alone. */
+/** A checkout runs its sources, even if it has a build, which may be older; a package has the build alone. */
 async function load() {
   const source = new URL('./main.ts', import.meta.url);
   if (!existsSync(source)) return import(new URL('./main.js', import.meta.url).href);

@@ -22,7 +22,7 @@ import type { GlobalOptions } from './shared/target.ts';
 
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
-  // Known before parsing, because what parsing finds wrong is already to be reported in this form.
+  // Known before parsing, because what parsing finds wrong is reported in this form.
   const output = new Output({ json: hasFlag(args, '--json'), verbose: hasFlag(args, '--verbose') });
   const session = new Session(output);
   try {
@@ -37,11 +37,12 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function createProgram(session: Session): Command {
+  const manifest: { version: string } = createRequire(import.meta.url)('concord/package.json');
   const program = new Command('concord')
     .description(
       'Places orders across the order service and the inventory service: all of an order, or nothing.',
     )
-    .version(version(), '-V, --version', 'print the version')
+    .version(manifest.version, '-V, --version', 'print the version')
     .option('--json', 'print JSON: results on standard output, an error on standard error')
     .option('--verbose', 'print stack traces')
     .option('--address <host:port>', 'the Temporal server')
@@ -55,28 +56,14 @@ function createProgram(session: Session): Command {
       session.options = command.optsWithGlobals<GlobalOptions>();
     })
     .addHelpText('after', HELP);
-  for (const add of COMMANDS) add(program, session);
+  for (const add of [...FOR_CUSTOMERS, ...FOR_STOCK, ...FOR_OPERATORS]) add(program, session);
   return program;
 }
 
-/** As `--help` lists them. */
-const COMMANDS = [
-  addPlace,
-  addStatus,
-  addWatch,
-  addCancel,
-  addList,
-  addEvents,
-  addStock,
-  addRestock,
-  addStuck,
-  addRetry,
-  addResolve,
-  addDoctor,
-  addCompare,
-  addSettings,
-  addCodecServer,
-];
+// In this order, `--help` lists them.
+const FOR_CUSTOMERS = [addPlace, addStatus, addWatch, addCancel, addList, addEvents];
+const FOR_STOCK = [addStock, addRestock];
+const FOR_OPERATORS = [addStuck, addRetry, addResolve, addDoctor, addCompare, addSettings, addCodecServer];
 
 const HELP = `
 Which server:
@@ -101,13 +88,8 @@ Examples:
   $ concord doctor
 `;
 
-/** True where `flag` is given as an option, and not as what follows \`--\`. */
+/** True if `flag` is given as an option, and not after `--`. */
 function hasFlag(args: readonly string[], flag: string): boolean {
   const end = args.indexOf('--');
   return args.slice(0, end === -1 ? undefined : end).includes(flag);
-}
-
-function version(): string {
-  const manifest: unknown = createRequire(import.meta.url)('concord/package.json');
-  return (manifest as { version: string }).version;
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cacheDirectory, identify, isAlive } from '../../client/cli/shared/running-start.ts';
+import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
+import { identify, isAlive } from './process-identity.ts';
 import type { Report, Step } from './report.ts';
 
 /** The path of a finished entry of the cache. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { execa } from 'execa';
-import { statOnLinux } from '../../client/cli/shared/running-start.ts';
+import { statOnLinux } from './process-identity.ts';
 import { signal } from './processes.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
 
 /** Sends a signal to a process, if it still lives. */
 export function signal(pid: number, name: NodeJS.Signals): void {

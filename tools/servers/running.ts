@@ -3,15 +3,13 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import {
-  identify,
-  isAlive,
-  processSchema,
-  readStart,
-  readStarts,
+  readRecord,
+  recordFiles,
   runningDirectory,
   startSchema,
 } from '../../client/cli/shared/running-start.ts';
 import { remove } from './cache.ts';
+import { identify, isAlive, processSchema } from './process-identity.ts';
 import { end, isGoneWithin } from './processes.ts';
 import type { Report } from './report.ts';
 
@@ -51,13 +49,23 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
 
 /** The starts whose owner lives, the newest first. */
 export function livingServers(): RunningRecord[] {
-  const records = readStarts(recordSchema).map(({ start }) => start);
+  const records = readStarts().map(({ start }) => start);
   return records.filter(({ owner }) => isAlive(owner));
+}
+
+/** Every start that is recorded, the newest first; also those whose owner is gone. */
+function readStarts(): { file: string; start: RunningRecord }[] {
+  return recordFiles()
+    .flatMap((file) => {
+      const start = readRecord(file, recordSchema);
+      return start === undefined ? [] : [{ file, start }];
+    })
+    .sort((one, other) => other.start.startedAt.localeCompare(one.start.startedAt));
 }
 
 /** Ends what dead owners and their dead guards left: server processes, throw-away directories, records. */
 export async function cleanUpAfterTheDead(report: Report): Promise<void> {
-  for (const { file, start } of readStarts(recordSchema)) {
+  for (const { file, start } of readStarts()) {
     if (isAlive(start.owner)) continue;
     // A living guard is at it already; a new server must not meet the old one on the same data.
     if (start.guard) await isGoneWithin(start.guard, 20_000);
@@ -69,7 +77,7 @@ export async function cleanUpAfterTheDead(report: Report): Promise<void> {
 
 /** Ends what a start has left, and returns how many processes that were. */
 export async function endStart(file: string): Promise<number> {
-  const { children = [], throwAwayDirectories = [] } = readStart(file, recordSchema) ?? {};
+  const { children = [], throwAwayDirectories = [] } = readRecord(file, recordSchema) ?? {};
   let ended = 0;
   // The last one first: a server may need the one that was started before it.
   for (const { stopSignal, graceMs, ...identity } of children.reverse()) {

@@ -5,9 +5,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { identify, type ProcessIdentity } from '../../client/cli/shared/running-start.ts';
 import { ServersError } from './attempts.ts';
 import { remove } from './cache.ts';
+import { identify, type ProcessIdentity } from './process-identity.ts';
 import { end } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
 

@@ -1,19 +1,30 @@
 import type { Command } from 'commander';
 import { parseCancelRequest } from '../../../domain/place-order.ts';
-import { checkOrderId } from '../shared/arguments.ts';
+import { orderId } from '../shared/arguments.ts';
 import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured } from '../shared/terminal-text.ts';
 
-/** `cancel ID` */
 export function addCancel(program: Command, session: Session): void {
   program
     .command('cancel')
     .description('cancel an order that is not decided yet')
-    .argument('<id>', 'the order id')
+    .argument('<id>', 'the order id', orderId)
     .option('--reason <text>', 'why, in at most 200 characters', 'cancelled by the customer')
     .addHelpText('after', HELP)
-    .action((id: string, flags: { readonly reason: string }) => cancel(id, flags, session));
+    .action(async (id: string, request: { readonly reason: string }) => {
+      parseCancelRequest(request);
+      const { output } = session;
+      const cancelled = await session.ask(`cancelling order ${id}`, (concord) => concord.cancel(id, request));
+      const { status } = cancelled;
+      await output.print({
+        document: cancelled,
+        rows: [[id, status]],
+        terminal: () => `order ${output.colors.bold(safe(id))} ${coloured(status, output.colors)}`,
+      });
+      const noAnswer = 'the order service does not answer: it decides when it is back; see';
+      if (status === 'requested') output.note(`${noAnswer} \`concord status ${id}\``);
+    });
 }
 
 const HELP = `
@@ -23,21 +34,3 @@ down, the cancellation is recorded and decided later: then the status is "reques
 Example:
   $ concord cancel 4711 --reason "ordered twice"
 `;
-
-async function cancel(id: string, request: { readonly reason: string }, session: Session): Promise<void> {
-  checkOrderId(id);
-  parseCancelRequest(request);
-  const { output } = session;
-  const cancelled = await session.ask(`cancelling order ${id}`, (concord) => concord.cancel(id, request));
-  const { status } = cancelled;
-  await output.print({
-    document: cancelled,
-    rows: [[id, status]],
-    terminal: () => `order ${output.colors.bold(safe(id))} ${coloured(status, output.colors)}`,
-  });
-  if (status === 'requested') {
-    output.note(
-      `the order service does not answer: it decides when it is back; see \`concord status ${id}\``,
-    );
-  }
-}

@@ -1,15 +1,36 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { ConcordError } from '../../../domain/errors.ts';
+import { invalid } from '../shared/arguments.ts';
 import type { Session } from '../shared/session.ts';
 
-/** `codec-server` */
 export function addCodecServer(program: Command, session: Session): void {
   program
     .command('codec-server')
     .description('decrypt payloads for those allowed, so that the Web UI can show them')
     .addHelpText('after', HELP)
-    .action(() => serveUntilStopped(session));
+    .action(async () => {
+      const { output } = session;
+      // Not loaded for `--help`.
+      const { serveCodec } = await import('../../../platform/codec-server/server.ts');
+      const { readCodecServer } = await import('../../../platform/settings/read-codec-server.ts');
+      const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
+      const settings = readCodecServer(process.env);
+      const keys = readEncryption(process.env);
+      if (keys === undefined)
+        throw invalid('ENCRYPTION_KEYS', "give the workers' keys: without any there is nothing to decrypt");
+      const { host, port, tls } = settings;
+      const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
+      const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
+        throw invalid('CODEC_SERVER_PORT', `can't listen at ${host}:${port} (${error.message}); use another`);
+      });
+      const shownHost = host.includes(':') ? `[${host}]` : host;
+      output.note(`codec server at ${tls ? 'https' : 'http'}://${shownHost}:${port}`);
+      const stop = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+      await once(stop.signal, 'abort');
+      server.close();
+      server.closeAllConnections();
+    });
 }
 
 const HELP = `
@@ -20,32 +41,3 @@ Example:
   $ export CODEC_SERVER_TOKENS="me:$(openssl rand -hex 32)" CODEC_SERVER_ORIGINS=http://127.0.0.1:8233
   $ concord codec-server
 `;
-
-/** What it needs is loaded by nobody who only asks for help. */
-async function serveUntilStopped({ output }: Session): Promise<void> {
-  const { serveCodec } = await import('../../../platform/codec-server/server.ts');
-  const { readCodecServer } = await import('../../../platform/settings/read-codec-server.ts');
-  const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
-  const settings = readCodecServer(process.env);
-  const keys = readEncryption(process.env);
-  if (keys === undefined) {
-    throw badInput('ENCRYPTION_KEYS', "give the workers' keys: without any there is nothing to decrypt");
-  }
-  const { host, port, tls } = settings;
-  const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
-  const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
-    throw badInput('CODEC_SERVER_PORT', `can't listen at ${host}:${port} (${error.message}); use another`);
-  });
-  output.note(
-    `codec server at ${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
-  );
-  const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  await once(stop.signal, 'abort');
-  server.close();
-  server.closeAllConnections();
-}
-
-function badInput(field: string, fix: string): ConcordError {
-  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
-}

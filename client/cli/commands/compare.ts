@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { ConcordError } from '../../../domain/errors.ts';
+import { invalid } from '../shared/arguments.ts';
 
-/** `compare`, which measures, and so is no command of the package any more. */
+/** Says where `compare` is: it measures, so it is no command of the package. */
 export function addCompare(program: Command): void {
   program
     .command('compare', { hidden: true })
@@ -9,7 +9,6 @@ export function addCompare(program: Command): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
-      const fix = 'run `npm run compare -- …` in a checkout of Concord, with the same options';
-      throw new ConcordError('InvalidInput', { problems: [{ field: 'compare', fix }] });
+      throw invalid('compare', 'run `npm run compare -- …` in a checkout of Concord, with the same options');
     });
 }

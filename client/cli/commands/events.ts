@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
+import { defined } from '../../../domain/defined.ts';
 import type { DeliveryView } from '../../deliveries.ts';
 import { type EventFilter, parseEventFilter } from '../../event-filter.ts';
 import type { OrderEvent } from '../../events.ts';
 import { wholeNumber } from '../shared/arguments.ts';
-import { interruptible } from '../shared/interrupt.ts';
+import { Interrupted, interruptible } from '../shared/interrupt.ts';
 import { type Output, safe, table } from '../shared/output.ts';
-import { Interrupted } from '../shared/print-error.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-/** `events` */
 export function addEvents(program: Command, session: Session): void {
   program
     .command('events')
@@ -18,7 +17,17 @@ export function addEvents(program: Command, session: Session): void {
     .option('--limit <number>', 'at most so many of the newest, from 1 to 1000 (default: 20)', wholeNumber)
     .option('--follow', 'go on with new events, and with what becomes of them, until Ctrl-C')
     .addHelpText('after', HELP)
-    .action((flags: Flags) => events(flags, session));
+    .action(async ({ follow, order, limit }: { follow?: boolean; order?: string; limit?: number }) => {
+      const filter = defined({ orderId: order, limit });
+      parseEventFilter(filter);
+      if (follow) return followEvents(filter, session);
+      const found = await session.ask('looking for events', (concord) => concord.events(filter));
+      await session.output.print({
+        document: found,
+        rows: found.map(eventRow),
+        terminal: () => (found.length === 0 ? NO_EVENTS : eventsTable(found, session.output)),
+      });
+    });
 }
 
 const HELP = `
@@ -35,29 +44,6 @@ Examples:
   $ concord events --follow --json
 `;
 
-interface Flags {
-  readonly follow?: boolean;
-  readonly order?: string;
-  readonly limit?: number;
-}
-
-async function events({ follow = false, order, ...others }: Flags, session: Session): Promise<void> {
-  const filter: EventFilter = { ...others, ...(order === undefined ? {} : { orderId: order }) };
-  parseEventFilter(filter);
-  if (follow) await followEvents(filter, session);
-  else await showEvents(filter, session);
-}
-
-async function showEvents(filter: EventFilter, session: Session): Promise<void> {
-  const { output } = session;
-  const found = await session.ask('looking for events', (concord) => concord.events(filter));
-  await output.print({
-    document: found,
-    rows: found.map(eventRow),
-    terminal: () => (found.length === 0 ? NO_EVENTS : eventsTable(found, output)),
-  });
-}
-
 async function followEvents(filter: EventFilter, session: Session): Promise<void> {
   const { output } = session;
   const { concord } = await session.connect();
@@ -69,12 +55,9 @@ async function followEvents(filter: EventFilter, session: Session): Promise<void
       if (output.isClosed) break;
     }
   };
-  try {
-    await interruptible(print(), () => '');
-  } catch (error) {
-    // It has no other end.
-    if (!(error instanceof Interrupted)) throw error;
-  }
+  await interruptible(print(), () => '').catch((error) => {
+    if (!(error instanceof Interrupted)) throw error; // Ctrl-C is its only end
+  });
 }
 
 const NO_EVENTS = 'no events; orders have some that are placed with --strategy event-driven';
@@ -83,14 +66,14 @@ function eventRow({ time, type, orderId, source, deliveries }: OrderEvent): stri
   return [time, type, orderId, source, ...deliveries.map((delivery) => stateText(delivery, '='))];
 }
 
-function eventText(event: OrderEvent, { colors }: Output): string {
-  const { time, type, orderId, deliveries } = event;
-  const states = deliveries.map((delivery) => colouredState(delivery, colors)).join(', ');
-  return `${colors.dim(localTime(time))}  ${type.padEnd(TYPE_WIDTH)}  ${colors.bold(safe(orderId))}  ${states}`;
+function eventText({ time, type, orderId, deliveries }: OrderEvent, { colors }: Output): string {
+  const states = deliveries.map((delivery) => {
+    const text = safe(stateText(delivery));
+    return delivery.lastError === undefined ? text : colors.yellow(text);
+  });
+  // As wide as the longest, `OrderCancelled`.
+  return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${states.join(', ')}`;
 }
-
-// As wide as the longest, `OrderCancelled`.
-const TYPE_WIDTH = 14;
 
 function eventsTable(events: readonly OrderEvent[], { colors }: Output): Promise<string> {
   const rows = events.map(({ time, type, orderId, source, deliveries }) => [
@@ -101,11 +84,6 @@ function eventsTable(events: readonly OrderEvent[], { colors }: Output): Promise
     safe(deliveries.map((delivery) => stateText(delivery)).join(', ')),
   ]);
   return table(['time', 'event', 'order', 'from', 'subscribers'], rows, colors);
-}
-
-function colouredState(delivery: DeliveryView, colors: Output['colors']): string {
-  const text = safe(stateText(delivery));
-  return delivery.lastError === undefined ? text : colors.yellow(text);
 }
 
 function stateText({ subscriber, state, attempt, lastError }: DeliveryView, assign = ' '): string {

@@ -1,45 +1,45 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defined } from '../../../domain/defined.ts';
 import type { Line, Order } from '../../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../../domain/policies.ts';
-import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../../domain/strategies.ts';
-import type { Placed, PlaceOptions, WaitFor } from '../../concord.ts';
+import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
+import type { Placed, PlaceOptions } from '../../concord.ts';
 import { follow } from '../shared/follow.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { type OrderFlags, orderFromFlags, ordersFromFile } from '../shared/place-input.ts';
 import { exitCodeOfPlaced } from '../shared/print-error.ts';
-import type { Connected, Session } from '../shared/session.ts';
+import type { Session } from '../shared/session.ts';
 import { orderUrl } from '../shared/target.ts';
 import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
-/** `place` */
 export function addPlace(program: Command, session: Session): void {
+  const file = new Option('--file <file>', 'orders as JSON, one or an array; - is standard input');
+  const waitText = 'return when the order is durable, its outcome is, or every service has it';
+  const wait = new Option('--wait <for>', waitText);
+  const strategy = new Option('--strategy <name>', 'how the services are kept consistent');
   program
     .command('place')
     .description('place an order, or a file of orders')
     .option('--sku <sku:quantity>', 'what is ordered; repeat it for more', collectLine)
     .option('--customer <id>', 'whose order it is')
     .option('--order-id <id>', 'the same id is the same order, and is placed once (default: a new one)')
-    .addOption(
-      new Option('--file <file>', 'orders as JSON, one or an array; - is standard input').conflicts([
-        'sku',
-        'customer',
-        'orderId',
-      ]),
-    )
-    .addOption(
-      new Option('--wait <for>', 'return when the order is durable, its outcome is, or every service has it')
-        .choices(['accepted', 'decided', 'final'])
-        .default('final'),
-    )
+    .addOption(file.conflicts(['sku', 'customer', 'orderId']))
+    .addOption(wait.choices(['accepted', 'decided', 'final']).default('final'))
     .option('--prepare-budget <seconds>', 'how long the services may take to agree (default: 600)', budget)
-    .addOption(
-      new Option('--strategy <name>', 'how the services are kept consistent')
-        .choices(strategies)
-        .default(DEFAULT_STRATEGY),
-    )
+    .addOption(strategy.choices(strategies).default(DEFAULT_STRATEGY))
     .addHelpText('after', HELP)
-    .action((flags: Flags) => place(flags, session));
+    .action(async ({ file, sku, customer, orderId, ...options }: OrderFlags & PlaceOptions) => {
+      if (file === undefined) {
+        const order = orderFromFlags({ sku, customer, orderId });
+        return placeOne(order, options, orderId === undefined, session);
+      }
+      const { orders, isArray } = await ordersFromFile(file);
+      const [only] = orders;
+      if (!isArray && only !== undefined) return placeOne(only, options, true, session);
+      const { placeMany } = await import('../shared/place-many.ts');
+      return placeMany(orders, options, session);
+    });
 }
 
 const HELP = `
@@ -67,38 +67,12 @@ function collectLine(text: string, lines: readonly Line[] = []): Line[] {
 
 function budget(text: string): number {
   const milliseconds = Math.round(Number(text) * 1000);
-  if (/^\d+(\.\d+)?$/.test(text) && milliseconds >= 1_000 && milliseconds <= MAXIMUM_PREPARE_BUDGET) {
+  if (/^\d+(\.\d+)?$/.test(text) && milliseconds >= 1_000 && milliseconds <= MAXIMUM_PREPARE_BUDGET)
     return milliseconds;
-  }
   throw new InvalidArgumentError(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1000} seconds.`);
 }
 
-interface Flags extends OrderFlags {
-  readonly file?: string;
-  readonly wait: WaitFor;
-  /** Milliseconds. */
-  readonly prepareBudget?: number;
-  readonly strategy: Strategy;
-}
-
-async function place({ file, sku, customer, orderId, ...options }: Flags, session: Session): Promise<void> {
-  if (file === undefined) {
-    const order = orderFromFlags({ sku, customer, orderId });
-    return placeOne(order, options, orderId === undefined, session);
-  }
-  const { orders, isArray } = await ordersFromFile(file);
-  const [only] = orders;
-  if (!isArray && only !== undefined) return placeOne(only, options, true, session);
-  const { placeMany } = await import('../shared/place-many.ts');
-  return placeMany(orders, options, session);
-}
-
-async function placeOne(
-  order: Order,
-  options: PlaceOptions,
-  isNewId: boolean,
-  session: Session,
-): Promise<void> {
+async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, session: Session) {
   const { output } = session;
   const { orderId } = order;
   const connected = await session.connect();
@@ -114,7 +88,7 @@ async function placeOne(
         : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`,
     );
     progress.stop();
-    await printPlaced(placed, connected, output);
+    await printPlaced(placed, orderUrl(connected.target, orderId), output);
     session.exitCode = exitCodeOfPlaced(placed);
   } finally {
     follower.stop();
@@ -122,22 +96,15 @@ async function placeOne(
   }
 }
 
-async function printPlaced(placed: Placed, { target }: Connected, output: Output): Promise<void> {
-  const { orderId, status, reason } = placed;
-  const url = orderUrl(target, orderId);
+async function printPlaced(placed: Placed, url: string | undefined, output: Output): Promise<void> {
+  const { orderId, status, reason, joined } = placed;
   const { colors } = output;
-  await output.print({
-    document: url === undefined ? placed : { ...placed, url },
-    rows: [[orderId, status, ...reasonCells(reason)]],
-    terminal: () =>
-      [
-        `order ${colors.bold(safe(orderId))} ${statusWord(placed, output)}${reason ? `: ${safe(reason.message)}` : ''}`,
-        ...(url === undefined ? [] : [colors.dim(url)]),
-      ].join('\n'),
-  });
-}
-
-function statusWord({ status, joined }: Placed, { colors }: Output): string {
   const word = status === 'pending' ? colors.cyan('accepted') : coloured(status, colors);
-  return joined ? `${word} ${colors.dim('(it had been placed before)')}` : word;
+  const how = joined ? `${word} ${colors.dim('(it had been placed before)')}` : word;
+  const text = `order ${colors.bold(safe(orderId))} ${how}${reason ? `: ${safe(reason.message)}` : ''}`;
+  await output.print({
+    document: { ...placed, ...defined({ url }) },
+    rows: [[orderId, status, ...reasonCells(reason)]],
+    terminal: () => (url === undefined ? text : `${text}\n${colors.dim(url)}`),
+  });
 }

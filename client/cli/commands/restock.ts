@@ -7,7 +7,6 @@ import { interruptible } from '../shared/interrupt.ts';
 import type { Session } from '../shared/session.ts';
 import { printLevels } from './stock.ts';
 
-/** `restock SKU QUANTITY` */
 export function addRestock(program: Command, session: Session): void {
   program
     .command('restock')
@@ -16,9 +15,20 @@ export function addRestock(program: Command, session: Session): void {
     .argument('<quantity>', 'how many units', wholeNumber)
     .option('--receipt-id <id>', 'the id of the receipt: repeating it adds it once (default: a new one)')
     .addHelpText('after', HELP)
-    .action((sku: string, quantity: number, flags: { readonly receiptId?: string }) =>
-      restock({ sku, quantity, ...flags }, session),
-    );
+    .action(async (sku: string, quantity: number, flags: { readonly receiptId?: string }) => {
+      const { receiptId } = parseReceipt({ receiptId: randomUUID(), sku, quantity, ...flags });
+      const { concord } = await session.connect();
+      session.subject = { receiptId };
+      const adding = interruptible(
+        concord.restock(sku, quantity, { receiptId }),
+        () =>
+          `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
+      );
+      const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
+        throw repeatable(error, receiptId);
+      });
+      await printLevels([level], session.output, { ...level, receiptId });
+    });
 }
 
 const HELP = `
@@ -27,27 +37,7 @@ Example:
   $ concord restock A 10 --receipt-id receipt-2025-01
 `;
 
-interface Wanted {
-  readonly sku: string;
-  readonly quantity: number;
-  readonly receiptId?: string;
-}
-
-async function restock(wanted: Wanted, session: Session): Promise<void> {
-  const { receiptId, sku, quantity } = parseReceipt({ receiptId: randomUUID(), ...wanted });
-  const { concord } = await session.connect();
-  session.subject = { receiptId };
-  const adding = interruptible(
-    concord.restock(sku, quantity, { receiptId }),
-    () => `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
-  );
-  const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
-    throw repeatable(error, receiptId);
-  });
-  await printLevels([level], session.output, { ...level, receiptId });
-}
-
-/** Where the answer was lost, the receipt may have been added, and its id is what makes repeating it harmless. */
+/** If the answer was lost, the receipt may have been added, and its id is what makes repeating it harmless. */
 function repeatable(error: unknown, receiptId: string): unknown {
   if (!(error instanceof ConcordError) || error.code !== 'Unreachable') return error;
   const { server, address } = error.details as ConcordError<'Unreachable'>['details'];

@@ -1,16 +1,23 @@
 import type { Command } from 'commander';
-import { checkOrderId } from '../shared/arguments.ts';
+import { orderId } from '../shared/arguments.ts';
 import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-/** `retry ID` */
 export function addRetry(program: Command, session: Session): void {
   program
     .command('retry')
     .description('try the failing steps of an order now, instead of at the next attempt')
-    .argument('<id>', 'the order id')
+    .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
-    .action((id: string) => retry(id, session));
+    .action(async (id: string) => {
+      const { output } = session;
+      const retried = await session.ask(`looking for order ${id}`, (concord) => concord.retry(id));
+      await output.print({
+        document: retried,
+        rows: retried.steps.map((step) => [id, step]),
+        terminal: () => `order ${output.colors.bold(safe(id))}: ${safe(retried.steps.join(', '))} tried now`,
+      });
+    });
 }
 
 const HELP = `
@@ -19,14 +26,3 @@ Exits 0 where a step is tried now, and 1 where there is none. On a pipe, a line 
 Example:
   $ concord retry 4711
 `;
-
-async function retry(id: string, session: Session): Promise<void> {
-  checkOrderId(id);
-  const { output } = session;
-  const retried = await session.ask(`looking for order ${id}`, (concord) => concord.retry(id));
-  await output.print({
-    document: retried,
-    rows: retried.steps.map((step) => [id, step]),
-    terminal: () => `order ${output.colors.bold(safe(id))}: ${safe(retried.steps.join(', '))} tried now`,
-  });
-}

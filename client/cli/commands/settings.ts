@@ -1,14 +1,35 @@
 import type { Command } from 'commander';
+import { defined } from '../../../domain/defined.ts';
 import { safe, table } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-/** `settings` */
 export function addSettings(program: Command, session: Session): void {
   program
     .command('settings')
     .description('list every environment variable, what it is for, and what it is set to')
     .addHelpText('after', HELP)
-    .action(() => printSettings(session));
+    .action(async () => {
+      const { output } = session;
+      const { sections } = await import('../../../platform/settings/catalogue.ts');
+      const { isSecret } = await import('../../../platform/settings/variables.ts');
+      const settings = sections.flatMap(({ settings }) =>
+        settings.map(({ name, purpose, range, fallback }) => {
+          const set = process.env[name] || undefined;
+          const value = set && isSecret(name) ? '(set)' : set;
+          const texts = { default: plain(fallback), values: plain(range), purpose: plain(purpose) };
+          return { name, ...defined({ value }), ...texts };
+        }),
+      );
+      const rows = settings.map(({ name, value = '', ...setting }) => ({ name, value, ...setting }));
+      await output.print({
+        document: settings,
+        rows: rows.map((row) => [row.name, row.value, row.default, row.values, row.purpose]),
+        terminal: () => {
+          const cells = rows.map((row) => [row.name, row.value, row.default, row.purpose].map(safe));
+          return table(['Variable', 'Set to', 'Default', 'What for'], cells, output.colors);
+        },
+      });
+    });
 }
 
 const HELP = `
@@ -18,43 +39,7 @@ Example:
   $ concord settings
 `;
 
-async function printSettings({ output }: Session): Promise<void> {
-  const { sections } = await import('../../../platform/settings/catalogue.ts');
-  const { isSecret } = await import('../../../platform/settings/variables.ts');
-  const settings = sections.flatMap(({ settings }) =>
-    settings.map(({ name, purpose, range, fallback }) => {
-      const value = process.env[name];
-      const shown = isSecret(name) ? '(set)' : value;
-      return {
-        name,
-        ...(value ? { value: shown } : {}),
-        default: plain(fallback),
-        values: plain(range),
-        purpose: plain(purpose),
-      };
-    }),
-  );
-  await output.print({
-    document: settings,
-    rows: settings.map((setting) => [
-      setting.name,
-      setting.value ?? '',
-      setting.default,
-      setting.values,
-      setting.purpose,
-    ]),
-    terminal: () =>
-      table(
-        ['Variable', 'Set to', 'Default', 'What for'],
-        settings.map(({ name, value, default: fallback, purpose }) =>
-          [name, value ?? '', fallback, purpose].map((text) => safe(text)),
-        ),
-        output.colors,
-      ),
-  });
-}
-
-/** Without Markdown. */
+/** Removes Markdown. */
 function plain(text: string): string {
   return text.replace(/`|\[([^\]]*)\]\([^)]*\)/g, '$1');
 }

@@ -1,19 +1,22 @@
 import type { Command } from 'commander';
+import { defined } from '../../../domain/defined.ts';
 import type { OrderView } from '../../view.ts';
-import { checkOrderId } from '../shared/arguments.ts';
+import { orderId } from '../shared/arguments.ts';
 import { fields, type Output, safe } from '../shared/output.ts';
 import type { Connected, Session } from '../shared/session.ts';
 import { orderUrl } from '../shared/target.ts';
 import { coloured, localTime, participantsText, reasonCells } from '../shared/terminal-text.ts';
 
-/** `status ID` */
 export function addStatus(program: Command, session: Session): void {
   program
     .command('status')
     .description('show where an order stands')
-    .argument('<id>', 'the order id')
+    .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
-    .action((id: string) => status(id, session));
+    .action(async (id: string) => {
+      const view = await session.ask(`looking for order ${id}`, (concord) => concord.status(id));
+      await printView(view, await session.connect(), session.output);
+    });
 }
 
 const HELP = `
@@ -23,55 +26,41 @@ Example:
   $ concord status 4711
 `;
 
-async function status(id: string, session: Session): Promise<void> {
-  checkOrderId(id);
-  const view = await session.ask(`looking for order ${id}`, (concord) => concord.status(id));
-  await printView(view, await session.connect(), session.output);
-}
-
 /** Prints where an order stands. */
 export async function printView(view: OrderView, { target }: Connected, output: Output): Promise<void> {
   const url = orderUrl(target, view.orderId);
   await output.print({
-    document: url === undefined ? view : { ...view, url },
+    document: { ...view, ...defined({ url }) },
     rows: viewRows(view, url),
     terminal: () => viewText(view, url, output.colors),
   });
 }
 
-/** For a terminal. */
 function viewText(view: OrderView, url: string | undefined, colors: Output['colors']): string {
   const [firstLine = '', ...otherLines] = view.lines.map(({ sku, quantity }) => safe(`${quantity} × ${sku}`));
+  const phase = view.phase === 'unknown' ? 'unknown: the order service does not answer' : view.phase;
   const retrying = view.retrying.map(({ step, attempt, lastError, nextAttemptAt }) => {
     const at = nextAttemptAt === undefined ? '' : ` at ${localTime(nextAttemptAt)}`;
     return colors.yellow(safe(`${step}, attempt ${attempt}${at}: ${lastError}`));
   });
-  const entries: readonly (readonly [name: string, value: string | undefined])[] = [
+  const entries: [name: string, value: string | undefined][] = [
     ['order', colors.bold(safe(view.orderId))],
     ['status', coloured(view.status, colors)],
-    ['phase', view.phase === 'final' ? undefined : phaseText(view.phase)],
+    ['phase', view.phase === 'final' ? undefined : phase],
     ['reason', view.reason && safe(view.reason.message)],
     ['customer', safe(view.customerId)],
     ['strategy', view.strategy],
     ['lines', firstLine],
-    ...otherLines.map((line) => ['', line] as const),
+    ...otherLines.map((line): [string, string] => ['', line]),
     ['services', participantsText(view, ', ') || undefined],
-    ...retrying.map((text) => ['retrying', text] as const),
+    ...retrying.map((text): [string, string] => ['retrying', text]),
     ['placed', localTime(view.placedAt)],
     ['closed', view.closedAt && localTime(view.closedAt)],
     ['web', url && colors.dim(url)],
   ];
-  return fields(
-    entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
-    colors,
-  );
+  return fields(entries, colors);
 }
 
-function phaseText(phase: OrderView['phase']): string {
-  return phase === 'unknown' ? 'unknown: the order service does not answer' : phase;
-}
-
-/** For a pipe: a name, a tab, and its value. */
 function viewRows(view: OrderView, url: string | undefined): string[][] {
   return [
     ['order', view.orderId],

@@ -3,14 +3,17 @@ import { parseSkus, type StockLevel } from '../../../domain/stock.ts';
 import { type Output, safe, table } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-/** `stock [SKU...]` */
 export function addStock(program: Command, session: Session): void {
   program
     .command('stock')
     .description('show the stock of some SKUs, or of all')
     .argument('[sku...]', 'which SKUs')
     .addHelpText('after', HELP)
-    .action((skus: string[]) => stock(skus, session));
+    .action(async (skus: string[]) => {
+      parseSkus(skus);
+      const levels = await session.ask('asking the inventory', (concord) => concord.stock(skus));
+      await printLevels(levels, session.output);
+    });
 }
 
 const HELP = `
@@ -20,18 +23,8 @@ Example:
   $ concord stock A B
 `;
 
-async function stock(skus: readonly string[], session: Session): Promise<void> {
-  parseSkus(skus);
-  const levels = await session.ask('asking the inventory', (concord) => concord.stock(skus));
-  await printLevels(levels, session.output);
-}
-
 /** @param document What `--json` prints. */
-export async function printLevels(
-  levels: readonly StockLevel[],
-  output: Output,
-  document: unknown = levels,
-): Promise<void> {
+export async function printLevels(levels: readonly StockLevel[], output: Output, document: unknown = levels) {
   const rows = levels.map(({ sku, ...counts }) => [safe(sku), ...COUNTS.map((count) => counts[count])]);
   await output.print({
     document,

@@ -6,7 +6,6 @@ import { type Output, safe, table } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-/** `stuck` */
 export function addStuck(program: Command, session: Session): void {
   program
     .command('stuck')
@@ -18,7 +17,15 @@ export function addStuck(program: Command, session: Session): void {
       seconds,
     )
     .addHelpText('after', HELP)
-    .action((limits: StuckOptions) => stuck(limits, session));
+    .action(async (limits: StuckOptions) => {
+      const { output } = session;
+      const steps = await session.ask('looking at every order that runs', (concord) => concord.stuck(limits));
+      await output.print({
+        document: steps,
+        rows: steps.map(stepRow),
+        terminal: () => (steps.length === 0 ? 'nothing is stuck' : stuckTable(steps, output)),
+      });
+    });
 }
 
 const HELP = `
@@ -33,17 +40,10 @@ Example:
   $ concord stuck --longer-than 300
 `;
 
-async function stuck(limits: StuckOptions, session: Session): Promise<void> {
-  const { output } = session;
-  const steps = await session.ask('looking at every order that runs', (concord) => concord.stuck(limits));
-  await output.print({
-    document: steps,
-    rows: steps.map(({ orderId, problem, step, attempts, since, nextAttemptAt, lastError }) =>
-      // A cell that is empty stays one, so that the others keep their places.
-      [orderId, problem, step, attempts, since, nextAttemptAt ?? '', lastError],
-    ),
-    terminal: () => (steps.length === 0 ? 'nothing is stuck' : stuckTable(steps, output)),
-  });
+/** A cell that is empty stays one, so that the others keep their places. */
+function stepRow(stuck: StuckStep): (string | number)[] {
+  const { orderId, problem, step, attempts, since, nextAttemptAt = '', lastError } = stuck;
+  return [orderId, problem, step, attempts, since, nextAttemptAt, lastError];
 }
 
 function stuckTable(steps: readonly StuckStep[], { colors }: Output): Promise<string> {

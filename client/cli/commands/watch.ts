@@ -1,21 +1,39 @@
 import type { Command } from 'commander';
 import type { OrderView } from '../../view.ts';
-import { checkOrderId } from '../shared/arguments.ts';
+import { orderId } from '../shared/arguments.ts';
 import { interruptible } from '../shared/interrupt.ts';
-import type { Output, Progress } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
-import type { Connected, Session } from '../shared/session.ts';
+import type { Session } from '../shared/session.ts';
 import { participantsText, reasonCells, waitingText } from '../shared/terminal-text.ts';
 import { printView } from './status.ts';
 
-/** `watch ID` */
 export function addWatch(program: Command, session: Session): void {
   program
     .command('watch')
     .description('follow an order until it is final')
-    .argument('<id>', 'the order id')
+    .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
-    .action((id: string) => watch(id, session));
+    .action(async (id: string) => {
+      session.subject = { orderId: id };
+      const connected = await session.connect();
+      const { output } = session;
+      const progress = await output.progress(`looking for order ${id}`);
+      let last: OrderView | undefined;
+      const showChanges = async () => {
+        for await (const view of connected.concord.watch(id)) {
+          last = view;
+          if (output.json) output.printLine(view);
+          else if (output.isTerminal) progress.update(waitingText(view));
+          else output.printRow(changeRow(view));
+          if (output.isClosed) break;
+        }
+      };
+      const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
+      await interruptible(showChanges(), () => farewell).finally(() => progress.stop());
+      if (last !== undefined && output.isTerminal) await printView(last, connected, output);
+      if (last?.phase === 'final' && last.status === 'confirmed') return;
+      session.exitCode = output.isClosed ? 0 : exitCodes.refused;
+    });
 }
 
 const HELP = `
@@ -26,50 +44,13 @@ Example:
   $ concord watch 4711
 `;
 
-async function watch(id: string, session: Session): Promise<void> {
-  checkOrderId(id);
-  session.subject = { orderId: id };
-  const connected = await session.connect();
-  const { output } = session;
-  const progress = await output.progress(`looking for order ${id}`);
-  const last = await interruptible(
-    showChanges(id, connected, output, progress),
-    () => `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``,
-  ).finally(() => progress.stop());
-  if (last !== undefined && output.isTerminal) await printView(last, connected, output);
-  if (last?.phase === 'final' && last.status === 'confirmed') return;
-  session.exitCode = output.isClosed ? 0 : exitCodes.refused;
-}
-
-/** Returns the last one. */
-async function showChanges(
-  id: string,
-  { concord }: Connected,
-  output: Output,
-  progress: Progress,
-): Promise<OrderView | undefined> {
-  let last: OrderView | undefined;
-  for await (const view of concord.watch(id)) {
-    last = view;
-    if (output.json) output.printLine(view);
-    else if (output.isTerminal) progress.update(waitingText(view));
-    else output.printRow(changeRow(view));
-    if (output.isClosed) break;
-  }
-  return last;
-}
-
-/** For a pipe. */
 function changeRow(view: OrderView): string[] {
-  const retrying = view.retrying.map(
-    ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
-  );
-  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying];
-  return [
-    new Date().toISOString(),
-    view.status,
-    view.phase,
-    view.strategy,
-    ...details.filter((cell) => cell !== ''),
-  ];
+  const details = [
+    participantsText(view, ' ', '='),
+    ...reasonCells(view.reason),
+    ...view.retrying.map(
+      ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
+    ),
+  ].filter((cell) => cell !== '');
+  return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details];
 }

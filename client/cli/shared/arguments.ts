@@ -1,21 +1,28 @@
 import { InvalidArgumentError } from 'commander';
+import { ConcordError } from '../../../domain/errors.ts';
 import { identifier } from '../../../domain/order.ts';
 import { parse } from '../../../domain/validation.ts';
 
+// Parsers of arguments and options, for commander.
+
 /** @throws ConcordError `InvalidInput` */
-export function checkOrderId(id: string): void {
-  parse(identifier(), id, 'order id');
+export function orderId(text: string): string {
+  return parse(identifier(), text, 'order id');
 }
 
-/** A commander parser for a whole number. */
 export function wholeNumber(text: string): number {
   if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
   throw new InvalidArgumentError(`Use a whole number, at most ${Number.MAX_SAFE_INTEGER}.`);
 }
 
-/** A commander parser for seconds; milliseconds. */
+/** Returns milliseconds. */
 export function seconds(text: string): number {
   const milliseconds = Math.round(Number(text) * 1_000);
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return milliseconds;
   throw new InvalidArgumentError('Use a number of seconds.');
+}
+
+/** Returns the failure of one field. */
+export function invalid(field: string, fix: string): ConcordError<'InvalidInput'> {
+  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }

@@ -1,16 +1,19 @@
-import { Interrupted } from './print-error.ts';
+/** Ctrl-C while something goes on without us. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
 
 /**
  * Waits for `work`, which goes on without us, until it is done or Ctrl-C is pressed.
  *
- * @param farewell What to tell then: what goes on, and how to look at it.
+ * @param farewell Says then what goes on, and how to look at it.
  * @throws Interrupted
  */
 export async function interruptible<Result>(work: Promise<Result>, farewell: () => string): Promise<Result> {
   let onInterrupt = () => {};
   const interrupted = new Promise<never>((_, reject) => {
     onInterrupt = () => reject(new Interrupted(farewell()));
-    // Not `once`: a spinner's own handler ends the process where it finds no other one.
+    // Not `once`: a spinner's own handler ends the process if it finds no other one.
     process.on('SIGINT', onInterrupt);
   });
   try {

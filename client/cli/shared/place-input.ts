@@ -1,50 +1,45 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { ConcordError } from '../../../domain/errors.ts';
+import { defined } from '../../../domain/defined.ts';
+import { ConcordError, type FailureDetails } from '../../../domain/errors.ts';
 import { type Line, type Order, parseOrder } from '../../../domain/order.ts';
+import { invalid } from './arguments.ts';
 
-/** What the options of `place` say about one order. */
+/** The options of `place` that say what to order. */
 export interface OrderFlags {
+  readonly file?: string;
   readonly sku?: readonly Line[] | undefined;
   readonly customer?: string | undefined;
   readonly orderId?: string | undefined;
 }
 
-/** The order that options describe; one without an id gets a new one. @throws ConcordError `InvalidInput` */
+/** Returns the order that options describe; one without an id gets a new one. @throws ConcordError `InvalidInput` */
 export function orderFromFlags({ sku, customer, orderId }: OrderFlags): Order {
   const problems: Problem[] = [];
   if (sku === undefined) problems.push({ field: '--sku', fix: 'say what is ordered, as in --sku A:2' });
   if (customer === undefined) problems.push({ field: '--customer', fix: 'say whose order it is' });
   if (problems.length > 0) throw new ConcordError('InvalidInput', { problems });
-  const checked = check({ orderId: orderId ?? randomUUID(), customerId: customer, lines: sku }, flagOf);
-  if ('order' in checked) return checked.order;
-  throw new ConcordError('InvalidInput', { problems: checked.problems });
-}
-
-/** What a file holds: one order, or an array of them. */
-export interface OrdersFile {
-  readonly orders: readonly Order[];
-  readonly isArray: boolean;
+  const { order, ...checked } = check({ orderId, customerId: customer, lines: sku }, flagOf);
+  if (order === undefined) throw new ConcordError('InvalidInput', checked);
+  return order;
 }
 
 /**
- * Reads a file of orders, or standard input for `-`, and checks all of them.
+ * Reads a file of orders, or standard input for `-`, and checks all of them. `isArray` is false if it holds one order
+ * by itself.
  *
  * @throws ConcordError `InvalidInput`, naming every order and field that is wrong.
  */
-export async function ordersFromFile(file: string): Promise<OrdersFile> {
+export async function ordersFromFile(file: string): Promise<{ orders: readonly Order[]; isArray: boolean }> {
   const name = file === '-' ? 'standard input' : file;
   const document = parseJson(await readBounded(file, name), name);
   if (Array.isArray(document)) return { orders: checkAll(document, name), isArray: true };
-  const checked = check(withOrderId(document), (field) => `${name}: ${field}`);
-  if ('order' in checked) return { orders: [checked.order], isArray: false };
-  throw new ConcordError('InvalidInput', { problems: checked.problems });
+  const { order, ...checked } = check(document, (field) => `${name}: ${field}`);
+  if (order === undefined) throw new ConcordError('InvalidInput', checked);
+  return { orders: [order], isArray: false };
 }
 
-interface Problem {
-  readonly field: string;
-  readonly fix: string;
-}
+type Problem = FailureDetails['InvalidInput']['problems'][number];
 
 function checkAll(documents: readonly unknown[], name: string): Order[] {
   if (documents.length === 0) throw invalid(name, 'give at least one order');
@@ -52,20 +47,15 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
   const problems: Problem[] = [];
   const firstUse = new Map<string, number>();
   for (const [index, document] of documents.entries()) {
-    const checked = check(withOrderId(document), (field) =>
-      field === 'input' ? `[${index}]` : `[${index}].${field}`,
-    );
     if (problems.length >= MAXIMUM_PROBLEMS) {
-      problems.push({
-        field: name,
-        fix: `mend these first: the orders from [${index}] on were not looked at`,
-      });
+      const fix = `mend these first: the orders from [${index}] on were not looked at`;
+      problems.push({ field: name, fix });
       break;
     }
-    if ('problems' in checked) {
-      problems.push(...checked.problems);
-      continue;
-    }
+    const nameOf = (field: string) => (field === 'input' ? `[${index}]` : `[${index}].${field}`);
+    const checked = check(document, nameOf);
+    problems.push(...checked.problems);
+    if (checked.order === undefined) continue;
     const { orderId } = checked.order;
     const first = firstUse.get(orderId);
     if (first === undefined) firstUse.set(orderId, index);
@@ -79,21 +69,20 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
 // A file may be wrong in a hundred thousand places; nobody reads that many.
 const MAXIMUM_PROBLEMS = 20;
 
-/** An order without an id gets one before it is sent, so that a lost answer can be repeated with the same id. */
-function withOrderId(document: unknown): unknown {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return document;
-  return 'orderId' in document ? document : { ...document, orderId: randomUUID() };
-}
-
+/** Checks one order. It gets an id before it is sent, if it has none, so that a lost answer can be repeated with it. */
 function check(
   input: unknown,
   nameOf: (field: string) => string,
-): { order: Order } | { problems: Problem[] } {
+): { readonly order?: Order; readonly problems: Problem[] } {
   try {
-    return { order: parseOrder(input) };
+    const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+    return {
+      order: parseOrder(isObject ? { orderId: randomUUID(), ...defined(input) } : input),
+      problems: [],
+    };
   } catch (error) {
     if (!(error instanceof ConcordError) || error.code !== 'InvalidInput') throw error;
-    const { problems } = error.details as ConcordError<'InvalidInput'>['details'];
+    const { problems } = error.details as FailureDetails['InvalidInput'];
     return { problems: problems.map(({ field, fix }) => ({ field: nameOf(field), fix })) };
   }
 }
@@ -119,29 +108,25 @@ async function readBounded(file: string, name: string): Promise<string> {
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch (error) {
-    throw error instanceof ConcordError ? error : invalid(name, unreadable(error));
+    if (error instanceof ConcordError) throw error;
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw invalid(name, UNREADABLE[code] ?? message);
   }
 }
 
-function unreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EISDIR') return 'is a directory; name a file';
-  if (code === 'EACCES') return 'may not be read; check its permissions';
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'is not UTF-8 text';
-  return error instanceof Error ? error.message : String(error);
-}
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'is a directory; name a file',
+  EACCES: 'may not be read; check its permissions',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
+};
 
 function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     if (text.trim() === '') throw invalid(name, 'is empty; give one order or an array of orders as JSON');
-    // It repeats what stands around the fault, line breaks included.
+    // The message repeats what stands around the fault, line breaks included.
     throw invalid(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }
-}
-
-function invalid(field: string, fix: string): ConcordError {
-  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }

@@ -4,8 +4,8 @@ import type { Placed, PlaceOptions } from '../../concord.ts';
 import { follow } from './follow.ts';
 import { interruptible } from './interrupt.ts';
 import { type Output, safe, table } from './output.ts';
-import { errorDocument, exitCodeOf, exitCodeOfPlaced, exitCodes, Interrupted } from './print-error.ts';
-import type { Connected, Session } from './session.ts';
+import { errorDocument, exitCodeOf, exitCodeOfPlaced, exitCodes } from './print-error.ts';
+import type { Session } from './session.ts';
 import { coloured, reasonCells } from './terminal-text.ts';
 
 /** Places orders side by side, and prints a result for each; also after Ctrl-C. */
@@ -16,64 +16,52 @@ export async function placeMany(
 ): Promise<void> {
   const { output } = session;
   const connected = await session.connect();
-  const entries = new Map<string, Entry>(orders.map(({ orderId }) => [orderId, { kind: 'unsent' }]));
+  const entries: Entries = new Map(orders.map(({ orderId }) => [orderId, { kind: 'unsent' }]));
   const progress = await output.progress(`placing ${orders.length} orders`);
-  const follower = follow(connected, () => firstOf(entries, 'unknown'), progress);
+  const firstUnknown = () => [...entries].find(([, { kind }]) => kind === 'unknown')?.[0];
+  const follower = follow(connected, firstUnknown, progress);
   let isStopped = false;
 
   const placeEntry = async (order: Order) => {
     if (isStopped) return;
     entries.set(order.orderId, { kind: 'unknown' });
-    const entry = await placeQuietly(order, options, connected);
+    const entry = await connected.concord.place(order, options).then(
+      (placed): Entry => ({ kind: 'placed', placed }),
+      (error: unknown): Entry => ({ kind: 'failed', error }),
+    );
     entries.set(order.orderId, entry);
-    // Where nobody answers, the other orders would only wait for the same.
+    // If nobody answers, the other orders would only wait for the same.
     if (entry.kind === 'failed' && exitCodeOf(entry.error) === exitCodes.unreachable) isStopped = true;
     progress.update(countText(entries));
   };
 
+  const placing = pMap(orders, placeEntry, { concurrency: 20 });
   try {
-    await interruptible(pMap(orders, placeEntry, { concurrency: CONCURRENCY }), () =>
-      interruptedText(entries),
-    );
-  } catch (error) {
-    isStopped = true;
-    progress.stop();
-    if (error instanceof Interrupted) await printEntries(entries, output);
-    throw error;
+    await interruptible(placing, () => interruptedText(entries));
   } finally {
+    isStopped = true;
     follower.stop();
     progress.stop();
+    await printEntries(entries, output);
   }
-  await printEntries(entries, output);
-  session.exitCode = exitCodeOfEntries([...entries.values()]);
+  // Unreachable before refused: if nobody answers, the rest is worth another try.
+  session.exitCode = Math.max(0, ...[...entries.values()].map(exitCodeOfEntry));
 }
 
-const CONCURRENCY = 20;
-
-/** What became of one order of many. `unsent`: it was never sent; `unknown`: it was, and its answer is not known. */
+/** One order of many. `unsent`: it was never sent; `unknown`: it was, and its answer is not known. */
 type Entry =
   | { readonly kind: 'placed'; readonly placed: Placed }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'unsent' | 'unknown' };
 
-async function placeQuietly(order: Order, options: PlaceOptions, { concord }: Connected): Promise<Entry> {
-  try {
-    return { kind: 'placed', placed: await concord.place(order, options) };
-  } catch (error) {
-    return { kind: 'failed', error };
-  }
+type Entries = Map<string, Entry>;
+
+function exitCodeOfEntry(entry: Entry): number {
+  if (entry.kind === 'placed') return exitCodeOfPlaced(entry.placed);
+  return entry.kind === 'failed' ? exitCodeOf(entry.error) : exitCodes.unreachable;
 }
 
-/** Unreachable before refused: where nobody answers, the rest is worth another try. */
-function exitCodeOfEntries(entries: readonly Entry[]): number {
-  const codes = entries.map((entry) => {
-    if (entry.kind === 'placed') return exitCodeOfPlaced(entry.placed);
-    return entry.kind === 'failed' ? exitCodeOf(entry.error) : exitCodes.unreachable;
-  });
-  return Math.max(0, ...codes);
-}
-
-async function printEntries(entries: ReadonlyMap<string, Entry>, output: Output): Promise<void> {
+async function printEntries(entries: Entries, output: Output): Promise<void> {
   const rows = [...entries].map(([orderId, entry]) => [orderId, ...entryCells(entry)]);
   await output.print({
     document: [...entries].map(([orderId, entry]) => entryDocument(orderId, entry)),
@@ -89,7 +77,7 @@ async function printEntries(entries: ReadonlyMap<string, Entry>, output: Output)
   });
 }
 
-function entryCells(entry: Entry): string[] {
+function entryCells(entry: Entry): [status: string, ...string[]] {
   if (entry.kind === 'placed') return [entry.placed.status, ...reasonCells(entry.placed.reason)];
   if (entry.kind !== 'failed') return [entry.kind];
   const { code, message } = errorDocument(entry.error);
@@ -102,23 +90,19 @@ function entryDocument(orderId: string, entry: Entry): object {
   return { orderId, status: entry.kind };
 }
 
-function countText(entries: ReadonlyMap<string, Entry>): string {
+function countText(entries: Entries): string {
   const counts = new Map<string, number>();
   for (const entry of entries.values()) {
-    const [status = ''] = entryCells(entry);
+    if (entry.kind === 'unsent' || entry.kind === 'unknown') continue;
+    const [status] = entryCells(entry);
     counts.set(status, (counts.get(status) ?? 0) + 1);
   }
-  const waiting = (counts.get('unsent') ?? 0) + (counts.get('unknown') ?? 0);
-  const parts = [...counts].filter(([status]) => status !== 'unsent' && status !== 'unknown');
-  const ended = parts.map(([status, count]) => `${count} ${status}`).join(', ');
-  return `${entries.size - waiting} of ${entries.size} orders${ended === '' ? '' : `: ${ended}`}`;
+  const ended = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const parts = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
+  return `${ended} of ${entries.size} orders${parts === '' ? '' : `: ${parts}`}`;
 }
 
-function interruptedText(entries: ReadonlyMap<string, Entry>): string {
+function interruptedText(entries: Entries): string {
   const { length } = [...entries.values()].filter(({ kind }) => kind === 'unknown');
   return `stopped; ${countText(entries)}; ${length} more were sent and go on: see them with \`concord status ID\``;
-}
-
-function firstOf(entries: ReadonlyMap<string, Entry>, kind: Entry['kind']): string | undefined {
-  return [...entries].find(([, entry]) => entry.kind === kind)?.[0];
 }

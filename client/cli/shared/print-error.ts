@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
-import { ConcordError, type FailureKind } from '../../../domain/errors.ts';
+import { ConcordError, type FailureDetails, type FailureKind } from '../../../domain/errors.ts';
 import type { Placed } from '../../concord.ts';
+import { Interrupted } from './interrupt.ts';
 import { safe, shortened } from './output.ts';
 import type { Session } from './session.ts';
 
@@ -13,32 +14,30 @@ export const exitCodes = {
   unreachable: 3,
 } as const satisfies Record<FailureKind, number>;
 
-/** Ctrl-C while something goes on without us. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-}
-
-// What a shell reports of a process that SIGINT ended.
-const INTERRUPTED = 130;
-
 /** Which exit code an error ends the process with. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConcordError) return exitCodes[error.kind];
   if (error instanceof CommanderError) return isHelp(error) ? 0 : exitCodes['bad input'];
-  if (error instanceof Interrupted) return INTERRUPTED;
-  return exitCodes.internal;
+  // What a shell reports of a process that SIGINT ended.
+  return error instanceof Interrupted ? 130 : exitCodes.internal;
 }
 
-/** Of an order that was placed: a refusal is an answer, and yet not what was asked for. */
+/** Which exit code a placed order ends the process with: a refusal is an answer, and yet not what was asked for. */
 export function exitCodeOfPlaced({ status }: Placed): number {
   return status === 'rejected' || status === 'cancelled' ? exitCodes.refused : 0;
 }
 
-/** An error as a JSON document shows it. */
+/** Describes an error as a JSON document. */
 export function errorDocument(error: unknown): { code: string; message: string; details: object } {
-  if (error instanceof ConcordError)
-    return { code: error.code, message: error.message, details: error.details };
-  if (error instanceof CommanderError) return { code: 'Usage', message: usageMessage(error), details: {} };
+  if (error instanceof ConcordError) {
+    const { code, message, details } = error;
+    return { code, message, details };
+  }
+  if (error instanceof CommanderError) {
+    // It repeats what was typed, which may be of any length.
+    const message = shortened(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), 500);
+    return { code: 'Usage', message, details: {} };
+  }
   if (error instanceof Interrupted) return { code: 'Interrupted', message: error.message, details: {} };
   return { code: 'Unexpected', message: messages(error), details: {} };
 }
@@ -48,23 +47,21 @@ export function printError(error: unknown, { output, subject }: Session): void {
   if (error instanceof CommanderError && (isHelp(error) || error.code === 'commander.help')) return;
   if (output.json) output.complain(JSON.stringify({ error: errorDocument(error), ...subject }));
   else output.complain(textOf(error, output.errorColors.red('error:')));
-  if (output.verbose) output.complain(stackOf(error));
+  if (output.verbose) output.complain(inspect(error, { depth: 5 }).split('\n').map(safe).join('\n'));
 }
 
 function textOf(error: unknown, label: string): string {
-  const { message } = errorDocument(error);
-  if (error instanceof Interrupted) return safe(message);
-  if (error instanceof CommanderError) return `${label} ${safe(message)} (see \`concord --help\`)`;
-  if (!(error instanceof ConcordError)) {
-    return `${label} ${safe(message)} (unexpected; run with --verbose for the details)`;
-  }
-  if (error.code !== 'InvalidInput') return `${label} ${safe(message)}`;
-  const { problems } = error.details as ConcordError<'InvalidInput'>['details'];
+  const message = safe(errorDocument(error).message);
+  if (error instanceof Interrupted) return message;
+  if (error instanceof CommanderError) return `${label} ${message} (see \`concord --help\`)`;
+  if (!(error instanceof ConcordError))
+    return `${label} ${message} (unexpected; run with --verbose for the details)`;
+  if (error.code !== 'InvalidInput') return `${label} ${message}`;
+  const { problems } = error.details as FailureDetails['InvalidInput'];
   const lines = problems.map(({ field, fix }) => safe(`${field}: ${fix}`));
   if (lines.length === 1) return `${label} ${lines[0]}`;
-  return [`${label} ${lines.length} problems; nothing was sent`, ...lines.map((line) => `  ${line}`)].join(
-    '\n',
-  );
+  const count = `${label} ${lines.length} problems; nothing was sent`;
+  return [count, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
 /** The SDK says what it was doing, and only the cause says what went wrong. */
@@ -75,16 +72,4 @@ function messages(error: unknown): string {
 
 function isHelp({ code }: CommanderError): boolean {
   return code === 'commander.helpDisplayed' || code === 'commander.version';
-}
-
-function usageMessage({ message }: CommanderError): string {
-  // It repeats what was typed, which may be of any length.
-  return shortened(message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), 500);
-}
-
-function stackOf(error: unknown): string {
-  return inspect(error, { depth: 5 })
-    .split('\n')
-    .map((line) => safe(line))
-    .join('\n');
 }

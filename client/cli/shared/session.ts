@@ -4,12 +4,12 @@ import type { Concord } from '../../concord.ts';
 import type { Output } from './output.ts';
 import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
 
-/** One invocation: its options, where it prints, the server that it talks to, and how it ends. */
+/** One invocation: its options, where it prints, which server it talks to, and how it ends. */
 export class Session {
   readonly output: Output;
   options: GlobalOptions = {};
   exitCode = 0;
-  /** What an error is about, for whoever has to repeat the command: an order id, a receipt id. */
+  /** What an error is about, to repeat the command with: an order id, a receipt id. */
   subject: Readonly<Record<string, string>> = {};
   private connected: Connected | undefined;
   private tracing: Tracing | undefined;
@@ -18,7 +18,7 @@ export class Session {
     this.output = output;
   }
 
-  /** Connects, once. Input is to be checked before, so that bad input is reported with no server running. */
+  /** Connects, once. Check input before, so that bad input is reported with no server running. */
   async connect(): Promise<Connected> {
     if (this.connected === undefined) {
       const target = await findTarget(this.options);
@@ -28,7 +28,7 @@ export class Session {
     return this.connected;
   }
 
-  /** Asks the server something, and shows meanwhile what. */
+  /** Asks the server something, and shows `text` meanwhile. */
   async ask<Answer>(text: string, question: (concord: Concord) => Promise<Answer>): Promise<Answer> {
     const { concord } = await this.connect();
     return this.output.during(text, question(concord));
@@ -36,12 +36,10 @@ export class Session {
 
   async close(): Promise<void> {
     await this.connected?.concord.close();
-    await this.tracing?.stop(TRACING_STOP_LIMIT);
+    // At most a second: a collector that doesn't answer must not keep whoever waits at the terminal.
+    await this.tracing?.stop(1_000);
   }
 }
-
-// A collector that doesn't answer must not keep whoever waits at the terminal. Milliseconds.
-const TRACING_STOP_LIMIT = 1_000;
 
 export interface Connected {
   readonly concord: Concord;

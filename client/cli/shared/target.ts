@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { ConnectionOptions } from '@temporalio/client';
+import { defined } from '../../../domain/defined.ts';
 import { parse } from '../../../domain/validation.ts';
 import { isCompiled } from '../../../platform/compiled.ts';
 import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
@@ -17,11 +18,11 @@ export interface Target {
   readonly address: string;
   readonly namespace: string;
   readonly connection: ConnectionOptions;
-  /** Those of the workers, where they encrypt. */
+  /** The workers' keys, if they encrypt. */
   readonly encryptionKeys: EncryptionKeys | undefined;
   /** Where the address comes from, such as `TEMPORAL_ADDRESS`. */
   readonly source: string;
-  /** What to do where it can't be reached. */
+  /** What to do if it can't be reached. */
   readonly fix: string;
   /** Where its Web UI is, as far as known. */
   readonly uiUrl?: string;
@@ -31,7 +32,7 @@ export interface Target {
  * Decides on the server: flags, then the environment and the Temporal configuration file, then the newest running
  * `npm start`, then localhost:7233.
  *
- * @throws ConcordError `InvalidInput` where the configuration can't be read.
+ * @throws ConcordError `InvalidInput` if the configuration can't be read.
  */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
   // Loads the SDK's configuration: not for `--help`.
@@ -39,44 +40,34 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
   const { address: validAddress } = await import('../../../platform/settings/variables.ts');
   const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
   const { runningTemporals } = await import('./running-start.ts');
-  const configured = readTemporal(process.env, flags.profile);
+  const { connection, ...configured } = readTemporal(process.env, flags.profile);
   const encryptionKeys = readEncryption(process.env);
-  const { connection } = configured;
   const running = runningTemporals();
-  const newest = running[0];
-  const namespace = flags.namespace ?? configured.namespace;
-  const at = (address: string, source: string, fix: string): Target => {
+  const [newest] = running;
+  const named = flags.namespace ?? configured.namespace;
+  const at = (address: string, source: string, fix: string, namespace = named ?? 'default'): Target => {
     const uiUrl = running.find((server) => server.address === address)?.uiUrl;
-    return {
-      address,
-      namespace: namespace ?? 'default',
-      connection: { ...connection, address },
-      encryptionKeys,
-      source,
-      fix,
-      ...(uiUrl === undefined ? {} : { uiUrl }),
-    };
+    const found = { address, namespace, connection: { ...connection, address }, encryptionKeys, source, fix };
+    return { ...found, ...defined({ uiUrl }) };
   };
+  const configuredAt = (address: string, source: string) =>
+    at(address, source, `${source} names it: start it there, or name another`);
 
-  if (flags.address !== undefined) {
-    return at(parse(validAddress, flags.address, '--address'), '--address', NAMED_FIX('--address'));
-  }
+  if (flags.address !== undefined)
+    return configuredAt(parse(validAddress, flags.address, '--address'), '--address');
   const source = configuredBy(flags, connection);
-  if (source !== undefined) return at(connection.address ?? DEFAULT_ADDRESS, source, NAMED_FIX(source));
-  if (newest !== undefined) {
-    const target = at(newest.address, 'the running `npm start`', START_FIX);
-    return { ...target, namespace: namespace ?? newest.namespace };
-  }
-  return at(DEFAULT_ADDRESS, 'the default', DEFAULT_FIX);
+  if (source !== undefined) return configuredAt(connection.address ?? DEFAULT_ADDRESS, source);
+  if (newest === undefined) return at(DEFAULT_ADDRESS, 'the default', DEFAULT_FIX);
+  return at(newest.address, 'the running `npm start`', START_FIX, named ?? newest.namespace);
 }
 
-/** The page of an order in the Web UI, where that is known. */
+/** Returns the page of an order in the Web UI, as far as that is known. */
 export function orderUrl({ uiUrl, namespace }: Target, orderId: string): string | undefined {
   if (uiUrl === undefined) return undefined;
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(`order/${orderId}`)}`;
 }
 
-/** True where nothing listens at an address of this machine: known at once, while gRPC would wait for seconds. */
+/** True if nothing listens at an address of this machine: known at once, while gRPC would wait for seconds. */
 export async function isRefused(address: string): Promise<boolean> {
   const [, host, port] = /^(localhost|127(?:\.\d+){3}|\[::1\]):(\d+)$/.exec(address) ?? [];
   if (host === undefined || Number(port) > 65_535) return false;
@@ -93,11 +84,10 @@ export async function isRefused(address: string): Promise<boolean> {
 }
 
 const DEFAULT_ADDRESS = 'localhost:7233';
-const NAMED_FIX = (source: string) => `${source} names it: start it there, or name another`;
 const START_FIX = '`npm start` runs, but its server does not answer: see what it prints';
 const DEFAULT_FIX = `${isCompiled ? 'start it there' : 'start it with `npm start`'}, or set TEMPORAL_ADDRESS to the one you use`;
 
-/** What configured the server, or nothing where nobody did. */
+/** Returns what configured the server; undefined if nothing did. */
 function configuredBy(
   { profile: flag }: GlobalOptions,
   { address, apiKey, tls }: TemporalSettings['connection'],

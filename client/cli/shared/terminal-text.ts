@@ -2,7 +2,7 @@ import type { OrderStatus, Reason } from '../../../domain/order.ts';
 import type { OrderView } from '../../view.ts';
 import { type Output, safe } from './output.ts';
 
-/** A status in its colour. */
+/** Shows a status in its colour. */
 export function coloured(status: string, colors: Output['colors']): string {
   const color = STATUS_COLORS[status as OrderStatus];
   return color === undefined ? safe(status) : colors[color](status);
@@ -10,7 +10,7 @@ export function coloured(status: string, colors: Output['colors']): string {
 
 const STATUS_COLORS = { confirmed: 'green', rejected: 'red', cancelled: 'yellow', pending: 'cyan' } as const;
 
-/** What an order is waiting for, in one line, for whoever waits with it. */
+/** Says in one line what an order waits for. */
 export function waitingText(view: OrderView): string {
   const { orderId, phase, retrying } = view;
   if (phase === 'unknown')
@@ -31,19 +31,19 @@ const PHASES = {
   failed: 'stopped on an error',
 } as const;
 
-/** What each service has done. */
+/** Says what each service has done. */
 export function participantsText({ participants }: OrderView, separator: string, assign = ' '): string {
   return Object.entries(participants)
     .map(([name, state]) => safe(`${name}${assign}${state}`))
     .join(separator);
 }
 
-/** A reason as cells of a row: its code and its message. */
+/** Returns a reason as cells of a row: its code and its message. */
 export function reasonCells(reason: Reason | undefined): string[] {
   return reason === undefined ? [] : [reason.code, reason.message];
 }
 
-/** A time for people, in their own zone: `2025-01-31 13:05:09`. */
+/** Shows a time in the reader's own zone: `2025-01-31 13:05:09`. */
 export function localTime(iso: string): string {
   const time = new Date(iso);
   if (Number.isNaN(time.getTime())) return safe(iso);
