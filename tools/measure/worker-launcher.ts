@@ -86,9 +86,6 @@ export async function polls(client: Client, name: ServiceName, pid: number | und
   return answers.every(({ pollers }) => pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`)));
 }
 
-/** A worker whose process says when it is ready, and counts its commands; see `measured-worker.ts`. */
-export type LaunchedWorker = ReturnType<typeof createLaunchedWorker>;
-
 interface Options extends Launch {
   readonly module?: string | undefined;
   readonly nodeArguments?: readonly string[] | undefined;
@@ -96,6 +93,7 @@ interface Options extends Launch {
   readonly workflowBundle: string;
 }
 
+/** A worker whose process says when it is ready, and counts its commands; see `measured-worker.ts`. */
 export function createLaunchedWorker(options: Options) {
   const { name, module = MEASURED, nodeArguments = [], workflowBundle } = options;
   const program = [...nodeArguments, '--import', import.meta.resolve('tsx'), module, name, workflowBundle];

@@ -11,21 +11,7 @@ import type { Report } from '../servers/report.ts';
 import { tail } from '../servers/supervisor.ts';
 
 /** A service's worker as a process of its own. */
-export interface WorkerProcess {
-  /** The process that runs now. */
-  readonly pid: number | undefined;
-  /**
-   * Tells it where the servers are, and waits until it polls its task queue. From then on it is started again when it ends
-   * unasked.
-   *
-   * @throws ServersError with the tail of its log, if it ends before it is ready.
-   */
-  start(environment: Environment, concord: Concord): Promise<void>;
-  /** Ends it gracefully; then it is started again, with the code as it is by then. */
-  restart(): void;
-  /** Ends it gracefully, also before it was started. Idempotent. */
-  stop(): Promise<void>;
-}
+export type WorkerProcess = ReturnType<typeof prepareWorker>;
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -38,17 +24,8 @@ interface Preparation {
   readonly environment?: Environment;
 }
 
-/** Starts a service's worker, and waits until it polls; see {@link WorkerProcess.start}. */
-export async function startWorker(
-  options: Preparation & { readonly concord: Concord },
-): Promise<WorkerProcess> {
-  const worker = prepareWorker(options);
-  await worker.start({}, options.concord);
-  return worker;
-}
-
 /** Starts the process of a service's worker, which loads and bundles what it is to run while its servers still start. */
-export function prepareWorker({ name, directory, report, environment: known }: Preparation): WorkerProcess {
+export function prepareWorker({ name, directory, report, environment: known }: Preparation) {
   let told: Environment | undefined;
   let isUp = false;
   const tell = (child: ChildProcess) => {
@@ -67,12 +44,20 @@ export function prepareWorker({ name, directory, report, environment: known }: P
   const first = launch();
   const stop = () => end('SIGTERM');
   return {
-    get pid() {
+    /** The process that runs now. */
+    get pid(): number | undefined {
       return child()?.pid;
     },
+    /** Ends it gracefully; then it is started again, with the code as it is by then. */
     restart: () => void child()?.kill('SIGTERM'),
+    /** Ends it gracefully, also before it was started. Idempotent. */
     stop,
-    async start(environment, concord) {
+    /**
+     * Tells it where the servers are, and waits until it polls. From then on it is started again when it ends unasked.
+     *
+     * @throws ServersError with the tail of its log, if it ends before it is ready.
+     */
+    async start(environment: Environment, concord: Concord): Promise<void> {
       const step = report.step(`Starting the ${name} worker (log: ${log})`);
       told = environment;
       tell(first);
