@@ -4,7 +4,7 @@ import { checkStock, problemsOf, type Violation } from '../measure/checker.ts';
 import { keepLooking } from '../measure/looking.ts';
 import type { Program } from '../measure/program.ts';
 import { untilQuiet } from '../measure/quiet.ts';
-import { readStock } from '../measure/state.ts';
+import { collectionsIn } from '../measure/state.ts';
 import { seconds } from '../measure/table.ts';
 import type { ChaosStage } from './chaos-stage.ts';
 import { startLoad, stockShelves } from './customers.ts';
@@ -40,7 +40,8 @@ export async function weatherStorm(options: Options) {
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {
     // The database may be paused or gone.
-    const stock = await readStock(stage.databases.inventory).catch(() => undefined);
+    const documents = collectionsIn(stage.databases).stock.find().sort({ _id: 1 });
+    const stock = await documents.toArray().catch(() => undefined);
     if (stock !== undefined) stockReads += 1;
     for (const violation of checkStock(stock ?? [])) {
       const key = `${violation.invariant} ${violation.subject}`;
