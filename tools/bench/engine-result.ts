@@ -1,4 +1,5 @@
 import { defined } from '../../domain/defined.ts';
+import type { CommandCounts } from '../measure/command-counts.ts';
 import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
@@ -21,9 +22,7 @@ export interface EngineOptions {
   readonly rates: readonly number[];
 }
 
-export interface Usage {
-  readonly writes: number;
-  readonly reads: number;
+export interface Usage extends CommandCounts {
   /** Requests of the workers to Temporal, polls included. */
   readonly requests: number;
   /** Attempts of activities of the inventory. */

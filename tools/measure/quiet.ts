@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readCarriers } from './carriers.ts';
-import type { Sources } from './state.ts';
+import { readCarriers, type Sources } from './state.ts';
 
 // Milliseconds.
 const INTERVAL = 500;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { withDescendants } from '../servers/pause.ts';
+import { withDescendants } from '../servers/processes.ts';
 import type { CommandCounts } from './command-counts.ts';
 import { keepLooking } from './looking.ts';
 import type { Stage } from './stage.ts';
