@@ -1,7 +1,7 @@
 /**
- * Waits for some work, but no longer than so many milliseconds. Work that takes longer goes on, and nobody hears of it.
+ * Waits for some work, for at most so many milliseconds. Work that takes longer goes on, but its result is lost.
  *
- * @throws Error where the time is up.
+ * @throws Error if the time is up.
  */
 export async function within<Result>(milliseconds: number, work: () => Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;

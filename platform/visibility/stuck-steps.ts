@@ -51,11 +51,7 @@ export interface Scope {
  * Finds the stuck steps there. If one workflow is broken or does not answer, it becomes a step with the problem `skipped`,
  * and the others are still found.
  */
-export async function findStuckSteps(
-  client: Client,
-  limits: StuckLimits,
-  { workflows, carriers }: Scope,
-): Promise<StuckStep[]> {
+export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, carriers }: Scope) {
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
@@ -75,25 +71,28 @@ export async function findStuckSteps(
   }
 }
 
-/** What fails of one must not keep the others. */
+/** An error about one of them must not keep the others. */
 async function eachAlone<Item extends Listed | string>(
   items: AsyncIterable<Item> | Iterable<Item>,
   look: (item: Item) => Promise<StuckStep[]>,
 ): Promise<StuckStep[]> {
-  const idOf = (item: Item) => (typeof item === 'string' ? item : item.workflowId);
+  const lookAlone = async (item: Item): Promise<StuckStep[]> => {
+    try {
+      return await within(QUESTION_LIMIT, () => look(item));
+    } catch (error) {
+      if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
+      const workflowId = typeof item === 'string' ? item : item.workflowId;
+      const step = {
+        problem: 'skipped',
+        step: 'workflow',
+        attempts: 1,
+        lastError: problemOf(error),
+      } as const;
+      return [{ orderId: orderOf(workflowId), workflowId, ...step, since: now() }];
+    }
+  };
   // Enough for thousands of orders in seconds, and too little for a Temporal server to feel.
-  const found = await pMap(items, (item) => alone(idOf(item), () => look(item)), { concurrency: 16 });
-  return found.flat();
-}
-
-async function alone(workflowId: string, look: () => Promise<StuckStep[]>): Promise<StuckStep[]> {
-  try {
-    return await within(QUESTION_LIMIT, look);
-  } catch (error) {
-    if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
-    const step = { problem: 'skipped', step: 'workflow', attempts: 1, lastError: problemOf(error) } as const;
-    return [{ orderId: orderOf(workflowId), workflowId, ...step, since: now() }];
-  }
+  return (await pMap(items, lookAlone, { concurrency: 16 })).flat();
 }
 
 const { PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED } = status;
@@ -101,11 +100,7 @@ const { PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED } = 
 const ABOUT_ALL: unknown[] = [PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED];
 
 /** Finds which of its pending activities are stuck, and whether its workflow code is; nothing if it has ended. */
-export async function stuckStepsOf(
-  client: Client,
-  execution: Execution,
-  limits: StuckLimits,
-): Promise<StuckStep[]> {
+export async function stuckStepsOf(client: Client, execution: Execution, limits: StuckLimits) {
   const { workflowId, runId } = execution.workflowExecutionInfo?.execution ?? {};
   if (!workflowId || !runId || !isRunning(execution) || !maybeStuck(execution, limits)) return [];
   const handle = client.workflow.getHandle(workflowId, runId);
@@ -114,7 +109,9 @@ export async function stuckStepsOf(
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });
   const events = history?.events ?? [];
-  const steps = await pMap(pendingIn(execution), (pending) => activityStep(client, pending, events));
+  const steps = await pMap(execution.pendingActivities ?? [], (pending) =>
+    activityStep(client, pending, events),
+  );
   const stuck = steps.filter((step) => isStuck(step, limits));
   const own = await workflowSteps(client, execution, events, limits);
   return [...stuck, ...own].map((step) => ({ orderId: orderOf(workflowId), workflowId, ...step }));
@@ -124,16 +121,12 @@ type Pending = NonNullable<Execution['pendingActivities']>[number];
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
 
-function pendingIn({ pendingActivities }: Execution): readonly Pending[] {
-  return pendingActivities ?? [];
-}
-
 /** Saves reading the history of the many orders that are young and well. */
 function maybeStuck(execution: Execution, { failures, longerThan }: StuckLimits): boolean {
-  const isFailing = pendingIn(execution).some(({ attempt }) => (attempt ?? 1) - 1 > failures);
+  const isFailing = execution.pendingActivities?.some(({ attempt }) => (attempt ?? 1) - 1 > failures);
   const isBroken = (execution.pendingWorkflowTask?.attempt ?? 1) > 1;
   const since = timeOf(execution.workflowExecutionInfo?.startTime) ?? now();
-  return isFailing || isBroken || isOlder(since, longerThan);
+  return isFailing === true || isBroken || isOlder(since, longerThan);
 }
 
 async function activityStep(client: Client, pending: Pending, events: Events): Promise<Step> {
@@ -194,7 +187,7 @@ async function waitingSteps(client: Client, workflowId: string, limits: StuckLim
   const items = await waitingIn(client, workflowId);
   if (items.length === 0) return [];
   const execution = await describeExecution(client, { workflowId });
-  const [pending] = execution ? pendingIn(execution) : [];
+  const [pending] = execution?.pendingActivities ?? [];
   const batch = pending && (await activityStep(client, pending, []));
   const steps = items.map(({ orderId, type: step, failures: attempts, since, ...item }) => {
     const own = { problem: 'retrying' as const, attempts, ...item };
@@ -207,7 +200,7 @@ async function waitingSteps(client: Client, workflowId: string, limits: StuckLim
 /** Whether an order has nothing to do but to wait for others. */
 function isIdle(execution: Execution): boolean {
   const isPlacing = execution.workflowExecutionInfo?.type?.name === 'placeOrder';
-  return isPlacing && pendingIn(execution).length === 0 && !execution.pendingWorkflowTask;
+  return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
 /**
@@ -224,10 +217,8 @@ async function unansweredStep(client: Client, { workflowId, startedAt }: Listed)
 }
 
 /** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had not begun anything. */
-export async function stoppedSteps(
-  client: Client,
-  { workflowId, runId, startedAt, endedAt = startedAt }: Listed,
-): Promise<StuckStep[]> {
+export async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
+  const { workflowId, runId, startedAt, endedAt = startedAt } = listed;
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
@@ -262,7 +253,9 @@ export function deliveryStepOf(deliveryId: string): string {
 async function skippedBySweep(client: Client): Promise<StuckStep[]> {
   // Temporal lists the workflow that ended last first.
   const sweeps = listWorkflows(client, `WorkflowType = 'reapHolds' AND ExecutionStatus = 'Completed'`);
-  for await (const { workflowId, runId, startedAt, endedAt = startedAt } of sweeps) {
+  const { value: last } = await sweeps.next();
+  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
     const since = endedAt.toISOString();
     const step = {
       workflowId,
@@ -271,12 +264,8 @@ async function skippedBySweep(client: Client): Promise<StuckStep[]> {
       attempts: 1,
       since,
     } as const;
-    return alone(workflowId, async () => {
-      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-      return skipped.map(({ orderId, problem }) => ({ ...step, orderId, lastError: problem }));
-    });
-  }
-  return [];
+    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, lastError: problem }));
+  });
 }
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {
