@@ -161,7 +161,8 @@ function summarise(faults: readonly (Fault & { readonly inFlight: number })[]) {
   return groupsOf(byKind, ({ kind }) => kind).map((alike) => {
     const inFlight = alike.map((fault) => fault.inFlight);
     return {
-      ...{ kind: alike[0].kind, count: alike.length },
+      kind: alike[0].kind,
+      count: alike.length,
       /** How many of them met at least one order in flight. */
       hits: inFlight.filter((orders) => orders > 0).length,
       /** Orders in flight, over all of them, and while one of them lasted, at the most. */

@@ -53,7 +53,11 @@ async function storyOf(
   const concerns = ({ _id, lines }: { readonly _id: string; readonly lines: readonly { sku: string }[] }) =>
     _id === subject || lines.some(({ sku }) => sku === subject);
   return {
-    ...{ violations, executions, resolutions, events, carriers: state.carriers },
+    violations,
+    executions,
+    resolutions,
+    events,
+    carriers: state.carriers,
     told: answers.told.filter(({ order }) => named.has(order.orderId)),
     orders: state.orders.filter(concerns),
     reservations: state.reservations.filter(concerns),
