@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BSON } from 'mongodb';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { checkStock, problemsOf } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
+import { keepLooking } from '../measure/quiet.ts';
 import type { Stage } from '../measure/stage.ts';
 import { median, sum } from '../measure/statistics.ts';
 import { placeOf, tableOf, verdictOf } from '../measure/table.ts';

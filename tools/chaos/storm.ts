@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
 import { checkStock, problemsOf, type Violation } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
 import type { Program } from '../measure/program.ts';
-import { untilQuiet } from '../measure/quiet.ts';
+import { keepLooking, untilQuiet } from '../measure/quiet.ts';
 import { collectionsIn } from '../measure/state.ts';
 import { seconds } from '../measure/table.ts';
 import type { ChaosStage } from './chaos-stage.ts';
