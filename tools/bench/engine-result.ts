@@ -54,13 +54,12 @@ export function figuresOf(runs: readonly Run[]) {
   const keyOf = ({ part, setting, subject }: Run) => JSON.stringify([part, setting, subject]);
   return groupsOf(runs, keyOf).map((rounds) => {
     const [{ part, subject, setting, orders, decided }] = rounds;
-    const usages = rounds.map(({ usage }) => usage);
-    return {
-      ...{ part, subject, setting, orders, usage: combined(usages, median) },
-      throughput: spreadOf(rounds.map(throughputOf)),
-      ...defined({ decided: decided.length > 0 ? latencyOf(rounds.map((run) => run.decided)) : undefined }),
-      final: latencyOf(rounds.map((run) => run.final)),
-    };
+    const usages = rounds.map((run) => run.usage);
+    const usage = combined(usages, median);
+    const throughput = spreadOf(rounds.map(throughputOf));
+    const asked = decided.length > 0 ? latencyOf(rounds.map((run) => run.decided)) : undefined;
+    const final = latencyOf(rounds.map((run) => run.final));
+    return defined({ part, subject, setting, orders, usage, throughput, decided: asked, final });
   });
 }
 

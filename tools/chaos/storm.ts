@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
 import { checkStock, problemsOf, type Violation } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
 import type { Program } from '../measure/program.ts';
-import { untilQuiet } from '../measure/quiet.ts';
+import { keepLooking, untilQuiet } from '../measure/quiet.ts';
 import { collectionsIn } from '../measure/state.ts';
 import { seconds } from '../measure/table.ts';
 import type { ChaosStage } from './chaos-stage.ts';
@@ -36,6 +35,7 @@ export async function weatherStorm(options: Options) {
   const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
   const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
+  /** What did not hold of the stock at some moment. */
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {
@@ -65,13 +65,9 @@ export async function weatherStorm(options: Options) {
   clearInterval(showing);
   await stopReading();
   const faults: readonly Fault[] = [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)];
-  return {
-    ...{ answers: load.answers, faults },
-    /** What did not hold of the stock at some moment, and how often it could be read. */
-    ...{ violations: [...violations.values()], stockReads },
-    /** From the first order until nothing was in flight any more. */
-    seconds: Math.round((Date.now() - start) / 1000),
-  };
+  /** From the first order until nothing was in flight any more. */
+  const lasted = Math.round((Date.now() - start) / 1000);
+  return { answers: load.answers, faults, violations: [...violations.values()], stockReads, seconds: lasted };
 }
 
 function faultOf({ kind, target, at, until, workflowId, attempt }: ActivityFault): Fault {

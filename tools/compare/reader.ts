@@ -1,5 +1,5 @@
 import { checkStock, type Violation } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
+import { keepLooking } from '../measure/quiet.ts';
 import type { Stage } from '../measure/stage.ts';
 import { collectionsIn } from '../measure/state.ts';
 import { sum } from '../measure/statistics.ts';

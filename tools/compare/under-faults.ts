@@ -66,11 +66,9 @@ async function measureFault(
   const { skus, nextOrder } = await fillShelves(concord, { prefix, count: 10, lines: 2 });
   const stream = startStream(concord, strategy, () => nextOrder('spread'));
   const start = Date.now();
-  const reader = startReader({
-    ...{ databases, skus },
-    sent: () => stream.orders.map(({ order }) => order.orderId),
-    open: () => stream.orders.filter(({ finalAt }) => finalAt === undefined).length,
-  });
+  const sent = () => stream.orders.map(({ order }) => order.orderId);
+  const open = () => stream.orders.filter(({ finalAt }) => finalAt === undefined).length;
+  const reader = startReader({ databases, skus, sent, open });
   await delay(calm);
   const began = Date.now();
   await strike();

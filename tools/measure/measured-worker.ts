@@ -39,10 +39,10 @@ const database = mongo.db(databases[name].name);
 await services[name].prepareDatabase?.(database);
 const counts = countCommands(mongo);
 
-const worker = await createServiceWorker(name, {
-  ...{ connection, namespace: temporal.namespace, database, limits, workflowBundle: { codePath } },
-  activities: { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} },
-});
+const activities = { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} };
+const { namespace } = temporal;
+const options = { connection, namespace, database, limits, activities, workflowBundle: { codePath } };
+const worker = await createServiceWorker(name, options);
 process.on('message', () => process.send?.({ counts: counts() }));
 const running = worker.run();
 process.send?.({ ready: true });

@@ -112,9 +112,12 @@ export async function setServers(options: Options) {
   // Never closed: the SDK (1.24) throws if a call waits to be repeated on a connection that is closed.
   const concord = await Concord.connect({ connection, namespace });
   return {
-    ...{ concord, client: concord.client, databases },
-    /** What a worker needs to reach the servers, and where its log goes. */
-    ...{ environment, directory },
+    concord,
+    client: concord.client,
+    databases,
+    /** What a worker needs to reach the servers. */
+    environment,
+    directory,
     /** The servers that were started for it; Temporal only if it is `lasting`. */
     ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
     /** In order of start. */

@@ -61,8 +61,10 @@ export async function findTemporal(report: Report): Promise<Program> {
   const installs = [
     byDownload('temporal', 'temporal-cli', 'Downloading the Temporal CLI', 'temporal.download'),
     {
-      ...{ way: 'build with Go', earlier: 'an earlier build' },
-      ...{ entry: `temporal-${CLI_VERSION}`, how: `${CLI_VERSION} built with Go` },
+      way: 'build with Go',
+      earlier: 'an earlier build',
+      entry: `temporal-${CLI_VERSION}`,
+      how: `${CLI_VERSION} built with Go`,
       message: `Building the Temporal CLI ${CLI_VERSION} with Go, once (about 4 minutes)`,
       into: (directory: string) =>
         goInstall(module, directory, 'install Go 1.24 or newer (https://go.dev/dl)'),

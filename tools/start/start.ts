@@ -62,11 +62,9 @@ async function main(options: Options, { report, cleanUp }: Program): Promise<num
   const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
     workers.get(name)?.start({ ...environment, ...ports }, concord);
   await host('orders');
-  const results = await placeSamples({
-    ...{ concord, report, temporal: servers.temporal },
-    // Only when the samples say so: one order is cancelled while that service is down.
-    startInventory: async () => host('inventory', await portsOfAnother(process.env)),
-  });
+  // Only when the samples say so: one order is cancelled while that service is down.
+  const startInventory = async () => host('inventory', await portsOfAnother(process.env));
+  const results = await placeSamples({ concord, report, temporal: servers.temporal, startInventory });
   if (options.watch) {
     const stopWatching = watchCode(workers, report);
     cleanUp(async () => stopWatching());
