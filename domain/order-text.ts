@@ -15,13 +15,16 @@ export function resolutionSummary({ orderId, lines }: Order): string {
 
 /** A receipt in one line of Markdown. */
 export function restockSummary(receipt: Receipt): string {
-  return `A delivery of ${lineText(receipt)}`;
+  return `A receipt of ${lineText(receipt)}`;
 }
 
 /** An order as Markdown: at most 20,000 bytes, which is what Temporal takes. */
 export function orderDetails({ orderId, customerId, lines }: Order, strategy: Strategy): string {
   const title = `Order ${literal(orderId)} of customer ${literal(customerId)}, by strategy \`${strategy}\``;
-  return [title, '', ...lines.map((line) => `- ${lineText(line)}`)].join('\n');
+  // The Web UI links no workflow to these, so the order names the query that finds them.
+  const query = `WorkflowId STARTS_WITH "event/${orderId}/"`;
+  const events = strategy === 'event-driven' ? ['', `Its events: list workflows with ${literal(query)}`] : [];
+  return [title, '', ...lines.map((line) => `- ${lineText(line)}`), ...events].join('\n');
 }
 
 /** Returns the memo that lists show of an order beside its search attributes: small, because every list carries it. */

@@ -1,20 +1,19 @@
 import { fileURLToPath } from 'node:url';
 
-// Code finds its own files by these, in a checkout and in what `npm run build` makes of it.
-
-/** Whether this is what `npm run build` has made, and not the sources. */
+/** Whether this is the output of `npm run build`, and not the sources. */
 export const isCompiled = import.meta.url.endsWith('.js');
 
 /**
- * The file of a module that is not imported: its path, without extension.
+ * The file of a module that is not imported, in the sources as well as in the build.
  *
- * @param base `import.meta.url` of who asks.
+ * @param relative Its path, without extension.
+ * @param base The caller's `import.meta.url`.
  */
 export function moduleFile(relative: string, base: string): string {
   return fileURLToPath(new URL(`${relative}${isCompiled ? '.js' : '.ts'}`, base));
 }
 
-/** What Node needs to run a module of this kind, before its file. */
+/** The arguments that Node needs before the file of such a module. */
 export function nodeArguments(): readonly string[] {
   return isCompiled ? [] : ['--import', import.meta.resolve('tsx')];
 }

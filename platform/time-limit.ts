@@ -1,7 +1,7 @@
 /**
- * Waits for some work, but no longer than so many milliseconds. Work that takes longer goes on, and nobody hears of it.
+ * Waits for some work, for at most so many milliseconds. Work that takes longer goes on, but its result is lost.
  *
- * @param failure What it throws when the time is up.
+ * @param failure Makes what it throws if the time is up.
  */
 export async function within<Result>(
   milliseconds: number,

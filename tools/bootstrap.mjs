@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const OLDEST_NODE = [20, 19];
+const OLDEST_NODE = '20.19';
 
 /** Makes a fresh clone runnable: checks Node, and installs what package-lock.json names where that isn't there. */
 export function prepareCheckout() {
@@ -27,10 +27,8 @@ export function runScript(entry, args) {
 }
 
 function requireNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const [oldestMajor = 0, oldestMinor = 0] = OLDEST_NODE;
-  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
-  console.error(`Concord needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`);
+  if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) >= 0) return;
+  console.error(`Concord needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}.`);
   process.exit(1);
 }
 

@@ -95,7 +95,7 @@ function checkUri(value: unknown, context: z.RefinementCtx): void {
     const { tlsCAFile, tlsCertificateKeyFile } = new MongoClient(value).options;
     for (const [option, file] of Object.entries({ tlsCAFile, tlsCertificateKeyFile })) {
       const fault = file === undefined ? undefined : faultOf(file);
-      if (fault !== undefined) complain(`its ${option} ${file} ${fault}`);
+      if (fault !== undefined) complain(`its ${option} ${fault}`);
     }
     const weakening = weakeningIn(value);
     if (weakening !== undefined) complain(weakening);

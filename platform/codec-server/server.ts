@@ -1,82 +1,75 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { defined } from '../../domain/defined.ts';
 import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 import type { CodecServerSettings } from '../settings/read-codec-server.ts';
-import { callerOf } from './callers.ts';
-import { bodyOf, Refusal } from './http.ts';
-import { codedBody } from './payloads.ts';
+import type { Caller } from '../settings/variables.ts';
+import { codedBody, Refusal } from './payloads.ts';
 
-/** What the server tells of each request; never a payload, and never a token. */
+/** The log entry of a request; it never holds a payload or a token. */
 export interface Access {
   readonly method: string;
   readonly path: string;
   readonly status: number;
   readonly origin?: string;
-  /** Who has asked, where that is known. */
+  /** The caller's name, if they are known. */
   readonly caller?: string;
   /** How many payloads were decrypted or encrypted. */
   readonly payloads?: number;
 }
 
 /**
- * Decrypts payloads for those allowed, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, where that
- * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
+ * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that is
+ * switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
  *
  * @returns The server, once it listens; close it to stop.
- * @throws Error where the port is taken.
+ * @throws Error if the port is taken.
  */
 export async function serveCodec(
   settings: CodecServerSettings,
   keys: EncryptionKeys,
   tell: (access: Access) => void,
 ): Promise<Server> {
+  const { tls, host, port, origins } = settings;
   const codec = new EncryptionCodec(keys);
   const listener: RequestListener = async (request, response) => {
-    const { method = '', headers } = request;
-    const { origin } = headers;
+    const { origin } = request.headers;
     const path = (request.url ?? '').split('?')[0] ?? '';
     const answer = await answerTo(request, path, settings, codec).catch(refused);
-    const { status, type = 'text/plain; charset=utf-8', headers: own, body = '', ...more } = answer;
-    response
-      .writeHead(status, {
-        ...SAFE,
-        ...(origin !== undefined && settings.origins.includes(origin) ? shareWith(origin) : {}),
-        ...own,
-        // What was not read of a refused body must not be taken for the next request.
-        ...(request.complete ? {} : { connection: 'close' }),
-        'content-type': type,
-        'content-length': Buffer.byteLength(body),
-      })
-      .end(body);
+    const { status, headers, body = '', ...more } = answer;
+    const isAllowed = origin !== undefined && origins.includes(origin);
+    response.writeHead(status, {
+      ...HEADERS,
+      ...(isAllowed && { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' }),
+      ...headers,
+      // The unread rest of a refused body must not be taken for the next request.
+      ...(!request.complete && { connection: 'close' }),
+      'content-length': Buffer.byteLength(body),
+    });
+    response.end(body);
     const shown = SERVED.test(path) || path === '/' ? path : '(other)';
-    tell({ method, path: shown, status, ...(origin === undefined ? {} : { origin }), ...more });
+    tell(defined({ method: request.method ?? '', path: shown, status, origin, ...more }));
   };
-  const { tls } = settings;
   const server = tls
-    ? createSecureServer(
-        { ...LIMITS, cert: readFileSync(tls.certificate), key: readFileSync(tls.key) },
-        listener,
-      )
-    : createServer(LIMITS, listener);
-  server.maxConnections = MAXIMUM_CONNECTIONS;
-  server.listen(settings.port, settings.host);
+    ? createSecureServer({ ...LIMITS, cert: readFileSync(tls.certificate), key: readFileSync(tls.key) })
+    : createServer(LIMITS);
+  server.on('request', listener).listen(port, host);
+  server.maxConnections = 200;
   await once(server, 'listening');
   return server;
 }
 
-/** What a request has come to. */
 interface Answer extends Pick<Access, 'status' | 'caller' | 'payloads'> {
-  readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** Where payloads are sent to; the namespace before it says nothing new, because keys are the same for all. */
+/** The paths for payloads. The namespace before them is ignored, because all namespaces have the same keys. */
 const SERVED = /^(?:\/[^/]+)?\/(encode|decode)$/;
-const JSON_TYPE = 'application/json';
 
 async function answerTo(
   request: IncomingMessage,
@@ -85,7 +78,7 @@ async function answerTo(
   codec: EncryptionCodec,
 ): Promise<Answer> {
   const { method, headers } = request;
-  const caller = callerOf(callers, headers);
+  const caller = callerOf(callers, headers.authorization);
   const operation = SERVED.exec(path)?.[1] as 'encode' | 'decode' | undefined;
   if (operation === undefined) return pageAt(path, method, caller?.name);
   // A foreign page's request is refused before its body is read.
@@ -97,11 +90,24 @@ async function answerTo(
     throw new Refusal(401, 'sign in at the address of this codec server, or send a token');
   if (operation === 'encode' && !mayEncode)
     throw new Refusal(403, 'nobody may encrypt here: CODEC_SERVER_ENCODE is off');
-  const coded = await codedBody(codec, operation, await bodyOf(request));
-  return { status: 200, type: JSON_TYPE, caller: caller.name, ...coded };
+  const coded = await codedBody(codec, operation, request);
+  return { status: 200, headers: JSON_TYPE, caller: caller.name, ...coded };
 }
 
-/** At `/` a browser learns who its user is: it then tells so with whatever it asks of this server, until it is closed. */
+/**
+ * The known caller who sends this: by their token as a bearer's, or by their name and token, which browsers send once a
+ * person has given them at `/`. Its duration tells nothing: it compares all, and hashes of equal length.
+ */
+function callerOf(callers: readonly Caller[], authorization = ''): Caller | undefined {
+  const [, scheme = '', credentials = ''] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? [];
+  const credentialsOf = ({ name, token }: Caller) =>
+    scheme.toLowerCase() === 'basic' ? Buffer.from(`${name}:${token}`).toString('base64') : token;
+  const hashOf = (text: string) => createHash('sha256').update(text).digest();
+  const given = hashOf(credentials);
+  return callers.filter((caller) => timingSafeEqual(hashOf(credentialsOf(caller)), given))[0];
+}
+
+/** At `/` a browser learns who its user is, and sends that with each request to this server until it is closed. */
 function pageAt(path: string, method: string | undefined, caller: string | undefined): Answer {
   if (path === '/health' && method === 'GET') return { status: 200, body: 'ok' };
   if (path !== '/') throw new Refusal(404, 'there is no such page');
@@ -112,12 +118,22 @@ function pageAt(path: string, method: string | undefined, caller: string | undef
   return { status: 401, headers, body: 'Give the name and the token that you were given.' };
 }
 
-/** A fault of ours is none that a stranger may read about. */
+/** Says nothing of an error of ours, because strangers may read it. */
 function refused(error: unknown): Answer {
   const { status, message } = error instanceof Refusal ? error : new Refusal(500, 'this is our own fault');
-  return { status, type: JSON_TYPE, body: JSON.stringify({ message }) };
+  return { status, headers: JSON_TYPE, body: JSON.stringify({ message }) };
 }
 
+const HEADERS = {
+  'content-type': 'text/plain; charset=utf-8',
+  'cache-control': 'no-store',
+  vary: 'Origin',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+const JSON_TYPE = { 'content-type': 'application/json' };
 const PREFLIGHT = {
   'access-control-allow-methods': 'POST',
   // The Web UI sends a second token in `authorization-extras`.
@@ -125,24 +141,5 @@ const PREFLIGHT = {
   'access-control-max-age': '600',
 };
 
-const MAXIMUM_CONNECTIONS = 200;
-// Whoever sends slowly holds a connection no longer than this. Milliseconds.
-const LIMITS = {
-  headersTimeout: 5_000,
-  requestTimeout: 15_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000,
-};
-
-const SAFE = {
-  'cache-control': 'no-store',
-  vary: 'Origin',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-} as const;
-
-function shareWith(origin: string): Record<string, string> {
-  return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
-}
+// Milliseconds. A slow sender holds a connection no longer than this.
+const LIMITS = { headersTimeout: 5_000, requestTimeout: 15_000, connectionsCheckingInterval: 1_000 };

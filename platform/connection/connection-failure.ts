@@ -4,17 +4,10 @@ import { isIP } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { ConnectionOptions as TemporalOptions } from '@temporalio/client';
 
-/** What to call the settings of a way that is encrypted. */
-export interface TlsSettingNames {
-  /** Which names the CA that is trusted. */
-  readonly authority: string;
-  /** Which names our own certificate. */
-  readonly certificate: string;
-  /** What to do where the server's certificate is for another name. */
-  readonly otherName: string;
-}
+/** The settings of the trusted CA and of our own certificate, and what to do if the server's is for another name. */
+export type TlsSettingNames = Readonly<Record<'authority' | 'certificate' | 'otherName', string>>;
 
-/** What to do about a TLS error, by the code that Node (and so OpenSSL) gives it; nothing where it is another error. */
+/** What to do about a TLS error, by the code that Node (and so OpenSSL) gives it; undefined if it is another error. */
 export function tlsFailure(code: string, names: TlsSettingNames): string | undefined {
   const { authority, certificate, otherName } = names;
   const failures: [codes: RegExp, words: string][] = [
@@ -31,37 +24,37 @@ export function tlsFailure(code: string, names: TlsSettingNames): string | undef
 }
 
 const UNTRUSTED =
-  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT_SIGNATURE_FAILURE)$/;
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT_SIGNATURE_FAILURE)$/;
 const NOT_TLS = /^(ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG|EPROTO)$/;
 const CERTIFICATE_WANTED = /ALERT_(CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE)$/;
-const CERTIFICATE_REFUSED =
-  /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN|CERTIFICATE_REVOKED|ACCESS_DENIED)$/;
+const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(UNKNOWN|REVOKED)|ACCESS_DENIED)$/;
 
 type Target = Pick<TemporalOptions, 'tls' | 'apiKey'> & { readonly address: string };
 
 /**
- * Why a Temporal server that was to answer doesn't, and what to do, as far as TLS is the reason; nothing otherwise. The
- * SDK's own errors don't say: so this connects once more, and looks.
+ * Why a Temporal server can't be reached, and what to do, if TLS is the reason; undefined otherwise. The SDK's own errors
+ * don't say, so this connects once more to find out.
  */
 export async function temporalFailure({ address, apiKey, tls }: Target): Promise<string | undefined> {
   if (!(tls ?? apiKey !== undefined)) {
     const { isSecured } = await handshake(address, { rejectUnauthorized: false });
     return isSecured ? SWITCH_ON : undefined;
   }
-  const {
-    serverRootCACertificate: authority,
-    clientCertPair: own,
-    serverNameOverride: name,
-  } = !tls || tls === true ? {} : tls;
-  const expired = own && expiryOf(own.crt);
-  if (expired !== undefined) return expired;
+  const settings = tls && tls !== true ? tls : {};
+  const { serverRootCACertificate: ca, clientCertPair: own, serverNameOverride: servername } = settings;
+  const expiry = own && new X509Certificate(own.crt).validTo;
+  if (expiry !== undefined && Date.parse(expiry) <= Date.now()) {
+    const day = new Date(expiry).toISOString().slice(0, 10);
+    return `our own certificate expired on ${day}: renew ${NAMES.certificate}`;
+  }
   const { isSecured, end } = await handshake(address, {
-    ...(name ? { servername: name } : {}),
-    ...(authority ? { ca: Buffer.from(authority) } : {}),
-    ...(own ? { cert: Buffer.from(own.crt), key: Buffer.from(own.key) } : {}),
+    servername: servername ?? undefined,
+    ca: ca ? Buffer.from(ca) : undefined,
+    cert: own && Buffer.from(own.crt),
+    key: own && Buffer.from(own.key),
   });
   if (!isSecured || end !== 'closed') return tlsFailure(end, NAMES);
-  // A server that has seen the handshake through, and then leaves without a word.
+  // The server completes the handshake and then leaves without a word.
   return own
     ? `it does not accept our own certificate: check ${NAMES.certificate}`
     : `it closes the connection: if it wants a client certificate, name one in ${NAMES.certificate}`;
@@ -75,34 +68,21 @@ const NAMES: TlsSettingNames = {
 const SWITCH_ON =
   'it speaks TLS: set TEMPORAL_TLS=true, and TEMPORAL_TLS_SERVER_CA_CERT_PATH where its CA is your own';
 
-function expiryOf(certificate: Uint8Array): string | undefined {
-  const { validTo } = new X509Certificate(certificate);
-  if (Date.parse(validTo) > Date.now()) return undefined;
-  const day = new Date(validTo).toISOString().slice(0, 10);
-  return `our own certificate expired on ${day}: renew ${NAMES.certificate}`;
-}
-
-// How long a server may take for a handshake, or for leaving after it. Milliseconds.
+// How long a server may take for a handshake, and for leaving after it. Milliseconds.
 const PATIENCE = 2_000;
 
-interface Handshake {
-  /** Whether it was seen through. */
-  readonly isSecured: boolean;
-  /** `closed`, or an error's code: also where the time was up. */
-  readonly end: string;
-}
-
-async function handshake(address: string, options: ConnectionOptions): Promise<Handshake> {
+/** Tells whether TLS was established, and how the connection ended: `closed`, or an error's code, also for a timeout. */
+async function handshake(address: string, options: ConnectionOptions) {
   const [, bracketed = address, port = '7233'] = /^(.*?)(?::(\d+))?$/.exec(address) ?? [];
   const host = bracketed.replace(/^\[|\]$/g, '');
-  const name = isIP(host) ? {} : { servername: host };
-  const socket = connect({ ...name, host, port: Number(port), ALPNProtocols: ['h2'], ...options });
+  const servername = options.servername || (isIP(host) ? undefined : host);
+  const socket = connect({ ...options, servername, host, port: Number(port), ALPNProtocols: ['h2'] });
   const signal = AbortSignal.timeout(PATIENCE);
   let isSecured = false;
   try {
     await once(socket, 'secureConnect', { signal });
     isSecured = true;
-    // One that does not accept our certificate says so, or leaves, only now.
+    // A server that does not accept our certificate says so, or leaves, only now.
     await once(socket.resume(), 'close', { signal });
     return { isSecured, end: 'closed' };
   } catch (error) {

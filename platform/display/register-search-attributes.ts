@@ -8,7 +8,7 @@ import {
   searchAttributeTypes,
 } from '../../domain/search-attributes.ts';
 
-/** How a namespace's search attributes compare with those that orders carry. */
+/** How a namespace's search attributes compare with those of orders. */
 export interface SearchAttributeState {
   readonly missing: readonly SearchAttributeName[];
   /** Those that exist with another type, which has to be removed first. */
@@ -17,21 +17,19 @@ export interface SearchAttributeState {
 
 type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
 
-/** Which search attributes a namespace lacks. */
+/** Compares a namespace's search attributes with those of orders. */
 export async function findSearchAttributes(server: Server, namespace: string): Promise<SearchAttributeState> {
   const { customAttributes } = await server.operatorService.listSearchAttributes({ namespace });
-  return {
-    missing: searchAttributeNames.filter((name) => customAttributes[name] === undefined),
-    otherwise: searchAttributeNames.filter(
-      (name) => customAttributes[name] !== undefined && customAttributes[name] !== indexed(name),
-    ),
-  };
+  const missing = searchAttributeNames.filter((name) => customAttributes[name] === undefined);
+  const otherwise = searchAttributeNames.filter((name) => customAttributes[name] !== indexed(name));
+  return { missing, otherwise: otherwise.filter((name) => !missing.includes(name)) };
 }
 
 /**
- * Registers what a namespace lacks, and returns once the server takes it. Safe to repeat, also at the same time.
+ * Registers the search attributes that a namespace lacks, and returns once the server accepts them. Safe to repeat, also
+ * at the same time.
  *
- * @returns What was missing.
+ * @returns The names that were missing.
  */
 export async function registerSearchAttributes(
   server: Server,
@@ -45,23 +43,18 @@ export async function registerSearchAttributes(
   } catch (error) {
     if (!isGrpcServiceError(error) || error.code !== status.ALREADY_EXISTS) throw error;
   }
-  // Its parts learn of a change one by one, within ten seconds or so; until then they refuse the question.
+  // The server's parts learn of a change one by one, within ten seconds or so, and refuse the query until then.
   const query = ["WorkflowId = '-'", ...missing.map((name) => `${name} IS NULL`)].join(' AND ');
-  await pRetry(() => server.workflowService.countWorkflowExecutions({ namespace, query }), {
-    retries: 60,
-    factor: 1,
-    minTimeout: 500,
-  });
+  const count = () => server.workflowService.countWorkflowExecutions({ namespace, query });
+  await pRetry(count, { retries: 60, factor: 1, minTimeout: 500 });
   return missing;
 }
 
-const { IndexedValueType } = proto.temporal.api.enums.v1;
-const INDEXED = {
-  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-} as const;
-
 function indexed(name: SearchAttributeName): number {
-  return INDEXED[searchAttributeTypes[name]];
+  const { IndexedValueType } = proto.temporal.api.enums.v1;
+  return {
+    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+  }[searchAttributeTypes[name]];
 }

@@ -4,14 +4,11 @@ import { EncryptionCodec } from './encryption-codec.ts';
 import type { EncryptionKeys } from './keys.ts';
 
 /**
- * What every client and worker of Concord reads and writes Temporal's payloads with. Without keys nothing is encrypted,
- * and what is encrypted is refused with the id of its key.
+ * The data converter of every client and worker of Concord. Without keys it encrypts nothing, and refuses an encrypted
+ * payload with the id of its key.
  */
 export function dataConverterOf(keys: EncryptionKeys | undefined): DataConverter {
-  return {
-    payloadCodecs: [new EncryptionCodec(keys)],
-    ...(keys === undefined ? {} : encryptedFailures),
-  };
+  return { payloadCodecs: [new EncryptionCodec(keys)], ...(keys && encryptedFailures) };
 }
 
 /** The part of it that workflow code is bundled with. */

@@ -1,77 +1,47 @@
 import { services } from '../../domain/services.ts';
-import { type Setting, settingsOf } from './setting.ts';
-import {
-  codecServerVariables,
-  databaseVariables,
-  encryptionVariables,
-  temporalVariables,
-  workerVariables,
-} from './variables.ts';
+import { optional, type Setting, settingsOf, text } from './setting.ts';
+import * as variables from './variables.ts';
 
-/** Settings that belong together, and who reads them. */
+/** Settings that belong together; the title says who reads them. */
 export interface Section {
   readonly title: string;
   readonly settings: readonly Setting[];
 }
 
-/** Every setting of Concord: docs/configuration.md and `concord settings` show it. */
-export const sections: readonly Section[] = [
-  {
-    title: 'Temporal (workers and the command line)',
-    settings: [
-      ...settingsOf(temporalVariables),
-      {
-        name: 'TEMPORAL_GRPC_META_…',
-        purpose: 'a header of each call to Temporal, such as `TEMPORAL_GRPC_META_TENANT=shop`',
-        range: 'text; empty removes the header of the profile',
-        fallback: 'none',
-      },
-    ],
+/** Every setting of Concord, for docs/configuration.md and `concord settings`. */
+export const sections: readonly Section[] = Object.entries({
+  'Temporal (workers and the command line)': {
+    ...variables.temporalVariables,
+    'TEMPORAL_GRPC_META_…': optional(
+      text('text; empty takes one of the profile away'),
+      'a header of each call, such as `TEMPORAL_GRPC_META_TENANT=shop`',
+    ),
   },
-  {
-    title: 'Encryption (workers, the command line and the codec server)',
-    settings: settingsOf(encryptionVariables),
+  'Encryption (workers, the command line and the codec server)': variables.encryptionVariables,
+  Workers: Object.assign(
+    { MONGODB_URI: variables.workerVariables.MONGODB_URI },
+    ...services.map(variables.databaseVariables),
+    variables.workerVariables,
+  ),
+  'Traces (workers and the command line)': {
+    OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+      text('a URL, such as `http://localhost:4318`'),
+      'where traces go, over OTLP/HTTP; see [traces](operations.md#traces)',
+      'no traces',
+    ),
+    'OTEL_…': optional(text('text'), "OpenTelemetry's other standard variables", "OpenTelemetry's own"),
   },
-  {
-    title: 'Workers',
-    settings: settingsOf({
-      ...{ MONGODB_URI: workerVariables.MONGODB_URI },
-      ...Object.assign({}, ...services.map(databaseVariables)),
-      ...workerVariables,
-    }),
+  '`concord codec-server`': variables.codecServerVariables,
+  '`npm start`, `npm test` and the command line': {
+    CONCORD_CACHE: optional(
+      text('a path'),
+      'where downloaded and built servers are kept, and what runs is noted',
+      "`concord` in the user's cache",
+    ),
   },
-  {
-    title: 'Traces (workers and the command line)',
-    settings: [
-      {
-        name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-        purpose: 'the collector to send traces to, over OTLP/HTTP; see [traces](operations.md#traces)',
-        range: 'a URL, such as `http://localhost:4318`',
-        fallback: 'no traces',
-      },
-      {
-        name: 'OTEL_…',
-        purpose: "OpenTelemetry's other variables, as its own documentation says",
-        range: 'text',
-        fallback: "OpenTelemetry's own",
-      },
-    ],
-  },
-  { title: '`concord codec-server`', settings: settingsOf(codecServerVariables) },
-  {
-    title: '`npm start`, `npm test` and the command line',
-    settings: [
-      {
-        name: 'CONCORD_CACHE',
-        purpose: 'the folder for downloaded and built servers, and for notes on what runs',
-        range: 'a path',
-        fallback: "`concord` in the user's cache",
-      },
-    ],
-  },
-];
+}).map(([title, shape]) => ({ title, settings: settingsOf(shape) }));
 
-/** Every variable that has a row. */
+/** The names of all settings. */
 export const settingNames: readonly string[] = sections.flatMap(({ settings }) =>
   settings.map(({ name }) => name),
 );

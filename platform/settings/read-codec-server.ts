@@ -1,20 +1,12 @@
 import { z } from 'zod';
 import { parse } from '../../domain/validation.ts';
 import { withoutEmpty } from './setting.ts';
-import { type Caller, codecServerVariables } from './variables.ts';
+import { codecServerVariables } from './variables.ts';
 
-export interface CodecServerSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly callers: readonly Caller[];
-  readonly origins: readonly string[];
-  readonly mayEncode: boolean;
-  /** Files; without them it speaks HTTP. */
-  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
-}
+export type CodecServerSettings = ReturnType<typeof readCodecServer>;
 
 /** @throws ConcordError `InvalidInput`, naming each variable and the fix, and never a token. */
-export function readCodecServer(variables: NodeJS.ProcessEnv): CodecServerSettings {
+export function readCodecServer(variables: NodeJS.ProcessEnv) {
   const read = parse(environment, withoutEmpty(variables));
   const certificate = read.CODEC_SERVER_TLS_CERT_PATH;
   const key = read.CODEC_SERVER_TLS_KEY_PATH;
@@ -24,6 +16,7 @@ export function readCodecServer(variables: NodeJS.ProcessEnv): CodecServerSettin
     callers: read.CODEC_SERVER_TOKENS ?? read.CODEC_SERVER_TOKENS_FILE ?? [],
     origins: read.CODEC_SERVER_ORIGINS ?? [],
     mayEncode: read.CODEC_SERVER_ENCODE ?? false,
+    /** Files; without them it speaks HTTP. */
     tls: certificate === undefined || key === undefined ? undefined : { certificate, key },
   };
 }

@@ -12,7 +12,7 @@ const environment = z
   });
 
 /**
- * The keys that payloads are encrypted with; nothing where they are not.
+ * Reads the keys that encrypt payloads; undefined if payloads are not encrypted.
  *
  * @throws ConcordError `InvalidInput`, naming the variable and the fix, and never a key.
  */

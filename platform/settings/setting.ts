@@ -4,28 +4,23 @@ import { z } from 'zod';
 /** A setting, as docs/configuration.md and `concord settings` describe it, in Markdown. */
 export interface Setting {
   readonly name: string;
-  /** What it is for. */
   readonly purpose: string;
-  /** Which values it takes. */
+  /** The values that it accepts. */
   readonly range: string;
-  /** What holds without it. */
+  /** What applies without it. */
   readonly fallback: string;
 }
 
 const texts = z.registry<Pick<Setting, 'purpose' | 'fallback'>>();
 
-/** Says what a variable is for, beside what checks it. Which values it takes is its schema's description. */
+/** Adds the purpose of a variable with a default. The schema's description says which values it accepts. */
 export function documented<Schema extends z.ZodDefault>(schema: Schema, purpose: string): Schema {
   texts.add(schema, { purpose, fallback: `\`${schema.def.defaultValue}\`` });
   return schema;
 }
 
-/** The same of one without a plain default. */
-export function optional<Schema extends z.ZodType>(
-  schema: Schema,
-  purpose: string,
-  fallback = 'none',
-): z.ZodOptional<Schema> {
+/** Makes a variable without a plain default optional, and adds its purpose. */
+export function optional<Schema extends z.ZodType>(schema: Schema, purpose: string, fallback = 'none') {
   const optionalSchema = schema.optional();
   texts.add(optionalSchema, { purpose, fallback });
   return optionalSchema;
@@ -42,8 +37,8 @@ export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodD
 }
 
 /**
- * An empty variable, as scripts and Compose files leave it, is one that isn't set; but an empty header of Temporal's calls
- * takes that of the profile away.
+ * Leaves out empty variables, as scripts and Compose files set them; but an empty header of Temporal's calls stays, because
+ * it removes that of the profile.
  */
 export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
   const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
@@ -51,44 +46,17 @@ export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, strin
   return Object.fromEntries(Object.entries(variables).filter(isSet));
 }
 
-/** Any text. */
 export const text = (range: string) => z.string().describe(range);
 
-/** A text of this form. */
 export const formed = (form: RegExp, range: string, fix = `use ${range}`) =>
   z.string().regex(form, fix).describe(range);
 
-/** A whole number, also of a unit. */
-export function wholeNumber(
-  least: number,
-  most: number,
-  unit = '',
-  fix = `use ${unit ? `whole ${unit},` : 'a whole number'} from ${least} to ${most}`,
-) {
-  const range = `${unit ? `${unit}, ` : ''}${least} to ${most}`;
-  return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix).describe(range);
+export function wholeNumber(least: number, most: number, what = 'a whole number') {
+  const fix = `use ${what} from ${least} to ${most}`;
+  return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix).describe(`${least} to ${most}`);
 }
 
-/** A port of this machine. */
-export const port = wholeNumber(1, 65_535, '', 'use a port from 1 to 65535');
-
-/** A yes or no, in the words of Temporal's own variables. */
-export const truth = z
-  .enum(['true', 'false', '1', '0'], 'use true or false')
-  .transform((word) => word === 'true' || word === '1')
-  .describe('`true`, `false`');
-
-/** The path of a file that can be read. */
-export const readableFile = (range = 'a path') =>
-  z
-    .string()
-    .superRefine((path, context) => {
-      const fault = faultOf(path);
-      if (fault !== undefined) context.addIssue({ code: 'custom', message: `${path} ${fault}` });
-    })
-    .describe(range);
-
-/** What a reader makes of a text. The message of what it throws says what to do. */
+/** What a reader makes of a text; it throws an error whose message says what to do. */
 export const readBy = <Result>(read: (text: string) => Result, range: string) =>
   z
     .string()
@@ -102,6 +70,14 @@ export const readBy = <Result>(read: (text: string) => Result, range: string) =>
     })
     .describe(range);
 
+/** The path of a file that can be read. */
+export const readableFile = (range = 'a path') =>
+  readBy((path) => {
+    const fault = faultOf(path);
+    if (fault !== undefined) throw new Error(fault);
+    return path;
+  }, range);
+
 /** The same from a file, as mounted secrets are. */
 export const inFile = <Result>(schema: z.ZodType<Result, string>) =>
   readableFile()
@@ -109,14 +85,14 @@ export const inFile = <Result>(schema: z.ZodType<Result, string>) =>
     .pipe(schema)
     .describe('a path');
 
-/** Why a file can't be read, or nothing where it can. */
+/** Why a file can't be read; undefined if it can. */
 export function faultOf(path: string): string | undefined {
   try {
     readFileSync(path);
     return undefined;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    return `can't be read: ${REASONS[code] ?? code}`;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return `${path} can't be read: ${REASONS[code] ?? code}`;
   }
 }
 

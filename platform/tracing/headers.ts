@@ -3,13 +3,12 @@ import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 /** A trace context as it travels: the W3C header `traceparent`, and what goes with it. */
 export type Carrier = Readonly<Record<string, string>>;
 
-/** Where Temporal's OpenTelemetry interceptors put the context of the caller. */
+/** Temporal's OpenTelemetry interceptors put the caller's context here. */
 const TRACE_HEADER = '_tracer-data';
-
 /** For the activity of a batch: the context of each item, by its id. */
 const ITEMS_HEADER = '_concord-item-traces';
 
-/** The caller's context; nothing where it isn't traced. */
+/** The caller's context; undefined if it isn't traced. */
 export function carrierIn(headers: Headers): Carrier | undefined {
   return decoded<Carrier>(headers[TRACE_HEADER]);
 }
@@ -22,11 +21,10 @@ export function itemCarriersIn(headers: Headers): Readonly<Record<string, Carrie
   return decoded(headers[ITEMS_HEADER]);
 }
 
-/** Anyone may send a header, so one that can't be read is none. */
+/** Anyone may send a header, so one that can't be read counts as absent. */
 function decoded<Value>(payload: Headers[string] | undefined): Value | undefined {
-  if (payload === undefined) return undefined;
   try {
-    const value: unknown = defaultPayloadConverter.fromPayload(payload);
+    const value: unknown = payload && defaultPayloadConverter.fromPayload(payload);
     return typeof value === 'object' && value !== null ? (value as Value) : undefined;
   } catch {
     return undefined;

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What goes on around the handling of each item of a batch, by its id, so that it shows where its order is shown. */
+/** Surrounds the handling of one item of a batch, so that its spans belong to the trace of its order. */
 export type ItemScope = (id: string, handle: () => Promise<void>) => Promise<void>;
 
-/** The scope of the batch that an activity is handling, where that is traced. Apart, so that it loads no OpenTelemetry. */
+/** Set while an activity handles a batch that is traced. A file of its own, so that it loads no OpenTelemetry. */
 export const itemScope = new AsyncLocalStorage<ItemScope>();

@@ -2,51 +2,38 @@ import type { WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor 
 import { type Carrier, carrierIn, withItemCarriers } from './headers.ts';
 
 /**
- * In a workflow that handles many orders in batches: remembers in which trace each item has come, by a signal, and hands
- * that on with the batch. What waits when a run ends goes on without its trace.
+ * For a workflow that handles many orders in batches: remembers the trace of each item that comes by a signal, and passes
+ * it on with the batch. Items that wait when a run ends go on without their trace.
  */
-export class ItemTraces {
-  private readonly carriers = new Map<string, Carrier>();
-
-  readonly inbound: WorkflowInboundCallsInterceptor = {
+export function itemTraces() {
+  const remembered = new Map<string, Carrier>();
+  const inbound: WorkflowInboundCallsInterceptor = {
     handleSignal: (input, next) => {
       const id = idOf(input.args[0]);
       const carrier = carrierIn(input.headers);
-      if (id !== undefined && carrier !== undefined) this.remember(id, carrier);
+      if (id !== undefined && carrier !== undefined) remembered.set(id, carrier);
+      const [oldest] = remembered.keys();
+      if (remembered.size > MAXIMUM_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
       return next(input);
     },
   };
-
-  readonly outbound: WorkflowOutboundCallsInterceptor = {
+  const outbound: WorkflowOutboundCallsInterceptor = {
     scheduleActivity: (input, next) => {
-      const carriers = this.carriersOf(input.args[0]);
+      const [batch] = input.args;
+      const ids = new Set(Array.isArray(batch) ? batch.map(idOf) : []);
+      const carriers = [...remembered].filter(([id]) => ids.has(id));
       if (carriers.length === 0) return next(input);
       return next({ ...input, headers: withItemCarriers(input.headers, Object.fromEntries(carriers)) });
     },
   };
-
-  private remember(id: string, carrier: Carrier): void {
-    this.carriers.set(id, carrier);
-    const [oldest] = this.carriers.keys();
-    if (this.carriers.size > MAXIMUM_REMEMBERED && oldest !== undefined) this.carriers.delete(oldest);
-  }
-
-  private carriersOf(batch: unknown): [string, Carrier][] {
-    if (!Array.isArray(batch)) return [];
-    return batch.flatMap((item): [string, Carrier][] => {
-      const id = idOf(item);
-      const carrier = id === undefined ? undefined : this.carriers.get(id);
-      return id === undefined || carrier === undefined ? [] : [[id, carrier]];
-    });
-  }
+  return { inbound: [inbound], outbound: [outbound] };
 }
 
-// Some batches; an item is kept until newer ones need its place, because it may be tried again.
+// Several batches: an item may be tried again, so it is kept until newer ones need its place.
 const MAXIMUM_REMEMBERED = 1_000;
 
-/** An order id, as a relay gets it, or the id of a message, as a mailbox does. */
+/** An order id, as relays receive it, or the id of a message, as mailboxes do. */
 function idOf(item: unknown): string | undefined {
-  if (typeof item === 'string') return item;
-  if (typeof item !== 'object' || item === null || !('id' in item)) return undefined;
-  return typeof item.id === 'string' ? item.id : undefined;
+  const id = typeof item === 'object' ? (item as { id?: unknown } | null)?.id : item;
+  return typeof id === 'string' ? id : undefined;
 }

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { setGlobalErrorHandler } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -16,59 +15,57 @@ import {
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { within } from '../time-limit.ts';
-import { endWith, tracedActivities } from './traced-activities.ts';
+import { inSpan, tracedActivities } from './traced-activities.ts';
 
 /** What a client or worker needs to take part in traces. */
 export interface Tracing {
-  /** Hands the trace on to workflows. */
+  /** Passes the trace on to workflows. */
   readonly client: WorkflowClientInterceptor[];
-  /** Around each activity, outside all others. */
+  /** Surrounds each activity; the outermost interceptor. */
   readonly activity: ActivityInterceptorsFactory;
-  /** Takes the spans out of workflows. */
+  /** Exports the spans of workflows. */
   readonly sinks: InjectedSinks<OpenTelemetrySinks>;
-  /** Runs this in a span of its own, whose parent is the active one. */
+  /** Runs work in a child of the active span. */
   span<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
-  /** Exports what is left, for as long as `limit` milliseconds; never throws. */
+  /** Exports what is left, within `limit` milliseconds; never throws. */
   stop(limit: number): Promise<void>;
 }
 
 export interface TracingOptions {
   /** `service.name`, unless `OTEL_SERVICE_NAME` says otherwise. */
   readonly service: string;
-  /** Told why spans could not be exported, at most once a minute. */
+  /** Called with why spans could not be exported, at most once a minute. */
   readonly onError?: (error: Error) => void;
 }
 
 /**
- * OpenTelemetry in this process, once: spans go out in batches, in the background, over OTLP/HTTP. Where they can't, they
- * are dropped; nothing waits for them.
+ * Starts OpenTelemetry in this process, once: spans are exported in batches, in the background, over OTLP/HTTP. If that
+ * fails they are dropped; nothing waits for them.
  */
 export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions): Tracing {
   setGlobalErrorHandler(seldom(onError));
-  const resource = new Resource({ 'service.name': service }).merge(
-    detectResourcesSync({ detectors: [envDetectorSync] }),
-  );
+  const fromEnvironment = detectResourcesSync({ detectors: [envDetectorSync] });
+  const resource = new Resource({ 'service.name': service }).merge(fromEnvironment);
   const processor = new BatchSpanProcessor(new OTLPTraceExporter());
-  // An order of a hundred lines makes a long command; its beginning tells enough.
+  // An order of a hundred lines makes a long command; its beginning is enough.
   const spanLimits = { attributeValueLengthLimit: 1_000 };
   const provider = new BasicTracerProvider({ resource, spanProcessors: [processor], spanLimits });
   provider.register({ contextManager: new AsyncLocalStorageContextManager() });
   instrumentMongoDb();
-  const tracer = trace.getTracer('concord');
   const { export: exportSpans } = makeWorkflowExporter(processor, resource);
 
   return {
     client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
-    activity: tracedActivities(tracer),
+    activity: tracedActivities,
     sinks: { exporter: { export: { fn: (info, spans) => exportSpans.fn(withoutContent(info), spans) } } },
-    span: (name, work) => tracer.startActiveSpan(name, (span) => endWith(span, work)),
+    span: inSpan,
     stop: (limit) => within(limit, () => provider.shutdown()).catch(() => {}),
   };
 }
 
 /**
- * A span for each command that is sent within another span; values are replaced by `?`. The driver may be loaded already,
- * and by ESM, so it is required once more: the hook then patches what all imports share.
+ * Gives each command within another span its own, with `?` for values. The driver may have been loaded by ESM already, so it
+ * is required once more: the hook then patches what all imports share.
  */
 function instrumentMongoDb(): void {
   registerInstrumentations({ instrumentations: [new MongoDBInstrumentation({ requireParentSpan: true })] });
@@ -76,7 +73,7 @@ function instrumentMongoDb(): void {
   for (const patched of ['mongodb', 'mongodb/lib/cmap/connection.js']) require(patched);
 }
 
-/** Questions change nothing, and who follows an order asks several a second: they would only be noise. */
+/** Queries change nothing, and a client that follows an order sends several a second: they would only be noise. */
 function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): WorkflowClientInterceptor {
   return {
     startWithDetails: interceptor.startWithDetails.bind(interceptor),
@@ -88,7 +85,7 @@ function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): Work
   };
 }
 
-/** All of it would become attributes of each span: memos hold what customers ordered. */
+/** All of the info becomes attributes of each span, and memos hold what customers ordered. */
 function withoutContent(info: WorkflowInfo): WorkflowInfo {
   const { workflowId, runId, workflowType, taskQueue, namespace } = info;
   return { workflowId, runId, workflowType, taskQueue, namespace } as WorkflowInfo;

@@ -6,26 +6,17 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { carrierIn } from './headers.ts';
-import { ItemTraces } from './item-traces.ts';
+import { itemTraces } from './item-traces.ts';
 
 /**
- * Bundled with every workflow. What it does depends on the history alone, never on how a worker is set: a workflow that was
- * started with a trace context is traced, and any other runs as if this were not here. So a history replays anywhere,
- * and turning tracing on or off meets no running order.
+ * Bundled with every workflow. What it does depends on the history alone, never on a worker's settings: a workflow that was
+ * started with a trace context is traced, and any other runs as if this were absent. So a history replays anywhere, and
+ * turning tracing on or off affects no running order.
  */
 export function interceptors(): WorkflowInterceptors {
-  if (BATCHING.has(workflowInfo().workflowType)) {
-    const traces = new ItemTraces();
-    return { inbound: [traces.inbound], outbound: [traces.outbound] };
-  }
-  return interceptorsOfOne();
-}
-
-// They handle many orders for ever, so they belong to no order's trace: each item keeps its own.
-const BATCHING = new Set(['mailbox', 'relay']);
-
-function interceptorsOfOne(): WorkflowInterceptors {
-  let traced: Tracing | undefined;
+  // These handle many orders for ever, so they belong to no order's trace: each item keeps its own.
+  if (['mailbox', 'relay'].includes(workflowInfo().workflowType)) return itemTraces();
+  let traced: ReturnType<typeof loadTracing> | undefined;
   const inbound: WorkflowInboundCallsInterceptor = {
     execute(input, next) {
       if (carrierIn(input.headers) !== undefined) traced = loadTracing();
@@ -46,11 +37,9 @@ function interceptorsOfOne(): WorkflowInterceptors {
   return { inbound: [inbound], outbound: [outbound], internals: [internals] };
 }
 
-type Tracing = ReturnType<typeof loadTracing>;
-
-/** OpenTelemetry's SDK takes some milliseconds and some memory in each workflow, so only those that are traced load it. */
+/** OpenTelemetry's SDK takes milliseconds and memory in each workflow, so only those that are traced load it. */
 function loadTracing() {
-  // An import would be loaded always, and a dynamic one takes a turn of the event loop: no order may depend on that.
+  // A static import is always loaded, and a dynamic one takes a turn of the event loop: no order may depend on that.
   const loaded =
     require('@temporalio/interceptors-opentelemetry/lib/workflow') as typeof import('@temporalio/interceptors-opentelemetry/lib/workflow/index.js');
   return {

@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowExecutionDescription, WorkflowFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, type ProtoFailure, ValueError } from '@temporalio/common';
-import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { ActivityFailure, ApplicationFailure, ValueError } from '@temporalio/common';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
@@ -13,15 +13,13 @@ export interface Listed {
   readonly runId: string;
   readonly startedAt: Date;
   readonly endedAt?: Date;
-  /** As the server tells of it, with its memo and attributes as they came. */
-  readonly info: Awaited<
-    ReturnType<Client['workflowService']['listWorkflowExecutions']>
-  >['executions'][number];
+  /** The server's own entry; its memo and search attributes are not decoded. */
+  readonly info: NonNullable<Execution['workflowExecutionInfo']>;
 }
 
 /**
- * Every workflow that the query finds. Not the SDK's own `list`: that fails as a whole on one memo that it can't read,
- * and anyone can start such a workflow.
+ * Lists every workflow that the query finds. The SDK's own `list` fails as a whole on one memo that it can't read, and
+ * anyone can start such a workflow.
  *
  * @param query In the language of Temporal's list filters.
  */
@@ -33,25 +31,24 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
     for (const info of page.executions) {
       const { workflowId, runId } = info.execution ?? {};
       const startedAt = optionalTsToDate(info.startTime);
-      const endedAt = optionalTsToDate(info.closeTime);
       if (!workflowId || !runId || startedAt === undefined) continue;
-      yield { workflowId, runId, startedAt, ...(endedAt === undefined ? {} : { endedAt }), info };
+      yield defined({ workflowId, runId, startedAt, endedAt: optionalTsToDate(info.closeTime), info });
     }
     nextPageToken = page.nextPageToken;
   } while (nextPageToken.length > 0);
 }
 
-/** The condition of a query that only an order's deliveries meet; none without an order. An order id has no quotes. */
+/** The condition that selects an order's deliveries, to append to a query; empty without an order. Order ids hold no quotes. */
 export function ofOrder(orderId: string | undefined): string {
   return orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
 }
 
-/** An execution as Temporal tells of it, with everything encoded as it came. */
+/** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 
 /**
- * Nothing where it is gone. Not the SDK's own `describe`: that fails where the memo can't be read, and who has not the key
- * must still see that an order is stuck.
+ * Describes an execution; returns undefined if it is gone. The SDK's own `describe` fails if it can't read the memo, but an
+ * operator without the key must still see that an order is stuck.
  */
 export async function describeExecution(
   client: Client,
@@ -69,28 +66,16 @@ export async function describeExecution(
 
 /** Its status in words, such as `running` or `timed out`. */
 export function statusOf({ workflowExecutionInfo: info }: Execution): string {
-  const name = WorkflowExecutionStatus[info?.status ?? 0] ?? '';
+  const name = proto.temporal.api.enums.v1.WorkflowExecutionStatus[info?.status ?? 0] ?? '';
   return name.replace('WORKFLOW_EXECUTION_STATUS_', '').toLowerCase().replaceAll('_', ' ');
 }
 
-const { WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
-
-/** False also where it is gone. Not by its status: a paused workflow goes on as well. */
+/** Returns false also if it is gone. The status is no measure: a paused workflow goes on as well. */
 export function isRunning(execution: Execution | undefined): execution is Execution {
   return execution !== undefined && !execution.workflowExecutionInfo?.closeTime;
 }
 
-/** What an attempt has failed with, in its own words; where they are encrypted with a key that is not here, that. */
-export async function messageOf(client: Client, failure: ProtoFailure | null | undefined): Promise<string> {
-  try {
-    const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
-    return error?.message ?? '';
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-/** Why a workflow has failed or was ended. */
+/** Why a workflow failed or was ended; undefined if it completed. */
 export async function endOf(
   client: Client,
   { workflowId, runId }: Pick<Listed, 'workflowId' | 'runId'>,
@@ -99,17 +84,16 @@ export async function endOf(
     await client.workflow.getHandle(workflowId, runId).result();
     return undefined;
   } catch (error) {
-    if (isUnreadable(error)) return { message: (error as Error).message };
+    if (isUnreadable(error)) return { message: error.message };
     if (!(error instanceof WorkflowFailedError)) throw error;
     const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
-    if (cause === undefined) return undefined;
-    const code = cause instanceof ApplicationFailure ? cause.type : undefined;
-    return { message: cause.message, ...(code == null ? {} : { code }) };
+    const code = cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
+    return cause && defined({ code, message: cause.message });
   }
 }
 
-/** Anyone can start a workflow with what nobody can read: it says that it is JSON, or encrypted, and isn't. */
-function isUnreadable(error: unknown): boolean {
+/** Anyone can start a workflow whose payloads claim to be JSON or encrypted, and are not. */
+function isUnreadable(error: unknown): error is Error {
   if (error instanceof ConcordError) return error.code === 'UnknownKey' || error.code === 'DamagedPayload';
   return error instanceof ValueError;
 }

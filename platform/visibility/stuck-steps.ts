@@ -1,14 +1,16 @@
 import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import type { ProtoFailure } from '@temporalio/common';
+import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
-import type { WaitingView } from '../../domain/current-details.ts';
+import { defined } from '../../domain/defined.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { QUESTION_LIMIT } from '../../domain/policies.ts';
 import { resolutionIdOf } from '../../domain/resolution.ts';
 import type { StuckLimits, StuckStep } from '../../domain/stuck-step.ts';
-import { parseSkipped, problemOf, type Skipped } from '../../domain/sweeps.ts';
+import { parseSkipped, problemOf } from '../../domain/sweeps.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
 import {
@@ -18,29 +20,23 @@ import {
   isRunning,
   type Listed,
   listWorkflows,
-  messageOf,
   statusOf,
 } from './executions.ts';
 import { listCarriers, waitingIn } from './waiting.ts';
 
-/** Every step that is stuck, the oldest first, as far as Temporal shows. */
+/** Finds every stuck step that Temporal shows, the oldest first. */
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
-  const workflows = listWorkflows(
-    client,
-    `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') AND ${UNFINISHED}`,
-  );
-  const [steps, skipped] = await Promise.all([
-    findStuckSteps(client, limits, { workflows, carriers: listCarriers(client) }),
-    skippedBySweep(client),
-  ]);
-  return [...steps, ...skipped].sort((one, other) => (one.since < other.since ? -1 : 1));
+  const query = `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') AND ${UNFINISHED}`;
+  const scope = { workflows: listWorkflows(client, query), carriers: listCarriers(client) };
+  const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweep(client)]);
+  return found.flat().sort((one, other) => (one.since < other.since ? -1 : 1));
 }
 
-/** The conditions of queries that are met by what has ended without an outcome, and by that and what runs. */
+/** The condition, in a query, that a workflow has ended without an outcome. */
 export const STOPPED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')";
 export const UNFINISHED = `(ExecutionStatus = 'Running' OR ${STOPPED})`;
 
-/** With these limits, steps are found that have failed at least once. */
+/** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
 /** Where to look. */
@@ -52,32 +48,19 @@ export interface Scope {
 }
 
 /**
- * The steps that are stuck there. What is wrong with one workflow, also that nobody answers for it, is said of it as a step
- * that was skipped, and keeps none of the others.
+ * Finds the stuck steps there. If one workflow is broken or does not answer, it becomes a step with the problem `skipped`,
+ * and the others are still found.
  */
-export async function findStuckSteps(
-  client: Client,
-  limits: StuckLimits,
-  { workflows, carriers }: Scope,
-): Promise<StuckStep[]> {
+export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, carriers }: Scope) {
   const idle: Listed[] = [];
-  const [own, waiting] = await Promise.all([
-    pMap(workflows, (listed) => alone(listed.workflowId, () => look(listed)), AT_ONCE),
-    pMap(
-      carriers,
-      (workflowId) => alone(workflowId, () => waitingSteps(client, workflowId, limits)),
-      AT_ONCE,
-    ),
+  const found = await Promise.all([
+    eachAlone(workflows, look),
+    eachAlone(carriers, (workflowId) => waitingSteps(client, workflowId, limits)),
   ]);
-  const explained = [...own.flat(), ...waiting.flat()];
+  const explained = found.flat();
   const explainedIds = new Set(explained.map(({ orderId }) => orderId));
   const silent = idle.filter(({ workflowId }) => !explainedIds.has(orderOf(workflowId)));
-  const unanswered = await pMap(
-    silent,
-    (listed) => alone(listed.workflowId, () => unansweredStep(client, listed)),
-    AT_ONCE,
-  );
-  return [...explained, ...unanswered.flat()];
+  return [...explained, ...(await eachAlone(silent, (listed) => unansweredStep(client, listed)))];
 
   async function look(listed: Listed): Promise<StuckStep[]> {
     if (listed.endedAt !== undefined) return stoppedSteps(client, listed);
@@ -88,80 +71,93 @@ export async function findStuckSteps(
   }
 }
 
-// Enough for thousands of orders in seconds, and nothing that a Temporal server would feel.
-const AT_ONCE = { concurrency: 16 };
-
-async function alone(workflowId: string, look: () => Promise<StuckStep[]>): Promise<StuckStep[]> {
-  try {
-    return await within(QUESTION_LIMIT, look);
-  } catch (error) {
-    if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
-    const about = { orderId: orderOf(workflowId), problem: problemOf(error) };
-    return [skippedStep(about, workflowId, 'workflow', new Date())];
-  }
+/** An error about one of them must not keep the others. */
+async function eachAlone<Item extends Listed | string>(
+  items: AsyncIterable<Item> | Iterable<Item>,
+  look: (item: Item) => Promise<StuckStep[]>,
+): Promise<StuckStep[]> {
+  const lookAlone = async (item: Item): Promise<StuckStep[]> => {
+    try {
+      return await within(QUESTION_LIMIT, () => look(item));
+    } catch (error) {
+      if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
+      const workflowId = typeof item === 'string' ? item : item.workflowId;
+      const step = {
+        problem: 'skipped',
+        step: 'workflow',
+        attempts: 1,
+        lastError: problemOf(error),
+      } as const;
+      return [{ orderId: orderOf(workflowId), workflowId, ...step, since: now() }];
+    }
+  };
+  // Enough for thousands of orders in seconds, and too little for a Temporal server to feel.
+  return (await pMap(items, lookAlone, { concurrency: 16 })).flat();
 }
 
+const { PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED } = status;
 /** With these, Temporal answers nobody, or not us. */
-const ABOUT_ALL: readonly (status | undefined)[] = [
-  status.PERMISSION_DENIED,
-  status.RESOURCE_EXHAUSTED,
-  status.UNAVAILABLE,
-  status.UNAUTHENTICATED,
-];
+const ABOUT_ALL: unknown[] = [PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED];
 
-/** Those of its pending activities, and its workflow code, that are stuck; none of one that has ended. */
-export async function stuckStepsOf(
-  client: Client,
-  execution: Execution,
-  limits: StuckLimits,
-): Promise<StuckStep[]> {
+/** Finds which of its pending activities are stuck, and whether its workflow code is; nothing if it has ended. */
+export async function stuckStepsOf(client: Client, execution: Execution, limits: StuckLimits) {
   const { workflowId, runId } = execution.workflowExecutionInfo?.execution ?? {};
   if (!workflowId || !runId || !isRunning(execution) || !maybeStuck(execution, limits)) return [];
   const handle = client.workflow.getHandle(workflowId, runId);
-  const events = (await handle.fetchHistory().catch(undefinedWhereGone))?.events ?? [];
-  const steps = await pMap(pendingIn(execution), (pending) => activityStep(client, pending, events));
+  const history = await handle.fetchHistory().catch((error: unknown) => {
+    // It may end between two questions.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
+  const events = history?.events ?? [];
+  const steps = await pMap(execution.pendingActivities ?? [], (pending) =>
+    activityStep(client, pending, events),
+  );
   const stuck = steps.filter((step) => isStuck(step, limits));
-  return [...stuck, ...(await workflowSteps(client, execution, events, limits))].map((step) => ({
-    ...{ orderId: orderOf(workflowId), workflowId },
-    ...step,
-  }));
+  const own = await workflowSteps(client, execution, events, limits);
+  return [...stuck, ...own].map((step) => ({ orderId: orderOf(workflowId), workflowId, ...step }));
 }
 
 type Pending = NonNullable<Execution['pendingActivities']>[number];
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
 
-function pendingIn({ pendingActivities }: Execution): readonly Pending[] {
-  return pendingActivities ?? [];
-}
-
-/** Spares the history of the many orders that are young and well. */
+/** Saves reading the history of the many orders that are young and well. */
 function maybeStuck(execution: Execution, { failures, longerThan }: StuckLimits): boolean {
-  const isFailing = pendingIn(execution).some(({ attempt }) => (attempt ?? 1) - 1 > failures);
+  const isFailing = execution.pendingActivities?.some(({ attempt }) => (attempt ?? 1) - 1 > failures);
   const isBroken = (execution.pendingWorkflowTask?.attempt ?? 1) > 1;
-  const since = timeOf(execution.workflowExecutionInfo?.startTime) ?? NOW();
-  return isFailing || isBroken || isOlder(since, longerThan);
+  const since = timeOf(execution.workflowExecutionInfo?.startTime) ?? now();
+  return isFailing === true || isBroken || isOlder(since, longerThan);
 }
 
 async function activityStep(client: Client, pending: Pending, events: Events): Promise<Step> {
-  const { activityType, activityId, attempt, lastFailure } = pending;
-  // A reset step counts from 1 again, but knows that it has been started.
-  const isUntaken = (attempt ?? 1) === 1 && !pending.lastStartedTime && !pending.lastAttemptCompleteTime;
+  const { activityType, activityId, lastFailure } = pending;
+  const attempts = (pending.attempt ?? 1) - 1;
+  // A reset step counts from 1 again, but knows that it was started.
+  const isUntaken = attempts === 0 && !pending.lastStartedTime && !pending.lastAttemptCompleteTime;
   const scheduled = events.find(
     (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
   );
-  const nextAttemptAt = timeOf(pending.nextAttemptScheduleTime);
-  return {
-    problem: isUntaken ? 'waiting' : 'retrying',
+  return defined({
+    problem: isUntaken ? ('waiting' as const) : ('retrying' as const),
     step: activityType?.name ?? 'unknown',
-    attempts: (attempt ?? 1) - 1,
+    attempts,
     lastError: (await messageOf(client, lastFailure)) || (isUntaken ? NOT_TAKEN : BEING_TRIED),
-    since: timeOf(scheduled?.eventTime) ?? timeOf(pending.scheduledTime) ?? NOW(),
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
+    since: timeOf(scheduled?.eventTime) ?? timeOf(pending.scheduledTime) ?? now(),
+    nextAttemptAt: timeOf(pending.nextAttemptScheduleTime),
+  });
 }
 
-/** One, where the workflow's own code is stuck: it fails, or nobody runs it. */
+/** The message of a failure; if it is encrypted with a key that is not here, that says so. */
+async function messageOf(client: Client, failure: ProtoFailure | null | undefined): Promise<string> {
+  try {
+    const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
+    return error?.message ?? '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** One step if the workflow's own code is stuck: it fails, or nobody runs it. */
 async function workflowSteps(
   client: Client,
   { pendingWorkflowTask: task }: Execution,
@@ -170,99 +166,79 @@ async function workflowSteps(
 ): Promise<Step[]> {
   if (!task) return [];
   const attempts = (task.attempt ?? 1) - 1;
-  const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? NOW();
-  const failure = attempts > 0 ? lastTaskFailure(events) : undefined;
-  if (failure !== undefined) {
+  const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? now();
+  // A worker that hangs or was killed says nothing against the code, so a timeout after a failure hides it.
+  const last = events.findLast(
+    ({ workflowTaskFailedEventAttributes: failed, workflowTaskTimedOutEventAttributes: timedOut }) =>
+      failed?.failure?.message || timedOut,
+  );
+  const failure = last?.workflowTaskFailedEventAttributes?.failure;
+  if (attempts > 0 && failure) {
     const lastError = await messageOf(client, failure);
     return [{ problem: 'broken', step: 'workflow', attempts, lastError, since }];
   }
-  // A worker that hangs or was killed: the code may be as good as any.
   if (!isOlder(since, longerThan)) return [];
   const lastError = attempts > 0 ? 'its worker did not answer in time' : NOT_TAKEN;
   return [{ problem: 'waiting', step: 'workflow', attempts, lastError, since }];
 }
 
-/** Why its code has failed last; nothing where its worker has not answered since. */
-function lastTaskFailure(events: Events) {
-  const last = events.findLast(
-    ({ workflowTaskFailedEventAttributes: failed, workflowTaskTimedOutEventAttributes: timedOut }) =>
-      failed?.failure?.message || timedOut,
-  );
-  return last?.workflowTaskFailedEventAttributes?.failure ?? undefined;
-}
-
 /** What waits in a mailbox or a relay, and is stuck: by itself, or because its whole batch is. */
 async function waitingSteps(client: Client, workflowId: string, limits: StuckLimits): Promise<StuckStep[]> {
-  const [items, execution] = await Promise.all([
-    waitingIn(client, workflowId),
-    describeExecution(client, { workflowId }),
-  ]);
-  const [pending] = items.length > 0 && execution ? pendingIn(execution) : [];
+  const items = await waitingIn(client, workflowId);
+  if (items.length === 0) return [];
+  const execution = await describeExecution(client, { workflowId });
+  const [pending] = execution?.pendingActivities ?? [];
   const batch = pending && (await activityStep(client, pending, []));
-  return items.map((item) => waitingStep(item, workflowId, batch)).filter((step) => isStuck(step, limits));
+  const steps = items.map(({ orderId, type: step, failures: attempts, since, ...item }) => {
+    const own = { problem: 'retrying' as const, attempts, ...item };
+    const shown = attempts > 0 || batch === undefined ? own : batch;
+    return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
+  });
+  return steps.filter((step) => isStuck(step, limits));
 }
 
-function waitingStep(
-  { orderId, type: step, failures, since, ...item }: WaitingView,
-  workflowId: string,
-  batch: Step | undefined,
-): StuckStep {
-  const isAlone = failures > 0 || batch === undefined;
-  const { problem, attempts, lastError, nextAttemptAt } = isAlone
-    ? { problem: 'retrying' as const, attempts: failures, ...item }
-    : batch;
-  return {
-    ...{ orderId, workflowId, problem, step, attempts, since, lastError: lastError || BEING_TRIED },
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
-}
-
-/** True where it has nothing to do but to wait for others. */
+/** Whether an order has nothing to do but to wait for others. */
 function isIdle(execution: Execution): boolean {
   const isPlacing = execution.workflowExecutionInfo?.type?.name === 'placeOrder';
-  return isPlacing && pendingIn(execution).length === 0 && !execution.pendingWorkflowTask;
+  return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
 /**
- * One, where an order still waits for another service's answer, and nothing else shows why: its worker is down, or the
+ * One step if an order still waits for another service's answer, and nothing else shows why: its worker is down, or the
  * workflow that should bring the answer was ended.
  */
 async function unansweredStep(client: Client, { workflowId, startedAt }: Listed): Promise<StuckStep[]> {
   const execution = await describeExecution(client, { workflowId });
   if (!isRunning(execution) || !isIdle(execution)) return [];
-  return [
-    {
-      ...{ orderId: orderOf(workflowId), workflowId, problem: 'waiting', step: 'inventory', attempts: 0 },
-      ...{ lastError: 'it has not answered', since: startedAt.toISOString() },
-    },
-  ];
+  const orderId = orderOf(workflowId);
+  const since = startedAt.toISOString();
+  const lastError = 'it has not answered';
+  return [{ orderId, workflowId, problem: 'waiting', step: 'inventory', attempts: 0, lastError, since }];
 }
 
-/** One of what has ended without an outcome; none where it goes on, has been resolved, or where nothing was begun. */
-export async function stoppedSteps(
-  client: Client,
-  { workflowId, runId, startedAt, endedAt = startedAt }: Listed,
-): Promise<StuckStep[]> {
+/** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had not begun anything. */
+export async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
+  const { workflowId, runId, startedAt, endedAt = startedAt } = listed;
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
-  const stopped = { orderId, workflowId, problem: 'stopped' as const };
-  const rest = { attempts: 1, lastError: statusOf(latest), since: endedAt.toISOString() };
-  if (workflowId.startsWith('event/')) return [{ ...stopped, step: deliveryStepOf(workflowId), ...rest }];
+  const since = endedAt.toISOString();
+  const stopped = { orderId, workflowId, problem: 'stopped', attempts: 1, since } as const;
+  const how = statusOf(latest);
+  if (workflowId.startsWith('event/'))
+    return [{ ...stopped, step: deliveryStepOf(workflowId), lastError: how }];
 
   const isPlacing = workflowId === workflowIdOf(orderId);
-  const other = await describeExecution(client, {
-    workflowId: isPlacing ? resolutionIdOf(orderId) : workflowIdOf(orderId),
-  });
-  // What runs is looked at by itself, and so is a resolution.
+  const otherId = isPlacing ? resolutionIdOf(orderId) : workflowIdOf(orderId);
+  const other = await describeExecution(client, { workflowId: otherId });
+  // A running workflow and a resolution are looked at by themselves.
   if (isRunning(other) || (isPlacing && other !== undefined)) return [];
   const failure = await endOf(client, { workflowId, runId });
   if (failure?.code === 'InvalidInput') return [];
-  const lastError = `${rest.lastError}${failure ? `: ${failure.message}` : ''}`;
-  return [{ ...stopped, step: 'workflow', ...rest, lastError }];
+  return [{ ...stopped, step: 'workflow', lastError: failure ? `${how}: ${failure.message}` : how }];
 }
 
-/** What a step is called where all is about its order: a message with where it waits, such as `mailbox/1 SellStock`. */
+/** Names a step beside its order: a message with where it waits, such as `mailbox/1 SellStock`. */
 export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | 'step'>): string {
   return /^(mailbox|relay)\//.test(workflowId) ? `${workflowId} ${step}` : step;
 }
@@ -273,29 +249,23 @@ export function deliveryStepOf(deliveryId: string): string {
   return `${subscriber}.on${type}`;
 }
 
-/** What the last sweep that has ended well has left alone; what was repaired meanwhile is there until the next one. */
+/** What the last completed sweep has left alone; what was repaired meanwhile is listed until the next one. */
 async function skippedBySweep(client: Client): Promise<StuckStep[]> {
-  // The last ended first.
+  // Temporal lists the workflow that ended last first.
   const sweeps = listWorkflows(client, `WorkflowType = 'reapHolds' AND ExecutionStatus = 'Completed'`);
-  for await (const { workflowId, runId, startedAt, endedAt = startedAt } of sweeps) {
-    return alone(workflowId, async () => {
-      const result: unknown = await client.workflow.getHandle(workflowId, runId).result();
-      return parseSkipped(result).map((about) =>
-        skippedStep(about, workflowId, 'inventory.findOrphans', endedAt),
-      );
-    });
-  }
-  return [];
-}
-
-function skippedStep(
-  { orderId, problem: lastError }: Skipped,
-  workflowId: string,
-  step: string,
-  seenAt: Date,
-): StuckStep {
-  const since = seenAt.toISOString();
-  return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since };
+  const { value: last } = await sweeps.next();
+  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+    const since = endedAt.toISOString();
+    const step = {
+      workflowId,
+      problem: 'skipped',
+      step: 'inventory.findOrphans',
+      attempts: 1,
+      since,
+    } as const;
+    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, lastError: problem }));
+  });
 }
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {
@@ -310,11 +280,9 @@ function timeOf(timestamp: Pending['scheduledTime']): string | undefined {
   return optionalTsToDate(timestamp)?.toISOString();
 }
 
-/** For what may end between two questions. */
-function undefinedWhereGone(error: unknown): undefined {
-  if (!(error instanceof WorkflowNotFoundError)) throw error;
+function now(): string {
+  return new Date().toISOString();
 }
 
 const NOT_TAKEN = 'no worker has taken it';
 const BEING_TRIED = 'it is being tried';
-const NOW = () => new Date().toISOString();

@@ -1,6 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import pMap from 'p-map';
 import { orderOf, signals } from '../../domain/addresses.ts';
+import { defined } from '../../domain/defined.ts';
 import { QUESTION_LIMIT, WATCH_INTERVAL } from '../../domain/policies.ts';
 import type { OwnStuckStep, StuckLimits, StuckStep } from '../../domain/stuck-step.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
@@ -10,11 +11,11 @@ import { findStuckSteps, ownNameOf, UNFINISHED } from './stuck-steps.ts';
 import { listCarriers } from './waiting.ts';
 
 /**
- * Tells orders which steps of theirs are stuck, so that they show it: once when it is found, and again each time when they
- * are twice as old, so that an order that waits for weeks doesn't fill its history. One that can't be looked at, or told,
- * keeps none of the others.
+ * Tells orders which of their steps are stuck, so that they show it: once when it is found, and again whenever they are
+ * twice as old, so that an order that waits for weeks doesn't fill its history. If one can't be read or told, the others
+ * still are.
  *
- * @param report Told of each that was left alone.
+ * @param report Called with each order that was left alone.
  * @returns The ids of the orders that were told: at most 100, the oldest.
  */
 export async function tellStuckOrders(
@@ -28,24 +29,24 @@ export async function tellStuckOrders(
   const steps = await findStuckSteps(client, limits, { workflows, carriers: listCarriers(client) });
   for (const { orderId, problem, lastError } of steps)
     if (problem === 'skipped') report({ orderId, problem: lastError });
-  const told = await pMap(
-    orders,
-    async (order) => {
-      const orderId = orderOf(order.workflowId);
-      // Where nobody runs the workflow itself, it could not hear either.
-      const own = steps.filter((step) => step.orderId === orderId && step.step !== 'workflow').map(ownStep);
-      if (own.length === 0) return [];
-      try {
-        const isTold = await within(QUESTION_LIMIT, () => tell(client, order, own.slice(0, MOST_STEPS)));
-        return isTold ? [orderId] : [];
-      } catch (error) {
-        report({ orderId, problem: problemOf(error) });
-        return [];
-      }
-    },
-    { concurrency: 16 },
-  );
-  return told.flat();
+  return (await pMap(orders, tell, { concurrency: 16 })).flat();
+
+  async function tell({ workflowId, runId }: Listed): Promise<string[]> {
+    const orderId = orderOf(workflowId);
+    // If nobody runs the workflow itself, it can't receive a signal either.
+    const own = steps.filter((step) => step.orderId === orderId && step.step !== 'workflow');
+    if (own.length === 0) return [];
+    const handle = client.workflow.getHandle(workflowId, runId);
+    const told = own.slice(0, MOST_STEPS).map(ownStep);
+    try {
+      await within(QUESTION_LIMIT, () => handle.signal(signals.stuckSteps, told));
+      return [orderId];
+    } catch (error) {
+      const hasEnded = error instanceof WorkflowNotFoundError;
+      if (!hasEnded) report({ orderId, problem: problemOf(error) });
+      return [];
+    }
+  }
 }
 
 const MOST_ORDERS = 100;
@@ -64,18 +65,11 @@ function isDue({ startedAt, info }: Listed, longerThan: number): boolean {
   if (needsAttention && Buffer.from(needsAttention).toString() === 'false') return true;
   const age = Date.now() - startedAt.getTime();
   const unit = Math.max(longerThan, WATCH_INTERVAL);
-  return doublings(age / unit) > doublings((age - WATCH_INTERVAL) / unit);
+  const doublings = (milliseconds: number) => Math.floor(Math.log2(Math.max(milliseconds / unit, 1)));
+  return doublings(age) > doublings(age - WATCH_INTERVAL);
 }
 
-function doublings(times: number): number {
-  return Math.floor(Math.log2(Math.max(times, 1)));
-}
-
-async function deliveriesOf(
-  client: Client,
-  orders: readonly Listed[],
-  { longerThan }: StuckLimits,
-): Promise<Listed[]> {
+async function deliveriesOf(client: Client, orders: Listed[], { longerThan }: StuckLimits) {
   const orderIds = new Set(orders.map(({ workflowId }) => orderOf(workflowId)));
   const query = `WorkflowType = 'deliverEvent' AND ${UNFINISHED} AND ${olderThan(longerThan)}`;
   const found: Listed[] = [];
@@ -88,21 +82,7 @@ function olderThan(milliseconds: number): string {
   return `StartTime < '${new Date(Date.now() - milliseconds).toISOString()}'`;
 }
 
-function ownStep(step: StuckStep): OwnStuckStep {
-  const { attempts, lastError, since, nextAttemptAt } = step;
-  return {
-    ...{ step: ownNameOf(step), attempts, lastError: lastError.slice(0, 500), since },
-    ...(nextAttemptAt === undefined ? {} : { nextAttemptAt }),
-  };
-}
-
-/** Returns false where it has ended meanwhile. */
-async function tell(client: Client, { workflowId, runId }: Listed, steps: OwnStuckStep[]): Promise<boolean> {
-  try {
-    await client.workflow.getHandle(workflowId, runId).signal(signals.stuckSteps, steps);
-    return true;
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    return false;
-  }
+function ownStep({ workflowId, step, attempts, lastError, since, nextAttemptAt }: StuckStep): OwnStuckStep {
+  const name = ownNameOf({ workflowId, step });
+  return defined({ step: name, attempts, lastError: lastError.slice(0, 500), since, nextAttemptAt });
 }

@@ -4,36 +4,31 @@ import { queries } from '../../domain/addresses.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { listWorkflows } from './executions.ts';
 
-/** Something that waits in a mailbox or a relay. */
-export interface WaitingItem extends WaitingView {
-  /** The mailbox's or relay's. */
-  readonly workflowId: string;
-}
+/** An item that waits in a mailbox or a relay, which has this workflow id. */
+export type WaitingItem = WaitingView & { readonly workflowId: string };
 
-/** The ids of the mailboxes and relays that there are. */
+/** Lists the ids of all mailboxes and relays. */
 export async function* listCarriers(client: Client): AsyncGenerator<string, void, void> {
   const query = `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`;
   for await (const { workflowId } of listWorkflows(client, query)) yield workflowId;
 }
 
-/** What waits in every mailbox and relay whose worker answers. */
+/** Lists what waits in every mailbox and relay whose worker answers. */
 export async function listWaiting(client: Client): Promise<WaitingItem[]> {
-  return (await pMap(listCarriers(client), (workflowId) => waitingIn(client, workflowId), AT_ONCE)).flat();
+  const waitingInAll = await pMap(listCarriers(client), (id) => waitingIn(client, id), { concurrency: 16 });
+  return waitingInAll.flat();
 }
 
-/** What waits in a mailbox or relay; nothing where it has ended, or its worker does not answer. */
+/** Lists what waits in a mailbox or relay; nothing if it has ended, or its worker does not answer. */
 export async function waitingIn(client: Client, workflowId: string): Promise<WaitingItem[]> {
-  const handle = client.workflow.getHandle(workflowId);
+  const query = () => client.workflow.getHandle(workflowId).query<WaitingView[]>(queries.waiting);
   try {
-    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, () =>
-      handle.query<WaitingView[]>(queries.waiting),
-    );
+    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, query);
     return waiting.map((item) => ({ ...item, workflowId }));
   } catch {
     return [];
   }
 }
 
-const AT_ONCE = { concurrency: 16 };
-// A query needs a worker; where there is none, what waits can't be seen.
+// Only a worker answers a query. Milliseconds.
 const QUERY_TIMEOUT = 3_000;

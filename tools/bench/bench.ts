@@ -104,12 +104,11 @@ part<{ readonly orders: number }>(
   },
 );
 
+const growth = `Whether a SKU that every order wants gets larger or slower with them: after ${FIRST_LOOK}, and after all.`;
 part<{ readonly orders: number }>(
   bench
     .command('growth')
-    .description(
-      `Whether a SKU that every order wants gets larger or slower with them: after ${FIRST_LOOK}, and after all.`,
-    )
+    .description(growth)
     .option('--orders <number>', 'how many orders', wholeNumber(FIRST_LOOK + 1), 20_000),
   async ({ orders }, program) => {
     const stage = await setStage({ ...program, temporal: await userTemporal() });

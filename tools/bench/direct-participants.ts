@@ -1,17 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import pMap from 'p-map';
 import pRetry from 'p-retry';
-import type {
-  ReceiptDocument,
-  ReservationDocument,
-  StockDocument,
-} from '../../activities/inventory/documents.ts';
 import { createInventory } from '../../activities/inventory/participant.ts';
 import { createStockKeeping } from '../../activities/inventory/stock.ts';
-import { createOrders, type OrderDocument } from '../../activities/orders/participant.ts';
+import { createOrders } from '../../activities/orders/participant.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import type { Stage } from '../measure/stage.ts';
+import { collectionsIn } from '../measure/state.ts';
 
 export type Participants = ReturnType<typeof createParticipants>;
 
@@ -22,14 +18,9 @@ const CONCURRENCY = 16;
 
 /** Both participants, called as a coordinator would, without one. */
 export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
-  const collections = {
-    stock: databases.inventory.collection<StockDocument>('stock'),
-    reservations: databases.inventory.collection<ReservationDocument>('reservations'),
-    orders: databases.orders.collection<OrderDocument>('orders'),
-  };
-  const receipts = databases.inventory.collection<ReceiptDocument>('receipts');
+  const collections = collectionsIn(databases);
   const inventory = createInventory(collections);
-  const stockKeeping = createStockKeeping({ stock: collections.stock, receipts });
+  const stockKeeping = createStockKeeping(collections);
   const orders = createOrders(collections.orders);
 
   const prepare = async (request: ParticipantRequest) => {

@@ -1,4 +1,5 @@
 import { defined } from '../../domain/defined.ts';
+import type { CommandCounts } from '../measure/command-counts.ts';
 import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
@@ -21,9 +22,7 @@ export interface EngineOptions {
   readonly rates: readonly number[];
 }
 
-export interface Usage {
-  readonly writes: number;
-  readonly reads: number;
+export interface Usage extends CommandCounts {
   /** Requests of the workers to Temporal, polls included. */
   readonly requests: number;
   /** Attempts of activities of the inventory. */
@@ -55,13 +54,12 @@ export function figuresOf(runs: readonly Run[]) {
   const keyOf = ({ part, setting, subject }: Run) => JSON.stringify([part, setting, subject]);
   return groupsOf(runs, keyOf).map((rounds) => {
     const [{ part, subject, setting, orders, decided }] = rounds;
-    const usages = rounds.map(({ usage }) => usage);
-    return {
-      ...{ part, subject, setting, orders, usage: combined(usages, median) },
-      throughput: spreadOf(rounds.map(throughputOf)),
-      ...defined({ decided: decided.length > 0 ? latencyOf(rounds.map((run) => run.decided)) : undefined }),
-      final: latencyOf(rounds.map((run) => run.final)),
-    };
+    const usages = rounds.map((run) => run.usage);
+    const usage = combined(usages, median);
+    const throughput = spreadOf(rounds.map(throughputOf));
+    const asked = decided.length > 0 ? latencyOf(rounds.map((run) => run.decided)) : undefined;
+    const final = latencyOf(rounds.map((run) => run.final));
+    return defined({ part, subject, setting, orders, usage, throughput, decided: asked, final });
   });
 }
 

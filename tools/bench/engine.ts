@@ -56,12 +56,10 @@ export async function measureEngine(
   const histories: Awaited<ReturnType<typeof measureHistories>>[] = [];
   for (const subject of options.subjects) histories.push(await measureHistories(bench, subject));
   tell('checking every order');
-  return {
-    ...{ at, machine: stage.machine, servers: stage.servers, options, memory, histories },
-    figures: figuresOf(runs),
-    ratios: ratiosOf(runs, options),
-    problems: await problemsIn(stage),
-  };
+  const problems = await problemsIn(stage);
+  const { machine, servers } = stage;
+  const [figures, ratios] = [figuresOf(runs), ratiosOf(runs, options)];
+  return { at, machine, servers, options, memory, histories, figures, ratios, problems };
 }
 
 const WARM_UP = 60;
@@ -149,12 +147,10 @@ async function measureOnce(
   // There is plenty of everything, so an order that is refused was measured wrong.
   const other = placed.find(({ status }) => status !== 'confirmed');
   if (other !== undefined) throw new Error(`order ${other.order.orderId} ended as ${other.status}`);
-  return {
-    ...{ part, subject, setting, orders: orders.length, elapsed },
-    decided: placed.flatMap(({ decided }) => decided ?? []),
-    final: placed.map(({ final }) => final),
-    usage: combined([before, after], ([first = 0, second = 0]) => (second - first) / orders.length),
-  };
+  const decided = placed.flatMap((each) => each.decided ?? []);
+  const final = placed.map((each) => each.final);
+  const usage = combined([before, after], ([first = 0, second = 0]) => (second - first) / orders.length);
+  return { part, subject, setting, orders: orders.length, elapsed, decided, final, usage };
 }
 
 function ordersOf({ shelves }: Bench, subject: Subject, count: number, demand: Demand = 'spread'): Order[] {
@@ -184,11 +180,9 @@ async function usageAtRest(stage: EngineStage): Promise<Usage> {
   ]);
   const total = (pattern: RegExp) =>
     sum([...metrics.join('\n').matchAll(pattern)].map(([, value]) => Number(value)));
-  return {
-    ...{ ...counts, workerSeconds, serverSeconds },
-    requests: total(/^temporal(?:_long)?_request_total\{.*\} (\d+)$/gm),
-    inventoryActivities: total(INVENTORY_ATTEMPTS),
-  };
+  const requests = total(/^temporal(?:_long)?_request_total\{.*\} (\d+)$/gm);
+  const inventoryActivities = total(INVENTORY_ATTEMPTS);
+  return { ...counts, workerSeconds, serverSeconds, requests, inventoryActivities };
 }
 
 // Does not compile if an activity of the inventory gets another beginning.

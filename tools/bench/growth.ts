@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BSON } from 'mongodb';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { checkStock, problemsOf } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
+import { keepLooking } from '../measure/quiet.ts';
 import type { Stage } from '../measure/stage.ts';
 import { median, sum } from '../measure/statistics.ts';
 import { placeOf, tableOf, verdictOf } from '../measure/table.ts';
@@ -76,14 +76,12 @@ async function lookAfter(orders: number, participants: Participants, { concord, 
   // One more order, which goes through a workflow; its id is as long each time.
   const orderId = `growth-whole-${String(orders).padStart(8, '0')}`;
   await concord.place({ orderId, customerId: 'customer', lines: [{ sku: HOT, quantity: 1 }] });
-  const { historyLength, historySize } = await client.workflow.getHandle(workflowIdOf(orderId)).describe();
-  return {
-    ...{ orders, stockBytes, hotTime, freshTime },
-    orderBytes: sizeOf(await collections.orders.findOne({ _id: orderId })),
-    reservationBytes: sizeOf(await collections.reservations.findOne({ _id: orderId })),
-    historyEvents: historyLength,
-    historyBytes: historySize ?? 0,
-  };
+  const history = await client.workflow.getHandle(workflowIdOf(orderId)).describe();
+  const { historyLength: historyEvents, historySize: historyBytes = 0 } = history;
+  const orderBytes = sizeOf(await collections.orders.findOne({ _id: orderId }));
+  const reservationBytes = sizeOf(await collections.reservations.findOne({ _id: orderId }));
+  const sizes = { stockBytes, orderBytes, reservationBytes, historyEvents, historyBytes };
+  return { orders, hotTime, freshTime, ...sizes };
 }
 
 /** The next write drops them then, so that no timed write does. */

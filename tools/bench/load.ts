@@ -4,7 +4,7 @@ import type { Order } from '../../domain/order.ts';
 import { checkAtRest, problemsOf } from '../measure/checker.ts';
 import { deliver, orderOf } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
-import { readState, readStock, type State } from '../measure/state.ts';
+import { collectionsIn, readState, type State } from '../measure/state.ts';
 import { count, placeOf, seconds, tableOf, verdictOf } from '../measure/table.ts';
 import { memoryCells, memoryHead, watchMemory } from '../measure/usage.ts';
 import type { Report } from '../servers/report.ts';
@@ -83,7 +83,7 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
         "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'",
       );
       backlog = Math.max(backlog, accepted - ended.count);
-      const stock = await readStock(databases.inventory);
+      const stock = await collectionsIn(databases).stock.find().toArray();
       holds = Math.max(holds, ...stock.map((document) => document.holds.length));
       if (ended.count !== final) changedAt = Date.now();
       final = ended.count;

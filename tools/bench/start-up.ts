@@ -4,10 +4,10 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Client } from '@temporalio/client';
 import type { ServerStage } from '../measure/stage.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import { placeOf, tableOf } from '../measure/table.ts';
+import { hasEnded, polls } from '../measure/worker-launcher.ts';
 import { ServersError } from '../servers/attempts.ts';
 import type { Report } from '../servers/report.ts';
 
@@ -44,10 +44,13 @@ async function startOnce(program: readonly string[], { environment, client }: Se
   });
   const ended = once(child, 'exit');
   const since = () => performance.now() - began;
+  const untilPolling = async () => {
+    while (!hasEnded(child) && !(await polls(client, 'orders', child.pid))) await delay(LOOK_EVERY);
+  };
   try {
     const [started, polling] = await Promise.all([
       untilStarted(child).then(since),
-      untilPolling(client, child).then(since),
+      untilPolling().then(since),
     ]);
     return { started, polling };
   } finally {
@@ -65,17 +68,6 @@ async function untilStarted({ stdout }: ChildProcess): Promise<void> {
 }
 
 const LOOK_EVERY = 20;
-
-async function untilPolling(client: Client, child: ChildProcess): Promise<void> {
-  const { namespace } = client.options;
-  for (const taskQueueType of [1, 2]) {
-    for (; child.exitCode === null; await delay(LOOK_EVERY)) {
-      const request = { namespace, taskQueueType, taskQueue: { name: 'orders' } };
-      const { pollers } = await client.workflowService.describeTaskQueue(request);
-      if (pollers?.some(({ identity }) => identity?.startsWith(`${child.pid}@`))) break;
-    }
-  }
-}
 
 export function renderStartUp(result: Awaited<ReturnType<typeof measureStartUp>>): string {
   const cellOf = (measured: readonly number[]) => {

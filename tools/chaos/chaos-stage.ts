@@ -20,26 +20,15 @@ export const linkNames = [
 export type LinkName = (typeof linkNames)[number];
 
 /** Both are started for the run, so that both are there. */
-type OwnServers = ServerStage & Pick<ChaosStage, 'temporal' | 'mongodb'>;
+type OwnServers = ServerStage & { readonly temporal: ChaosServer; readonly mongodb: ChaosServer };
 
-export interface ChaosStage extends Stage {
-  readonly temporal: ChaosServer;
-  readonly mongodb: ChaosServer;
-  readonly links: Readonly<Record<LinkName, Link>>;
-  /** The file with the faults that the workers' activities met. */
-  readonly faultLog: string;
-  /** Makes a worker's clock wrong by so many milliseconds. */
-  setClock(name: ServiceName, offset: number): void;
-}
+export type ChaosStage = Awaited<ReturnType<typeof setChaosStage>>;
 
 /** Seconds: so short that the reaper meets living orders, which it must leave alone. */
 export const REAPER = { interval: 10, holdLimit: 3 } as const;
 
 /** Sets the stage on servers of its own, whatever the environment names. @throws {ServersError} */
-export async function setChaosStage(
-  program: Program,
-  faults: Pick<FaultSettings, 'seed' | 'rates'>,
-): Promise<ChaosStage> {
+export async function setChaosStage(program: Program, faults: Pick<FaultSettings, 'seed' | 'rates'>) {
   const links: Partial<Record<LinkName, Link>> = {};
   const open = async (name: LinkName, server: string) => {
     const link = await openLink(server);
@@ -69,9 +58,11 @@ export async function setChaosStage(
   await open('clients-temporal', stage.temporal.address);
   return {
     ...stage,
-    links: links as ChaosStage['links'],
+    links: links as Readonly<Record<LinkName, Link>>,
+    /** The file with the faults that the workers' activities met. */
     faultLog: faultLogIn(stage.directory),
-    setClock(name, offset) {
+    /** Makes a worker's clock wrong by so many milliseconds. */
+    setClock(name: ServiceName, offset: number) {
       writeFileSync(clockIn(stage.directory, name), String(offset));
       const pid = stage.workers[name].pid();
       if (pid !== undefined) signal(pid, 'SIGUSR2');

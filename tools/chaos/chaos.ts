@@ -4,10 +4,11 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { Concord } from '../../client/concord.ts';
 import { strategies } from '../../domain/strategies.ts';
 import { checkAnnouncements } from '../measure/announcement-checker.ts';
-import { checkAtRest, type Violation } from '../measure/checker.ts';
+import { checkAtRest, problem } from '../measure/checker.ts';
 import { wholeNumber } from '../measure/options.ts';
 import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
 import { readState } from '../measure/state.ts';
+import { groupsOf } from '../measure/statistics.ts';
 import { setChaosStage } from './chaos-stage.ts';
 import { planFaults } from './fault-plan.ts';
 import { MIXED, planLoad, type StrategyChoice } from './load-plan.ts';
@@ -81,23 +82,18 @@ async function performRun(program: Program): Promise<RunReport> {
   const seen = await weatherStorm({ ...program, stage, concord, load, faults });
 
   const state = await readState(stage);
-  const violations = eachOnce([
+  const found = [
     ...seen.violations,
     ...checkAtRest(state, seen.answers.told),
     ...checkAnnouncements(state),
-    ...seen.answers.wrong.map(({ subject, message }) => ({
-      ...{ invariant: 'answer-kept' as const, subject },
-      details: `a customer was told: ${message}`,
-    })),
-  ]);
+    ...seen.answers.wrong.flatMap(({ subject, message }) =>
+      problem('answer-kept', subject, `a customer was told: ${message}`),
+    ),
+  ];
+  // The same may have been seen before.
+  const alike = groupsOf(found, ({ invariant, subject }) => `${invariant} ${subject}`);
+  const violations = alike.map(([first]) => first);
   const stories = await writeStories(violations, { stage, state, seen });
   const asked = { planned: { orders, minutes, strategy }, seed };
   return composeReport({ ...asked, load, state, seen, violations, stories });
-}
-
-/** Keeps the first of those with the same invariant and subject. */
-function eachOnce(violations: readonly Violation[]): Violation[] {
-  const keyOf = ({ invariant, subject }: Violation) => `${invariant} ${subject}`;
-  const seen = new Map(violations.toReversed().map((violation) => [keyOf(violation), violation]));
-  return violations.filter((violation) => seen.get(keyOf(violation)) === violation);
 }

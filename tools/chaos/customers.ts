@@ -8,14 +8,6 @@ import { deliver } from '../measure/shelves.ts';
 import { count } from '../measure/table.ts';
 import type { LoadPlan, PlannedDelivery, PlannedOrder } from './load-plan.ts';
 
-export interface Answers {
-  readonly told: readonly Told[];
-  /** Answers that no customer should get, such as that an order stopped on an error. */
-  readonly wrong: readonly { readonly subject: string; readonly message: string }[];
-  /** Errors that the client gave no name of its own, and how often. */
-  readonly surprises: Readonly<Record<string, number>>;
-}
-
 /** Fills the shelves, and so waits until the workers are there. */
 export async function stockShelves(plan: LoadPlan, concord: Concord): Promise<void> {
   for (const { sku, quantity, receiptId } of plan.initial) await deliver(concord, sku, quantity, receiptId);
@@ -34,7 +26,9 @@ const WATCH_INTERVAL = 3_000;
 export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   const start = Date.now();
   const told: Told[] = [];
+  /** Answers that no customer should get, such as that an order stopped on an error. */
   const wrong: { subject: string; message: string }[] = [];
+  /** Errors that the client gave no name of its own, and how often. */
   const surprises: Record<string, number> = {};
   let placed = 0;
   let waiting = 0;
@@ -128,9 +122,8 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
     const report = () => attempt(receiptId, restock());
     await Promise.all(twice ? [report(), report()] : [report()]);
   };
-  const answers: Answers = { told, wrong, surprises };
   return {
-    answers,
+    answers: { told, wrong, surprises },
     /** Resolves when every customer has an answer, or has given up. */
     done: Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(receive)]),
     progress: () => `${placed} of ${plan.orders.length} orders placed, ${waiting} wait for an answer`,

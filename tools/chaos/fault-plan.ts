@@ -1,5 +1,6 @@
 import { type ServiceName, services } from '../../domain/services.ts';
 import { type LinkName, linkNames } from './chaos-stage.ts';
+import type { LoadOptions, LoadPlan } from './load-plan.ts';
 import { createRandom, type Random } from './random.ts';
 
 /** What a fault hits, and what tells it from others of its kind. Milliseconds. */
@@ -21,11 +22,7 @@ export interface PlannedFault extends FaultDetails {
   readonly at: number;
 }
 
-interface Options {
-  readonly seed: string;
-  readonly duration: number;
-  readonly bursts: readonly number[];
-}
+type FaultOptions = Pick<LoadOptions, 'seed' | 'duration'> & Pick<LoadPlan, 'bursts'>;
 
 export type FaultKind = keyof typeof plans;
 
@@ -71,7 +68,7 @@ export const faultKinds = Object.keys(plans) as FaultKind[];
  * Plans a fault every few seconds, just after a burst of orders if there is one. Every kind comes before any comes again.
  * The same arguments make the same plan.
  */
-export function planFaults({ seed, duration, bursts }: Options): PlannedFault[] {
+export function planFaults({ seed, duration, bursts }: FaultOptions): PlannedFault[] {
   const random = createRandom(seed, 'faults');
   const faults: PlannedFault[] = [];
   let bag: FaultKind[] = [];

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceName } from '../../workers/services.ts';
 import type { CleanUp } from '../measure/program.ts';
-import { pause } from '../servers/pause.ts';
-import { signal } from '../servers/processes.ts';
+import { pause, signal } from '../servers/processes.ts';
 import type { ChaosStage, LinkName } from './chaos-stage.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';
 import type { Link } from './link.ts';

@@ -17,7 +17,7 @@ const SKUS = ['CHAOS-HOT', 'CHAOS-WARM', 'CHAOS-MILD', 'CHAOS-COLD'] as const;
 /** The share of what is wanted that there is, so that a third of the orders are refused. */
 const SCARCITY = 0.65;
 
-interface Options {
+export interface LoadOptions {
   readonly seed: string;
   readonly orders: number;
   readonly duration: number;
@@ -25,7 +25,7 @@ interface Options {
 }
 
 /** Plans what the customers and the warehouse will do; the same arguments make the same plan. */
-export function planLoad({ seed, orders: count, duration, strategy }: Options) {
+export function planLoad({ seed, orders: count, duration, strategy }: LoadOptions) {
   const random = createRandom(seed, 'load');
   const sizes = burstSizes(count, random);
   // Orders come in bulk: a fault just after it meets orders in flight.

@@ -39,12 +39,10 @@ export function composeReport({ load, state, seen, ...known }: Run) {
     faults: summarise(faults),
     /** Each fault with its time, in ISO 8601, and how many orders were in flight. */
     log: faults.toSorted((one, other) => one.at - other.at).map(readable),
-    /** How often all counts of the stock were checked while faults hit. */
     stockReads: seen.stockReads,
     reaper: reaperOf(state),
-    /** How many answers of customers were compared with what came of the order. */
+    /** Those of customers that were compared with what came of the order. */
     answers: seen.answers.told.length,
-    /** Errors that the client gave no name of its own, and how often. */
     surprises: seen.answers.surprises,
     verdict: known.violations.length > 0 ? 'violated' : proved ? 'passed' : 'proved nothing',
   } as const;
@@ -68,12 +66,7 @@ export function renderReport(report: RunReport): string {
     `Compared ${answers} answers to customers with what came of their orders, and read the stock ${stockReads} times while faults hit.`,
     `The reaper swept ${reaper.sweeps} times, ${reaper.metOldOrders} of them while orders older than its limit of ${REAPER.holdLimit} s were in flight, and settled ${reaper.settled}.`,
     ...Object.entries(report.surprises).map(([error, count]) => `Asked again ${count} × after: ${error}`),
-    ...report.violations
-      .slice(0, FEW)
-      .map(
-        ({ invariant, subject, details }) =>
-          `VIOLATED ${invariant} (${invariants[invariant]}): ${subject}: ${details}`,
-      ),
+    ...report.violations.slice(0, FEW).map(violationText),
     ...report.stories.slice(0, FEW).map(({ subject, file }) => `The story of ${subject}: ${file}`),
     ...(report.stories.length > FEW ? [`(and those of ${report.stories.length - FEW} more, beside it)`] : []),
     verdictOf(report),
@@ -82,6 +75,9 @@ export function renderReport(report: RunReport): string {
 
 // The files have all of them.
 const FEW = 10;
+
+const violationText = ({ invariant, subject, details }: Violation) =>
+  `VIOLATED ${invariant} (${invariants[invariant]}): ${subject}: ${details}`;
 
 function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
   const hits = sum(faults.map((fault) => fault.hits));
@@ -106,11 +102,7 @@ function outcomesTable({ planned, outcomes, outcomesBy }: RunReport): string {
   );
 }
 
-function outcomesOf(
-  { executions }: State,
-  plan: LoadPlan,
-  among: readonly Strategy[],
-): Record<string, number> {
+function outcomesOf({ executions }: State, plan: LoadPlan, among: readonly Strategy[]) {
   const counts: Record<string, number> = { confirmed: 0, rejected: 0, cancelled: 0 };
   for (const { status, outcome } of executions.filter(({ strategy }) => among.includes(strategy))) {
     count(counts, outcome?.status ?? status.toLowerCase());
@@ -119,7 +111,8 @@ function outcomesOf(
   const arrived = new Set(executions.map(({ orderId }) => orderId));
   const planned = plan.orders.filter(({ strategy }) => among.includes(strategy));
   const lost = planned.filter(({ order }) => !arrived.has(order.orderId)).length;
-  return { ...counts, 'never arrived, the customer was cut off': lost };
+  counts['never arrived, the customer was cut off'] = lost;
+  return counts;
 }
 
 /** Counts orders that had begun and had not ended while the fault lasted. */
@@ -140,6 +133,7 @@ function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: S
 const carriedBy: Readonly<Record<string, Strategy>> = { mailbox: 'message-queue', relay: 'event-driven' };
 
 function reaperOf({ sweeps, executions, resolutions }: State) {
+  // Sweeps while orders that were older than the reaper's limit were in flight.
   const met = sweeps.filter((sweep) =>
     executions.some(
       ({ startedAt, closedAt }) =>
@@ -147,26 +141,16 @@ function reaperOf({ sweeps, executions, resolutions }: State) {
         (closedAt === undefined || closedAt >= sweep.startedAt),
     ),
   );
-  return {
-    sweeps: sweeps.length,
-    /** How many of them came while orders that were older than its limit were in flight. */
-    metOldOrders: met.length,
-    /** How many orders it has settled. */
-    settled: resolutions.length,
-  };
+  return { sweeps: sweeps.length, metOldOrders: met.length, settled: resolutions.length };
 }
 
 function summarise(faults: readonly (Fault & { readonly inFlight: number })[]) {
   const byKind = faults.toSorted((one, other) => one.kind.localeCompare(other.kind));
   return groupsOf(byKind, ({ kind }) => kind).map((alike) => {
     const inFlight = alike.map((fault) => fault.inFlight);
-    return {
-      ...{ kind: alike[0].kind, count: alike.length },
-      /** How many of them met at least one order in flight. */
-      hits: inFlight.filter((orders) => orders > 0).length,
-      /** Orders in flight, over all of them, and while one of them lasted, at the most. */
-      inFlight: sum(inFlight),
-      mostInFlight: Math.max(...inFlight),
-    };
+    const [{ kind }] = alike;
+    /** How many of them met at least one order in flight. */
+    const hits = inFlight.filter((orders) => orders > 0).length;
+    return { kind, count: alike.length, hits, inFlight: sum(inFlight), mostInFlight: Math.max(...inFlight) };
   });
 }

@@ -1,28 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Concord } from '../../client/concord.ts';
 import { checkStock, problemsOf, type Violation } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
 import type { Program } from '../measure/program.ts';
-import { untilQuiet } from '../measure/quiet.ts';
-import { readStock } from '../measure/state.ts';
+import { keepLooking, untilQuiet } from '../measure/quiet.ts';
+import { collectionsIn } from '../measure/state.ts';
 import { seconds } from '../measure/table.ts';
 import type { ChaosStage } from './chaos-stage.ts';
-import { type Answers, startLoad, stockShelves } from './customers.ts';
+import { startLoad, stockShelves } from './customers.ts';
 import { type ActivityFault, isAnyTryLate, readActivityFaults } from './fault-log.ts';
 import type { PlannedFault } from './fault-plan.ts';
 import { detailOf, type Fault, injectFaults } from './faults.ts';
 import type { LoadPlan } from './load-plan.ts';
 
-export interface Observations {
-  readonly answers: Answers;
-  readonly faults: readonly Fault[];
-  /** Of the stock at some moment. */
-  readonly violations: readonly Violation[];
-  /** How often the stock could be read. */
-  readonly stockReads: number;
-  /** From the first order until nothing was in flight any more. */
-  readonly seconds: number;
-}
+export type Observations = Awaited<ReturnType<typeof weatherStorm>>;
 
 interface Options extends Program {
   readonly stage: ChaosStage;
@@ -38,18 +28,20 @@ const READ_EVERY = 500;
 const QUIET_LIMIT = 180_000;
 
 /** Lets customers and faults loose on the stage, and waits until all is quiet again. */
-export async function weatherStorm(options: Options): Promise<Observations> {
+export async function weatherStorm(options: Options) {
   const { stage, concord, report, cleanUp } = options;
   await stockShelves(options.load, concord);
   const start = Date.now();
   const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
   const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
+  /** What did not hold of the stock at some moment. */
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {
     // The database may be paused or gone.
-    const stock = await readStock(stage.databases.inventory).catch(() => undefined);
+    const documents = collectionsIn(stage.databases).stock.find().sort({ _id: 1 });
+    const stock = await documents.toArray().catch(() => undefined);
     if (stock !== undefined) stockReads += 1;
     for (const violation of checkStock(stock ?? [])) {
       const key = `${violation.invariant} ${violation.subject}`;
@@ -72,12 +64,10 @@ export async function weatherStorm(options: Options): Promise<Observations> {
   await quiet();
   clearInterval(showing);
   await stopReading();
-  return {
-    answers: load.answers,
-    faults: [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)],
-    ...{ violations: [...violations.values()], stockReads },
-    seconds: Math.round((Date.now() - start) / 1000),
-  };
+  const faults: readonly Fault[] = [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)];
+  /** From the first order until nothing was in flight any more. */
+  const lasted = Math.round((Date.now() - start) / 1000);
+  return { answers: load.answers, faults, violations: [...violations.values()], stockReads, seconds: lasted };
 }
 
 function faultOf({ kind, target, at, until, workflowId, attempt }: ActivityFault): Fault {

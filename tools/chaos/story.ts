@@ -14,16 +14,13 @@ interface Evidence {
   readonly seen: Observations;
 }
 
-export interface Story {
-  readonly subject: string;
-  readonly file: string;
-}
+export type Story = Awaited<ReturnType<typeof writeStories>>[number];
 
 /** A fault may have hit so long before an order began, and still matter to it. Milliseconds. */
 const BEFORE = 30_000;
 
 /** Writes a file for each order, SKU or delivery with a violation. */
-export async function writeStories(violations: readonly Violation[], evidence: Evidence): Promise<Story[]> {
+export async function writeStories(violations: readonly Violation[], evidence: Evidence) {
   if (violations.length === 0) return [];
   const directory = await mkdtemp(path.join(tmpdir(), 'chaos-stories-'));
   const subjects = [...new Set(violations.map(({ subject }) => subject))];
@@ -53,7 +50,11 @@ async function storyOf(
   const concerns = ({ _id, lines }: { readonly _id: string; readonly lines: readonly { sku: string }[] }) =>
     _id === subject || lines.some(({ sku }) => sku === subject);
   return {
-    ...{ violations, executions, resolutions, events, carriers: state.carriers },
+    violations,
+    executions,
+    resolutions,
+    events,
+    carriers: state.carriers,
     told: answers.told.filter(({ order }) => named.has(order.orderId)),
     orders: state.orders.filter(concerns),
     reservations: state.reservations.filter(concerns),

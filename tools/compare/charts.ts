@@ -82,23 +82,20 @@ function costChart(all: readonly CostFigures[], load: LoadName): Chart {
 function faultCharts(all: readonly FaultFigures[], fault: Fault): Chart[] {
   const rows = all.filter((row) => row.fault === fault);
   if (rows.length === 0) return [];
-  const figures = {
-    open: ['open orders', 'Orders that were sent and are not final. Grey: the fault.'],
-    held: [
-      'units on hold',
-      'What a reader of the inventory’s database sees: stock that nobody else can buy.',
-    ],
-    inconsistent: [
-      'inconsistent orders',
-      'What a reader of both databases sees: confirmed and not yet sold, or sold and not yet confirmed.',
-    ],
-  } as const;
   return (['open', 'held', 'inconsistent'] as const).map((figure) => {
-    const [name, caption] = figures[figure];
+    const [name, caption] = faultCaptions[figure];
     const config = lineChart(rows, (sample) => sample[figure], name);
     return { title: `${faultNames[fault]}: ${name}`, caption, group: 'faults', config };
   });
 }
+
+const both =
+  'What a reader of both databases sees: confirmed and not yet sold, or sold and not yet confirmed.';
+const faultCaptions = {
+  open: ['open orders', 'Orders that were sent and are not final. Grey: the fault.'],
+  held: ['units on hold', 'What a reader of the inventory’s database sees: stock that nobody else can buy.'],
+  inconsistent: ['inconsistent orders', both],
+} as const;
 
 /** A bar for each strategy over each name, as high as the median; its whisker goes from the lowest to the highest. */
 function barChart(
@@ -133,11 +130,11 @@ function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number
   return {
     type: 'line',
     data: {
-      datasets: rows.map(({ strategy, samples }) => ({
-        ...{ label: strategy, borderColor: colours[strategy], backgroundColor: colours[strategy] },
-        ...{ borderWidth: 1.5, pointRadius: 0 },
-        data: samples.map((sample) => ({ x: sample.at, y: of(sample) })),
-      })),
+      datasets: rows.map(({ strategy, samples }) => {
+        const data = samples.map((sample) => ({ x: sample.at, y: of(sample) }));
+        const colour = { borderColor: colours[strategy], backgroundColor: colours[strategy] };
+        return { label: strategy, ...colour, borderWidth: 1.5, pointRadius: 0, data };
+      }),
     },
     options: { ...chartOptions({ x }, unit, { ticks: { precision: 0 } }), band },
   };

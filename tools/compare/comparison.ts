@@ -63,9 +63,9 @@ async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, te
   await untilQuiet(stage);
   const state = await readState(stage);
   const told = [...runs.flatMap(({ placed }) => placed), ...struck.told];
-  return {
-    ...{ machine: stage.machine, servers: stage.servers, performance: performanceOf(runs), cost },
-    ...{ faults: struck.figures, skipped: struck.skipped, checkedOrders: state.orders.length },
-    violations: [...struck.violations, ...checkAtRest(state, told)],
-  };
+  const { machine, servers } = stage;
+  const { figures, skipped } = struck;
+  const violations = [...struck.violations, ...checkAtRest(state, told)];
+  const measured = { performance: performanceOf(runs), cost, faults: figures, skipped };
+  return { machine, servers, ...measured, checkedOrders: state.orders.length, violations };
 }

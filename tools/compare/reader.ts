@@ -1,9 +1,7 @@
-import type { Db } from 'mongodb';
-import type { ReservationDocument, StockDocument } from '../../activities/inventory/documents.ts';
-import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { checkStock, type Violation } from '../measure/checker.ts';
-import { keepLooking } from '../measure/looking.ts';
+import { keepLooking } from '../measure/quiet.ts';
 import type { Stage } from '../measure/stage.ts';
+import { collectionsIn } from '../measure/state.ts';
 import { sum } from '../measure/statistics.ts';
 
 /** `at` is in seconds from the first order. */
@@ -33,6 +31,7 @@ const INTERVAL = 200;
 
 /** Reads the databases of both services again and again, as a report or another service would. */
 export function startReader({ databases, skus, sent, open }: Options) {
+  const collections = collectionsIn(databases);
   const samples: Sample[] = [];
   /** When each order was first seen decided; milliseconds since 1970. */
   const decidedAt = new Map<string, number>();
@@ -46,9 +45,10 @@ export function startReader({ databases, skus, sent, open }: Options) {
     const orderIds = sent().filter((id) => !done.has(id));
     // Nobody can read two databases at once. An order that is sold before the look at the orders is sold then, and one
     // that isn't sold after it isn't sold then.
-    const before = await lookAtInventory(databases.inventory, orderIds, skus);
-    const statuses = await statusesOf(databases.orders, orderIds);
-    const after = await lookAtInventory(databases.inventory, orderIds, skus);
+    const before = await lookAtInventory(collections, orderIds, skus);
+    const asked = collections.orders.find({ _id: { $in: orderIds } }, { projection: { status: 1 } });
+    const statuses = new Map((await asked.toArray()).map(({ _id, status }) => [_id, status]));
+    const after = await lookAtInventory(collections, orderIds, skus);
     const now = Date.now();
     const inconsistent = orderIds.filter((id) => {
       const isConfirmed = statuses.get(id) === 'confirmed';
@@ -94,21 +94,16 @@ function summaryOf(samples: readonly Sample[], inconsistentFor: readonly number[
 }
 
 /** The decision is written before the last hold goes, so they are read in this order. */
-async function lookAtInventory(inventory: Db, orderIds: readonly string[], skus: readonly string[]) {
-  const reservations = inventory.collection<ReservationDocument>('reservations');
+async function lookAtInventory(
+  { reservations, stock: stocks }: ReturnType<typeof collectionsIn>,
+  orderIds: readonly string[],
+  skus: readonly string[],
+) {
   const isCommitted = { _id: { $in: [...orderIds] }, decision: 'commit' } as const;
   const committed = await reservations.find(isCommitted, { projection: { _id: 1 } }).toArray();
-  const stocks = inventory.collection<StockDocument>('stock');
   const stock = await stocks.find({ _id: { $in: [...skus] } }).toArray();
   const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
   /** Orders all of whose lines are sold. */
   const sold = new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id)));
   return { sold, stock };
-}
-
-async function statusesOf(orders: Db, orderIds: readonly string[]) {
-  const asked = { _id: { $in: [...orderIds] } };
-  const documents = orders.collection<OrderDocument>('orders').find(asked, { projection: { status: 1 } });
-  const found = await documents.toArray();
-  return new Map(found.map(({ _id, status }) => [_id, status]));
 }

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Concord } from '../../client/concord.ts';
+import type { Order } from '../../domain/order.ts';
 import { type Strategy, strategies } from '../../domain/strategies.ts';
+import type { Told } from '../measure/checker.ts';
+import { insist } from '../measure/load-generator.ts';
 import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { type Fault, faultNames } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
-import { type StreamedOrder, startStream } from './stream.ts';
 
 // Milliseconds: after a fault every step is tried again within a minute.
 const QUIET_LIMIT = 150_000;
@@ -63,11 +66,9 @@ async function measureFault(
   const { skus, nextOrder } = await fillShelves(concord, { prefix, count: 10, lines: 2 });
   const stream = startStream(concord, strategy, () => nextOrder('spread'));
   const start = Date.now();
-  const reader = startReader({
-    ...{ databases, skus },
-    sent: () => stream.orders.map(({ order }) => order.orderId),
-    open: () => stream.orders.filter(({ finalAt }) => finalAt === undefined).length,
-  });
+  const sent = () => stream.orders.map(({ order }) => order.orderId);
+  const open = () => stream.orders.filter(({ finalAt }) => finalAt === undefined).length;
+  const reader = startReader({ databases, skus, sent, open });
   await delay(calm);
   const began = Date.now();
   await strike();
@@ -105,5 +106,51 @@ export function outcomeOf(
     decided: sentDuring.filter(({ order }) => inTime(decidedAt.get(order.orderId))).length,
     /** Seconds from its end until all orders that were sent before it were final; null if some never were. */
     finalAfter: Number.isFinite(last) ? (last - ended) / 1_000 : null,
+  };
+}
+
+/** Milliseconds since 1970; a time is absent until it has come. */
+export interface StreamedOrder {
+  readonly order: Order;
+  readonly sentAt: number;
+  acceptedAt?: number;
+  finalAt?: number;
+}
+
+/** Orders a second: so few that each strategy keeps up with them, and so many that a fault meets some. */
+const RATE = 4;
+
+/** Sends new orders at a fixed rate, whatever becomes of those before. */
+function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order) {
+  const orders: StreamedOrder[] = [];
+  const told: Told[] = [];
+  const ends: Promise<void>[] = [];
+  let isOver = false;
+
+  const serve = async (streamed: StreamedOrder) => {
+    const { order } = streamed;
+    const patience = { isOver: () => isOver };
+    await insist(() => concord.place(order, { wait: 'accepted', strategy }), patience);
+    streamed.acceptedAt = Date.now();
+    const { status } = await insist(() => concord.place(order, { strategy }), patience);
+    streamed.finalAt = Date.now();
+    if (status !== 'pending') told.push({ order, status });
+  };
+  const timer = setInterval(() => {
+    const streamed = { order: nextOrder(), sentAt: Date.now() };
+    orders.push(streamed);
+    // The checker finds an order that is not final in the end.
+    ends.push(serve(streamed).catch(() => {}));
+  }, 1_000 / RATE);
+
+  return {
+    orders,
+    told,
+    stop: () => clearInterval(timer),
+    /** Resolves when all are final, or after so many milliseconds. */
+    async untilFinal(limit: number) {
+      await Promise.race([Promise.all(ends), delay(limit)]);
+      isOver = true;
+    },
   };
 }

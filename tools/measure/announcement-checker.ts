@@ -4,9 +4,8 @@ import type { AnnouncementType } from '../../domain/announcements.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { ServiceName } from '../../domain/services.ts';
 import { subscribersOf, subscriptions } from '../../workers/subscriptions.ts';
-import type { Carrier, EventDelivery } from './carriers.ts';
 import { comparedById, documentsById, problem, type Violation, violated } from './checker.ts';
-import type { State } from './state.ts';
+import type { Carrier, EventDelivery, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
 
 /** Checks what must hold when no announcement is under way; an order may be final a little earlier. */

@@ -38,18 +38,15 @@ export interface Placed extends Told {
   readonly final: number;
 }
 
-export interface Load {
-  readonly placed: readonly Placed[];
-  /** Milliseconds of all of it. */
-  readonly elapsed: number;
-}
+/** What was placed, and the milliseconds of all of it. */
+export type Load = Awaited<ReturnType<typeof closedLoop>>;
 
 /** Has `atOnce` customers, each of whom places the next order when one is done. */
 export async function closedLoop(
   placing: Placing,
   orders: readonly Order[],
   { atOnce, asks }: { readonly atOnce: number; readonly asks: boolean },
-): Promise<Load> {
+) {
   const began = performance.now();
   const serve = (order: Order) => place(placing, order, performance.now(), asks);
   const placed = await pMap(orders, serve, { concurrency: atOnce });
@@ -102,13 +99,10 @@ export function insist<Answer>(
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 200,
     maxTimeout: longest,
-    shouldRetry: ({ error }) => !isOver() && !isAnswer(error),
+    // An answer would not change.
+    shouldRetry: ({ error }) =>
+      !(isOver() || error instanceof WorkflowFailedError) &&
+      !(error instanceof ConcordError && error.kind !== 'unreachable'),
     onFailedAttempt: ({ error }) => onFailure(error),
   });
-}
-
-/** An error that more asking would not change. */
-function isAnswer(error: unknown): boolean {
-  if (error instanceof WorkflowFailedError) return true;
-  return error instanceof ConcordError && error.kind !== 'unreachable';
 }

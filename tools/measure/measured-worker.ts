@@ -14,7 +14,7 @@ import { countCommands, withCommandMonitoring } from './command-counts.ts';
 
 // A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. Its
 // arguments are the service and the bundle of its workflows. It sends `ready` to the process that started it, and the
-// counts on request. It ends in good order on a message `stop`, and with that process.
+// counts on request. It ends with that process, and in good order on SIGTERM, which the SDK's runtime handles.
 
 /** For the floor, with which Concord is compared. */
 export type FloorActivities = Record<
@@ -39,14 +39,11 @@ const database = mongo.db(databases[name].name);
 await services[name].prepareDatabase?.(database);
 const counts = countCommands(mongo);
 
-const worker = await createServiceWorker(name, {
-  ...{ connection, namespace: temporal.namespace, database, limits, workflowBundle: { codePath } },
-  activities: { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} },
-});
-process.on('message', (message) => {
-  if (message === 'stop') worker.shutdown();
-  else process.send?.({ counts: counts() });
-});
+const activities = { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} };
+const { namespace } = temporal;
+const options = { connection, namespace, database, limits, activities, workflowBundle: { codePath } };
+const worker = await createServiceWorker(name, options);
+process.on('message', () => process.send?.({ counts: counts() }));
 const running = worker.run();
 process.send?.({ ready: true });
 await running;

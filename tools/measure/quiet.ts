@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readCarriers } from './carriers.ts';
-import type { Sources } from './state.ts';
+import { readCarriers, type Sources } from './state.ts';
 
 // Milliseconds.
 const INTERVAL = 500;
@@ -42,4 +41,25 @@ async function countOpen({ client, databases }: Sources): Promise<number> {
   const orders = await databases.orders.collection('orders').countDocuments(full);
   const reservations = await databases.inventory.collection('reservations').countDocuments(full);
   return waiting.reduce((sum, count) => sum + count, orders + reservations);
+}
+
+/**
+ * Looks every so many milliseconds.
+ *
+ * @returns Stops it after a last look; throws what a look has thrown.
+ */
+export function keepLooking(interval: number, look: () => Promise<void>): () => Promise<void> {
+  const stopping = new AbortController();
+  const looking = (async () => {
+    while (!stopping.signal.aborted) {
+      await look();
+      await delay(interval, undefined, { signal: stopping.signal }).catch(() => {});
+    }
+    await look();
+  })();
+  looking.catch(() => {}); // told to who stops it
+  return async () => {
+    stopping.abort();
+    await looking;
+  };
 }

@@ -8,10 +8,7 @@ import { type Order, parseOrder } from '../../domain/order.ts';
 export type Demand = 'spread' | 'hot';
 
 /** Orders for one purpose with stock of their own, so that a violation is known to be theirs. */
-export interface Shelves {
-  readonly skus: readonly string[];
-  nextOrder(demand: Demand): Order;
-}
+export type Shelves = Awaited<ReturnType<typeof fillShelves>>;
 
 interface Options {
   readonly prefix: string;
@@ -24,7 +21,7 @@ interface Options {
 const PLENTY = 1_000_000;
 
 /** Delivers plenty of everything; every id begins with the prefix. */
-export async function fillShelves(concord: Concord, { prefix, count, lines }: Options): Promise<Shelves> {
+export async function fillShelves(concord: Concord, { prefix, count, lines }: Options) {
   // Lines are sorted by SKU, and the first one chooses the mailbox: the hot one must come before the shelves.
   const hot = `${prefix}.hot`;
   const shelves = Array.from({ length: count }, (_, index) => `${prefix}.shelf-${index}`);
@@ -33,7 +30,7 @@ export async function fillShelves(concord: Concord, { prefix, count, lines }: Op
   let placed = 0;
   return {
     skus,
-    nextOrder(demand) {
+    nextOrder(demand: Demand): Order {
       const index = placed++;
       const shelf = (number: number) => shelves[number % count] ?? hot;
       const wanted = demand === 'hot' ? [hot, shelf(index)] : [shelf(index), shelf(7 * index + 3)];

@@ -9,39 +9,16 @@ import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
-import { withDescendants } from '../servers/pause.ts';
 import { identify } from '../servers/process-identity.ts';
-import { end } from '../servers/processes.ts';
+import { end, withDescendants } from '../servers/processes.ts';
 import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
 import { createEnding, type Program } from './program.ts';
-import type { Sources } from './state.ts';
 import { openNamespace, type UserTemporal } from './user-temporal.ts';
-import { createLaunchedWorker, type LaunchedWorker } from './worker-launcher.ts';
+import { createLaunchedWorker } from './worker-launcher.ts';
 
-export interface ServerStage extends Sources {
-  readonly concord: Concord;
-  /** What a worker needs to reach the servers. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** For logs and the like; removed at the end. */
-  readonly directory: string;
-  /** The servers that were started for it; Temporal only if it is `lasting`. */
-  readonly temporal?: ChaosServer;
-  readonly mongodb?: ChaosServer;
-  /** In order of start. */
-  serverPids(): readonly number[];
-  /** What the figures were measured on, in one line each. */
-  readonly machine: string;
-  readonly servers: { readonly temporal: string; readonly mongodb: string };
-  /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
-  end(): Promise<void>;
-}
-
-export interface Stage extends ServerStage {
-  readonly workers: Readonly<Record<ServiceName, LaunchedWorker>>;
-  /** Another worker of this service, not started yet; it ends with the stage. */
-  addWorker(name: ServiceName): LaunchedWorker;
-}
+export type ServerStage = Awaited<ReturnType<typeof setServers>>;
+export type Stage = Awaited<ReturnType<typeof setStage>>;
 
 interface Options extends Program {
   /**
@@ -69,7 +46,7 @@ interface MeasuredWorkers {
  *
  * @throws {ServersError} if a server or a worker can't be started
  */
-export async function setStage(options: Options, measured: MeasuredWorkers = {}): Promise<Stage> {
+export async function setStage(options: Options, measured: MeasuredWorkers = {}) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const servers = await setServers({ ...options, cleanUp });
@@ -92,13 +69,13 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   await workers.orders.start();
   await workers.inventory.start();
   step.done();
-  // Another worker of a service can't have its ports.
+  /** Another worker of this service, without its ports and not started yet; it ends with the stage. */
   const addWorker = (name: ServiceName) => create({ ...prepared[name], environment: servers.environment });
   return { ...servers, workers, addWorker, end: endAll };
 }
 
 /** Sets the stage without workers; see {@link setStage}. */
-export async function setServers(options: Options): Promise<ServerStage> {
+export async function setServers(options: Options) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const supervisor = await createSupervisor();
@@ -135,11 +112,21 @@ export async function setServers(options: Options): Promise<ServerStage> {
   // Never closed: the SDK (1.24) throws if a call waits to be repeated on a connection that is closed.
   const concord = await Concord.connect({ connection, namespace });
   return {
-    ...{ concord, client: concord.client, databases, environment, directory, end: endAll },
+    concord,
+    client: concord.client,
+    databases,
+    /** What a worker needs to reach the servers. */
+    environment,
+    directory,
+    /** The servers that were started for it; Temporal only if it is `lasting`. */
     ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
+    /** In order of start. */
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
+    /** What the figures were measured on, in one line each. */
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
+    /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
+    end: endAll,
   };
 }
 

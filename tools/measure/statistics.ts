@@ -1,17 +1,3 @@
-/** The median of the rounds, and the extremes. */
-export interface Spread {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
-}
-
-/** Milliseconds, from the moment that the customer sends the order. */
-export interface Latency {
-  readonly p50: Spread;
-  readonly p95: Spread;
-  readonly p99: Spread;
-}
-
 /** The smallest value that so many percent of all don't exceed (nearest rank); NaN if there are no values. */
 export function percentile(values: readonly number[], percent: number): number {
   const rank = Math.ceil((percent / 100) * values.length);
@@ -26,12 +12,17 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-export function spreadOf(values: readonly number[]): Spread {
+/** The median of the rounds, and the extremes. */
+export type Spread = Readonly<ReturnType<typeof spreadOf>>;
+
+export function spreadOf(values: readonly number[]) {
   return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) };
 }
 
-/** @param rounds What was measured in each round. */
-export function latencyOf(rounds: readonly (readonly number[])[]): Latency {
+export type Latency = Readonly<ReturnType<typeof latencyOf>>;
+
+/** @param rounds The milliseconds of each order in each round. */
+export function latencyOf(rounds: readonly (readonly number[])[]) {
   const over = (percent: number) => spreadOf(rounds.map((values) => percentile(values, percent)));
   return { p50: over(50), p95: over(95), p99: over(99) };
 }

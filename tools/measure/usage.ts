@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { withDescendants } from '../servers/pause.ts';
+import { withDescendants } from '../servers/processes.ts';
 import type { CommandCounts } from './command-counts.ts';
-import { keepLooking } from './looking.ts';
+import { keepLooking } from './quiet.ts';
 import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
 import { megabytes, UNKNOWN } from './table.ts';

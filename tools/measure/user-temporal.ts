@@ -49,10 +49,8 @@ export async function openNamespace(namespace: string, options: ConnectionOption
 
 async function probe({ workflowService }: Connection, namespace: string): Promise<void> {
   const workflowId = 'probe';
-  await workflowService.startWorkflowExecution({
-    ...{ namespace, workflowId, requestId: workflowId },
-    workflowType: { name: 'probe' },
-    taskQueue: { name: 'probe' },
-  });
+  const named = { name: 'probe' };
+  const start = { namespace, workflowId, requestId: workflowId, workflowType: named, taskQueue: named };
+  await workflowService.startWorkflowExecution(start);
   await workflowService.terminateWorkflowExecution({ namespace, workflowExecution: { workflowId } });
 }

@@ -1,109 +1,136 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { on, once } from 'node:events';
+import { on } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { z } from 'zod';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
+import { identify } from '../servers/process-identity.ts';
+import { end } from '../servers/processes.ts';
 import { tail } from '../servers/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
-/** A service's worker process, which ends with this process in whatever way that ends. */
-export type LaunchedWorker = ReturnType<typeof createLaunchedWorker>;
-
-interface Options {
+interface Launch {
   readonly name: ServiceName;
-  /** What the process runs, which says `ready`; see `measured-worker.ts`. */
-  readonly module?: string | undefined;
-  readonly nodeArguments?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  /** Its workflow code, bundled already: a worker that was killed is soon back. */
-  readonly workflowBundle: string;
   /** Where its log goes. */
   readonly directory: string;
 }
 
-const RESTART_DELAY = 500;
-const PATIENCE = 60_000;
+interface KeptProcess extends Launch {
+  /** The arguments of Node. */
+  readonly program: readonly string[];
+  onLaunch?(launched: ChildProcess): void;
+  /** Told how it ended unasked. @returns Whether it is started again. */
+  onEnd?(how: string): boolean;
+}
 
-export function createLaunchedWorker(options: Options) {
-  const { name, directory } = options;
+// A worker that fails at once must not be restarted in a tight loop. Milliseconds.
+const RESTART_DELAY = 500;
+// Longer than a worker's own grace for what it runs.
+const STOP_LIMIT = 15_000;
+
+/** A service's worker as a process of its own, which is started again when it ends unasked, as a process manager would. */
+export function createKeptProcess(options: KeptProcess) {
+  const { name, environment, directory, program, onLaunch = () => {}, onEnd = () => true } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
-
   const launch = (): ChildProcess => {
-    const launched = spawnWorker(options, log);
+    const output = openSync(log, 'a');
+    const launched = spawn(process.execPath, program, {
+      // The channel ends with this process, however it ends, and the worker ends with the channel.
+      stdio: ['ignore', output, output, 'ipc'],
+      // A Ctrl-C at the terminal is ours to pass on, when the time has come.
+      detached: true,
+      env: { ...process.env, ...environment },
+    });
+    closeSync(output);
     child = launched;
-    launched.once('exit', () => {
-      // One that ends unasked is started again, as a process manager would.
+    launched.once('exit', (code, signal) => {
+      if (child !== launched || !onEnd(signal ?? `exit code ${code}`)) return;
       setTimeout(() => child === launched && launch(), RESTART_DELAY).unref();
     });
+    onLaunch(launched);
     return launched;
   };
-
-  const endBy = async (ask: (running: ChildProcess) => void): Promise<void> => {
-    const running = child;
-    child = undefined;
-    if (running === undefined || hasEnded(running)) return;
-    const ended = once(running, 'exit');
-    ask(running);
-    await ended;
-  };
-
   return {
-    /** Where it logs. */
     log,
-    /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log where it doesn't get so */
-    async start(): Promise<void> {
-      if ((await nextMessage(launch(), readySchema)) !== undefined) return;
-      await endBy((running) => running.kill('SIGKILL'));
-      throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
+    launch,
+    /** The process that was started last. */
+    child: () => child,
+    /** It stays down until it is launched. Idempotent. */
+    async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+      const identity = child === undefined || hasEnded(child) ? undefined : identify(child.pid ?? 0);
+      child = undefined;
+      if (identity !== undefined) await end(identity, signal, STOP_LIMIT);
     },
-    /** Ends it without a warning; it stays down until it is started. Idempotent. */
-    kill: () => endBy((running) => running.kill('SIGKILL')),
-    /** Ends it in good order. Idempotent. */
-    stop: () => endBy((running) => running.send('stop')),
-    /** What it has sent to its database since it was started. */
-    async counts(): Promise<CommandCounts> {
-      const none = { writes: 0, reads: 0 };
-      if (child === undefined) return none;
-      const answer = nextMessage(child, countsSchema);
-      child.send('counts');
-      return (await answer)?.counts ?? none;
-    },
-    /** Undefined while it is down. */
-    pid: () => (child === undefined || hasEnded(child) ? undefined : child.pid),
   };
 }
 
+export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** Whether both kinds of tasks are polled by this very process. */
+export async function polls(client: Client, name: ServiceName, pid: number | undefined): Promise<boolean> {
+  const { namespace } = client.options;
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
+  const answers = await Promise.all(
+    [TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY].map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType }),
+    ),
+  );
+  return answers.every(({ pollers }) => pollers?.some(({ identity }) => identity?.startsWith(`${pid}@`)));
+}
+
+interface Options extends Launch {
+  readonly module?: string | undefined;
+  readonly nodeArguments?: readonly string[] | undefined;
+  /** Bundled already, so that a worker that was killed is soon back. */
+  readonly workflowBundle: string;
+}
+
+/** A worker whose process says when it is ready, and counts its commands; see `measured-worker.ts`. */
+export function createLaunchedWorker(options: Options) {
+  const { name, module = MEASURED, nodeArguments = [], workflowBundle } = options;
+  const program = [...nodeArguments, '--import', import.meta.resolve('tsx'), module, name, workflowBundle];
+  const { log, launch, child, end } = createKeptProcess({ ...options, program });
+  return {
+    log,
+    /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log if it doesn't get so */
+    async start(): Promise<void> {
+      if ((await nextMessage(launch(), readySchema)) !== undefined) return;
+      await end('SIGKILL');
+      throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
+    },
+    kill: () => end('SIGKILL'),
+    /** Ends it in good order. */
+    stop: () => end('SIGTERM'),
+    /** What it has sent to its database since it was started. */
+    async counts(): Promise<CommandCounts> {
+      const running = child();
+      const answer = running && nextMessage(running, countsSchema);
+      running?.send('counts');
+      return (await answer)?.counts ?? { writes: 0, reads: 0 };
+    },
+    /** Undefined while it is down. */
+    pid(): number | undefined {
+      const running = child();
+      return running === undefined || hasEnded(running) ? undefined : running.pid;
+    },
+  };
+}
+
+const PATIENCE = 60_000;
 const readySchema = z.object({ ready: z.literal(true) });
 const countsSchema = z.object({ counts: commandCountsSchema });
 const MEASURED = fileURLToPath(new URL('measured-worker.ts', import.meta.url));
 
-function spawnWorker(options: Options, log: string): ChildProcess {
-  const { name, module = MEASURED, nodeArguments = [], environment, workflowBundle } = options;
-  const output = openSync(log, 'a');
-  const args = [...nodeArguments, '--import', import.meta.resolve('tsx'), module, name, workflowBundle];
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', output, output, 'ipc'],
-    // A Ctrl-C at the terminal is ours to act on.
-    detached: true,
-    env: { ...process.env, ...environment },
-  });
-  closeSync(output);
-  return child;
-}
-
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
-
-/** The next message of this shape; nothing where the process ends before, or none comes in time. */
-async function nextMessage<Message>(
-  child: ChildProcess,
-  schema: z.ZodType<Message>,
-): Promise<Message | undefined> {
+/** The next message of this shape; undefined if the process ends before, or none comes in time. */
+async function nextMessage<Message>(child: ChildProcess, schema: z.ZodType<Message>) {
   const inTime = AbortSignal.timeout(PATIENCE);
   try {
     for await (const [message] of on(child, 'message', { signal: inTime, close: ['exit'] })) {

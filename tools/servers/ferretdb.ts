@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { ServersError, UnavailableError } from './attempts.ts';
 import { findCached, remove } from './cache.ts';
-import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
+import { localServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { installPostgres, MONGOD_INSTEAD, postgresBinary } from './postgres-tree.ts';
 import { executableName, fromCache, goInstall, installedBy, type Program } from './programs.ts';
 import type { Report } from './report.ts';
@@ -56,10 +56,7 @@ export async function findFerretDB(report: Report, { install }: { install: boole
 }
 
 /** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
-export async function startFerretDB(
-  { command, tree, origin }: FerretProgram,
-  options: FerretOptions,
-): Promise<MongoDBServer> {
+export async function startFerretDB({ command, tree, origin }: FerretProgram, options: FerretOptions) {
   const { supervisor, directory, port, user } = options;
   const address = `127.0.0.1:${port}`;
   const uri = `mongodb://${user === undefined ? '' : `${user.name}:${user.password}@`}${address}`;

@@ -3,22 +3,10 @@ import type { LocalServer, ServerOptions } from './local-server.ts';
 import { startMongoDB } from './mongodb.ts';
 import { signal } from './processes.ts';
 import { silentReport } from './report.ts';
-import type { ServerProcess } from './supervisor.ts';
 import { startTemporal } from './temporal.ts';
 
 /** A server that keeps its address and its data, whatever is done to it. */
-export interface ChaosServer {
-  readonly address: string;
-  /** What runs for it now, in order of start; the last one answers clients. */
-  processes(): readonly ServerProcess[];
-  /** Ends it in good order and starts it again. */
-  restart(): Promise<void>;
-  /**
-   * Kills what answers clients, and starts everything again. A storage behind it (FerretDB's PostgreSQL) ends in good
-   * order: DocumentDB's own recovery is not tested here.
-   */
-  kill(): Promise<void>;
-}
+export type ChaosServer = ReturnType<typeof survivor>;
 
 type Options = Pick<ServerOptions, 'supervisor' | 'directory' | 'report'>;
 
@@ -38,7 +26,7 @@ export async function startChaosMongoDB(given: Options): Promise<ChaosServer> {
   return survivor(first, () => startMongoDB({ ...options, report: silentReport, port: first.port }));
 }
 
-function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>): ChaosServer {
+function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>) {
   let current = first;
   const restart = async () => {
     await current.stop();
@@ -47,9 +35,15 @@ function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>): C
   };
   return {
     address: first.address,
+    /** What runs for it now, in order of start; the last one answers clients. */
     processes: () => current.processes,
+    /** Ends it in good order and starts it again. */
     restart,
-    async kill() {
+    /**
+     * Kills what answers clients, and starts everything again. A storage behind it (FerretDB's PostgreSQL) ends in good
+     * order: DocumentDB's own recovery is not tested here.
+     */
+    async kill(): Promise<void> {
       const front = current.processes.at(-1);
       if (front !== undefined) signal(front.identity.pid, 'SIGKILL');
       await front?.exited;

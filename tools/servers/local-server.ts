@@ -12,33 +12,27 @@ export interface ServerOptions {
   readonly port?: number;
 }
 
-/** A server on loopback that we run. */
-export interface LocalServer {
-  /** host:port */
-  readonly address: string;
-  readonly port: number;
-  /** One line for people: which program this is. */
-  readonly origin: string;
-  /** The process that answers clients; the last of all that run for it, which are in order of start. */
-  readonly pid: number;
-  readonly processes: readonly ServerProcess[];
-  /** Ends the server; its data stays, so that it can be started again on the same port and directory. Idempotent. */
-  stop(): Promise<void>;
-}
+export type LocalServer = ReturnType<typeof localServer>;
 
-export function localServer(port: number, origin: string, processes: readonly ServerProcess[]): LocalServer {
+/**
+ * A server on loopback that we run.
+ *
+ * @param origin One line for people: which program this is.
+ * @param processes In order of start; the last one answers clients.
+ */
+export function localServer(port: number, origin: string, processes: readonly ServerProcess[]) {
+  const pid = processes.at(-1)?.identity.pid ?? 0;
   return {
-    ...{ address: `127.0.0.1:${port}`, port, origin, processes },
-    pid: processes.at(-1)?.identity.pid ?? 0,
-    async stop() {
+    address: `127.0.0.1:${port}`,
+    port,
+    origin,
+    processes,
+    pid,
+    /** Ends it; its data stays, so that it can be started again on the same port and directory. Idempotent. */
+    async stop(): Promise<void> {
       for (const { stop } of [...processes].reverse()) await stop();
     },
   };
-}
-
-/** A MongoDB, or a server that speaks its protocol. */
-export interface MongoDBServer extends LocalServer {
-  readonly uri: string;
 }
 
 /** Whether a MongoDB answers at `uri` and takes a write; a `hello` alone says nothing of the storage behind it. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import getPort from 'get-port';
 import { firstThatWorks, oneLine, ServersError, type Way } from './attempts.ts';
 import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
-import { localServer, type MongoDBServer, type ServerOptions, takesWrites } from './local-server.ts';
+import { localServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
 import { byDownload, cachedWays, type Program, programOnPath, step } from './programs.ts';
 import type { Report } from './report.ts';
@@ -16,7 +16,7 @@ const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to
  * @throws {NoServerError} when no way to get one works
  * @throws {ServersError} with the tail of its log when it does not start, or when the data is another engine's
  */
-export async function startMongoDB(options: ServerOptions): Promise<MongoDBServer> {
+export async function startMongoDB(options: ServerOptions) {
   const program = await findMongoDB(options.report);
   const [engine, other] = 'tree' in program ? ['ferretdb', 'mongod'] : ['mongod', 'ferretdb'];
   const directory = path.join(options.directory, engine);
@@ -84,7 +84,7 @@ export async function findMongoDB(report: Report): Promise<Program | FerretProgr
 async function startMongod(
   { command, origin }: Program,
   { supervisor, directory, port }: ServerOptions & { readonly port: number },
-): Promise<MongoDBServer> {
+) {
   const data = path.join(directory, 'data');
   await mkdir(data, { recursive: true });
   const uri = `mongodb://127.0.0.1:${port}`;

@@ -12,10 +12,7 @@ import { run } from './programs.ts';
 
 const PACKAGE = 'postgresql-18-documentdb';
 const PROGRAMS = ['postgres', 'initdb', 'psql'];
-const KEYRINGS = [
-  '/usr/share/keyrings/debian-archive-keyring.gpg',
-  '/usr/share/keyrings/debian-archive-keyring.pgp',
-];
+const KEYRINGS = ['gpg', 'pgp'].map((kind) => `/usr/share/keyrings/debian-archive-keyring.${kind}`);
 
 export const MONGOD_INSTEAD =
   'install MongoDB itself (`mongod` on PATH: https://www.mongodb.com/docs/manual/installation/) or set MONGODB_URI';

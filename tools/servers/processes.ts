@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import { execa } from 'execa';
+import { isAlive, type ProcessIdentity, statOnLinux } from './process-identity.ts';
 
 /** Sends a signal to a process, if it still lives. */
 export function signal(pid: number, name: NodeJS.Signals): void {
@@ -38,4 +41,51 @@ export async function isGoneWithin(identity: ProcessIdentity, milliseconds: numb
     await delay(25);
   }
   return true;
+}
+
+/**
+ * Makes these processes, and all that they have started, stand still. A helper lets them go on after that time even if
+ * this process is killed in the meantime: a server that stands still can't be ended in good order.
+ */
+export async function pause(pids: readonly number[], milliseconds: number) {
+  const all = await withDescendants(pids);
+  for (const pid of all) signal(pid, 'SIGSTOP');
+  const script = 'sleep "$0"; kill -CONT "$@" 2>/dev/null';
+  const args = ['-c', script, String(milliseconds / 1000), ...all.map(String)];
+  const helper = spawn('sh', args, { stdio: 'ignore', detached: true });
+  helper.unref();
+  return {
+    /** Lets them go on, at once. Idempotent. */
+    resume() {
+      if (helper.pid !== undefined && helper.exitCode === null) signal(-helper.pid, 'SIGKILL');
+      for (const pid of all) signal(pid, 'SIGCONT');
+    },
+  };
+}
+
+/** These processes and all that they have started; parents before children. */
+export async function withDescendants(pids: readonly number[]): Promise<number[]> {
+  const processes = process.platform === 'linux' ? await listOnLinux() : await listElsewhere();
+  const found = [...pids];
+  for (const each of found) {
+    found.push(...processes.filter(([, parent]) => parent === each).map(([pid = 0]) => pid));
+  }
+  return found;
+}
+
+/** Lists every process with its parent. */
+async function listOnLinux(): Promise<number[][]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.flatMap((pid) => {
+    try {
+      return [[pid, Number(statOnLinux(pid)[1])]];
+    } catch {
+      return []; // gone meanwhile
+    }
+  });
+}
+
+async function listElsewhere(): Promise<number[][]> {
+  const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=']);
+  return stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
 }

@@ -53,10 +53,8 @@ export function byDownload(
   message: string,
   host: string,
 ): Install {
-  return {
-    ...{ way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message },
-    into: (directory) => download(program, directory, `allow downloads from ${host}`),
-  };
+  const into = (directory: string) => download(program, directory, `allow downloads from ${host}`);
+  return { way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message, into };
 }
 
 /** The path of an entry of the cache, installed first if it is not there. */

@@ -83,13 +83,11 @@ export async function endStart(file: string): Promise<number> {
   for (const { stopSignal, graceMs, ...identity } of children.reverse()) {
     if (await end(identity, stopSignal as NodeJS.Signals, graceMs)) ended += 1;
   }
-  for (const directory of throwAwayDirectories.filter(isThrowAway)) await remove(directory);
+  for (const directory of throwAwayDirectories.filter(path.isAbsolute)) {
+    if (path.basename(directory).startsWith(THROW_AWAY_PREFIX)) await remove(directory);
+  }
   await remove(file);
   return ended;
-}
-
-function isThrowAway(directory: string): boolean {
-  return path.isAbsolute(directory) && path.basename(directory).startsWith(THROW_AWAY_PREFIX);
 }
 
 /** Writes it in one go, so that nobody reads half of it. */

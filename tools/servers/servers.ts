@@ -2,24 +2,16 @@ import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
 import type { Report } from './report.ts';
-import { cleanUpAfterTheDead, livingServers, type RunningRecord, THROW_AWAY_PREFIX } from './running.ts';
+import { cleanUpAfterTheDead, livingServers, THROW_AWAY_PREFIX } from './running.ts';
 import { createSupervisor } from './supervisor.ts';
 import { startTemporal, temporalFromEnvironment } from './temporal.ts';
 
-export interface Servers {
-  readonly temporal: RunningTemporal;
-  readonly mongodb: NonNullable<RunningRecord['mongodb']>;
-  /** Where data and logs are; removed at the end unless it is the data directory that was asked for. */
-  readonly directory: string;
-  /** Ends what was started and removes throw-away data. Idempotent. */
-  stop(): Promise<void>;
-}
+export type Servers = Awaited<ReturnType<typeof startServers>>;
 
 /**
  * Starts Temporal and MongoDB side by side, on loopback only and on free ports; TEMPORAL_ADDRESS and MONGODB_URI name
@@ -36,7 +28,7 @@ export async function startServers(options: {
   role?: 'start' | 'test';
   /** Told where data and logs are, while the servers start. */
   onDirectory?: (directory: string) => void;
-}): Promise<Servers> {
+}) {
   const { report } = options;
   await cleanUpAfterTheDead(report);
   const dataDirectory = options.dataDirectory && (await ownDataDirectory(options.dataDirectory));
@@ -61,6 +53,7 @@ export async function startServers(options: {
       mongodb: { uri: mongodb.uri, origin: mongodb.origin },
     };
     supervisor.announce({ ...servers, ready: true });
+    /** `directory` has data and logs; `stop` ends what was started and removes throw-away data. Idempotent. */
     return { ...servers, directory, stop };
   } catch (error) {
     await stop();

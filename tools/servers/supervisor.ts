@@ -35,24 +35,12 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/** Starts servers that do not outlive this process, however it ends: a guard sees to them. */
-export interface Supervisor {
-  /** Every process that was started and lives, in order of start. */
-  processes(): readonly ServerProcess[];
-  /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
-  start(command: ServerCommand): Promise<ServerProcess>;
-  /** Directories to be removed when the servers have ended. */
-  removeAtEnd(...directories: string[]): void;
-  /** Tells other processes more of what runs here. */
-  announce(facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>): void;
-  /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
-  stop(): Promise<void>;
-}
+export type Supervisor = Awaited<ReturnType<typeof createSupervisor>>;
 
-/** Starts a guard. @param about What other processes can read of this start. */
+/** Starts servers that do not outlive this process, however it ends: a guard ends them. @param about For other processes. */
 export async function createSupervisor(
   about: Pick<RunningRecord, 'role' | 'dataDirectory'> = { role: 'test' },
-): Promise<Supervisor> {
+) {
   const record = keepRecord(about);
   const guard = spawn(process.execPath, [GUARD, record.file], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -103,13 +91,18 @@ export async function createSupervisor(
   };
   let stopping: Promise<void> | undefined;
   return {
-    processes: () => [...running.keys()],
+    /** Every process that was started and lives, in order of start. */
+    processes: (): readonly ServerProcess[] => [...running.keys()],
+    /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
     start,
-    removeAtEnd(...directories) {
+    /** Directories to be removed when the servers have ended. */
+    removeAtEnd(...directories: string[]) {
       throwAwayDirectories.push(...directories);
       record.update({ throwAwayDirectories });
     },
-    announce: record.update,
+    /** Tells other processes more of what runs here. */
+    announce: (facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>) => record.update(facts),
+    /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
     stop() {
       stopping ??= stop();
       return stopping;

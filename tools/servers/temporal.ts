@@ -6,7 +6,7 @@ import getPort from 'get-port';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { firstThatWorks, ServersError } from './attempts.ts';
-import { type LocalServer, localServer, type ServerOptions } from './local-server.ts';
+import { localServer, type ServerOptions } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
 import { byDownload, cachedWays, goInstall, type Program, programOnPath, step } from './programs.ts';
 import type { Report } from './report.ts';
@@ -15,12 +15,6 @@ const CLI_VERSION = 'v1.5.1';
 const DEFAULT_NAMESPACE = 'default';
 const ADVICE =
   'Install the Temporal CLI and have `temporal` on PATH, or set TEMPORAL_ADDRESS to a running server.';
-
-export interface TemporalServer extends LocalServer {
-  readonly namespace: string;
-  readonly uiUrl: string;
-  readonly uiPort: number;
-}
 
 interface TemporalOptions extends ServerOptions {
   readonly uiPort?: number;
@@ -33,7 +27,7 @@ interface TemporalOptions extends ServerOptions {
  * @throws {NoServerError} when no way to get one works
  * @throws {ServersError} with the tail of its log when it does not start
  */
-export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
+export async function startTemporal(options: TemporalOptions) {
   const program = await findTemporal(options.report);
   await mkdir(options.directory, { recursive: true });
   return step(options.report, `Starting Temporal: ${program.origin}`, () =>
@@ -67,8 +61,10 @@ export async function findTemporal(report: Report): Promise<Program> {
   const installs = [
     byDownload('temporal', 'temporal-cli', 'Downloading the Temporal CLI', 'temporal.download'),
     {
-      ...{ way: 'build with Go', earlier: 'an earlier build' },
-      ...{ entry: `temporal-${CLI_VERSION}`, how: `${CLI_VERSION} built with Go` },
+      way: 'build with Go',
+      earlier: 'an earlier build',
+      entry: `temporal-${CLI_VERSION}`,
+      how: `${CLI_VERSION} built with Go`,
       message: `Building the Temporal CLI ${CLI_VERSION} with Go, once (about 4 minutes)`,
       into: (directory: string) =>
         goInstall(module, directory, 'install Go 1.24 or newer (https://go.dev/dl)'),
@@ -100,7 +96,7 @@ const DYNAMIC_CONFIGURATION: Record<string, number> = {
 async function startProgram(
   { command, origin }: Program,
   options: TemporalOptions & { readonly port: number; readonly uiPort: number },
-): Promise<TemporalServer> {
+) {
   const { supervisor, directory, keepData, port, uiPort } = options;
   const address = `127.0.0.1:${port}`;
   const namespace = DEFAULT_NAMESPACE;

@@ -19,8 +19,10 @@ export async function timeSkippingServer(report: Report) {
   const installs = [
     byDownload(PROGRAM, PROGRAM, message, 'temporal.download'),
     {
-      ...{ way: 'Java program from Maven', earlier: 'an earlier install' },
-      ...{ entry: `${PROGRAM}-java-${VERSION}`, how: `${VERSION} from Maven` },
+      way: 'Java program from Maven',
+      earlier: 'an earlier install',
+      entry: `${PROGRAM}-java-${VERSION}`,
+      how: `${VERSION} from Maven`,
       message: "Getting Temporal's time-skipping test server with Maven, once (about 20 s)",
       into: installWithMaven,
     },
@@ -43,22 +45,17 @@ async function installWithMaven(directory: string): Promise<void> {
   await chmod(program, 0o755);
 }
 
+const dependency = (group: string, artifact: string, version: string) =>
+  `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`;
+
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>concord</groupId>
   <artifactId>time-skipping-server</artifactId>
   <version>1</version>
   <dependencies>
-    <dependency>
-      <groupId>io.temporal</groupId>
-      <artifactId>temporal-test-server</artifactId>
-      <version>${VERSION}</version>
-    </dependency>
-    <dependency>
-      <groupId>org.slf4j</groupId>
-      <artifactId>slf4j-nop</artifactId>
-      <version>1.7.36</version>
-    </dependency>
+    ${dependency('io.temporal', 'temporal-test-server', VERSION)}
+    ${dependency('org.slf4j', 'slf4j-nop', '1.7.36')}
   </dependencies>
 </project>
 `;

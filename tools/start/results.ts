@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
 import colors from 'picocolors';
-import type { SampleResult, SampleResults } from './samples.ts';
+import type { SampleResults } from './samples.ts';
 
-/** Prints what happened to each order and to the stock, as tables on standard output. */
+/** Prints a table of the orders and one of the stock. */
 export function printResults(results: SampleResults): void {
   const { orders } = results;
   const width = Math.max(...orders.map(({ orderId }) => orderId.length));
@@ -24,7 +24,7 @@ const colorOf = { confirmed: colors.green, rejected: colors.yellow, cancelled: c
 /** Colour is for terminals; a pipe gets the same table without. */
 const style = colors.isColorSupported ? { head: ['bold'], border: ['gray'] } : { head: [], border: [] };
 
-function ordersTable(orders: readonly SampleResult[]): string {
+function ordersTable(orders: SampleResults['orders']): string {
   const table = new Table({
     head: ['Order', 'Lines', 'Outcome', 'Why'],
     colWidths: [null, null, null, WHY_WIDTH],

@@ -4,9 +4,9 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import type { Concord } from '../../client/concord.ts';
-import { finalStatuses, type OrderOutcome, parseOrder } from '../../domain/order.ts';
+import { defined } from '../../domain/defined.ts';
+import { finalStatuses, parseOrder } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import type { StockLevel } from '../../domain/stock.ts';
 import { parse } from '../../domain/validation.ts';
 import type { Report } from '../servers/report.ts';
 
@@ -22,24 +22,7 @@ const samplesSchema = z.array(
 );
 type Sample = z.output<typeof samplesSchema>[number];
 
-export interface SampleResult extends OrderOutcome {
-  readonly name: string;
-  readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
-  readonly expected: Sample['expected'];
-  readonly asExpected: boolean;
-  /** The order in the Web UI, where its address is known. */
-  readonly webUi?: string;
-}
-
-export interface SampleResults {
-  /** Where the server is that the orders were placed on. */
-  readonly temporal: string;
-  readonly namespace: string;
-  readonly webUi?: string;
-  readonly orders: readonly SampleResult[];
-  readonly stock: readonly StockLevel[];
-  readonly asExpected: boolean;
-}
+export type SampleResults = Awaited<ReturnType<typeof placeSamples>>;
 
 interface Options {
   readonly concord: Concord;
@@ -52,12 +35,7 @@ interface Options {
  * Stocks the catalog and places the sample orders. Order ids and receipt ids are those of the files, so a second run
  * on the same data joins what the first one did.
  */
-export async function placeSamples({
-  concord,
-  report,
-  temporal,
-  startInventory,
-}: Options): Promise<SampleResults> {
+export async function placeSamples({ concord, report, temporal, startInventory }: Options) {
   const samples = parse(samplesSchema, await readJson('orders.json'));
   const catalog = parse(catalogSchema, await readJson('catalog.json'));
 
@@ -67,19 +45,14 @@ export async function placeSamples({
 
   const step = report.step(`Stocking ${catalog.length} SKUs and placing ${samples.length} orders`);
   await pMap(catalog, ({ sku, quantity }) => concord.restock(sku, quantity, { receiptId: `catalog-${sku}` }));
-  const orders: SampleResult[] = [];
+  const orders: ReturnType<typeof resultOf>[] = [];
   // One after another, so that each run tells the same story.
   for (const sample of samples) orders.push(resultOf(sample, await concord.place(sample.order), temporal));
   const stock = await concord.stock(catalog.map(({ sku }) => sku));
   step.done();
-  return {
-    temporal: temporal.address,
-    namespace: temporal.namespace,
-    ...(temporal.uiUrl === undefined ? {} : { webUi: temporal.uiUrl }),
-    orders,
-    stock,
-    asExpected: orders.every(({ asExpected }) => asExpected),
-  };
+  const { address, namespace, uiUrl: webUi } = temporal;
+  const asExpected = orders.every((order) => order.asExpected);
+  return defined({ temporal: address, namespace, webUi, orders, stock, asExpected });
 }
 
 /** Places the order and cancels it once the order service has voted yes and the inventory, still down, has not. */
@@ -93,11 +66,8 @@ async function cancelInFlight(concord: Concord, { order, cancel }: Sample, repor
     await delay(POLL_INTERVAL);
   }
   const { status } = await concord.cancel(orderId, cancel);
-  step.done(
-    joined
-      ? `${orderId} was placed by an earlier run`
-      : `Placed ${orderId}; ${status} while the inventory service is down`,
-  );
+  const placed = `Placed ${orderId}; ${status} while the inventory service is down`;
+  step.done(joined ? `${orderId} was placed by an earlier run` : placed);
 }
 
 const POLL_INTERVAL = 50;
@@ -106,16 +76,12 @@ function resultOf(
   { name, order, expected }: Sample,
   { orderId, status, reason }: Awaited<ReturnType<Concord['place']>>,
   { uiUrl, namespace }: RunningTemporal,
-): SampleResult {
+) {
   if (status === 'pending') throw new Error(`place returned before order ${orderId} was final`);
   const page = `namespaces/${namespace}/workflows/${encodeURIComponent(workflowIdOf(orderId))}`;
-  return {
-    ...{ name, orderId, lines: order.lines, status },
-    ...(reason === undefined ? {} : { reason }),
-    expected,
-    asExpected: status === expected.status && reason?.code === expected.reason,
-    ...(uiUrl === undefined ? {} : { webUi: `${uiUrl}/${page}` }),
-  };
+  const asExpected = status === expected.status && reason?.code === expected.reason;
+  const webUi = uiUrl === undefined ? undefined : `${uiUrl}/${page}`;
+  return defined({ name, orderId, lines: order.lines, status, reason, expected, asExpected, webUi });
 }
 
 async function readJson(file: string): Promise<unknown> {

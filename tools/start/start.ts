@@ -62,11 +62,9 @@ async function main(options: Options, { report, cleanUp }: Program): Promise<num
   const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
     workers.get(name)?.start({ ...environment, ...ports }, concord);
   await host('orders');
-  const results = await placeSamples({
-    ...{ concord, report, temporal: servers.temporal },
-    // Only when the samples say so: one order is cancelled while that service is down.
-    startInventory: async () => host('inventory', await portsOfAnother(process.env)),
-  });
+  // Only when the samples say so: one order is cancelled while that service is down.
+  const startInventory = async () => host('inventory', await portsOfAnother(process.env));
+  const results = await placeSamples({ concord, report, temporal: servers.temporal, startInventory });
   if (options.watch) {
     const stopWatching = watchCode(workers, report);
     cleanUp(async () => stopWatching());
@@ -86,21 +84,18 @@ async function checkedSettings(): Promise<WorkerSettings> {
 }
 
 function upAndRunning({ temporal, namespace, webUi }: SampleResults): string {
+  // Reads and sweeps are workflows, too.
+  const query = encodeURIComponent(`WorkflowType = "placeOrder"`);
+  const orders = `${webUi}/namespaces/${namespace}/workflows?query=${query}`;
   return [
     '',
-    ...(webUi === undefined ? [] : [`Web UI: ${webUi}`, `The orders alone: ${ordersIn(webUi, namespace)}`]),
+    ...(webUi === undefined ? [] : [`Web UI: ${webUi}`, `The orders alone: ${orders}`]),
     `Temporal: ${temporal} (TEMPORAL_ADDRESS, for programs of your own)`,
     'Try it, in another terminal:',
     '  npm run -s concord -- place --customer me --sku MILK-JUG:1',
     '  npm run -s concord -- stock',
     'Ctrl-C ends the servers and the workers.',
   ].join('\n');
-}
-
-/** Reads and sweeps are workflows, too. */
-function ordersIn(webUi: string, namespace: string): string {
-  const query = encodeURIComponent(`WorkflowType = "placeOrder"`);
-  return `${webUi}/namespaces/${namespace}/workflows?query=${query}`;
 }
 
 const options = optionsOrExit<Options>(

@@ -35,6 +35,7 @@ was tried, since when, when it is tried next, the last error. The problems, and 
   waiting   nobody takes it: start a worker of the service
   broken    its workflow code fails: deploy code that its history fits; or terminate it, and \`concord resolve ID\`
   stopped   its workflow failed or was terminated: \`concord resolve ID\`
+  skipped   its record, stock or workflow makes no sense: repair what the error names
 
 Example:
   $ concord stuck --longer-than 300

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { silentReport } from '../../../tools/servers/report.ts';
-import { startWorker, type WorkerProcess } from '../../../tools/start/worker-process.ts';
+import type { WorkerProcess } from '../../../tools/start/worker-process.ts';
 import type { ServiceName } from '../../../workers/services.ts';
 import { checkConsistency } from '../../support/consistency.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
+import { startWorker } from '../../support/start-worker.ts';
 
 // Workers as they run in production: processes of their own, which can be killed.
 

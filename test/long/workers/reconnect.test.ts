@@ -7,8 +7,9 @@ import { startMongoDB } from '../../../tools/servers/mongodb.ts';
 import { silentReport } from '../../../tools/servers/report.ts';
 import { createSupervisor, type Supervisor } from '../../../tools/servers/supervisor.ts';
 import { startTemporal } from '../../../tools/servers/temporal.ts';
-import { startWorker, type WorkerProcess } from '../../../tools/start/worker-process.ts';
+import type { WorkerProcess } from '../../../tools/start/worker-process.ts';
 import type { ServiceName } from '../../../workers/services.ts';
+import { startWorker } from '../../support/start-worker.ts';
 
 let supervisor: Supervisor;
 let directory: string;

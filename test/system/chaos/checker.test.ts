@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { AnnouncementType } from '../../../domain/announcements.ts';
 import { type Order, parseOrder } from '../../../domain/order.ts';
 import { checkAnnouncements } from '../../../tools/measure/announcement-checker.ts';
-import type { EventDelivery } from '../../../tools/measure/carriers.ts';
 import { checkAtRest, type Invariant, invariants, type Told } from '../../../tools/measure/checker.ts';
+import type { EventDelivery } from '../../../tools/measure/state.ts';
 import { type OrderExecution, readState, type State } from '../../../tools/measure/state.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { afterEach, expect, test } from 'vitest';
-import { pause, withDescendants } from '../../../tools/servers/pause.ts';
+import { pause, withDescendants } from '../../../tools/servers/processes.ts';
 
 // A process that has started another one, as PostgreSQL does for each connection.
 

@@ -8,7 +8,7 @@ import type { OrderDocument } from '../../../activities/orders/participant.ts';
 import { ConcordError } from '../../../domain/errors.ts';
 import { tallyOf } from '../../../tools/compare/cost.ts';
 import { startReader } from '../../../tools/compare/reader.ts';
-import type { StreamedOrder } from '../../../tools/compare/stream.ts';
+import type { StreamedOrder } from '../../../tools/compare/under-faults.ts';
 import { outcomeOf } from '../../../tools/compare/under-faults.ts';
 import { countCommands, withCommandMonitoring } from '../../../tools/measure/command-counts.ts';
 import { insist } from '../../../tools/measure/load-generator.ts';

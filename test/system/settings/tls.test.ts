@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../../client/concord.ts';
 import { readTemporal } from '../../../platform/settings/read-temporal.ts';
 import { silentReport } from '../../../tools/servers/report.ts';
-import { startWorker } from '../../../tools/start/worker-process.ts';
 import { connectTemporal, mongodbFailure } from '../../../workers/connections.ts';
 import { type Authority, type Certificate, createAuthority } from '../../support/certificates.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { runCli } from '../../support/run-cli.ts';
+import { startWorker } from '../../support/start-worker.ts';
 import { openTlsProxy, type TlsProxy } from '../../support/tls-proxy.ts';
 
 const NAME = 'temporal.test';

@@ -38,6 +38,9 @@ describe('what an order is, in words', () => {
     expect(orderDetails(order, 'two-phase')).toBe(
       'Order `4711` of customer `alice`, by strategy `two-phase`\n\n- 2 × `A`\n- 1 × `B`',
     );
+    expect(orderDetails(order, 'event-driven')).toMatch(
+      /\n\nIts events: list workflows with `WorkflowId STARTS_WITH "event\/4711\/"`$/,
+    );
     expect(orderMemo(order)).toEqual({ customer: 'alice', lines: '2 × A, 1 × B' });
   });
 
