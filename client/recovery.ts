@@ -36,20 +36,20 @@ export interface Retried {
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const found = await pMap([workflowIdOf(orderId), resolutionIdOf(orderId)], (workflowId) =>
-    describeExecution(client, { workflowId }),
-  );
+  const ids = [workflowIdOf(orderId), resolutionIdOf(orderId)];
+  const found = await pMap(ids, (workflowId) => describeExecution(client, { workflowId }));
   const own = found.filter((execution) => execution !== undefined);
   const latest = own.at(-1);
   if (latest === undefined) throw new ConcordError('UnknownOrder', { orderId });
-  const steps: string[] = [];
-  for (const execution of own) steps.push(...(await resetSteps(client, orderId, execution)));
+  const executions = [...own];
   // Subscribers may be told of an order that has ended, so its workflow need not live.
   const living = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
   for await (const delivery of listWorkflows(client, living)) {
     const execution = await describeExecution(client, { workflowId: delivery.workflowId });
-    if (execution !== undefined) steps.push(...(await resetSteps(client, orderId, execution)));
+    if (execution !== undefined) executions.push(execution);
   }
+  const steps: string[] = [];
+  for (const execution of executions) steps.push(...(await resetSteps(client, orderId, execution)));
   steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
   if (steps.length > 0) return { orderId, steps };
   const isWaiting = own.some(isRunning);
