@@ -2,7 +2,7 @@ import { median, spreadOf } from '../measure/statistics.ts';
 import { type EngineOptions, type Part, type Run, throughputOf } from './engine-result.ts';
 import type { Subject } from './subjects.ts';
 
-/** What we want to know, each as a ratio of two runs of the same round. */
+/** Each is a ratio of two runs of the same round. */
 export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   const low = `${atOnce[0]} at once`;
   const saturation = `${atOnce.at(-1)} at once`;

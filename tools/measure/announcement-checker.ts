@@ -81,7 +81,7 @@ function withoutDelivery(type: AnnouncementType, deliveries: readonly EventDeliv
 
 type Expected = Readonly<Record<'told' | 'untold', readonly AnnouncementType[]>>;
 
-/** What must be published of an order that ended so, and what must not. A rejected one may have been reserved before. */
+/** Events that must be published of an order that ended so, and that must not. A rejected one may have been reserved. */
 const expectedEvents: Readonly<Record<FinalStatus, Expected>> = {
   confirmed: {
     told: ['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'],

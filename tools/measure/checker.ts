@@ -1,13 +1,10 @@
-import type {
-  ReceiptDocument,
-  ReservationDocument,
-  StockDocument,
-} from '../../activities/inventory/documents.ts';
-import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
+
+type OrderDocument = State['orders'][number];
+type ReservationDocument = State['reservations'][number];
 
 /**
  * The first four hold in every state that a reader can see, all of them when nothing is in flight, and those of
@@ -57,7 +54,7 @@ export interface Told {
 }
 
 /** Checks what holds of each stock document in every state that a reader can see, whatever is in flight. */
-export function checkStock(stock: readonly StockDocument[]): Violation[] {
+export function checkStock(stock: State['stock']): Violation[] {
   return stock.flatMap((document) => {
     const { _id: sku, available, reserved, sold, received, holds } = document;
     const counts = `available ${available}, reserved ${reserved}, sold ${sold}, received ${received}`;
@@ -130,7 +127,7 @@ function checkDeliveries({ receipts, deliveries }: State): Violation[] {
 
 function deliveryProblem(
   reported: DeliveryExecution | undefined,
-  recorded: ReceiptDocument | undefined,
+  recorded: State['receipts'][number] | undefined,
 ): string | undefined {
   if (reported === undefined) return 'applied, but nobody has reported it';
   if (reported.status !== 'COMPLETED') return `its workflow is ${reported.status}`;

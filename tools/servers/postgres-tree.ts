@@ -85,7 +85,7 @@ async function writeAptConfiguration(directory: string): Promise<string> {
     'Acquire::Check-Date "false";',
     // The account that apt downloads as cannot write below a private home.
     'APT::Sandbox::User "root";',
-    // What the machine does after its own updates has no place here.
+    // The machine's hooks are for its own updates.
     ...['APT::Update', 'DPkg'].flatMap((scope) =>
       ['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'].map((hook) => `#clear ${scope}::${hook};`),
     ),

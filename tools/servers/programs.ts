@@ -9,9 +9,9 @@ import { oneLine, UnavailableError, type Way } from './attempts.ts';
 import { findCached, installed, remove } from './cache.ts';
 import type { Report } from './report.ts';
 
-/** A server's program, and one line for people that says where it comes from. */
 export interface Program {
   readonly command: string;
+  /** Where it comes from, for people. */
   readonly origin: string;
 }
 
@@ -21,9 +21,9 @@ export interface Install {
   readonly way: string;
   readonly earlier: string;
   readonly entry: string;
-  /** What people are told of its origin, such as "downloaded". */
+  /** Its origin for people: "downloaded". */
   readonly how: string;
-  /** What people are told meanwhile. */
+  /** Shown meanwhile. */
   readonly message: string;
   /** Puts the program, by its file's name, into a directory. */
   into(directory: string): Promise<void>;

@@ -24,7 +24,7 @@ export async function startServers(options: {
   /** Keeps the data of both over restarts. Default: a directory that is removed at the end. */
   dataDirectory?: string | undefined;
   report: Report;
-  /** What starts them. The CLI finds only the servers of a `start`. Default: 'start'. */
+  /** The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
   /** Told where data and logs are, while the servers start. */
   onDirectory?: (directory: string) => void;
@@ -40,7 +40,7 @@ export async function startServers(options: {
   const { stop } = supervisor;
   const part = { supervisor, keepData: Boolean(dataDirectory), report };
   try {
-    // Before anything is started: where a named one is not there, the others would be started in vain.
+    // Before anything is started: if a named one is not there, the others would be started in vain.
     const named = await both(temporalFromEnvironment(), mongodbFromEnvironment());
     options.onDirectory?.(directory);
     const [temporal, mongodb] = await both(

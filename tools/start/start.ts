@@ -76,7 +76,7 @@ async function main(options: Options, { report, cleanUp }: Program): Promise<num
   return undefined;
 }
 
-/** What the workers would refuse is better known now than when the servers are up. */
+/** Refuses settings that the workers would refuse, before the servers are started. */
 async function checkedSettings(): Promise<WorkerSettings> {
   const { readSettings } = await import('../../workers/settings.ts');
   const toBeStarted = 'mongodb://127.0.0.1';
