@@ -54,12 +54,7 @@ const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
 
 /** Returns undefined if one of both was not measured. */
-function ratio(
-  name: string,
-  target: string,
-  of: (run: Run) => number,
-  [measured, base]: readonly [Run[], Run[]],
-) {
+function ratio(name: string, target: string, of: (run: Run) => number, [measured, base]: [Run[], Run[]]) {
   const pairs = measured.flatMap((run, round) => {
     const other = base[round];
     return other === undefined ? [] : [of(run) / of(other)];

@@ -53,10 +53,7 @@ function checkEvents({ orders, eventDeliveries }: State): Violation[] {
   );
 }
 
-function eventsProblem(
-  document: OrderDocument | undefined,
-  deliveries: readonly EventDelivery[],
-): string | undefined {
+function eventsProblem(document: OrderDocument | undefined, deliveries: readonly EventDelivery[]) {
   const types = [...new Set(deliveries.map(({ event }) => event.type))];
   if (document?.strategy !== 'event-driven') {
     return types.length === 0 ? undefined : `${types.join(', ')} of an order that is not event-driven`;

@@ -140,11 +140,8 @@ function deliveryProblem(
 
 function checkOrders({ orders, executions }: State): Violation[] {
   const runs = groupsOf(executions, ({ orderId }) => orderId);
-  return comparedById(
-    documentsById(orders),
-    new Map(runs.map((each) => [each[0].orderId, each])),
-    checkOrder,
-  );
+  const runsOf = new Map(runs.map((each) => [each[0].orderId, each]));
+  return comparedById(documentsById(orders), runsOf, checkOrder);
 }
 
 function checkOrder(
@@ -237,12 +234,7 @@ export function problem(invariant: Invariant, subject: string, details: string |
   return details === undefined ? [] : [{ invariant, subject, details }];
 }
 
-export function violated(
-  isViolated: boolean,
-  invariant: Invariant,
-  subject: string,
-  details: string,
-): Violation[] {
+export function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string) {
   return isViolated ? [{ invariant, subject, details }] : [];
 }
 

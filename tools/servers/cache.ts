@@ -34,11 +34,7 @@ export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-async function installOnce(
-  entry: string,
-  install: (directory: string) => Promise<void>,
-  report: Report,
-): Promise<string> {
+async function installOnce(entry: string, install: (directory: string) => Promise<void>, report: Report) {
   if (existsSync(entry)) return entry;
   const temporary = await claim(entry, report);
   try {
@@ -68,9 +64,8 @@ async function claim(entry: string, report: Report): Promise<string> {
       if ((await othersInstalling(temporary)) === undefined) break;
       await remove(temporary);
     } else {
-      waiting ??= report.step(
-        `Waiting for process ${installing}, which is installing ${path.basename(entry)}`,
-      );
+      const name = path.basename(entry);
+      waiting ??= report.step(`Waiting for process ${installing}, which is installing ${name}`);
     }
     await delay(100 + Math.random() * 100);
   }

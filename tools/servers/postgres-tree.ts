@@ -156,13 +156,9 @@ async function findLoader(tree: string, root: string) {
     throw new UnavailableError('Debian’s packages have no dynamic loader', MONGOD_INSTEAD);
   const libraries = `${root}/${own}`;
   // BLAS and LAPACK lie apart, because Debian lets one choose among several.
-  const directories = [
-    libraries,
-    `${libraries}/blas`,
-    `${libraries}/lapack`,
-    `${root}/usr/lib/postgresql/18/lib`,
-  ];
-  return { loader: `${libraries}/${loader}`, libraryPath: directories.join(':') };
+  const postgres = `${root}/usr/lib/postgresql/18/lib`;
+  const libraryPath = [libraries, `${libraries}/blas`, `${libraries}/lapack`, postgres].join(':');
+  return { loader: `${libraries}/${loader}`, libraryPath };
 }
 
 /** A tree that lacks a library must not get into the cache. */

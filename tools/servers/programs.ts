@@ -46,13 +46,10 @@ export function cachedWays(program: string, installs: readonly Install[], report
   return { earlier, fresh };
 }
 
+type Downloaded = 'temporal' | 'time-skipping-server' | 'mongod';
+
 /** The install of a program that a library downloads from this host. */
-export function byDownload(
-  program: Parameters<typeof download>[0],
-  entry: string,
-  message: string,
-  host: string,
-): Install {
+export function byDownload(program: Downloaded, entry: string, message: string, host: string): Install {
   const into = (directory: string) => download(program, directory, `allow downloads from ${host}`);
   return { way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message, into };
 }
@@ -157,7 +154,7 @@ export async function goInstall(module: string, directory: string, next: string)
  * @throws {UnavailableError} when the download fails or stalls
  */
 export async function download(
-  program: 'temporal' | 'time-skipping-server' | 'mongod',
+  program: Downloaded,
   directory: string,
   next: string,
   stallMs = 15_000,

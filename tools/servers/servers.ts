@@ -82,10 +82,7 @@ function invalid(fix: string): ConcordError {
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */
-async function both<One, Other>(
-  one: Promise<One> | One,
-  other: Promise<Other> | Other,
-): Promise<[One, Other]> {
+async function both<One, Other>(one: Promise<One> | One, other: Promise<Other> | Other) {
   const settled = await Promise.allSettled([one, other]);
   const reasons = settled.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : []));
   // A defect of ours is what must be seen first.
