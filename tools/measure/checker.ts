@@ -112,9 +112,7 @@ export function comparedById<One, Other>(
   return [...ids].flatMap((id) => compare(id, ones.get(id), others.get(id)));
 }
 
-export function documentsById<Document extends { readonly _id: string }>(
-  documents: readonly Document[],
-): Map<string, Document> {
+export function documentsById<Document extends { readonly _id: string }>(documents: readonly Document[]) {
   return new Map(documents.map((document) => [document._id, document]));
 }
 
@@ -174,10 +172,7 @@ function checkReservations({ orders, reservations }: State): Violation[] {
   );
 }
 
-function reservationProblem(
-  order: OrderDocument | undefined,
-  reservation: ReservationDocument | undefined,
-): string | undefined {
+function reservationProblem(order: OrderDocument | undefined, reservation: ReservationDocument | undefined) {
   const isConfirmed = order?.status === 'confirmed';
   const isCommitted = reservation?.decision === 'commit';
   if (isConfirmed && reservation === undefined) return 'confirmed, but nothing is reserved';

@@ -17,11 +17,7 @@ const underWay = new Map<string, Promise<string>>();
  * The entry `name` of the cache, installed first if it is not there. `install` fills a temporary directory, which becomes
  * the entry only when it succeeds. Of several processes one installs and the others wait, saying so.
  */
-export function installed(
-  name: string,
-  install: (directory: string) => Promise<void>,
-  report: Report,
-): Promise<string> {
+export function installed(name: string, install: (directory: string) => Promise<void>, report: Report) {
   const entry = path.join(cacheDirectory(), name);
   const ours =
     underWay.get(entry) ?? installOnce(entry, install, report).finally(() => underWay.delete(entry));

@@ -153,12 +153,7 @@ export async function goInstall(module: string, directory: string, next: string)
  * soon as no byte has arrived for `stallMs` milliseconds.
  * @throws {UnavailableError} when the download fails or stalls
  */
-export async function download(
-  program: Downloaded,
-  directory: string,
-  next: string,
-  stallMs = 15_000,
-): Promise<void> {
+export async function download(program: Downloaded, directory: string, next: string, stallMs = 15_000) {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));
   const options = { env: { NODE_OPTIONS: '' }, stdin: 'ignore', reject: false } as const;
   const child = execa(process.execPath, [script, program, directory], options);
