@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const OLDEST_NODE = '20.19';
 
-/** Makes a fresh clone runnable: checks Node, and installs what package-lock.json names where that isn't there. */
+/** Makes a fresh clone runnable: checks Node, and installs what package-lock.json names if it isn't there. */
 export function prepareCheckout() {
   requireNode();
   if (!isInstalled()) install();
@@ -54,7 +54,7 @@ function packagesOf(file) {
 
 function install() {
   console.error('Installing dependencies with npm ci (once; about a minute) …');
-  // Also where NODE_ENV or npm's settings say otherwise.
+  // Even if NODE_ENV or npm's settings say otherwise.
   const included = ['--include=dev', '--include=optional'];
   const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const isWindows = process.platform === 'win32';

@@ -32,7 +32,7 @@ let measureChosen = async () => {};
 function part<Flags extends object>(
   command: Command,
   measure: (flags: Flags, program: Program) => Promise<Measured>,
-): void {
+) {
   command
     .option('--json <file>', 'write the result there as JSON, too')
     .action((flags: Flags & { readonly json?: string }) => {

@@ -36,7 +36,7 @@ export interface Usage extends CommandCounts {
 export interface Run {
   readonly part: Part;
   readonly subject: Subject;
-  /** What it is called beside others of its part: `50 at once`. */
+  /** Its name beside others of its part: `50 at once`. */
   readonly setting: string;
   readonly orders: number;
   /** Of one order. */

@@ -10,6 +10,7 @@ import type { Stage } from '../measure/stage.ts';
 import { readState } from '../measure/state.ts';
 import { spreadOf, sum } from '../measure/statistics.ts';
 import { countsAtRest, processorSeconds, watchMemory } from '../measure/usage.ts';
+import type { Report } from '../servers/report.ts';
 import { combined, type EngineOptions, figuresOf, type Part, type Run, type Usage } from './engine-result.ts';
 import { ratiosOf } from './ratios.ts';
 import { placingOf, type Subject } from './subjects.ts';
@@ -28,11 +29,7 @@ interface Bench {
 export type EngineResult = Awaited<ReturnType<typeof measureEngine>>;
 
 /** Measures all subjects in turns, and checks at the end all that Concord and the saga have stored. */
-export async function measureEngine(
-  stage: EngineStage,
-  options: EngineOptions,
-  tell: (text: string) => void,
-) {
+export async function measureEngine(stage: EngineStage, options: EngineOptions, tell: Report['note']) {
   const at = new Date().toISOString();
   tell('filling the shelves, and warming up');
   const shelves = new Map<Subject, Shelves>();

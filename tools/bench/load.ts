@@ -79,9 +79,8 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
     let final = 0;
     let changedAt = Date.now();
     for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; await delay(LOOK_EVERY)) {
-      const ended = await client.workflow.count(
-        "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'",
-      );
+      const query = "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'";
+      const ended = await client.workflow.count(query);
       backlog = Math.max(backlog, accepted - ended.count);
       const stock = await collectionsIn(databases).stock.find().toArray();
       holds = Math.max(holds, ...stock.map((document) => document.holds.length));

@@ -2,7 +2,7 @@ import { median, spreadOf } from '../measure/statistics.ts';
 import { type EngineOptions, type Part, type Run, throughputOf } from './engine-result.ts';
 import type { Subject } from './subjects.ts';
 
-/** What we want to know, each as a ratio of two runs of the same round. */
+/** Each is a ratio of two runs of the same round. */
 export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   const low = `${atOnce[0]} at once`;
   const saturation = `${atOnce.at(-1)} at once`;
@@ -54,12 +54,7 @@ const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
 
 /** Returns undefined if one of both was not measured. */
-function ratio(
-  name: string,
-  target: string,
-  of: (run: Run) => number,
-  [measured, base]: readonly [Run[], Run[]],
-) {
+function ratio(name: string, target: string, of: (run: Run) => number, [measured, base]: [Run[], Run[]]) {
   const pairs = measured.flatMap((run, round) => {
     const other = base[round];
     return other === undefined ? [] : [of(run) / of(other)];

@@ -36,11 +36,7 @@ const flags = optionsOrExit<Flags>(
       'Places orders while servers, workers and the network fail, and then checks that nothing was lost or promised in vain.',
     )
     .option('--orders <number>', 'how many orders', wholeNumber(1), 500)
-    .option(
-      '--seed <text>',
-      'the same seed makes the same orders and the same faults',
-      String(randomInt(1e6)),
-    )
+    .option('--seed <text>', 'the same seed makes the same orders and the same faults', `${randomInt(1e6)}`)
     .option(
       '--minutes <number>',
       `how long they come in and faults hit (default: one for each ${ORDERS_A_MINUTE} orders)`,

@@ -3,7 +3,7 @@ import { type LinkName, linkNames } from './chaos-stage.ts';
 import type { LoadOptions, LoadPlan } from './load-plan.ts';
 import { createRandom, type Random } from './random.ts';
 
-/** What a fault hits, and what tells it from others of its kind. Milliseconds. */
+/** The target of a fault, and how it differs from others of its kind. Milliseconds. */
 export interface FaultDetails {
   readonly target: ServiceName | 'temporal' | 'mongodb' | LinkName;
   /** Absent if it is over at once. */

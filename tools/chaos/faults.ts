@@ -12,7 +12,7 @@ export interface Fault {
   readonly target: string;
   readonly at: number;
   readonly until: number;
-  /** What tells it from others of its kind, if anything. */
+  /** For people: how it differs from others of its kind. */
   readonly detail?: string;
   /** The workflow whose activity it hit; absent if it hit everybody. */
   readonly workflowId?: string;
@@ -54,7 +54,7 @@ export function readable<Hit extends Fault>({ at, until, ...fault }: Hit) {
   return { ...fault, at: new Date(at).toISOString(), until: new Date(until).toISOString() };
 }
 
-/** What tells this fault from others of its kind, in words. */
+/** For people: how this fault differs from others of its kind. */
 export function detailOf({ part, offset, latency, duration }: PlannedFault): string {
   const details = [
     part,

@@ -37,7 +37,7 @@ export function planLoad({ seed, orders: count, duration, strategy }: LoadOption
     Array.from({ length: size }, (_, index) => ({
       ...planOrder(`${burst}-${index}`, bursts[burst] ?? 0, random),
       strategy: strategy === MIXED ? lots.pick(strategies) : strategy,
-      /** What the second customer asks for: whoever comes first decides. */
+      /** The second customer's; the one who comes first decides. */
       duplicateStrategy: strategy === MIXED ? lots.pick(strategies) : strategy,
     })),
   );

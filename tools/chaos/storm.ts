@@ -35,7 +35,7 @@ export async function weatherStorm(options: Options) {
   const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
   const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
-  /** What did not hold of the stock at some moment. */
+  /** Of the stock, at some moment. */
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {

@@ -112,9 +112,8 @@ function barChart(
       whiskers: bars.map((bar) => bar && [bar.lowest, bar.highest]),
     };
   });
-  const suggestedMax = Math.max(
-    ...datasets.flatMap(({ whiskers }) => whiskers.map((ends) => ends?.[1] ?? 0)),
-  );
+  const highest = datasets.flatMap(({ whiskers }) => whiskers.map((ends) => ends?.[1] ?? 0));
+  const suggestedMax = Math.max(...highest);
   return {
     type: 'bar',
     data: { labels, datasets },

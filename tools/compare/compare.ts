@@ -65,9 +65,8 @@ await runProgram(
     const options = { orders, rounds, faultSeconds, parts: only };
     const temporal = await userTemporal(server);
     const comparison = await compareStrategies({ ...options, report, cleanUp, temporal });
-    console.log(
-      json ? JSON.stringify(comparison) : process.stdout.isTTY ? tables(comparison) : lines(comparison),
-    );
+    const texts = process.stdout.isTTY ? tables : lines;
+    console.log(json ? JSON.stringify(comparison) : texts(comparison));
     if (html !== undefined) {
       await writeFile(html, await renderPage(comparison));
       report.note(`the report with plots is in ${html}`);

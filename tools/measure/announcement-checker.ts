@@ -53,10 +53,7 @@ function checkEvents({ orders, eventDeliveries }: State): Violation[] {
   );
 }
 
-function eventsProblem(
-  document: OrderDocument | undefined,
-  deliveries: readonly EventDelivery[],
-): string | undefined {
+function eventsProblem(document: OrderDocument | undefined, deliveries: readonly EventDelivery[]) {
   const types = [...new Set(deliveries.map(({ event }) => event.type))];
   if (document?.strategy !== 'event-driven') {
     return types.length === 0 ? undefined : `${types.join(', ')} of an order that is not event-driven`;
@@ -81,7 +78,7 @@ function withoutDelivery(type: AnnouncementType, deliveries: readonly EventDeliv
 
 type Expected = Readonly<Record<'told' | 'untold', readonly AnnouncementType[]>>;
 
-/** What must be published of an order that ended so, and what must not. A rejected one may have been reserved before. */
+/** Events that must be published of an order that ended so, and that must not. A rejected one may have been reserved. */
 const expectedEvents: Readonly<Record<FinalStatus, Expected>> = {
   confirmed: {
     told: ['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'],

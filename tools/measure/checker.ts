@@ -1,13 +1,10 @@
-import type {
-  ReceiptDocument,
-  ReservationDocument,
-  StockDocument,
-} from '../../activities/inventory/documents.ts';
-import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
+
+type OrderDocument = State['orders'][number];
+type ReservationDocument = State['reservations'][number];
 
 /**
  * The first four hold in every state that a reader can see, all of them when nothing is in flight, and those of
@@ -57,7 +54,7 @@ export interface Told {
 }
 
 /** Checks what holds of each stock document in every state that a reader can see, whatever is in flight. */
-export function checkStock(stock: readonly StockDocument[]): Violation[] {
+export function checkStock(stock: State['stock']): Violation[] {
   return stock.flatMap((document) => {
     const { _id: sku, available, reserved, sold, received, holds } = document;
     const counts = `available ${available}, reserved ${reserved}, sold ${sold}, received ${received}`;
@@ -115,9 +112,7 @@ export function comparedById<One, Other>(
   return [...ids].flatMap((id) => compare(id, ones.get(id), others.get(id)));
 }
 
-export function documentsById<Document extends { readonly _id: string }>(
-  documents: readonly Document[],
-): Map<string, Document> {
+export function documentsById<Document extends { readonly _id: string }>(documents: readonly Document[]) {
   return new Map(documents.map((document) => [document._id, document]));
 }
 
@@ -130,7 +125,7 @@ function checkDeliveries({ receipts, deliveries }: State): Violation[] {
 
 function deliveryProblem(
   reported: DeliveryExecution | undefined,
-  recorded: ReceiptDocument | undefined,
+  recorded: State['receipts'][number] | undefined,
 ): string | undefined {
   if (reported === undefined) return 'applied, but nobody has reported it';
   if (reported.status !== 'COMPLETED') return `its workflow is ${reported.status}`;
@@ -143,11 +138,8 @@ function deliveryProblem(
 
 function checkOrders({ orders, executions }: State): Violation[] {
   const runs = groupsOf(executions, ({ orderId }) => orderId);
-  return comparedById(
-    documentsById(orders),
-    new Map(runs.map((each) => [each[0].orderId, each])),
-    checkOrder,
-  );
+  const runsOf = new Map(runs.map((each) => [each[0].orderId, each]));
+  return comparedById(documentsById(orders), runsOf, checkOrder);
 }
 
 function checkOrder(
@@ -180,10 +172,7 @@ function checkReservations({ orders, reservations }: State): Violation[] {
   );
 }
 
-function reservationProblem(
-  order: OrderDocument | undefined,
-  reservation: ReservationDocument | undefined,
-): string | undefined {
+function reservationProblem(order: OrderDocument | undefined, reservation: ReservationDocument | undefined) {
   const isConfirmed = order?.status === 'confirmed';
   const isCommitted = reservation?.decision === 'commit';
   if (isConfirmed && reservation === undefined) return 'confirmed, but nothing is reserved';
@@ -240,12 +229,7 @@ export function problem(invariant: Invariant, subject: string, details: string |
   return details === undefined ? [] : [{ invariant, subject, details }];
 }
 
-export function violated(
-  isViolated: boolean,
-  invariant: Invariant,
-  subject: string,
-  details: string,
-): Violation[] {
+export function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string) {
   return isViolated ? [{ invariant, subject, details }] : [];
 }
 

@@ -16,7 +16,7 @@ export function withCommandMonitoring(uri: string): string {
   return `${base}${separator}${query ? `${query}&` : ''}monitorCommands=true`;
 }
 
-/** Counts what a client sends from now on. What is sent again after a lost connection counts again. */
+/** Counts a client's commands from now on. One that is sent again after a lost connection counts again. */
 export function countCommands(client: MongoClient): () => CommandCounts {
   let writes = 0;
   let reads = 0;

@@ -38,7 +38,7 @@ export interface Placed extends Told {
   readonly final: number;
 }
 
-/** What was placed, and the milliseconds of all of it. */
+/** `elapsed`: milliseconds of all of it. */
 export type Load = Awaited<ReturnType<typeof closedLoop>>;
 
 /** Has `atOnce` customers, each of whom places the next order when one is done. */

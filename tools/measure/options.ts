@@ -40,8 +40,7 @@ export function checkWritable(option: string, file: string | undefined): void {
   try {
     accessSync(found === undefined ? path.dirname(file) : file, constants.W_OK);
   } catch {
-    throw refuse(
-      `${file} can't be written; name a file in a directory that exists and that you may write to`,
-    );
+    const fix = 'name a file in a directory that exists and that you may write to';
+    throw refuse(`${file} can't be written; ${fix}`);
   }
 }

@@ -8,11 +8,7 @@ const INTERVAL = 500;
  * Waits until every workflow has ended, no announcement is under way, and nobody else is at work. Gives up if none has
  * ended for so many milliseconds: a slow machine is no violation.
  */
-export async function untilQuiet(
-  sources: Sources,
-  patience = 60_000,
-  isAtWork: () => Promise<boolean> = async () => false,
-): Promise<void> {
+export async function untilQuiet(sources: Sources, patience = 60_000, isAtWork = async () => false) {
   let fewest = Number.POSITIVE_INFINITY;
   let quietLooks = 0;
   for (let deadline = Date.now(); Date.now() <= deadline; await delay(INTERVAL)) {

@@ -90,7 +90,7 @@ export async function setServers(options: Options) {
   const mongo = createMongoClient(mongodb.uri, run);
   const databases = { orders: mongo.db(`${run}-orders`), inventory: mongo.db(`${run}-inventory`) };
   cleanUp(async () => {
-    // What is in a server of ours goes with it, and it may be gone already.
+    // Databases in a server of ours go with it, and it may be gone already.
     const left = mongodb.server === undefined ? Object.values(databases) : [];
     await Promise.all(left.map((database) => database.dropDatabase()));
     await mongo.close();
@@ -115,14 +115,14 @@ export async function setServers(options: Options) {
     concord,
     client: concord.client,
     databases,
-    /** What a worker needs to reach the servers. */
+    /** A worker reaches the servers by it. */
     environment,
     directory,
     /** The servers that were started for it; Temporal only if it is `lasting`. */
     ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
     /** In order of start. */
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
-    /** What the figures were measured on, in one line each. */
+    /** One line each, for people. */
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
     /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */

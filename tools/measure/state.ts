@@ -90,7 +90,7 @@ async function readDeliveryExecution(client: Client, { workflowId, runId }: Work
 /** A mailbox or a relay. */
 export interface Carrier {
   readonly workflowId: string;
-  /** What it has still to handle; absent if it doesn't answer. */
+  /** Announcements that it has still to handle; absent if it doesn't answer. */
   readonly waiting?: readonly WaitingView[];
   /** Whether it handles something now, which is no longer in `waiting`. */
   readonly isBusy: boolean;

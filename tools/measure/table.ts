@@ -49,7 +49,7 @@ export function figure(value: number): string {
   return value.toFixed(value < 10 ? 2 : 1);
 }
 
-/** What the figures were measured on, in one line. */
+/** The machine and the servers that were measured, in one line. */
 export function placeOf({ machine, servers }: Pick<ServerStage, 'machine' | 'servers'>): string {
   return `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`;
 }

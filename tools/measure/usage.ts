@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
 import { megabytes, UNKNOWN } from './table.ts';
 
-// What workers and servers take of the machine; unknown without /proc.
+// Memory and processor time of workers and servers; unknown without /proc.
 
 export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
 

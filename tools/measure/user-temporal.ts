@@ -16,7 +16,7 @@ export async function userTemporal(options: GlobalOptions = {}) {
   if (!options.address && !process.env.TEMPORAL_ADDRESS && !profile) return undefined;
   const { address, connection, source, fix } = await findTarget(options);
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
-  // What else a worker needs to reach it.
+  // A worker needs it to reach the server.
   const environment: Record<string, string> = profile ? { TEMPORAL_PROFILE: profile } : {};
   return { address, connection, source, environment };
 }

@@ -109,7 +109,7 @@ export function createLaunchedWorker(options: Options) {
     kill: () => end('SIGKILL'),
     /** Ends it in good order. */
     stop: () => end('SIGTERM'),
-    /** What it has sent to its database since it was started. */
+    /** Of its database, since it was started. */
     async counts(): Promise<CommandCounts> {
       const running = child();
       const answer = running && nextMessage(running, countsSchema);

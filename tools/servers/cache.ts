@@ -18,11 +18,7 @@ const underWay = new Map<string, Promise<string>>();
  * The entry `name` of the cache, installed first if it is not there. `install` fills a temporary directory, which becomes
  * the entry only when it succeeds. Of several processes one installs and the others wait, saying so.
  */
-export function installed(
-  name: string,
-  install: (directory: string) => Promise<void>,
-  report: Report,
-): Promise<string> {
+export function installed(name: string, install: (directory: string) => Promise<void>, report: Report) {
   const entry = path.join(cacheDirectory(), name);
   const ours =
     underWay.get(entry) ?? installOnce(entry, install, report).finally(() => underWay.delete(entry));
@@ -35,11 +31,7 @@ export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-async function installOnce(
-  entry: string,
-  install: (directory: string) => Promise<void>,
-  report: Report,
-): Promise<string> {
+async function installOnce(entry: string, install: (directory: string) => Promise<void>, report: Report) {
   if (existsSync(entry)) return entry;
   const temporary = await claim(entry, report);
   try {
@@ -69,9 +61,8 @@ async function claim(entry: string, report: Report): Promise<string> {
       if ((await othersInstalling(temporary)) === undefined) break;
       await remove(temporary);
     } else {
-      waiting ??= report.step(
-        `Waiting for process ${installing}, which is installing ${path.basename(entry)}`,
-      );
+      const name = path.basename(entry);
+      waiting ??= report.step(`Waiting for process ${installing}, which is installing ${name}`);
     }
     await delay(100 + Math.random() * 100);
   }

@@ -48,7 +48,7 @@ const FERRETDB = {
  */
 export async function findFerretDB(report: Report, { install }: { install: boolean }) {
   if (!install && !(findCached(FERRETDB.entry) && findCached(POSTGRES.entry))) return undefined;
-  // The tree first: it takes seconds, and where it cannot be had the minute for FerretDB would be lost.
+  // The tree first: it takes seconds, and without it the minute for FerretDB would be lost.
   const tree = await installedBy(POSTGRES, report);
   const command = path.join(await installedBy(FERRETDB, report), executableName('ferretdb'));
   const origin = fromCache('FerretDB', `${VERSION} over PostgreSQL 18 with DocumentDB`);

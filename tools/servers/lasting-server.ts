@@ -30,12 +30,12 @@ function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>) {
   let current = first;
   const restart = async () => {
     await current.stop();
-    // What it had open may take a moment to be free again.
+    // Its ports may take a moment to be free again.
     current = await pRetry(startAgain, { retries: 5, minTimeout: 500 });
   };
   return {
     address: first.address,
-    /** What runs for it now, in order of start; the last one answers clients. */
+    /** In order of start; the last one answers clients. */
     processes: () => current.processes,
     /** Ends it in good order and starts it again. */
     restart,

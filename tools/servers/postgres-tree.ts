@@ -85,7 +85,7 @@ async function writeAptConfiguration(directory: string): Promise<string> {
     'Acquire::Check-Date "false";',
     // The account that apt downloads as cannot write below a private home.
     'APT::Sandbox::User "root";',
-    // What the machine does after its own updates has no place here.
+    // The machine's hooks are for its own updates.
     ...['APT::Update', 'DPkg'].flatMap((scope) =>
       ['Pre-Invoke', 'Post-Invoke', 'Post-Invoke-Success'].map((hook) => `#clear ${scope}::${hook};`),
     ),
@@ -156,13 +156,9 @@ async function findLoader(tree: string, root: string) {
     throw new UnavailableError('Debian’s packages have no dynamic loader', MONGOD_INSTEAD);
   const libraries = `${root}/${own}`;
   // BLAS and LAPACK lie apart, because Debian lets one choose among several.
-  const directories = [
-    libraries,
-    `${libraries}/blas`,
-    `${libraries}/lapack`,
-    `${root}/usr/lib/postgresql/18/lib`,
-  ];
-  return { loader: `${libraries}/${loader}`, libraryPath: directories.join(':') };
+  const postgres = `${root}/usr/lib/postgresql/18/lib`;
+  const libraryPath = [libraries, `${libraries}/blas`, `${libraries}/lapack`, postgres].join(':');
+  return { loader: `${libraries}/${loader}`, libraryPath };
 }
 
 /** A tree that lacks a library must not get into the cache. */

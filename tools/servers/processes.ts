@@ -17,11 +17,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
  * Ends that very process, and never another one that got its pid: by `stopSignal`, and by SIGKILL after `graceMs`.
  * @returns Whether there was anything to end.
  */
-export async function end(
-  identity: ProcessIdentity,
-  stopSignal: NodeJS.Signals = 'SIGTERM',
-  graceMs = 5000,
-): Promise<boolean> {
+export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals = 'SIGTERM', graceMs = 5000) {
   if (!isAlive(identity)) return false;
   signal(identity.pid, stopSignal);
   // One that stands still would not hear it.

@@ -9,9 +9,9 @@ import { oneLine, UnavailableError, type Way } from './attempts.ts';
 import { findCached, installed, remove } from './cache.ts';
 import type { Report } from './report.ts';
 
-/** A server's program, and one line for people that says where it comes from. */
 export interface Program {
   readonly command: string;
+  /** Where it comes from, for people. */
   readonly origin: string;
 }
 
@@ -21,9 +21,9 @@ export interface Install {
   readonly way: string;
   readonly earlier: string;
   readonly entry: string;
-  /** What people are told of its origin, such as "downloaded". */
+  /** Its origin for people: "downloaded". */
   readonly how: string;
-  /** What people are told meanwhile. */
+  /** Shown meanwhile. */
   readonly message: string;
   /** Puts the program, by its file's name, into a directory. */
   into(directory: string): Promise<void>;
@@ -46,13 +46,10 @@ export function cachedWays(program: string, installs: readonly Install[], report
   return { earlier, fresh };
 }
 
+type Downloaded = 'temporal' | 'time-skipping-server' | 'mongod';
+
 /** The install of a program that a library downloads from this host. */
-export function byDownload(
-  program: Parameters<typeof download>[0],
-  entry: string,
-  message: string,
-  host: string,
-): Install {
+export function byDownload(program: Downloaded, entry: string, message: string, host: string): Install {
   const into = (directory: string) => download(program, directory, `allow downloads from ${host}`);
   return { way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message, into };
 }
@@ -156,12 +153,7 @@ export async function goInstall(module: string, directory: string, next: string)
  * soon as no byte has arrived for `stallMs` milliseconds.
  * @throws {UnavailableError} when the download fails or stalls
  */
-export async function download(
-  program: 'temporal' | 'time-skipping-server' | 'mongod',
-  directory: string,
-  next: string,
-  stallMs = 15_000,
-): Promise<void> {
+export async function download(program: Downloaded, directory: string, next: string, stallMs = 15_000) {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));
   const options = { env: { NODE_OPTIONS: '' }, stdin: 'ignore', reject: false } as const;
   const child = execa(process.execPath, [script, program, directory], options);

@@ -24,7 +24,7 @@ export async function startServers(options: {
   /** Keeps the data of both over restarts. Default: a directory that is removed at the end. */
   dataDirectory?: string | undefined;
   report: Report;
-  /** What starts them. The CLI finds only the servers of a `start`. Default: 'start'. */
+  /** The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
   /** Told where data and logs are, while the servers start. */
   onDirectory?: (directory: string) => void;
@@ -40,7 +40,7 @@ export async function startServers(options: {
   const { stop } = supervisor;
   const part = { supervisor, keepData: Boolean(dataDirectory), report };
   try {
-    // Before anything is started: where a named one is not there, the others would be started in vain.
+    // Before anything is started: if a named one is not there, the others would be started in vain.
     const named = await both(temporalFromEnvironment(), mongodbFromEnvironment());
     options.onDirectory?.(directory);
     const [temporal, mongodb] = await both(
@@ -82,10 +82,7 @@ function invalid(fix: string): ConcordError {
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */
-async function both<One, Other>(
-  one: Promise<One> | One,
-  other: Promise<Other> | Other,
-): Promise<[One, Other]> {
+async function both<One, Other>(one: Promise<One> | One, other: Promise<Other> | Other) {
   const settled = await Promise.allSettled([one, other]);
   const reasons = settled.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : []));
   // A defect of ours is what must be seen first.

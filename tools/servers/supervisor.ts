@@ -35,12 +35,11 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
+type About = Pick<RunningRecord, 'role' | 'dataDirectory'>;
 export type Supervisor = Awaited<ReturnType<typeof createSupervisor>>;
 
 /** Starts servers that do not outlive this process, however it ends: a guard ends them. @param about For other processes. */
-export async function createSupervisor(
-  about: Pick<RunningRecord, 'role' | 'dataDirectory'> = { role: 'test' },
-) {
+export async function createSupervisor(about: About = { role: 'test' }) {
   const record = keepRecord(about);
   const guard = spawn(process.execPath, [GUARD, record.file], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -136,11 +135,7 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
 /** Milliseconds. */
 const START_LIMIT = 60_000;
 
-async function untilReady(
-  { name, exited }: ServerProcess,
-  isReady: () => Promise<boolean>,
-  log: string,
-): Promise<void> {
+async function untilReady({ name, exited }: ServerProcess, isReady: () => Promise<boolean>, log: string) {
   let ended: string | undefined;
   void exited.then((how) => {
     ended = how;

@@ -76,7 +76,7 @@ async function main(options: Options, { report, cleanUp }: Program): Promise<num
   return undefined;
 }
 
-/** What the workers would refuse is better known now than when the servers are up. */
+/** Refuses settings that the workers would refuse, before the servers are started. */
 async function checkedSettings(): Promise<WorkerSettings> {
   const { readSettings } = await import('../../workers/settings.ts');
   const toBeStarted = 'mongodb://127.0.0.1';
@@ -98,11 +98,10 @@ function upAndRunning({ temporal, namespace, webUi }: SampleResults): string {
   ].join('\n');
 }
 
+const SAMPLES = 'tools/start/samples/orders.json';
 const options = optionsOrExit<Options>(
   new Command('npm start --')
-    .description(
-      'Starts Temporal, MongoDB and the workers, and places the sample orders of tools/start/samples/orders.json.',
-    )
+    .description(`Starts Temporal, MongoDB and the workers, and places the sample orders of ${SAMPLES}.`)
     .option('--once', 'end after the table; exit 0 only if every outcome was the expected one')
     .option('--json', 'print the results as JSON, alone on standard output (npm run -s start -- --json)')
     .option('--watch', 'restart a worker when its code changes; orders in flight go on')

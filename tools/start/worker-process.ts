@@ -20,7 +20,7 @@ interface Preparation {
   /** Where its log goes. */
   readonly directory: string;
   readonly report: Report;
-  /** What is known already, in addition to our own. */
+  /** Known already, in addition to our own. */
   readonly environment?: Environment;
 }
 
