@@ -24,12 +24,11 @@ async function confirmedAndTerminated(orderId: string): Promise<void> {
   await platform.concord.restock(orderId, 10);
   platform.breakDown('orders');
   await placeAndWait(platform, orderId, { inventory: 'prepared' });
-  const stock = platform.databases.inventory.collection<{ _id: string; holds: unknown }>('stock');
-  const sound = await stock.findOneAndUpdate({ _id: orderId }, { $set: { holds: 'damaged' } });
+  platform.breakDown('inventory');
   platform.repair('orders');
   await placeAndWait(platform, orderId, { orders: 'committed' });
   await terminate(platform, orderId);
-  await stock.updateOne({ _id: orderId }, { $set: { holds: sound?.holds } });
+  platform.repair('inventory');
 }
 
 /** An order that holds nothing yet, and whose workflow ended. */
