@@ -53,7 +53,9 @@ export async function createSupervisor(about: About = { role: 'test' }) {
   record.update({ guard: identity });
 
   const running = new Map<ServerProcess, RunningRecord['children'][number]>();
+  const spawning = new Set<Promise<unknown>>();
   const throwAwayDirectories: string[] = [];
+  let stopping: Promise<void> | undefined;
   const start = async ({
     stopSignal = 'SIGTERM',
     graceMs = 5000,
@@ -62,7 +64,12 @@ export async function createSupervisor(about: About = { role: 'test' }) {
   }: ServerCommand) => {
     const { name, directory } = command;
     const log = path.join(directory, `${name}.log`);
-    const child = await spawned(command, log);
+    // A restart that is under way when all is stopped would leave a server behind.
+    if (stopping !== undefined)
+      throw new ServersError(`${name} is not started, because all is being stopped.`);
+    const beingSpawned = spawned(command, log);
+    spawning.add(beingSpawned);
+    const child = await beingSpawned.finally(() => spawning.delete(beingSpawned));
     // One that is gone already gets a start that no process has.
     const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
     const exited = child.exited.finally(() => running.delete(server));
@@ -82,13 +89,14 @@ export async function createSupervisor(about: About = { role: 'test' }) {
     return server;
   };
   const stop = async () => {
+    await Promise.allSettled(spawning);
+    await delay(0); // so that what was just spawned counts as running
     for (const server of [...running.keys()].reverse()) await server.stop();
     for (const directory of throwAwayDirectories) await remove(directory);
     record.remove();
     guard.kill('SIGKILL');
     await guardExited;
   };
-  let stopping: Promise<void> | undefined;
   return {
     /** Every process that was started and lives, in order of start. */
     processes: (): readonly ServerProcess[] => [...running.keys()],

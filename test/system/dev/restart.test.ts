@@ -70,3 +70,14 @@ async function killAll(processes: readonly ServerProcess[]): Promise<void> {
   for (const { identity } of processes) process.kill(identity.pid, 'SIGKILL');
   for (const { identity } of processes) expect(await isGoneWithin(identity, 5000)).toBe(true);
 }
+
+it('a start that is under way while all is being stopped leaves nothing behind', async () => {
+  const stopped = await createSupervisor();
+  const sleeping = { name: 'sleep', command: 'sleep', args: ['600'], directory };
+  const started = stopped.start(sleeping).then(({ identity }) => identity.pid);
+  const end = stopped.stop();
+  await expect(stopped.start(sleeping)).rejects.toThrow('all is being stopped');
+  await end;
+  const pid = await started;
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+});
