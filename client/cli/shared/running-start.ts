@@ -65,8 +65,10 @@ export function cacheDirectory(): string {
 function isAlive({ pid, started }: RunningStart['owner']): boolean {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0);
-    // After its name: its state, which is no zombie's, and among the rest when it started.
-    return new RegExp(`\\) [^ZX] .* ${started} `).test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After its name, in parentheses: its state, and as the twentieth when it started.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[19] === started && !/[ZX]/.test(fields[0] ?? '');
   } catch {
     return false;
   }
