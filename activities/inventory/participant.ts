@@ -1,6 +1,7 @@
 import type { Filter, UpdateFilter } from 'mongodb';
 import pMap from 'p-map';
 import { announcementOfInventory } from '../../domain/announcements.ts';
+import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Line, parseOrder, sameContent } from '../../domain/order.ts';
 import type { Participant, ParticipantRequest } from '../../domain/participant.ts';
@@ -286,7 +287,7 @@ export function createInventory(
   /** Moves the units of a hold to where they then count; returns false if that hold isn't there. */
   async function settleHold(
     reservation: ReservationDocument,
-    { sku, ...hold }: Line & { readonly attempt?: number },
+    { sku, quantity, attempt }: Line & { readonly attempt?: number },
     to: 'available' | 'sold',
   ): Promise<boolean> {
     const orderId = reservation._id;
@@ -294,8 +295,8 @@ export function createInventory(
     // prepare attempt was let in that is not known to have ended.
     if (reservation.attempts > reservation.ended) await leaveTombstone(reservation, sku);
     const { matchedCount } = await stock.updateOne(
-      { _id: sku, holds: { $elemMatch: { orderId, ...hold } } },
-      { $inc: { reserved: -hold.quantity, [to]: hold.quantity }, $pull: { holds: { orderId } } },
+      { _id: sku, holds: { $elemMatch: defined({ orderId, quantity, attempt }) } },
+      { $inc: { reserved: -quantity, [to]: quantity }, $pull: { holds: { orderId } } },
     );
     return matchedCount === 1;
   }

@@ -237,7 +237,7 @@ describe.each(strategies)('what the inventory promises: %s', (strategy) => {
 });
 
 test('a rollback beside a running prepare leaves nothing held, and nothing in the document for long', async () => {
-  const limits = { attemptLifetime: 2_000, writeLimit: 100, tombstoneMargin: 0 };
+  const limits = { attemptLifetime: 2_000, writeLimit: 5_000, tombstoneMargin: 0 };
   const inventory = await stocked(collections, { A: 1_000, B: 1_000 }, limits);
   const lines = [
     { sku: 'A', quantity: 1 },

@@ -11,7 +11,7 @@ import { silentReport } from '../../../tools/servers/report.ts';
 import { createSupervisor, tail } from '../../../tools/servers/supervisor.ts';
 import { findTemporal, startTemporal, temporalFromEnvironment } from '../../../tools/servers/temporal.ts';
 import { timeSkippingServer } from '../../../tools/servers/time-skipping.ts';
-import { bareMachine, keepingReport, removeDirectory, temporaryDirectory } from './support.ts';
+import { bareMachine, keepingReport, removeDirectory, temporaryDirectory } from '../../system/dev/support.ts';
 
 let directories: string[] = [];
 const bare = async (programs?: Record<string, string>) => {

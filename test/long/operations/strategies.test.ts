@@ -3,7 +3,13 @@ import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../../domain/addresses.
 import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
 import { wakeSignal } from '../../../workflows/order/messages.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
-import { orderOf, placeAndWait, prepareByHand, recorded, terminate } from './support.ts';
+import {
+  orderOf,
+  placeAndWait,
+  prepareByHand,
+  recorded,
+  terminate,
+} from '../../system/operations/support.ts';
 
 // What operators see and do where no workflow asks the inventory itself, but messages and events wait for it.
 

@@ -18,7 +18,7 @@ import {
   removeDirectory,
   startOwner,
   temporaryDirectory,
-} from './support.ts';
+} from '../../system/dev/support.ts';
 
 let cache: string;
 let started: Servers[] = [];

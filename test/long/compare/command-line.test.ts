@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runInProcess } from '../../support/run-cli.ts';
-import { runCompare } from './page.ts';
+import { runCompare } from '../../system/compare/page.ts';
 
 // What `npm run compare` says before it starts anything.
 
