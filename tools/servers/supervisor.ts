@@ -53,23 +53,12 @@ export async function createSupervisor(about: About = { role: 'test' }) {
   record.update({ guard: identity });
 
   const running = new Map<ServerProcess, RunningRecord['children'][number]>();
-  const spawning = new Set<Promise<unknown>>();
+  const launching = new Set<Promise<unknown>>();
   const throwAwayDirectories: string[] = [];
   let stopping: Promise<void> | undefined;
-  const start = async ({
-    stopSignal = 'SIGTERM',
-    graceMs = 5000,
-    isReady = isStarted,
-    ...command
-  }: ServerCommand) => {
-    const { name, directory } = command;
-    const log = path.join(directory, `${name}.log`);
-    // A restart that is under way when all is stopped would leave a server behind.
-    if (stopping !== undefined)
-      throw new ServersError(`${name} is not started, because all is being stopped.`);
-    const beingSpawned = spawned(command, log);
-    spawning.add(beingSpawned);
-    const child = await beingSpawned.finally(() => spawning.delete(beingSpawned));
+  const launch = async (command: ServerCommand, log: string) => {
+    const { name, stopSignal = 'SIGTERM', graceMs = 5000 } = command;
+    const child = await spawned(command, log);
     // One that is gone already gets a start that no process has.
     const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
     const exited = child.exited.finally(() => running.delete(server));
@@ -80,17 +69,27 @@ export async function createSupervisor(about: About = { role: 'test' }) {
     const server: ServerProcess = { name, identity, exited, stop };
     running.set(server, { name, ...identity, stopSignal, graceMs });
     record.update({ children: [...running.values()] });
+    return server;
+  };
+  const start = async (command: ServerCommand) => {
+    const { name, directory, isReady = isStarted } = command;
+    const log = path.join(directory, `${name}.log`);
+    // A restart that is under way when all is stopped would leave a server behind.
+    if (stopping !== undefined)
+      throw new ServersError(`${name} is not started, because all is being stopped.`);
+    const launched = launch(command, log);
+    launching.add(launched);
+    const server = await launched.finally(() => launching.delete(launched));
     try {
       await untilReady(server, isReady, log);
     } catch (error) {
-      await stop();
+      await server.stop();
       throw error;
     }
     return server;
   };
   const stop = async () => {
-    await Promise.allSettled(spawning);
-    await delay(0); // so that what was just spawned counts as running
+    await Promise.allSettled(launching);
     for (const server of [...running.keys()].reverse()) await server.stop();
     for (const directory of throwAwayDirectories) await remove(directory);
     record.remove();
