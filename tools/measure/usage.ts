@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { statOnLinux } from '../../client/cli/shared/running-start.ts';
 import { withDescendants } from '../servers/processes.ts';
 import type { CommandCounts } from './command-counts.ts';
 import { keepLooking } from './quiet.ts';
@@ -49,18 +50,19 @@ function memoryUse(seen: readonly number[]) {
 /** Processor seconds of these processes and all that they have started. */
 export async function processorSeconds(pids: readonly number[]): Promise<number | undefined> {
   if (process.platform !== 'linux' || pids.length === 0) return undefined;
-  return sum(await Promise.all((await withDescendants(pids)).map(ticksOf))) / TICKS_A_SECOND;
+  return sum((await withDescendants(pids)).map(ticksOf)) / TICKS_A_SECOND;
 }
 
 /** `USER_HZ` is 100 on every Linux that Node runs on. */
 const TICKS_A_SECOND = 100;
 
 /** Includes children that have ended. */
-async function ticksOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''); // gone meanwhile
-  // The name, in parentheses, may hold anything; what follows begins with the state, the third field.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return sum(fields.slice(11, 15).map(Number));
+function ticksOf(pid: number): number {
+  try {
+    return sum(statOnLinux(pid).slice(11, 15).map(Number));
+  } catch {
+    return 0; // gone meanwhile
+  }
 }
 
 /** Commands of both workers so far, with those that follow a final order, such as emptying an outbox. */

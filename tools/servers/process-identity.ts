@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
-import { startSchema } from '../../client/cli/shared/running-start.ts';
+import { startSchema, statOnLinux } from '../../client/cli/shared/running-start.ts';
 
 /** A process, told apart from any later one with the same pid by when it started. */
 export const processSchema = startSchema.shape.owner;
@@ -32,11 +31,4 @@ function stateAndStart(pid: number): (string | undefined)[] {
   const line = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], options);
   const [state, ...started] = line.trim().split(/\s+/);
   return [state, started.join('-').replaceAll(':', '-')];
-}
-
-/** What /proc says of a process, from its state on: small containers have no ps. @throws where there is none */
-export function statOnLinux(pid: number): string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The command's name, in parentheses, may itself hold spaces and parentheses.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

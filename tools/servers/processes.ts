@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { isAlive, type ProcessIdentity, statOnLinux } from './process-identity.ts';
+import { statOnLinux } from '../../client/cli/shared/running-start.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
 
 /** Sends a signal to a process, if it still lives. */
 export function signal(pid: number, name: NodeJS.Signals): void {

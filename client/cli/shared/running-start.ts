@@ -65,11 +65,16 @@ export function cacheDirectory(): string {
 function isAlive({ pid, started }: RunningStart['owner']): boolean {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0);
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // After its name, in parentheses: its state, and as the twentieth when it started.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[19] === started && !/[ZX]/.test(fields[0] ?? '');
+    const { 0: state = '', 19: since } = statOnLinux(pid);
+    return since === started && !/[ZX]/.test(state);
   } catch {
     return false;
   }
+}
+
+/** Returns the fields of /proc of a process, from its state on: small containers have no ps. @throws if there is none */
+export function statOnLinux(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The command's name, in parentheses, may itself hold spaces and parentheses.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
