@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readTemporal } from '../../../platform/settings/read-temporal.ts';
 import { type Authority, type Certificate, createAuthority } from '../../support/certificates.ts';
 
@@ -35,6 +35,8 @@ server_ca_cert_path = "/nowhere.pem"
 `,
   );
 });
+
+afterAll(() => rm(path.dirname(configuration), { recursive: true }));
 
 describe('a profile', () => {
   test('is taken by name; variables win over it, and a flag over TEMPORAL_PROFILE', () => {
