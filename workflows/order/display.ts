@@ -30,7 +30,7 @@ export class Display {
   }
 
   /** A participant's step has ended, so whatever was wrong with it no longer is. */
-  gotOn(participant: string): void {
+  stepEnded(participant: string): void {
     this.forget(({ step }) => step.startsWith(`${participant}.`));
   }
 

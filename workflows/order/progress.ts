@@ -68,13 +68,13 @@ export class Progress {
     return work.then(
       () => {
         this.show(participant, done);
-        this.display.gotOn(participant);
+        this.display.stepEnded(participant);
       },
       (error) => {
         // A rollback may have begun meanwhile: the newer step is the one to show.
         const isNewest = this.participants[participant] === running;
         if (step === 'prepare' && isNewest) this.participants[participant] = 'refused';
-        this.display.gotOn(participant);
+        this.display.stepEnded(participant);
         throw error;
       },
     );
