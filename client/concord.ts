@@ -24,7 +24,7 @@ import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
-import { parse } from '../domain/validation.ts';
+import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import type { SearchAttributeState } from '../platform/display/register-search-attributes.ts';
@@ -480,8 +480,7 @@ export class Concord {
       const { sku, quantity } = parseReceipt(await firstInput(this.client, workflowId));
       if (sku === receipt.sku && quantity === receipt.quantity)
         return this.client.workflow.getHandle<typeof restock>(workflowId);
-      const fix = 'this id is taken by another receipt; use a new one';
-      throw new ConcordError('InvalidInput', { problems: [{ field: 'receipt id', fix }] });
+      throw invalidInput('receipt id', 'this id is taken by another receipt; use a new one');
     }
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ConcordError } from './errors.ts';
 import { parse } from './validation.ts';
 
 export const finalStatuses = ['confirmed', 'rejected', 'cancelled'] as const;
@@ -25,6 +26,11 @@ export interface Reason {
   readonly code: string;
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Returns the reason of an order that ends by this failure. */
+export function reasonBy({ code, message, details }: ConcordError): Reason {
+  return { code, message, details: { ...details } };
 }
 
 /** The end of an order. */

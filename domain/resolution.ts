@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
-import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, type Reason } from './order.ts';
+import {
+  type FinalStatus,
+  finalStatuses,
+  type Order,
+  type OrderOutcome,
+  type Reason,
+  reasonBy,
+} from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
@@ -96,6 +103,6 @@ const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {
 
 function reasonOf(orderId: string, status: FinalStatus, text: string | undefined): Reason {
   if (status === 'cancelled') return { code: 'Cancelled', message: text ?? 'cancelled by an operator' };
-  const { code, message, details } = new ConcordError('Abandoned', { orderId });
-  return { code, message: text ?? message, details: { ...details } };
+  const given = reasonBy(new ConcordError('Abandoned', { orderId }));
+  return { ...given, message: text ?? given.message };
 }

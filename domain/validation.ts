@@ -17,7 +17,7 @@ export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: 
 }
 
 /** Returns the error for one field, for checks beyond schemas. */
-export function invalidInput(field: string, fix: string): ConcordError {
+export function invalidInput(field: string, fix: string): ConcordError<'InvalidInput'> {
   return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }
 

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
-import { ConcordError } from '../../domain/errors.ts';
 import type { Line, Order } from '../../domain/order.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf } from '../mongodb/order-content.ts';
 import { handOver, type Post } from './post.ts';
@@ -34,9 +34,7 @@ export function createOutboxes(service: string, collection: Collection, post: Po
       const projection = { outbox: 1 };
       const found = await documents.findOne({ _id: orderId }, { ...READ_COMMITTED, projection });
       const waiting = found?.outbox ?? [];
-      if (!Array.isArray(waiting)) {
-        throw new ConcordError('InvalidInput', { problems: [{ field: 'outbox', fix: 'it must be a list' }] });
-      }
+      if (!Array.isArray(waiting)) throw invalidInput('outbox', 'it must be a list');
       for (const announcement of waiting) {
         // One that somebody has changed is refused as such, so that it counts as a failure of this order alone.
         parseAnnouncement(announcement);

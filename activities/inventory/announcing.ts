@@ -1,6 +1,7 @@
 import { type Announcement, announcementOfInventory, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Participant, RollbackRequest } from '../../domain/participant.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { handleEach, type Unhandled } from '../exchange/batch.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import { handOver, type Post } from '../exchange/post.ts';
@@ -22,10 +23,7 @@ export function createInventoryService(
   async function handle(input: Announcement): Promise<void> {
     const { type, data } = parseAnnouncement(input);
     const step = STEPS[type];
-    if (step === undefined) {
-      const problem = { field: 'type', fix: 'the inventory takes no such message' };
-      throw new ConcordError('InvalidInput', { problems: [problem] });
-    }
+    if (step === undefined) throw invalidInput('type', 'the inventory takes no such message');
     if (step === 'prepare') await vote(data);
     else await settle(step, data);
   }

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
 import type { ConcordError } from '../../domain/errors.ts';
-import type { Line } from '../../domain/order.ts';
+import { type Line, reasonBy } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { HOLD_WRITE_LIMIT, policies, TOMBSTONE_MARGIN } from '../../domain/policies.ts';
 import type { Strategy } from '../../domain/strategies.ts';
@@ -109,7 +109,6 @@ export function past(now: Date) {
 }
 
 /** The announcement that the inventory refuses an order; undefined in a strategy that has none. */
-export function rejectionOf(request: ParticipantRequest, { code, message, details }: ConcordError) {
-  const reason = { code, message, details: { ...details } };
-  return announcementOfInventory('refuse', { ...request, status: 'rejected', reason });
+export function rejectionOf(request: ParticipantRequest, refusal: ConcordError) {
+  return announcementOfInventory('refuse', { ...request, status: 'rejected', reason: reasonBy(refusal) });
 }

@@ -1,6 +1,7 @@
 import { ConcordError } from '../../domain/errors.ts';
 import { refusalsOf } from '../../domain/participant.ts';
 import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import { type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
@@ -57,8 +58,7 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
       const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
       if (found === null) throw attemptExpired(receiptId);
       if (found.sku !== sku || found.quantity !== quantity) {
-        const problem = { field: 'receiptId', fix: 'this id is taken by another delivery; use a new one' };
-        throw new ConcordError('InvalidInput', { problems: [problem] });
+        throw invalidInput('receiptId', 'this id is taken by another delivery; use a new one');
       }
       if (found.state === 'open') throw attemptExpired(receiptId);
       return null;

@@ -1,7 +1,7 @@
 import type { Collection, Document, OptionalUnlessRequiredId } from 'mongodb';
 import { MongoClient, MongoServerError } from 'mongodb';
 import { defined } from '../../domain/defined.ts';
-import { ConcordError } from '../../domain/errors.ts';
+import { invalidInput } from '../../domain/validation.ts';
 
 /**
  * Reads that decide something read only what can't be lost any more: with a weaker read, a failover could undo the write of
@@ -56,9 +56,7 @@ export function weakeningIn(uri: string): string | undefined {
  */
 export function createMongoClient(uri: string, applicationName: string, pool?: PoolLimits): MongoClient {
   const fix = weakeningIn(uri);
-  if (fix !== undefined) {
-    throw new ConcordError('InvalidInput', { problems: [{ field: 'connection string', fix }] });
-  }
+  if (fix !== undefined) throw invalidInput('connection string', fix);
   return new MongoClient(uri, {
     appName: applicationName,
     writeConcern: { w: 'majority', journal: true },

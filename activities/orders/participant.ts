@@ -4,7 +4,7 @@ import { announcementOfOrders, announcementOfOutcome } from '../../domain/announ
 import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Line, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
-import { identifier, orderStatuses, parseOrder, sameContent } from '../../domain/order.ts';
+import { identifier, orderStatuses, parseOrder, reasonBy, sameContent } from '../../domain/order.ts';
 import type { OrderFilter, OrderRecord } from '../../domain/order-record.ts';
 import { checkStored, parseOrderFilter } from '../../domain/order-record.ts';
 import type { DecideRequest, Participant, ParticipantRequest } from '../../domain/participant.ts';
@@ -182,17 +182,14 @@ function listed(document: OrderDocument): OrderRecord {
     return toRecord(document);
   } catch (error) {
     const orderId = String(document._id);
-    const { code, message, details } = new ConcordError('DamagedOrder', {
-      orderId,
-      problem: problemOf(error),
-    });
+    const damage = new ConcordError('DamagedOrder', { orderId, problem: problemOf(error) });
     return {
       orderId,
       strategy: strategies.find((name) => name === document.strategy) ?? DEFAULT_STRATEGY,
       customerId: identifier().safeParse(document.customerId).data ?? '',
       lines: [],
       status: orderStatuses.find((name) => name === document.status) ?? 'pending',
-      reason: { code, message, details: { ...details } },
+      reason: reasonBy(damage),
       createdAt: timeOrNothing(document.createdAt),
       updatedAt: timeOrNothing(document.updatedAt),
     };

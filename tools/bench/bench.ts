@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import getPort from 'get-port';
-import { ConcordError } from '../../domain/errors.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, listOf, oneOf, positiveNumber, wholeNumber } from '../measure/options.ts';
 import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
 import { setServers, setStage } from '../measure/stage.ts';
@@ -69,7 +69,7 @@ for (const [name, description] of [
       const temporal = await userTemporal();
       if (name === 'distant' && temporal !== undefined) {
         const fix = `only for a server that is started for it; unset ${temporal.source}`;
-        throw new ConcordError('InvalidInput', { problems: [{ field: name, fix }] });
+        throw invalidInput(name, fix);
       }
       if (profile !== undefined) mkdirSync(profile, { recursive: true });
       const ports = { orders: await getPort(), inventory: await getPort() };

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { GlobalOptions } from '../../client/cli/shared/target.ts';
-import { ConcordError } from '../../domain/errors.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { optionsOrExit, runProgram } from '../measure/program.ts';
 import { placeOf, tableOf } from '../measure/table.ts';
@@ -59,7 +59,7 @@ await runProgram(
     const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
     if (namespace !== undefined) {
       const fix = 'leave it out: a comparison uses a namespace of its own';
-      throw new ConcordError('InvalidInput', { problems: [{ field: '--namespace', fix }] });
+      throw invalidInput('--namespace', fix);
     }
     checkWritable('--html', html);
     const options = { orders, rounds, faultSeconds, parts: only };

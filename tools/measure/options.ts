@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { ConcordError } from '../../domain/errors.ts';
+import { invalidInput } from '../../domain/validation.ts';
 
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -34,7 +34,7 @@ export function oneOf<Name extends string>(names: readonly Name[]): (text: strin
 /** Refuses a file that can't be written, before anything is measured. */
 export function checkWritable(option: string, file: string | undefined): void {
   if (file === undefined) return;
-  const refuse = (fix: string) => new ConcordError('InvalidInput', { problems: [{ field: option, fix }] });
+  const refuse = (fix: string) => invalidInput(option, fix);
   const found = statSync(file, { throwIfNoEntry: false });
   if (found?.isDirectory()) throw refuse(`${file} is a directory; name a file`);
   try {

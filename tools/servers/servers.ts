@@ -3,7 +3,8 @@ import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { defined } from '../../domain/defined.ts';
-import { ConcordError } from '../../domain/errors.ts';
+import type { ConcordError } from '../../domain/errors.ts';
+import { invalidInput } from '../../domain/validation.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
 import type { Report } from './report.ts';
@@ -78,7 +79,7 @@ async function ownDataDirectory(given: string): Promise<string> {
 }
 
 function invalid(fix: string): ConcordError {
-  return new ConcordError('InvalidInput', { problems: [{ field: '--data', fix }] });
+  return invalidInput('--data', fix);
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import { defined } from '../../domain/defined.ts';
 import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
-import { finalStatuses, type OrderOutcome, type Reason } from '../../domain/order.ts';
+import { finalStatuses, type OrderOutcome, type Reason, reasonBy } from '../../domain/order.ts';
 
 /** Returns why this participant's failed prepare makes the order fail, in the words of the failure table. */
 export function reasonOf(error: unknown, participant: string): Reason {
@@ -75,8 +75,7 @@ export function causeOf(error: unknown): string {
 }
 
 function reason<Code extends FailureCode>(code: Code, details: FailureDetails[Code]): Reason {
-  const { message } = new ConcordError(code, details);
-  return { code, message, details: { ...details } };
+  return reasonBy(new ConcordError(code, details));
 }
 
 function detailsOf({ details }: ApplicationFailure): Readonly<Record<string, unknown>> {

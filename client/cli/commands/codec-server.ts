@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { invalid } from '../shared/arguments.ts';
+import { invalidInput } from '../../../domain/validation.ts';
 import type { Session } from '../shared/session.ts';
 
 export function addCodecServer(program: Command, session: Session): void {
@@ -17,11 +17,17 @@ export function addCodecServer(program: Command, session: Session): void {
       const settings = readCodecServer(process.env);
       const keys = readEncryption(process.env);
       if (keys === undefined)
-        throw invalid('ENCRYPTION_KEYS', "give the workers' keys: without any there is nothing to decrypt");
+        throw invalidInput(
+          'ENCRYPTION_KEYS',
+          "give the workers' keys: without any there is nothing to decrypt",
+        );
       const { host, port, tls } = settings;
       const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
       const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
-        throw invalid('CODEC_SERVER_PORT', `can't listen at ${host}:${port} (${error.message}); use another`);
+        throw invalidInput(
+          'CODEC_SERVER_PORT',
+          `can't listen at ${host}:${port} (${error.message}); use another`,
+        );
       });
       const shownHost = host.includes(':') ? `[${host}]` : host;
       output.note(`codec server at ${tls ? 'https' : 'http'}://${shownHost}:${port}`);

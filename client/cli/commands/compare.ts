@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { invalid } from '../shared/arguments.ts';
+import { invalidInput } from '../../../domain/validation.ts';
 
 /** Says where `compare` is: it measures, so it is no command of the package. */
 export function addCompare(program: Command): void {
@@ -9,6 +9,9 @@ export function addCompare(program: Command): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
-      throw invalid('compare', 'run `npm run compare -- …` in a checkout of Concord, with the same options');
+      throw invalidInput(
+        'compare',
+        'run `npm run compare -- …` in a checkout of Concord, with the same options',
+      );
     });
 }

@@ -1,5 +1,4 @@
 import { InvalidArgumentError } from 'commander';
-import { ConcordError } from '../../../domain/errors.ts';
 import { identifier } from '../../../domain/order.ts';
 import { parse } from '../../../domain/validation.ts';
 
@@ -20,9 +19,4 @@ export function seconds(text: string): number {
   const milliseconds = Math.round(Number(text) * 1_000);
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return milliseconds;
   throw new InvalidArgumentError('Use a number of seconds.');
-}
-
-/** Returns the failure of one field. */
-export function invalid(field: string, fix: string): ConcordError<'InvalidInput'> {
-  return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { defined } from '../../../domain/defined.ts';
 import { ConcordError, type FailureDetails } from '../../../domain/errors.ts';
 import { type Line, type Order, parseOrder } from '../../../domain/order.ts';
-import { invalid } from './arguments.ts';
+import { invalidInput } from '../../../domain/validation.ts';
 
 /** The options of `place` that say what to order. */
 export interface OrderFlags {
@@ -42,7 +42,7 @@ export async function ordersFromFile(file: string): Promise<{ orders: readonly O
 type Problem = FailureDetails['InvalidInput']['problems'][number];
 
 function checkAll(documents: readonly unknown[], name: string): Order[] {
-  if (documents.length === 0) throw invalid(name, 'give at least one order');
+  if (documents.length === 0) throw invalidInput(name, 'give at least one order');
   const orders: Order[] = [];
   const problems: Problem[] = [];
   const firstUse = new Map<string, number>();
@@ -104,13 +104,13 @@ async function readBounded(file: string, name: string): Promise<string> {
     for await (const chunk of file === '-' ? process.stdin : createReadStream(file)) {
       chunks.push(Buffer.from(chunk));
       size += chunk.length;
-      if (size > MAXIMUM_BYTES) throw invalid(name, 'is larger than 10 MiB; split it');
+      if (size > MAXIMUM_BYTES) throw invalidInput(name, 'is larger than 10 MiB; split it');
     }
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
   } catch (error) {
     if (error instanceof ConcordError) throw error;
     const { code = '', message } = error as NodeJS.ErrnoException;
-    throw invalid(name, UNREADABLE[code] ?? message);
+    throw invalidInput(name, UNREADABLE[code] ?? message);
   }
 }
 
@@ -125,8 +125,9 @@ function parseJson(text: string, name: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (text.trim() === '') throw invalid(name, 'is empty; give one order or an array of orders as JSON');
+    if (text.trim() === '')
+      throw invalidInput(name, 'is empty; give one order or an array of orders as JSON');
     // The message repeats what stands around the fault, line breaks included.
-    throw invalid(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
+    throw invalidInput(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }
 }
