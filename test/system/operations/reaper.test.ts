@@ -264,6 +264,10 @@ describe('the schedule', () => {
     const { client } = platform.concord;
     await ensureSchedule(client, reaperSchedule({ interval: 3_600_000, holdLimit: 900_000 }));
     const schedule = client.schedule.getHandle('reap-holds');
+    // The server applies a pause before an update that it got together with it, and the update takes the pause back.
+    await expect
+      .poll(() => schedule.describe())
+      .toMatchObject({ spec: { intervals: [{ every: 3_600_000 }] } });
     await schedule.pause();
     await expect.poll(() => schedule.describe()).toMatchObject({ state: { paused: true } });
     await ensureSchedule(client, reaperSchedule({ interval: 1_800_000, holdLimit: 0 }));
