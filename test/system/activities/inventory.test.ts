@@ -334,17 +334,14 @@ describe('attempts that were given up but still run', () => {
     expect(await send(inventory, 'rollback', 'order', lines)).toBe('ok');
     let others = 0;
     await expect
-      .poll(
-        async () => {
-          others += 1;
-          const orderId = `other-${others}`;
-          await send(inventory, 'prepare', orderId, [{ sku: 'SKU', quantity: 1 }]);
-          await send(inventory, 'rollback', orderId, [{ sku: 'SKU', quantity: 1 }]);
-          const [document] = await checkedStock(collections);
-          return document?.settled.map(({ id }) => id);
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        others += 1;
+        const orderId = `other-${others}`;
+        await send(inventory, 'prepare', orderId, [{ sku: 'SKU', quantity: 1 }]);
+        await send(inventory, 'rollback', orderId, [{ sku: 'SKU', quantity: 1 }]);
+        const [document] = await checkedStock(collections);
+        return document?.settled.map(({ id }) => id);
+      })
       .not.toContain('order');
     late.resume();
     expect(await lateAnswer).toBe('AttemptExpired');

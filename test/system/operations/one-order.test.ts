@@ -165,7 +165,7 @@ test.each<[string, unknown]>([
     status: 'confirmed',
   });
   await expect
-    .poll(() => concord.stuck(AT_ONCE), { timeout: 10_000 })
+    .poll(() => concord.stuck(AT_ONCE))
     .toContainEqual(
       expect.objectContaining({ orderId: 'outbox', workflowId: 'relay/orders', problem: 'retrying' }),
     );

@@ -284,7 +284,7 @@ describe('the schedule', () => {
     await prepareByHand(platform, 'scheduled');
     await schedule.trigger();
     await expect
-      .poll(() => recorded(platform, 'scheduled'), { timeout: 10_000 })
+      .poll(() => recorded(platform, 'scheduled'))
       .toEqual({ status: 'rejected', available: 10, reserved: 0, sold: 0 });
   });
 });
