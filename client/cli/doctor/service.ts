@@ -1,15 +1,16 @@
+import { defined } from '../../../domain/defined.ts';
 import { ConcordError } from '../../../domain/errors.ts';
 import type { ServiceName } from '../../../domain/services.ts';
 import type { Connected } from '../shared/session.ts';
 import { type Check, failed, messageOf, ok, skipped } from './check.ts';
-import { examineWorker, missingWorkerFix } from './worker.ts';
+import { examineWorker } from './worker.ts';
 
 /** Looks for a service's worker, and asks what only the service's database can answer. */
 export async function examineService(service: ServiceName, connected: Connected): Promise<Check[]> {
   const { concord } = connected;
   const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
-  const [workerName, serviceName] = [`${service} worker`, `${service} service`];
-  const worker = await examineWorker(service, connected);
+  const serviceName = `${service} service`;
+  const { worker, fixIfEnded } = await examineWorker(service, connected);
   if (worker.status !== 'ok')
     return [worker, skipped(serviceName, 'not asked, because no worker gets its work')];
   const started = Date.now();
@@ -18,8 +19,8 @@ export async function examineService(service: ServiceName, connected: Connected)
     return [worker, ok(serviceName, `answers from its database, in ${Date.now() - started} ms`)];
   } catch (error) {
     if (isTimeout(error)) {
-      const fix = missingWorkerFix(service, connected.target);
-      const ghost = failed(workerName, `${worker.found}, but takes no task: it may have ended`, fix);
+      const found = `${worker.found}, but takes no task: it may have ended`;
+      const ghost: Check = { ...worker, status: 'failed', found, ...defined({ fix: fixIfEnded }) };
       return [ghost, { name: serviceName, status: 'failed', found: 'does not answer' }];
     }
     const fix = 'see the log of its worker, and whether its MongoDB runs';

@@ -26,13 +26,24 @@ export interface TaskQueue {
 
 type Server = Pick<Target, 'address' | 'namespace'>;
 
-/** Looks whether somebody polls who gets the service's work. */
-export async function examineWorker(service: ServiceName, connected: Connected): Promise<Check> {
+/** Looks whether somebody polls who gets the service's work; and what is to do if it turns out that those have ended. */
+export async function examineWorker(
+  service: ServiceName,
+  { concord, target }: Connected,
+): Promise<{ readonly worker: Check; readonly fixIfEnded: string | undefined }> {
   try {
-    return judge(await describe(service, connected), connected.target);
+    const queue = await describe(service, concord, target);
+    return { worker: judge(queue, target), fixIfEnded: judge(withoutCurrent(queue), target).fix };
   } catch (error) {
-    return failed(`${service} worker`, messageOf(error), missingWorkerFix(service, connected.target));
+    const fix = missingWorkerFix(service, target);
+    return { worker: failed(`${service} worker`, messageOf(error), fix), fixIfEnded: fix };
   }
+}
+
+function withoutCurrent(queue: TaskQueue): TaskQueue {
+  const { workflows, activities, current } = queue;
+  const others = (pollers: readonly Poller[]) => pollers.filter(({ version }) => !isSame(version, current));
+  return { ...queue, workflows: others(workflows), activities: others(activities) };
 }
 
 /** What to do about a worker that is not there: where its log is depends on what runs it. */
@@ -127,11 +138,15 @@ function versionsIn({ workflows, activities }: TaskQueue): Version[] {
   return distinct.sort((one, other) => order(other).localeCompare(order(one), 'en', { numeric: true }));
 }
 
-async function describe(name: ServiceName, { concord, target }: Connected): Promise<TaskQueue> {
+async function describe(
+  name: ServiceName,
+  concord: Connected['concord'],
+  { namespace }: Server,
+): Promise<TaskQueue> {
   const { default: proto } = await import('@temporalio/proto');
   const { TaskQueueType, WorkerVersioningMode } = proto.temporal.api.enums.v1;
   const ask = async (taskQueueType: number) => {
-    const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
+    const question = { namespace, taskQueue: { name }, taskQueueType };
     const { pollers, versioningInfo } = await concord.client.workflowService.describeTaskQueue(question);
     const alive = pollers.filter(
       ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - POLLER_LIFETIME,

@@ -33,7 +33,7 @@ afterAll(async () => {
 
 test('doctor says who polls and who gets the work, on the way to a version and back', async () => {
   const { concord, address, namespace } = platform;
-  const state = () => expect.poll(() => examineWorker('orders', connected));
+  const state = () => expect.poll(async () => (await examineWorker('orders', connected)).worker);
   await concord.restock('waiting', 10);
   await concord.restock('pinned', 10);
   await state().toMatchObject({
@@ -44,6 +44,8 @@ test('doctor says who polls and who gets the work, on the way to a version and b
   // A version that isn't current gets nothing yet, which is right while others do the work.
   const stopVersion = await startVersion('1');
   await state().toMatchObject({ status: 'ok', found: expect.stringMatching(BOTH) });
+  // Should the others turn out to have ended, it is the one to get it.
+  expect((await examineWorker('orders', connected)).fixIfEnded).toContain('--build-id 1');
   await makeCurrent('1');
   await state().toMatchObject({ status: 'ok', found: expect.stringMatching(BOTH) });
   expect(await concord.place(orderOf('pinned'))).toMatchObject({ status: 'confirmed' });
