@@ -1,6 +1,6 @@
 #!/bin/bash
 # Healthy means: the server accepts writes, as the primary of its replica set. It is asked without mongosh, which would take
-# 200 MB and a second of the processor each time; mongosh makes it a replica set, as long as it is not a primary.
+# over 100 MB and a second of the processor each time; mongosh makes it a replica set, as long as it is not a primary.
 set -euo pipefail
 port=${1:-27017}
 # Bytes, not characters.

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { judge, missingWorkerFix, type TaskQueue } from '../../../client/cli/doctor/worker.ts';
+import { keepRecord } from '../../../tools/servers/running.ts';
 
 // What doctor says of who polls and which version gets the work. That the server says so: test/system/client/versions.test.ts.
 
@@ -73,6 +74,17 @@ describe('it is not', () => {
       'see its log (`docker compose logs orders`, `kubectl --namespace concord logs deployment/concord-orders`), ' +
         'or start this worker alone: `npx tsx workers/orders.ts`',
     );
+  });
+
+  test('where the worker of a running `npm start` is missing: see what that prints', async () => {
+    const record = await keepRecord({ role: 'start', throwAwayDirectories: [] });
+    const temporal = { ...server, uiUrl: 'http://localhost:8233', origin: 'a test' };
+    await record.update({ ready: true, temporal });
+    expect(missingWorkerFix('orders', server)).toMatch(
+      /^see what the running `npm start` prints, and start it again/,
+    );
+    expect(missingWorkerFix('orders', { address: 'elsewhere:7233' })).not.toContain('npm start');
+    await record.remove();
   });
 
   test('where a worker polls for tasks of one type only', () => {
