@@ -86,9 +86,9 @@ function whoPolls(queue: TaskQueue): string | undefined {
   const groups = versions.map((version) => {
     const pollers = [...queue.workflows, ...queue.activities].filter((each) => isSame(each.version, version));
     const identities = [...new Set(pollers.map(({ identity }) => identity))].join(', ');
-    const as = version === undefined ? 'without a version' : `as ${label(version)}`;
+    const which = version === undefined ? 'without a version' : `as ${label(version)}`;
     const isWorthSaying = version !== undefined || queue.current !== undefined || versions.length > 1;
-    return `${identities} polls task queue ${queue.name}${isWorthSaying ? ` ${as}` : ''}`;
+    return `${identities} polls task queue ${queue.name}${isWorthSaying ? ` ${which}` : ''}`;
   });
   return groups.length > 0 ? groups.join('; ') : undefined;
 }
