@@ -1,4 +1,3 @@
-import { defined } from '../../../domain/defined.ts';
 import { ConcordError } from '../../../domain/errors.ts';
 import type { ServiceName } from '../../../domain/services.ts';
 import type { Connected } from '../shared/session.ts';
@@ -10,7 +9,7 @@ export async function examineService(service: ServiceName, connected: Connected)
   const { concord } = connected;
   const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
   const serviceName = `${service} service`;
-  const { worker, fixIfEnded } = await examineWorker(service, connected);
+  const { worker, ifEnded } = await examineWorker(service, connected);
   if (worker.status !== 'ok')
     return [worker, skipped(serviceName, 'not asked, because no worker gets its work')];
   const started = Date.now();
@@ -19,8 +18,7 @@ export async function examineService(service: ServiceName, connected: Connected)
     return [worker, ok(serviceName, `answers from its database, in ${Date.now() - started} ms`)];
   } catch (error) {
     if (isTimeout(error)) {
-      const found = `${worker.found}, but takes no task: it may have ended`;
-      const ghost: Check = { ...worker, status: 'failed', found, ...defined({ fix: fixIfEnded }) };
+      const ghost = { ...ifEnded, found: `${worker.found}, but takes no task: it may have ended` };
       return [ghost, { name: serviceName, status: 'failed', found: 'does not answer' }];
     }
     const fix = 'see the log of its worker, and whether its MongoDB runs';

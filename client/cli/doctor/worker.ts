@@ -26,17 +26,17 @@ export interface TaskQueue {
 
 type Server = Pick<Target, 'address' | 'namespace'>;
 
-/** Looks whether somebody polls who gets the service's work; and what is to do if it turns out that those have ended. */
+/** Looks whether somebody polls who gets the service's work; and what there is if it turns out that those have ended. */
 export async function examineWorker(
   service: ServiceName,
   { concord, target }: Connected,
-): Promise<{ readonly worker: Check; readonly fixIfEnded: string | undefined }> {
+): Promise<{ readonly worker: Check; readonly ifEnded: Check }> {
   try {
     const queue = await describe(service, concord, target);
-    return { worker: judge(queue, target), fixIfEnded: judge(withoutCurrent(queue), target).fix };
+    return { worker: judge(queue, target), ifEnded: judge(withoutCurrent(queue), target) };
   } catch (error) {
-    const fix = missingWorkerFix(service, target);
-    return { worker: failed(`${service} worker`, messageOf(error), fix), fixIfEnded: fix };
+    const worker = failed(`${service} worker`, messageOf(error), missingWorkerFix(service, target));
+    return { worker, ifEnded: worker };
   }
 }
 

@@ -45,7 +45,10 @@ test('doctor says who polls and who gets the work, on the way to a version and b
   const stopVersion = await startVersion('1');
   await state().toMatchObject({ status: 'ok', found: expect.stringMatching(BOTH) });
   // Should the others turn out to have ended, it is the one to get it.
-  expect((await examineWorker('orders', connected)).fixIfEnded).toContain('--build-id 1');
+  expect((await examineWorker('orders', connected)).ifEnded).toMatchObject({
+    status: 'failed',
+    fix: expect.stringContaining('--build-id 1'),
+  });
   await makeCurrent('1');
   await state().toMatchObject({ status: 'ok', found: expect.stringMatching(BOTH) });
   expect(await concord.place(orderOf('pinned'))).toMatchObject({ status: 'confirmed' });
