@@ -93,15 +93,18 @@ function whoPolls(queue: TaskQueue): string | undefined {
   return groups.length > 0 ? groups.join('; ') : undefined;
 }
 
-/** Either the version that is to get the work polls, or another one is to get it: what polls, or else none. */
+/** Either the version that is to get the work polls, or another one is to get it: the newest that polls, or none. */
 function currentFix(queue: TaskQueue, server: Server): string {
   const { current } = queue;
-  const versions = versionsIn(queue);
-  const [newest] = versions;
-  const next = current !== undefined && versions.includes(undefined) ? undefined : newest;
-  const deploymentName = next?.deploymentName ?? current?.deploymentName ?? '';
-  const command = temporal('set-current-version', deploymentName, next, server);
-  return `run ${label(current)}${howToRun(current)}, or give its work to ${label(next)}: \`${command}\``;
+  const versions = versionsIn(queue).filter((version) => !isSame(version, current));
+  const newest = versions.find((version) => version !== undefined);
+  const offers: Version[] = newest === undefined ? [] : [newest];
+  if (current !== undefined && (newest === undefined || versions.includes(undefined))) offers.push(undefined);
+  const others = offers.map((version) => {
+    const deploymentName = version?.deploymentName ?? current?.deploymentName ?? '';
+    return `give its work to ${label(version)}: \`${temporal('set-current-version', deploymentName, version, server)}\``;
+  });
+  return [`run ${label(current)}${howToRun(current)}`, ...others].join(', or ');
 }
 
 function rampingFix({ current }: TaskQueue, ramping: Version, server: Server): string {

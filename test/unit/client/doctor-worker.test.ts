@@ -128,6 +128,13 @@ describe('it is not', () => {
     });
   });
 
+  test('where a new version and workers without one poll, but not the current one: each may get the work', () => {
+    expect(judge(polledBy([undefined, two, ten], { current: one }), server)).toMatchObject({
+      status: 'failed',
+      fix: `run version 1 of concord-orders (TEMPORAL_DEPLOYMENT_NAME=concord-orders TEMPORAL_WORKER_BUILD_ID=1), or give its work to version 10 of concord-orders: \`${command('--build-id 10')}\`, or give its work to workers without a version: \`${command('--unversioned')}\``,
+    });
+  });
+
   test('where a version gets a share, and nobody polls as it', () => {
     const ramping = { version: two, percentage: 10 };
     expect(judge(polledBy([one], { current: one, ramping }), server)).toMatchObject({
