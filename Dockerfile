@@ -27,6 +27,8 @@ WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
+# The command line, for whoever looks into a container: `docker compose exec orders concord doctor`.
+RUN ln -s /app/dist/client/cli/bin.mjs /usr/local/bin/concord
 USER node
 # It starts within seconds, and then waits for Temporal and MongoDB for as long as it has to.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \

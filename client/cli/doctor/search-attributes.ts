@@ -1,3 +1,4 @@
+import { searchAttributeTypes } from '../../../domain/search-attributes.ts';
 import type { Connected } from '../shared/session.ts';
 import { type Check, failed, messageOf, ok } from './check.ts';
 
@@ -16,7 +17,8 @@ export async function examineSearchAttributes({ concord }: Connected, mayFix: bo
 }
 
 export const ATTRIBUTES = 'search attributes';
-const ADD_FIX = "add those of domain/search-attributes.ts in your provider's own way";
+const ALL = Object.entries(searchAttributeTypes).map(([name, type]) => `${name} (${type})`);
+const ADD_FIX = `add ${ALL.join(', ')} in your provider's own way`;
 const REGISTER_FIX = "run `concord doctor --fix`; until then, lists in the Web UI can't tell orders apart";
 const REMOVE_FIX =
   'remove them with `temporal operator search-attribute remove --name …`, then run `concord doctor --fix`';

@@ -12,6 +12,7 @@ import { readSettings } from '../../../workers/settings.ts';
 interface Service {
   readonly image: string;
   readonly build?: string;
+  readonly pull_policy?: string;
   readonly command?: readonly string[];
   readonly user?: string;
   readonly environment?: Readonly<Record<string, string | number>>;
@@ -44,8 +45,10 @@ const instructions = dockerfile
   .replace(/\\\n\s*/g, '')
   .split('\n')
   .filter(Boolean);
-const workers = Object.entries(services).filter(([, service]) => service.build !== undefined);
 const commandOf = (service: Service): string => service.command?.join(' ') ?? '';
+const workers = Object.entries(services).filter(([, service]) =>
+  commandOf(service).includes('dist/workers/'),
+);
 
 describe('every container', () => {
   test.each(Object.entries(services))('%s is restricted, limited and restarted', (_name, service) => {
@@ -73,8 +76,8 @@ describe('every container', () => {
   test.each(Object.entries(services))(
     '%s says whether it is healthy, or is waited for until it is done',
     (name, service) => {
-      const inImage =
-        service.build !== undefined && instructions.some((line) => line.startsWith('HEALTHCHECK'));
+      const isOurs = Object.values(services).some(({ build, image }) => build && image === service.image);
+      const inImage = isOurs && instructions.some((line) => line.startsWith('HEALTHCHECK'));
       const waitedFor = Object.values(services).map((other) => other.depends_on?.[name]?.condition);
       if (service.restart === 'on-failure') expect(waitedFor).toContain('service_completed_successfully');
       else expect(service.healthcheck !== undefined || inImage).toBe(true);
@@ -167,6 +170,22 @@ describe('a worker', () => {
       expect(Number.parseInt(stop_grace_period, 10)).toBeGreaterThan(Number(grace));
     },
   );
+
+  test.each(workers)('%s has time to end by itself if it hangs', (_name, { stop_grace_period = '0s' }) => {
+    expect(Number.parseInt(stop_grace_period, 10)).toBeGreaterThanOrEqual(40);
+  });
+
+  test('its image is built once, from this checkout, before any worker starts', () => {
+    const builders = Object.entries(services).filter(([, { build }]) => build !== undefined);
+    expect(builders).toHaveLength(1);
+    const [[builder, { image, pull_policy }] = ['', { image: '', pull_policy: '' }]] = builders;
+    expect(pull_policy).toBe('build');
+    for (const [, worker] of workers) {
+      expect(worker).toMatchObject({ image, pull_policy: 'never' });
+      // Also where one worker alone is brought up.
+      expect(worker.depends_on?.[builder]).toEqual({ condition: 'service_completed_successfully' });
+    }
+  });
 });
 
 describe('the secrets', () => {
@@ -198,6 +217,12 @@ describe('the image', () => {
     const bases = instructions.filter((line) => line.startsWith('FROM '));
     expect(new Set(bases.map((line) => line.split(' ')[1])).size).toBe(1);
     expect(bases[0]).toMatch(/^FROM node:22\.\d+\.\d+-bookworm-slim\b/);
+  });
+
+  test('has the command line, for whoever looks into a container', () => {
+    const link = instructions.find((line) => line.includes('/usr/local/bin/concord')) ?? '';
+    const { bin } = JSON.parse(read('package.json')) as { bin: { concord: string } };
+    expect(link).toBe(`RUN ln -s /app/${bin.concord} /usr/local/bin/concord`);
   });
 
   test("doesn't run as root", () => {
@@ -259,6 +284,13 @@ function stages(): string[][] {
   }
   return found;
 }
+
+test('the health check of MongoDB starts no mongosh by itself', () => {
+  const { healthcheck, volumes } = services.mongodb ?? {};
+  expect(healthcheck).toMatchObject({ test: ['CMD', 'bash', '/concord/health.sh'] });
+  for (const file of ['health.sh', 'health.js'])
+    expect(volumes).toContain(`./deploy/mongodb/${file}:/concord/${file}:ro`);
+});
 
 test('the namespace gets every search attribute of an order', () => {
   const script = read('deploy/temporal/prepare-namespace.sh');

@@ -17,7 +17,10 @@ interface Manifest {
 interface Deployment extends Manifest {
   readonly spec: {
     readonly selector: Selector;
-    readonly template: { readonly metadata: { readonly labels: object }; readonly spec: Pod };
+    readonly template: {
+      readonly metadata: { readonly labels: object; readonly annotations: object };
+      readonly spec: Pod;
+    };
   };
 }
 
@@ -35,6 +38,7 @@ interface Pod {
 interface Container {
   readonly image: string;
   readonly command: readonly string[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly env: readonly {
     readonly name: string;
     readonly valueFrom: { readonly secretKeyRef: { readonly name: string } };
@@ -54,6 +58,7 @@ interface Probe {
 const directory = new URL('../../../deploy/kubernetes/', import.meta.url);
 const read = (file: string) => readFileSync(new URL(file, directory), 'utf8');
 const kustomization = parse(read('kustomization.yaml')) as {
+  namespace: string;
   resources: string[];
   images: { name: string }[];
 };
@@ -151,6 +156,31 @@ describe.each(services)('the worker of %s', (service) => {
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(Number(grace));
   });
 
+  test('has time to end by itself if it hangs', () => {
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(40);
+  });
+
+  test('shows its metrics to Prometheus, whom the network lets in', () => {
+    const { metrics } = readSettings(settings);
+    expect(metrics?.host).toBe('0.0.0.0');
+    expect(container.ports).toContainEqual({ name: 'metrics', containerPort: metrics?.port });
+    expect(spec.template.metadata.annotations).toEqual({
+      'prometheus.io/scrape': 'true',
+      'prometheus.io/port': String(metrics?.port),
+    });
+    const { ingress, podSelector } = find<Manifest & { spec: Network }>(
+      'NetworkPolicy',
+      'concord-worker',
+    ).spec;
+    expect(spec.template.metadata.labels).toMatchObject(podSelector.matchLabels);
+    expect(ingress).toEqual([
+      {
+        from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+        ports: [{ protocol: 'TCP', port: 'metrics' }],
+      },
+    ]);
+  });
+
   test('is given settings that exist, and the secret of its own database only', () => {
     const secrets = container.env.map(({ name, valueFrom }) => [name, valueFrom.secretKeyRef.name]);
     expect(secrets).toEqual([[`${service.toUpperCase()}_MONGODB_URI`, `concord-${service}-mongodb`]]);
@@ -179,12 +209,78 @@ describe.each(services)('the worker of %s', (service) => {
           namespace,
           taskQueue: service,
           queueTypes,
+          // As its own environment names them: nothing without a version.
+          workerDeploymentNameFromEnv: 'TEMPORAL_DEPLOYMENT_NAME',
+          workerDeploymentBuildIdFromEnv: 'TEMPORAL_WORKER_BUILD_ID',
           targetQueueSize: expect.stringMatching(/^\d+$/),
         },
       })),
     );
   });
 });
+
+describe('the workers as a version', () => {
+  const folder = new URL('../kubernetes-version/', directory);
+  const overlay = parse(readFileSync(new URL('kustomization.yaml', folder), 'utf8')) as Overlay;
+  const buildId = overlay.nameSuffix.slice(1);
+  const patchOf = (kind: string, name?: string) => {
+    const found = overlay.patches.find(({ target }) => target.kind === kind && target.name === name);
+    return parse(found?.patch ?? '') as { path: string; value: unknown }[];
+  };
+
+  test('are those of deploy/kubernetes, named and counted by the version', () => {
+    expect(overlay.resources).toEqual(['../kubernetes']);
+    expect(overlay.nameSuffix).toMatch(/^-\w+$/);
+    expect(overlay.labels).toEqual([
+      { pairs: { 'app.kubernetes.io/version': buildId }, includeSelectors: true },
+    ]);
+    // Otherwise, the autoscaler of the workers without a version counts those of the version as well.
+    for (const service of services) {
+      const { selector } = find<Deployment>('Deployment', `concord-${service}`).spec;
+      expect(selector.matchLabels).toMatchObject({ 'app.kubernetes.io/version': 'none' });
+    }
+  });
+
+  test.each(services)('say so, each as its own deployment: %s', (service) => {
+    const { data } = find<Manifest & { data: Record<string, string> }>('ConfigMap', 'concord-worker');
+    const [shared] = patchOf('ConfigMap');
+    expect(shared).toMatchObject({ path: '/data/TEMPORAL_WORKER_BUILD_ID', value: buildId });
+    const [own] = patchOf('Deployment', `concord-${service}`);
+    expect(own).toMatchObject({
+      path: '/spec/template/spec/containers/0/env/-',
+      value: { name: 'TEMPORAL_DEPLOYMENT_NAME', value: `concord-${service}` },
+    });
+    expect(readSettings(data).version).toBeUndefined();
+    const set = {
+      ...data,
+      TEMPORAL_WORKER_BUILD_ID: buildId,
+      TEMPORAL_DEPLOYMENT_NAME: `concord-${service}`,
+    };
+    expect(readSettings(set).version).toEqual({ deploymentName: `concord-${service}`, buildId });
+  });
+
+  test('take no namespace along when they are deleted', () => {
+    expect(patchOf('Namespace')).toMatchObject({
+      $patch: 'delete',
+      metadata: { name: kustomization.namespace },
+    });
+  });
+});
+
+interface Overlay {
+  readonly resources: readonly string[];
+  readonly nameSuffix: string;
+  readonly labels: readonly object[];
+  readonly patches: readonly {
+    readonly target: { readonly kind: string; readonly name?: string };
+    readonly patch: string;
+  }[];
+}
+
+interface Network {
+  readonly podSelector: Selector;
+  readonly ingress: readonly object[];
+}
 
 interface Scaling {
   readonly scaleTargetRef: { readonly name: string };
