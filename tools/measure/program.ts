@@ -9,6 +9,8 @@ export type CleanUp = (end: () => Promise<void>) => void;
 export interface Program {
   readonly report: Report;
   readonly cleanUp: CleanUp;
+  /** Breaks the work off, wherever it is, and tells why. */
+  readonly fail: (reason: Error) => void;
 }
 
 const BAD_INPUT = 2;
@@ -52,6 +54,10 @@ export async function runProgram(
   tellError = (message: string) => console.error(`error: ${message}`),
 ): Promise<void> {
   const { cleanUp, endAll } = createEnding();
+  let fail: Program['fail'] = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
   let isStopped = false;
   let signalCode = STOPPED_BY_SIGNAL;
   const stop = () => {
@@ -68,10 +74,10 @@ export async function runProgram(
   const isLeft = () => process.env.npm_lifecycle_event !== undefined && process.ppid !== ppid;
   setInterval(() => isLeft() && !isStopped && stop(), 500).unref();
   try {
-    process.exitCode = await work({ report, cleanUp });
+    process.exitCode = await Promise.race([work({ report, cleanUp, fail }), failed]);
     if (process.exitCode === undefined) {
       signalCode = 0;
-      await new Promise(() => {});
+      await failed;
     }
   } catch (error) {
     // Whatever fails then fails because its servers are gone.

@@ -7,11 +7,12 @@ import { Concord } from '../../client/concord.ts';
 import { defined } from '../../domain/defined.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
+import { ServersError } from '../servers/attempts.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
 import { identify } from '../servers/process-identity.ts';
 import { end, withDescendants } from '../servers/processes.ts';
-import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
+import { createSupervisor, type Supervisor, tail } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
 import { createEnding, type Program } from './program.ts';
 import { openNamespace, type UserTemporal } from './user-temporal.ts';
@@ -36,6 +37,8 @@ interface MeasuredWorkers {
   /** Default: `measured-worker.ts`. */
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
+  /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
+  readonly lasting?: true;
   /** The order service's workflows. */
   readonly workflowsPath?: string;
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
@@ -61,7 +64,16 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   });
   const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
   const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
-    const created = createLaunchedWorker(worker);
+    const lost = async (how: string) => {
+      const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;
+      options.fail(new ServersError(`${what}.\n${await tail(created.log)}`));
+    };
+    const onEnd = (how: string) => {
+      if (measured.lasting) return true;
+      void lost(how);
+      return false;
+    };
+    const created = createLaunchedWorker({ ...worker, onEnd });
     cleanUp(created.kill);
     return created;
   };
@@ -78,7 +90,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
 export async function setServers(options: Options) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
-  const supervisor = await createSupervisor();
+  const supervisor = await createSupervisor(undefined, options.fail);
   cleanUp(() => endWithDescendants(supervisor));
   const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-measured-'));
   supervisor.removeAtEnd(directory);
