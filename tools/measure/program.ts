@@ -1,4 +1,5 @@
 import { type Command, CommanderError } from 'commander';
+import { whenNpmIsGone } from '../../client/cli/npm-script.mjs';
 import { ConcordError } from '../../domain/errors.ts';
 import { ServersError } from '../servers/attempts.ts';
 import { createReport, type Report } from '../servers/report.ts';
@@ -69,10 +70,7 @@ export async function runProgram(
     // A second one ends at once; the guard then ends the servers.
     process.on(signal, () => (isStopped ? process.exit(STOPPED_BY_SIGNAL) : stop()));
   }
-  // npm hands a signal to the shell that it runs us in, which ends without passing it on.
-  const { ppid } = process;
-  const isLeft = () => process.env.npm_lifecycle_event !== undefined && process.ppid !== ppid;
-  setInterval(() => isLeft() && !isStopped && stop(), 500).unref();
+  whenNpmIsGone(() => isStopped || stop());
   try {
     process.exitCode = await Promise.race([work({ report, cleanUp, fail }), failed]);
     if (process.exitCode === undefined) {
