@@ -8,13 +8,14 @@ import { defined } from '../../domain/defined.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
+import { createEnding } from '../servers/ending.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
 import { identify } from '../servers/process-identity.ts';
 import { end, withDescendants } from '../servers/processes.ts';
 import { createSupervisor, type Supervisor, tail } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
-import { createEnding, type Program } from './program.ts';
+import type { Program } from './program.ts';
 import { openNamespace, type UserTemporal } from './user-temporal.ts';
 import { createLaunchedWorker } from './worker-launcher.ts';
 
@@ -104,8 +105,7 @@ export async function setServers(options: Options) {
   cleanUp(async () => {
     // Databases in a server of ours go with it, and it may be gone already.
     const left = mongodb.server === undefined ? Object.values(databases) : [];
-    await Promise.all(left.map((database) => database.dropDatabase()));
-    await mongo.close();
+    await Promise.all(left.map((database) => database.dropDatabase())).finally(() => mongo.close());
   });
   const environment = {
     ...temporal.environment,
@@ -145,9 +145,12 @@ export async function setServers(options: Options) {
 /** A server that had to be killed leaves its own children behind. */
 async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
-  const identities = pids.map(identify);
-  await supervisor.stop();
-  for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
+  const { cleanUp, endAll } = createEnding();
+  for (const identity of pids.map(identify)) {
+    if (identity !== undefined) cleanUp(async () => void (await end(identity, 'SIGKILL')));
+  }
+  cleanUp(supervisor.stop);
+  await endAll();
 }
 
 interface Part extends Options {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ServersError } from './attempts.ts';
 import { remove } from './cache.ts';
+import { createEnding } from './ending.ts';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 import { end } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
@@ -109,8 +110,11 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
   };
   const stop = async () => {
     await Promise.allSettled(launching);
-    for (const server of [...running.keys()].reverse()) await server.stop();
-    for (const directory of throwAwayDirectories) await remove(directory);
+    const { cleanUp, endAll } = createEnding();
+    for (const directory of throwAwayDirectories) cleanUp(() => remove(directory));
+    for (const server of running.keys()) cleanUp(server.stop);
+    // If some can't be ended, the record stays, and the guard and the next start try again.
+    await endAll();
     record.remove();
     guard.kill('SIGKILL');
     await guardExited;

@@ -28,10 +28,8 @@ async function main(options: Options, { report, cleanUp, fail }: Program): Promi
   const { encryptionKeys } = await checkedSettings();
   const used: { concord?: Concord; servers?: Servers } = {};
   // Begun first, so that the workers, which use both, end before.
-  cleanUp(async () => {
-    await used.concord?.close();
-    await used.servers?.stop();
-  });
+  cleanUp(async () => used.servers?.stop());
+  cleanUp(async () => used.concord?.close());
   const workers = new Map<ServiceName, WorkerProcess>();
   const [servers, { Concord }, { placeSamples }] = await Promise.all([
     startServers({
