@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 const script = process.env.npm_lifecycle_script;
 // Known at once: an install in a fresh clone takes a minute, in which they may be gone already.
 const { ppid } = process;
-const isLinux = process.platform === 'linux';
-const npm = isLinux && isShell() ? parentOf(ppid) : undefined;
+// Debian's shell stays between npm and us; those of other systems become what they run.
+const npm = process.platform === 'linux' && isShell() ? parentOf(ppid) : undefined;
 
 /**
  * Calls `end` once when npm, which runs this script, or its shell is gone.
