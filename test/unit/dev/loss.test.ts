@@ -4,6 +4,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createSupervisor, type Supervisor } from '../../../tools/servers/supervisor.ts';
 import { removeDirectory, temporaryDirectory } from '../../system/dev/support.ts';
 
+const WAIT = { timeout: 30_000 };
+vi.setConfig({ testTimeout: 60_000 });
+
 let directory: string;
 let supervisor: Supervisor;
 let losses: string[];
@@ -25,7 +28,7 @@ const start = (name: string, script: string) =>
 
 test('a server that ends unasked is told once: which, how, and the end of its log', async () => {
   const { identity } = await start('database', 'echo last words; read none; kill -SEGV $$');
-  await expect.poll(() => losses).toHaveLength(1);
+  await expect.poll(() => losses, WAIT).toHaveLength(1);
   expect(losses[0]).toBe(
     [
       `database (process ${identity.pid}) ended unasked (SIGSEGV), so all is stopped.`,
@@ -37,7 +40,7 @@ test('a server that ends unasked is told once: which, how, and the end of its lo
 
 test('one that printed nothing says that', async () => {
   await start('database', 'exit 7');
-  await expect.poll(() => losses).toHaveLength(1);
+  await expect.poll(() => losses, WAIT).toHaveLength(1);
   expect(losses[0]).toMatch(/\(exit code 7\).*\nIt printed nothing \(\S+database\.log\)\.$/);
 });
 
@@ -48,7 +51,7 @@ test('one that is ended on request is no loss', async () => {
   await stopped.stop();
   await killed.kill();
   await start('lost', 'exit 1');
-  await expect.poll(() => losses).toHaveLength(1);
+  await expect.poll(() => losses, WAIT).toHaveLength(1);
   await supervisor.stop();
   expect(losses).toEqual([expect.stringMatching(/^lost /)]);
 });
