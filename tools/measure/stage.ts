@@ -39,7 +39,7 @@ interface MeasuredWorkers {
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
   /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
-  readonly lasting?: true;
+  readonly restarts?: true;
   /** The order service's workflows. */
   readonly workflowsPath?: string;
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
@@ -70,7 +70,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
       options.fail(new ServersError(`${what}.\n${await tail(created.log)}`));
     };
     const onEnd = (how: string) => {
-      if (measured.lasting) return true;
+      if (measured.restarts) return true;
       void lost(how);
       return false;
     };

@@ -182,7 +182,8 @@ async function untilReady({ name, exited }: ServerProcess, isReady: () => Promis
 
 /** The last lines of a log, indented, under a line that names it; before them why a Go program broke off. */
 export async function tail(log: string): Promise<string> {
-  const text = (await readFile(log, 'utf8')).trimEnd();
+  // A loss may be told while directories are being removed.
+  const text = (await readFile(log, 'utf8').catch(() => '')).trimEnd();
   if (text === '') return `It printed nothing (${log}).`;
   const lines = text.split('\n');
   const panic = lines.slice(0, -LAST_LINES).findLast((line) => /^(panic|fatal error|SIG[A-Z]+): /.test(line));
