@@ -1,6 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { whenNpmIsGone } from '../client/cli/npm-script.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const OLDEST_NODE = '20.19';
@@ -16,13 +18,18 @@ export function prepareCheckout() {
  *
  * @param {string} entry The script, relative to the checkout.
  * @param {string[]} args
- * @returns {number} Its exit code.
+ * @returns {Promise<number>} Its exit code.
  */
-export function runScript(entry, args) {
-  const { status } = spawnSync(process.execPath, [`${root}${entry}`, ...args], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+export async function runScript(entry, args) {
+  const child = spawn(process.execPath, [`${root}${entry}`, ...args], { cwd: root, stdio: 'inherit' });
+  const end = () => void child.kill('SIGTERM');
+  whenNpmIsGone(end);
+  process.on('SIGTERM', end);
+  // A Ctrl-C at the terminal reaches the child by itself, which then ends in its own time.
+  const wait = () => {};
+  process.on('SIGINT', wait);
+  const [status] = await once(child, 'exit');
+  process.off('SIGTERM', end).off('SIGINT', wait);
   return status ?? 1;
 }
 

@@ -2,4 +2,4 @@ import { prepareCheckout, runScript } from './bootstrap.mjs';
 
 // `npm run build`, from a fresh clone as well.
 prepareCheckout();
-process.exitCode = runScript('workers/build-package.mjs', []);
+process.exitCode = await runScript('workers/build-package.mjs', []);

@@ -21,7 +21,7 @@ const steps = {
 
 prepareCheckout();
 for (const [entry, args] of steps[share ?? ''] ?? []) {
-  console.error(`> ${entry.split('/')[2]}`);
-  const exitCode = runScript(entry, args);
+  console.error(`> ${entry.split('/').at(-1)}`);
+  const exitCode = await runScript(entry, args);
   if (exitCode !== 0) process.exit(exitCode);
 }

@@ -188,7 +188,8 @@ function waiting(logger: Logger, signal: AbortSignal) {
 /** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */
 function shutDownWithParent(): void {
   if (process.connected) {
-    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+    // To those who listen alone: Windows would end the process at once, in the middle of what it does.
+    process.once('disconnect', () => process.emit('SIGTERM') || process.exit(0));
     process.channel?.unref();
   } else if (process.env.CONCORD_ENDS_WITH_PARENT) {
     process.exit(0); // it was gone before this process could listen

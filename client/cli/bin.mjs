@@ -15,6 +15,8 @@ process.stdout.write('', () => process.exit(exitCode));
 async function load() {
   const source = new URL('./main.ts', import.meta.url);
   if (!existsSync(source)) return import(new URL('./main.js', import.meta.url).href);
+  const { whenNpmIsGone } = await import('./npm-script.mjs');
+  whenNpmIsGone(() => process.kill(process.pid, 'SIGTERM'));
   const { acceptTypeScript } = await import('./typescript.mjs');
   await acceptTypeScript();
   return import(source.href);

@@ -82,7 +82,7 @@ export async function startPlatform(
   subscriptions?: readonly Subscription[],
   { limits = {}, encryption }: PlatformOptions = {},
 ): Promise<Platform> {
-  const supervisor = await createSupervisor();
+  const supervisor = await createSupervisor(undefined, ({ message }) => console.error(message));
   const directory = await mkdtemp(path.join(tmpdir(), 'concord-test-'));
   supervisor.removeAtEnd(directory);
   const usual = { supervisor, directory, keepData: false, report: silentReport };

@@ -30,10 +30,17 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   });
   project.provide('timeSkippingServer', await timeSkippingServer(report));
   // Its Temporal goes unused, but proves that one is installed before the test files start theirs.
-  const servers = await startServers({ role: 'test', report });
+  let tearDown = async () => {};
+  // Each test would wait for it up to its time limit.
+  const onLoss = ({ message }: Error) => {
+    console.error(message);
+    void tearDown().finally(() => process.exit(1));
+  };
+  const servers = await startServers({ role: 'test', report, onLoss });
   project.provide('mongodbUri', servers.mongodb.uri);
-  return async () => {
+  tearDown = async () => {
     await servers.stop();
     await rm(directory, { recursive: true, force: true });
   };
+  return () => tearDown();
 }

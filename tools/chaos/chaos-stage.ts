@@ -54,7 +54,7 @@ export async function setChaosStage(program: Program, faults: Pick<FaultSettings
   };
   const module = fileURLToPath(new URL('faulty-worker.ts', import.meta.url));
   const options = { ...program, kind: 'lasting', isolated: true } as const;
-  const stage = (await setStage(options, { module, environmentOf })) as Stage & OwnServers;
+  const stage = (await setStage(options, { module, environmentOf, restarts: true })) as Stage & OwnServers;
   await open('clients-temporal', stage.temporal.address);
   return {
     ...stage,

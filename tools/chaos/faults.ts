@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceName } from '../../workers/services.ts';
-import type { CleanUp } from '../measure/program.ts';
+import type { CleanUp } from '../servers/ending.ts';
 import { pause, signal } from '../servers/processes.ts';
 import type { ChaosStage, LinkName } from './chaos-stage.ts';
 import type { FaultKind, PlannedFault } from './fault-plan.ts';

@@ -55,7 +55,8 @@ Examples:
 );
 
 await runProgram(
-  async ({ report, cleanUp }) => {
+  async (program) => {
+    const { report } = program;
     const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
     if (namespace !== undefined) {
       const fix = 'leave it out: a comparison uses a namespace of its own';
@@ -64,7 +65,7 @@ await runProgram(
     checkWritable('--html', html);
     const options = { orders, rounds, faultSeconds, parts: only };
     const temporal = await userTemporal(server);
-    const comparison = await compareStrategies({ ...options, report, cleanUp, temporal });
+    const comparison = await compareStrategies({ ...options, ...program, temporal });
     const texts = process.stdout.isTTY ? tables : lines;
     console.log(json ? JSON.stringify(comparison) : texts(comparison));
     if (html !== undefined) {

@@ -22,18 +22,19 @@ export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
  *
  * @throws {ServersError} if a server or a worker can't be started
  */
-export async function compareStrategies({ temporal, report, cleanUp, ...options }: Options) {
+export async function compareStrategies({ temporal, report, cleanUp, fail, ...options }: Options) {
   /** When it began, in ISO 8601. */
   const at = new Date().toISOString();
   const isRestart = (part: Part) => part === 'temporal-restarted' && temporal === undefined;
   // A server that can be restarted has its data in a file, which would be what is measured: so that part comes apart.
   const together = [options.parts.filter((part) => !isRestart(part)), options.parts.filter(isRestart)];
   const found: Awaited<ReturnType<typeof measureOn>>[] = [];
+  const program = { report, cleanUp, fail };
   let last: Stage | undefined;
   for (const parts of together.filter(({ length }) => length > 0)) {
     // It would take its share of the machine.
     await last?.end();
-    last = await setStage({ report, cleanUp, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
+    last = await setStage({ ...program, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
     found.push(await measureOn(last, { ...options, parts }, report.note));
   }
   return {

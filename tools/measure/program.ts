@@ -1,16 +1,18 @@
 import { type Command, CommanderError } from 'commander';
+import { whenNpmIsGone } from '../../client/cli/npm-script.mjs';
 import { ConcordError } from '../../domain/errors.ts';
 import { ServersError } from '../servers/attempts.ts';
+import { type CleanUp, createEnding } from '../servers/ending.ts';
 import { createReport, type Report } from '../servers/report.ts';
-
-/** Takes what ends something that was begun. */
-export type CleanUp = (end: () => Promise<void>) => void;
 
 export interface Program {
   readonly report: Report;
   readonly cleanUp: CleanUp;
+  /** Breaks the work off, wherever it is, and tells why. */
+  readonly fail: (reason: Error) => void;
 }
 
+const FAILED = 1;
 const BAD_INPUT = 2;
 const UNREACHABLE = 3;
 const STOPPED_BY_SIGNAL = 130;
@@ -26,21 +28,6 @@ export function optionsOrExit<Options extends object>(command: Command): Options
   }
 }
 
-/** Ends what was begun, the last first. If one can't be ended, the others are ended, and its error is thrown then. */
-export function createEnding(): { readonly cleanUp: CleanUp; endAll(): Promise<void> } {
-  const ends: (() => Promise<void>)[] = [];
-  return {
-    cleanUp: (end) => void ends.push(end),
-    async endAll() {
-      const failures: unknown[] = [];
-      for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
-        await end().catch((error) => failures.push(error));
-      }
-      if (failures.length > 0) throw failures[0];
-    },
-  };
-}
-
 /**
  * Runs a tool, ends what it has begun, and then the process.
  *
@@ -52,26 +39,32 @@ export async function runProgram(
   tellError = (message: string) => console.error(`error: ${message}`),
 ): Promise<void> {
   const { cleanUp, endAll } = createEnding();
+  const endOrTell = () =>
+    endAll().catch(({ message }: Error) => {
+      process.exitCode ||= FAILED;
+      tellError(`Not everything could be ended: ${message}`);
+    });
+  let fail: Program['fail'] = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
   let isStopped = false;
   let signalCode = STOPPED_BY_SIGNAL;
   const stop = () => {
     isStopped = true;
     report.note('Stopping the workers and the servers …');
-    void endAll().then(() => process.exit(signalCode));
+    void endOrTell().then(() => process.exit(signalCode));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // A second one ends at once; the guard then ends the servers.
     process.on(signal, () => (isStopped ? process.exit(STOPPED_BY_SIGNAL) : stop()));
   }
-  // npm hands a signal to the shell that it runs us in, which ends without passing it on.
-  const { ppid } = process;
-  const isLeft = () => process.env.npm_lifecycle_event !== undefined && process.ppid !== ppid;
-  setInterval(() => isLeft() && !isStopped && stop(), 500).unref();
+  whenNpmIsGone(() => isStopped || stop());
   try {
-    process.exitCode = await work({ report, cleanUp });
+    process.exitCode = await Promise.race([work({ report, cleanUp, fail }), failed]);
     if (process.exitCode === undefined) {
       signalCode = 0;
-      await new Promise(() => {});
+      await failed;
     }
   } catch (error) {
     // Whatever fails then fails because its servers are gone.
@@ -79,7 +72,7 @@ export async function runProgram(
     process.exitCode = exitCodeOf(error);
     tellError((error as Error).message);
   } finally {
-    await endAll();
+    await endOrTell();
   }
   // Who still waits for an answer must not keep a finished run alive.
   if (!isStopped) process.exit();

@@ -7,13 +7,15 @@ import { Concord } from '../../client/concord.ts';
 import { defined } from '../../domain/defined.ts';
 import { bundleWorkflows } from '../../workers/bundle.ts';
 import type { ServiceName } from '../../workers/services.ts';
+import { ServersError } from '../servers/attempts.ts';
+import { createEnding } from '../servers/ending.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
 import { identify } from '../servers/process-identity.ts';
 import { end, withDescendants } from '../servers/processes.ts';
-import { createSupervisor, type Supervisor } from '../servers/supervisor.ts';
+import { createSupervisor, type Supervisor, tail } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
-import { createEnding, type Program } from './program.ts';
+import type { Program } from './program.ts';
 import { openNamespace, type UserTemporal } from './user-temporal.ts';
 import { createLaunchedWorker } from './worker-launcher.ts';
 
@@ -36,6 +38,8 @@ interface MeasuredWorkers {
   /** Default: `measured-worker.ts`. */
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
+  /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
+  readonly restarts?: true;
   /** The order service's workflows. */
   readonly workflowsPath?: string;
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
@@ -61,7 +65,16 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   });
   const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
   const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
-    const created = createLaunchedWorker(worker);
+    const lost = async (how: string) => {
+      const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;
+      options.fail(new ServersError(`${what}.\n${await tail(created.log)}`));
+    };
+    const onEnd = (how: string) => {
+      if (measured.restarts) return true;
+      void lost(how);
+      return false;
+    };
+    const created = createLaunchedWorker({ ...worker, onEnd });
     cleanUp(created.kill);
     return created;
   };
@@ -78,7 +91,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
 export async function setServers(options: Options) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
-  const supervisor = await createSupervisor();
+  const supervisor = await createSupervisor(undefined, options.fail);
   cleanUp(() => endWithDescendants(supervisor));
   const directory = await mkdtemp(path.join(await realpath(tmpdir()), 'concord-measured-'));
   supervisor.removeAtEnd(directory);
@@ -92,8 +105,7 @@ export async function setServers(options: Options) {
   cleanUp(async () => {
     // Databases in a server of ours go with it, and it may be gone already.
     const left = mongodb.server === undefined ? Object.values(databases) : [];
-    await Promise.all(left.map((database) => database.dropDatabase()));
-    await mongo.close();
+    await Promise.all(left.map((database) => database.dropDatabase())).finally(() => mongo.close());
   });
   const environment = {
     ...temporal.environment,
@@ -133,9 +145,12 @@ export async function setServers(options: Options) {
 /** A server that had to be killed leaves its own children behind. */
 async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   const pids = await withDescendants(supervisor.processes().map(({ identity }) => identity.pid));
-  const identities = pids.map(identify);
-  await supervisor.stop();
-  for (const identity of identities) if (identity !== undefined) await end(identity, 'SIGKILL');
+  const { cleanUp, endAll } = createEnding();
+  for (const identity of pids.map(identify)) {
+    if (identity !== undefined) cleanUp(async () => void (await end(identity, 'SIGKILL')));
+  }
+  cleanUp(supervisor.stop);
+  await endAll();
 }
 
 interface Part extends Options {

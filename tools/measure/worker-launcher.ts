@@ -18,14 +18,14 @@ interface Launch {
   readonly environment: Readonly<Record<string, string>>;
   /** Where its log goes. */
   readonly directory: string;
+  /** Told how it ended unasked. @returns Whether it is started again; by default it is. */
+  onEnd?(how: string): boolean;
 }
 
 interface KeptProcess extends Launch {
   /** The arguments of Node. */
   readonly program: readonly string[];
   onLaunch?(launched: ChildProcess): void;
-  /** Told how it ended unasked. @returns Whether it is started again. */
-  onEnd?(how: string): boolean;
 }
 
 // A worker that fails at once must not be restarted in a tight loop. Milliseconds.

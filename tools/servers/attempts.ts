@@ -1,3 +1,5 @@
+import type { Report } from './report.ts';
+
 /** The user can act on it: `message` says what failed and what to do next, and is shown without a stack. */
 export class ServersError extends Error {
   override readonly name: string = 'ServersError';
@@ -5,11 +7,16 @@ export class ServersError extends Error {
 
 /** One way to get a server does not work on this machine. `reason` says why, `next` what makes it work: "install Go …". */
 export class UnavailableError extends ServersError {
-  override readonly name = 'UnavailableError';
+  override readonly name: string = 'UnavailableError';
 
   constructor(reason: string, next: string) {
     super(`${reason}; to use it, ${next}`);
   }
+}
+
+/** The program is there, but it can't run on this machine, or is too old. */
+export class UnfitProgramError extends UnavailableError {
+  override readonly name = 'UnfitProgramError';
 }
 
 /** A way that was tried, and why it failed. */
@@ -30,26 +37,46 @@ export class NoServerError extends ServersError {
   }
 }
 
-/** A way to get a server. `get` returns undefined if the way does not apply, and throws if it fails. */
+/** A way to get a server. */
 export interface Way<T> {
   readonly way: string;
-  get(): Promise<T | undefined>;
+  /** Whether there is something to get. Default: there is. */
+  isThere?(): Promise<boolean>;
+  /** @throws {UnavailableError} when the way fails */
+  get(): Promise<T>;
+}
+
+interface Ladder<T> {
+  readonly what: string;
+  /** In order of preference. */
+  readonly ways: readonly Way<T>[];
+  readonly advice: string;
+  /** @throws {UnfitProgramError} when what was got is of no use here */
+  check(found: T): Promise<void>;
+  readonly report: Report;
 }
 
 /** @throws {NoServerError} when no way works */
-export async function firstThatWorks<T>(what: string, ways: readonly Way<T>[], advice: string): Promise<T> {
-  const tried: Attempt[] = [];
-  for (const { way, get } of ways) {
+export async function firstThatWorks<T>({ what, ways, advice, check, report }: Ladder<T>): Promise<T> {
+  const there: Way<T>[] = [];
+  for (const way of ways) if ((await way.isThere?.()) ?? true) there.push(way);
+  const reasons = new Map<Way<T>, string>();
+  for (const [index, way] of there.entries()) {
     try {
-      const found = await get();
-      if (found !== undefined) return found;
-      tried.push({ way, reason: 'not there' });
+      const found = await way.get();
+      await check(found);
+      return found;
     } catch (error) {
       // Only what the next way could make good is passed over; a defect of ours must not hide as "unavailable".
       if (!(error instanceof UnavailableError)) throw error;
-      tried.push({ way, reason: error.message });
+      reasons.set(way, error.message);
+      const next = there[index + 1];
+      // A failed install has been reported by its step.
+      if (error instanceof UnfitProgramError && next !== undefined)
+        report.note(`Passing over ${way.way}: ${error.message}. Next: ${next.way}`);
     }
   }
+  const tried = ways.map((way) => ({ way: way.way, reason: reasons.get(way) ?? 'not there' }));
   throw new NoServerError(what, tried, advice);
 }
 

@@ -42,12 +42,13 @@ const FERRETDB = {
     ),
 };
 
-/**
- * Finds FerretDB in the cache. Without `install` it returns undefined if anything is missing.
- * @throws {UnavailableError} when it cannot be installed
- */
-export async function findFerretDB(report: Report, { install }: { install: boolean }) {
-  if (!install && !(findCached(FERRETDB.entry) && findCached(POSTGRES.entry))) return undefined;
+/** Whether an earlier run has installed it. */
+export async function hasFerretDB(): Promise<boolean> {
+  return [FERRETDB, POSTGRES].every(({ entry }) => findCached(entry) !== undefined);
+}
+
+/** FerretDB from the cache, installed first if it is not there. @throws {UnavailableError} when it cannot be installed */
+export async function getFerretDB(report: Report) {
   // The tree first: it takes seconds, and without it the minute for FerretDB would be lost.
   const tree = await installedBy(POSTGRES, report);
   const command = path.join(await installedBy(FERRETDB, report), executableName('ferretdb'));

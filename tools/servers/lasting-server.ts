@@ -1,7 +1,6 @@
 import pRetry from 'p-retry';
 import type { LocalServer, ServerOptions } from './local-server.ts';
 import { startMongoDB } from './mongodb.ts';
-import { signal } from './processes.ts';
 import { silentReport } from './report.ts';
 import { startTemporal } from './temporal.ts';
 
@@ -44,9 +43,7 @@ function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>) {
      * order: DocumentDB's own recovery is not tested here.
      */
     async kill(): Promise<void> {
-      const front = current.processes.at(-1);
-      if (front !== undefined) signal(front.identity.pid, 'SIGKILL');
-      await front?.exited;
+      await current.processes.at(-1)?.kill();
       await restart();
     },
   };

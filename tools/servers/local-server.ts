@@ -1,3 +1,4 @@
+import { createEnding } from './ending.ts';
 import type { Report } from './report.ts';
 import type { ServerProcess, Supervisor } from './supervisor.ts';
 
@@ -30,7 +31,9 @@ export function localServer(port: number, origin: string, processes: readonly Se
     pid,
     /** Ends it; its data stays, so that it can be started again on the same port and directory. Idempotent. */
     async stop(): Promise<void> {
-      for (const { stop } of [...processes].reverse()) await stop();
+      const { cleanUp, endAll } = createEnding();
+      for (const { stop } of processes) cleanUp(stop);
+      await endAll();
     },
   };
 }

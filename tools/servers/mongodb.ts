@@ -3,10 +3,11 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import getPort from 'get-port';
 import { firstThatWorks, oneLine, ServersError, type Way } from './attempts.ts';
-import { type FerretProgram, findFerretDB, startFerretDB } from './ferretdb.ts';
+import { type FerretProgram, getFerretDB, hasFerretDB, startFerretDB } from './ferretdb.ts';
 import { localServer, type ServerOptions, takesWrites } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
-import { byDownload, cachedWays, type Program, programOnPath, step } from './programs.ts';
+import { postgresBinary } from './postgres-tree.ts';
+import { byDownload, cachedWays, type Program, programOnPath, step, tryOut } from './programs.ts';
 import type { Report } from './report.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
@@ -64,7 +65,8 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
 }
 
 /**
- * Finds `mongod` on PATH, what an earlier run has put into the cache, a download, or FerretDB over PostgreSQL.
+ * Finds `mongod` on PATH, what an earlier run has put into the cache, a download, or FerretDB over PostgreSQL: the first that
+ * runs here.
  * @throws {NoServerError} when none of these works
  */
 export async function findMongoDB(report: Report): Promise<Program | FerretProgram> {
@@ -74,11 +76,17 @@ export async function findMongoDB(report: Report): Promise<Program | FerretProgr
   const ways: Way<Program | FerretProgram>[] = [
     programOnPath('mongod'),
     ...earlier,
-    { way: 'an earlier install of FerretDB', get: () => findFerretDB(report, { install: false }) },
+    { way: 'an earlier install of FerretDB', isThere: hasFerretDB, get: () => getFerretDB(report) },
     ...fresh,
-    { way: 'FerretDB over PostgreSQL', get: () => findFerretDB(report, { install: true }) },
+    { way: 'FerretDB over PostgreSQL', get: () => getFerretDB(report) },
   ];
-  return firstThatWorks('MongoDB', ways, ADVICE);
+  return firstThatWorks({ what: 'MongoDB', ways, advice: ADVICE, check: tryAll, report });
+}
+
+/** MongoDB from 5.0 on needs AVX, without which it ends by SIGILL and prints nothing (docker-library/mongo #485). */
+async function tryAll(program: Program | FerretProgram): Promise<void> {
+  await tryOut(program.command);
+  if ('tree' in program) await tryOut(postgresBinary(program.tree, 'postgres'));
 }
 
 async function startMongod(

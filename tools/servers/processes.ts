@@ -14,16 +14,30 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
+/** Windows has few signals, and throws for others: no clean-up may end half-way because of that. Returns whether it was sent. */
+function signalIfKnown(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    signal(pid, name);
+    return true;
+  } catch (error) {
+    if (!UNKNOWN_SIGNAL.has((error as NodeJS.ErrnoException).code)) throw error;
+    return false;
+  }
+}
+
+// Node's own, and the system's.
+const UNKNOWN_SIGNAL = new Set<string | undefined>(['ERR_UNKNOWN_SIGNAL', 'ENOSYS']);
+
 /**
  * Ends that very process, and never another one that got its pid: by `stopSignal`, and by SIGKILL after `graceMs`.
  * @returns Whether there was anything to end.
  */
 export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals = 'SIGTERM', graceMs = 5000) {
   if (!isAlive(identity)) return false;
-  signal(identity.pid, stopSignal);
+  const isAsked = signalIfKnown(identity.pid, stopSignal);
   // One that stands still would not hear it.
-  signal(identity.pid, 'SIGCONT');
-  if (!(await isGoneWithin(identity, graceMs))) {
+  signalIfKnown(identity.pid, 'SIGCONT');
+  if (!isAsked || !(await isGoneWithin(identity, graceMs))) {
     signal(identity.pid, 'SIGKILL');
     await isGoneWithin(identity, 5000);
   }
@@ -55,7 +69,7 @@ export async function pause(pids: readonly number[], milliseconds: number) {
     /** Lets them go on, at once. Idempotent. */
     resume() {
       if (helper.pid !== undefined && helper.exitCode === null) signal(-helper.pid, 'SIGKILL');
-      for (const pid of all) signal(pid, 'SIGCONT');
+      for (const pid of all) signalIfKnown(pid, 'SIGCONT');
     },
   };
 }

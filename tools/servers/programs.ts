@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
-import { oneLine, UnavailableError, type Way } from './attempts.ts';
+import { oneLine, UnavailableError, UnfitProgramError, type Way } from './attempts.ts';
 import { findCached, installed, remove } from './cache.ts';
 import type { Report } from './report.ts';
 
@@ -31,18 +31,16 @@ export interface Install {
 
 /** The ways to a program through the cache: those that earlier runs have taken, and those that install it. */
 export function cachedWays(program: string, installs: readonly Install[], report: Report) {
-  const found = (entry: string | undefined, { how }: Install): Program | undefined =>
-    entry === undefined
-      ? undefined
-      : { command: path.join(entry, executableName(program)), origin: fromCache(program, how) };
+  const get = async (install: Install): Promise<Program> => ({
+    command: path.join(await installedBy(install, report), executableName(program)),
+    origin: fromCache(program, install.how),
+  });
   const earlier = installs.map((install) => ({
     way: install.earlier,
-    get: async () => found(findCached(install.entry), install),
+    isThere: async () => findCached(install.entry) !== undefined,
+    get: () => get(install),
   }));
-  const fresh = installs.map((install) => ({
-    way: install.way,
-    get: async () => found(await installedBy(install, report), install),
-  }));
+  const fresh = installs.map((install) => ({ way: install.way, get: () => get(install) }));
   return { earlier, fresh };
 }
 
@@ -82,12 +80,38 @@ export async function step<T>(report: Report, message: string, work: () => Promi
 export function programOnPath(program: string): Way<Program> {
   return {
     way: `\`${program}\` on PATH`,
+    isThere: async () => (await onPath(program)) !== undefined,
     async get() {
-      const command = await onPath(program);
-      return command === undefined ? undefined : { command, origin: `${program} on PATH (${command})` };
+      const command = (await onPath(program)) ?? program;
+      return { command, origin: `${program} on PATH (${command})` };
     },
   };
 }
+
+/**
+ * Runs a program just to see whether it can: one for another processor, or whose libraries are missing, ends before it has
+ * done anything.
+ *
+ * @returns What it printed.
+ * @throws {UnfitProgramError} that says how it ended
+ */
+export async function tryOut(command: string, args: readonly string[] = ['--version']): Promise<string> {
+  const options = { timeout: TRY_LIMIT, stdin: 'ignore', reject: false, all: true } as const;
+  const result = await execa(command, args, options);
+  if (!result.failed) return result.all;
+  const { timedOut, signal, signalDescription, exitCode, originalMessage = '' } = result;
+  const ended = signal === undefined ? `exit code ${exitCode}` : `${signal}: ${signalDescription}`;
+  const said = lastLine(result.all);
+  const how = timedOut
+    ? `didn't end within ${TRY_LIMIT / 1000} s`
+    : signal === undefined && exitCode === undefined
+      ? `could not be started (${lastLine(originalMessage)})`
+      : `ended by ${ended}${said === '' ? '' : ` (${said})`}`;
+  throw new UnfitProgramError(`\`${[command, ...args].join(' ')}\` ${how}`, 'replace it, or remove it');
+}
+
+/** Milliseconds. */
+const TRY_LIMIT = 30_000;
 
 /** The full path of a program on PATH. */
 export async function onPath(program: string): Promise<string | undefined> {

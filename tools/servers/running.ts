@@ -8,7 +8,9 @@ import {
   runningDirectory,
   startSchema,
 } from '../../client/cli/shared/running-start.ts';
+import { oneLine } from './attempts.ts';
 import { remove } from './cache.ts';
+import { createEnding } from './ending.ts';
 import { identify, isAlive, processSchema } from './process-identity.ts';
 import { end, isGoneWithin } from './processes.ts';
 import type { Report } from './report.ts';
@@ -69,9 +71,13 @@ export async function cleanUpAfterTheDead(report: Report): Promise<void> {
     if (isAlive(start.owner)) continue;
     // A living guard is at it already; a new server must not meet the old one on the same data.
     if (start.guard) await isGoneWithin(start.guard, 20_000);
-    const ended = await endStart(file);
-    if (ended > 0)
-      report.note(`Ended ${ended} server processes that an earlier run (${start.owner.pid}) left behind.`);
+    const left = `that an earlier run (${start.owner.pid}) left behind`;
+    try {
+      const ended = await endStart(file);
+      if (ended > 0) report.note(`Ended ${ended} server processes ${left}.`);
+    } catch (error) {
+      report.note(`Not everything could be ended ${left}: ${oneLine(error)}`);
+    }
   }
 }
 
@@ -79,13 +85,18 @@ export async function cleanUpAfterTheDead(report: Report): Promise<void> {
 export async function endStart(file: string): Promise<number> {
   const { children = [], throwAwayDirectories = [] } = readRecord(file, recordSchema) ?? {};
   let ended = 0;
-  // The last one first: a server may need the one that was started before it.
-  for (const { stopSignal, graceMs, ...identity } of children.reverse()) {
-    if (await end(identity, stopSignal as NodeJS.Signals, graceMs)) ended += 1;
-  }
+  const { cleanUp, endAll } = createEnding();
   for (const directory of throwAwayDirectories.filter(path.isAbsolute)) {
-    if (path.basename(directory).startsWith(THROW_AWAY_PREFIX)) await remove(directory);
+    if (path.basename(directory).startsWith(THROW_AWAY_PREFIX)) cleanUp(() => remove(directory));
   }
+  // The last one first: a server may need the one that was started before it.
+  for (const { stopSignal, graceMs, ...identity } of children) {
+    cleanUp(async () => {
+      if (await end(identity, stopSignal as NodeJS.Signals, graceMs)) ended += 1;
+    });
+  }
+  // If some can't be ended, the record stays for the next start.
+  await endAll();
   await remove(file);
   return ended;
 }

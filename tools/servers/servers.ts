@@ -9,7 +9,7 @@ import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
 import type { Report } from './report.ts';
 import { cleanUpAfterTheDead, livingServers, THROW_AWAY_PREFIX } from './running.ts';
-import { createSupervisor } from './supervisor.ts';
+import { createSupervisor, type OnLoss } from './supervisor.ts';
 import { startTemporal, temporalFromEnvironment } from './temporal.ts';
 
 export type Servers = Awaited<ReturnType<typeof startServers>>;
@@ -29,12 +29,15 @@ export async function startServers(options: {
   role?: 'start' | 'test';
   /** Told where data and logs are, while the servers start. */
   onDirectory?: (directory: string) => void;
+  /** Told when a server that was started ends unasked. */
+  onLoss?: OnLoss;
 }) {
   const { report } = options;
   await cleanUpAfterTheDead(report);
   const dataDirectory = options.dataDirectory && (await ownDataDirectory(options.dataDirectory));
   const supervisor = await createSupervisor(
     defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined }),
+    options.onLoss,
   );
   const directory = dataDirectory || (await mkdtemp(path.join(await realpath(tmpdir()), THROW_AWAY_PREFIX)));
   if (!dataDirectory) supervisor.removeAtEnd(directory);

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ServersError } from './attempts.ts';
 import { remove } from './cache.ts';
+import { createEnding } from './ending.ts';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 import { end } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
@@ -33,13 +34,23 @@ export interface ServerProcess {
   readonly exited: Promise<string>;
   /** Ends the process; its directories stay. Idempotent. */
   stop(): Promise<void>;
+  /** The same as a crash would, but asked for. */
+  kill(): Promise<void>;
 }
 
 type About = Pick<RunningRecord, 'role' | 'dataDirectory'>;
 export type Supervisor = Awaited<ReturnType<typeof createSupervisor>>;
 
-/** Starts servers that do not outlive this process, however it ends: a guard ends them. @param about For other processes. */
-export async function createSupervisor(about: About = { role: 'test' }) {
+/** Told that a server ended though nobody asked it to: which one, how, and the end of its log. */
+export type OnLoss = (loss: ServersError) => void;
+
+/**
+ * Starts servers that do not outlive this process, however it ends: a guard ends them.
+ *
+ * @param about For other processes.
+ * @param onLoss For servers that had been ready; what `start` throws tells of the others.
+ */
+export async function createSupervisor(about: About = { role: 'test' }, onLoss: OnLoss = () => {}) {
   const record = keepRecord(about);
   const guard = spawn(process.execPath, [GUARD, record.file], {
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -53,6 +64,7 @@ export async function createSupervisor(about: About = { role: 'test' }) {
   record.update({ guard: identity });
 
   const running = new Map<ServerProcess, RunningRecord['children'][number]>();
+  const asked = new WeakSet<ServerProcess>();
   const launching = new Set<Promise<unknown>>();
   const throwAwayDirectories: string[] = [];
   let stopping: Promise<void> | undefined;
@@ -62,11 +74,13 @@ export async function createSupervisor(about: About = { role: 'test' }) {
     // One that is gone already gets a start that no process has.
     const identity = identify(child.pid) ?? { pid: child.pid, started: 'gone' };
     const exited = child.exited.finally(() => running.delete(server));
-    const stop = async () => {
-      await end(identity, stopSignal, graceMs);
+    const endBy = async (signal: NodeJS.Signals) => {
+      asked.add(server);
+      await end(identity, signal, graceMs);
       await exited;
     };
-    const server: ServerProcess = { name, identity, exited, stop };
+    const [stop, kill] = [() => endBy(stopSignal), () => endBy('SIGKILL')];
+    const server: ServerProcess = { name, identity, exited, stop, kill };
     running.set(server, { name, ...identity, stopSignal, graceMs });
     record.update({ children: [...running.values()] });
     return server;
@@ -86,12 +100,21 @@ export async function createSupervisor(about: About = { role: 'test' }) {
       await server.stop();
       throw error;
     }
+    void server.exited.then((how) => tellLoss(server, how, log));
     return server;
+  };
+  const tellLoss = async (server: ServerProcess, how: string, log: string) => {
+    if (asked.has(server) || stopping !== undefined) return;
+    const what = `${server.name} (process ${server.identity.pid}) ended unasked (${how}), so all is stopped`;
+    onLoss(new ServersError(`${what}.\n${await tail(log)}`));
   };
   const stop = async () => {
     await Promise.allSettled(launching);
-    for (const server of [...running.keys()].reverse()) await server.stop();
-    for (const directory of throwAwayDirectories) await remove(directory);
+    const { cleanUp, endAll } = createEnding();
+    for (const directory of throwAwayDirectories) cleanUp(() => remove(directory));
+    for (const server of running.keys()) cleanUp(server.stop);
+    // If some can't be ended, the record stays, and the guard and the next start try again.
+    await endAll();
     record.remove();
     guard.kill('SIGKILL');
     await guardExited;
@@ -157,10 +180,13 @@ async function untilReady({ name, exited }: ServerProcess, isReady: () => Promis
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
 }
 
-/** The last lines of a log, indented, under a line that names it; before them the panic of a Go program. */
+/** The last lines of a log, indented, under a line that names it; before them why a Go program broke off. */
 export async function tail(log: string): Promise<string> {
-  const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
-  const panic = lines.slice(0, -LAST_LINES).findLast((line) => line.startsWith('panic: '));
+  // A loss may be told while directories are being removed.
+  const text = (await readFile(log, 'utf8').catch(() => '')).trimEnd();
+  if (text === '') return `It printed nothing (${log}).`;
+  const lines = text.split('\n');
+  const panic = lines.slice(0, -LAST_LINES).findLast((line) => /^(panic|fatal error|SIG[A-Z]+): /.test(line));
   const shown = [...(panic === undefined ? [] : [panic, '…']), ...lines.slice(-LAST_LINES)];
   return [`The end of ${log}:`, ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
 }

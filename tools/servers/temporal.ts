@@ -5,10 +5,10 @@ import path from 'node:path';
 import getPort from 'get-port';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
-import { firstThatWorks, ServersError } from './attempts.ts';
+import { firstThatWorks, ServersError, UnfitProgramError } from './attempts.ts';
 import { localServer, type ServerOptions } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
-import { byDownload, cachedWays, goInstall, type Program, programOnPath, step } from './programs.ts';
+import { byDownload, cachedWays, goInstall, type Program, programOnPath, step, tryOut } from './programs.ts';
 import type { Report } from './report.ts';
 
 const CLI_VERSION = 'v1.5.1';
@@ -53,7 +53,8 @@ export async function temporalFromEnvironment(): Promise<RunningTemporal | undef
 }
 
 /**
- * Finds `temporal` on PATH, what an earlier run has put into the cache, a download, or a build with Go.
+ * Finds `temporal` on PATH, what an earlier run has put into the cache, a download, or a build with Go: the first that runs
+ * here and is new enough.
  * @throws {NoServerError} when none of these works
  */
 export async function findTemporal(report: Report): Promise<Program> {
@@ -71,7 +72,23 @@ export async function findTemporal(report: Report): Promise<Program> {
     },
   ];
   const { earlier, fresh } = cachedWays('temporal', installs, report);
-  return firstThatWorks('Temporal dev server', [programOnPath('temporal'), ...earlier, ...fresh], ADVICE);
+  const ways = [programOnPath('temporal'), ...earlier, ...fresh];
+  return firstThatWorks({ what: 'Temporal dev server', ways, advice: ADVICE, check: isNewEnough, report });
+}
+
+/** The first server that has update-with-start, which places an order, on by default (temporalio/temporal #7007). */
+const OLDEST_SERVER = '1.26.2';
+/** The first CLI with such a server. */
+const OLDEST_CLI = '1.2.0';
+
+/** @throws {UnfitProgramError} when it can't run, or its server can't place orders */
+async function isNewEnough({ command }: Program): Promise<void> {
+  const version = await tryOut(command);
+  // That of the CLI itself is 0.0.0-DEV where Go has built it.
+  const [, server = OLDEST_SERVER] = /server (\d+\.\d+\.\d+)/i.exec(version) ?? [];
+  if (server.localeCompare(OLDEST_SERVER, 'en', { numeric: true }) >= 0) return;
+  const tooOld = `${command} is too old: its server is ${server}, and update-with-start, which places an order, needs ${OLDEST_SERVER}`;
+  throw new UnfitProgramError(tooOld, `upgrade it to Temporal CLI ${OLDEST_CLI} or newer`);
 }
 
 /** The dev server's defaults are for a shared cluster; many orders at once would run into them. */

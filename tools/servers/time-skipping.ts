@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { firstThatWorks } from './attempts.ts';
-import { byDownload, cachedWays, run } from './programs.ts';
+import { byDownload, cachedWays, type Program, run, tryOut } from './programs.ts';
 import type { Report } from './report.ts';
 
 const VERSION = '1.38.0';
@@ -29,7 +29,10 @@ export async function timeSkippingServer(report: Report) {
   ];
   const { earlier, fresh } = cachedWays(PROGRAM, installs, report);
   const what = 'Temporal test server (time skipping)';
-  const { command } = await firstThatWorks(what, [...earlier, ...fresh], `Install ${JAVA}.`);
+  const ways = [...earlier, ...fresh];
+  // Without arguments it prints how it is used.
+  const check = async ({ command }: Program) => void (await tryOut(command, []));
+  const { command } = await firstThatWorks({ what, ways, advice: `Install ${JAVA}.`, check, report });
   return { type: 'existing-path' as const, path: command };
 }
 

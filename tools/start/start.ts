@@ -20,19 +20,21 @@ interface Options {
   readonly watch?: true;
 }
 
-/** Starts servers and workers, places the sample orders and prints their results; without `--once` it stays up. */
-async function main(options: Options, { report, cleanUp }: Program): Promise<number | undefined> {
+/**
+ * Starts servers and workers, places the sample orders and prints their results; without `--once` it stays up. If a server
+ * is lost, all ends: what Temporal had in memory is gone then, and half of the servers would only keep orders waiting.
+ */
+async function main(options: Options, { report, cleanUp, fail }: Program): Promise<number | undefined> {
   const { encryptionKeys } = await checkedSettings();
   const used: { concord?: Concord; servers?: Servers } = {};
   // Begun first, so that the workers, which use both, end before.
-  cleanUp(async () => {
-    await used.concord?.close();
-    await used.servers?.stop();
-  });
+  cleanUp(async () => used.servers?.stop());
+  cleanUp(async () => used.concord?.close());
   const workers = new Map<ServiceName, WorkerProcess>();
   const [servers, { Concord }, { placeSamples }] = await Promise.all([
     startServers({
       report,
+      onLoss: fail,
       dataDirectory: options.data === undefined ? undefined : resolve(options.data),
       // Both get ready while the servers start: that takes them about as long.
       onDirectory(directory) {

@@ -9,6 +9,7 @@ import getPort from 'get-port';
 import { expect, test } from 'vitest';
 import { Concord } from '../../../client/concord.ts';
 import type { SampleResults } from '../../../tools/start/samples.ts';
+import { processesWith } from '../../system/dev/support.ts';
 
 // `npm start` as a user runs it: a process of its own.
 
@@ -223,15 +224,4 @@ async function start(args: string[], env: Record<string, string> = {}) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
     return { exitCode: code, stdout, stderr };
   }
-}
-
-/** The processes that were started with this variable, where the system tells. */
-async function processesWith(variable: string): Promise<string[]> {
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const environments = await Promise.all(
-    pids.map(async (pid) => [pid, await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')] as const),
-  );
-  return environments
-    .filter(([, environment]) => environment.split('\0').includes(variable))
-    .map(([pid]) => pid);
 }

@@ -2,13 +2,13 @@ import { execa } from 'execa';
 import getPort from 'get-port';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findFerretDB, startFerretDB } from '../../../tools/servers/ferretdb.ts';
+import { getFerretDB, hasFerretDB, startFerretDB } from '../../../tools/servers/ferretdb.ts';
 import { silentReport } from '../../../tools/servers/report.ts';
 import { createSupervisor, type Supervisor } from '../../../tools/servers/supervisor.ts';
 import { mongodbFailure } from '../../../workers/connections.ts';
 import { temporaryDirectory } from '../../system/dev/support.ts';
 
-const program = await findFerretDB(silentReport, { install: false });
+const program = (await hasFerretDB()) ? await getFerretDB(silentReport) : undefined;
 const title = program === undefined ? 'a password (skipped: no FerretDB is installed)' : 'a password';
 
 describe.skipIf(program === undefined)(title, () => {

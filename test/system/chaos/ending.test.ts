@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEnding } from '../../../tools/measure/program.ts';
+import { createEnding } from '../../../tools/servers/ending.ts';
 
 test('what was begun last ends first, also what is begun while all is ended, and nothing ends twice', async () => {
   const { cleanUp, endAll } = createEnding();

@@ -14,7 +14,7 @@ const FOLDERS = ['activities', 'client', 'domain', 'platform', 'tools', 'workers
 
 /** What belongs to the machine or the terminal, and what our own processes tell each other. */
 const NO_SETTINGS =
-  /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CHAOS_SETTINGS|npm_lifecycle_event)$/;
+  /^(PATH|HOME|CI|TERM|NODE_ENV|NO_COLOR|LOCALAPPDATA|XDG_CACHE_HOME|CONCORD_ENDS_WITH_PARENT|CHAOS_SETTINGS|npm_lifecycle_script)$/;
 
 describe('docs/configuration.md', () => {
   const page = readFileSync(`${root}docs/configuration.md`, 'utf8');
