@@ -27,7 +27,7 @@ import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/s
 import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
-import type { SearchAttributeState } from '../platform/display/register-search-attributes.ts';
+import type { Registration, SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
   findSearchAttributes,
   registerSearchAttributes,
@@ -179,11 +179,11 @@ export class Concord {
   }
 
   /**
-   * Registers the search attributes that the namespace lacks, and returns them once the server takes them.
+   * Registers the search attributes that the namespace lacks, as many as it takes, and returns once the server uses them.
    *
-   * @example const registered = await concord.register();
+   * @example const { registered, refused } = await concord.register();
    */
-  async register(): Promise<readonly string[]> {
+  async register(): Promise<Registration> {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
 

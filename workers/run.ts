@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
 import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
+import { describeLack, findSearchAttributes } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
 import { connectDatabase, connectTemporal } from './connections.ts';
@@ -119,6 +120,7 @@ async function hostWorkers(
   }
   Object.assign(started, { connection, hosted });
   logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
+  if (chosen.some(({ name }) => name === 'orders')) tellLack(connection, namespace, logger);
   try {
     await runAll(hosted.map(({ worker }) => worker));
   } finally {
@@ -127,6 +129,17 @@ async function hostWorkers(
     await Promise.all(hosted.map(({ mongo }) => mongo.close()));
     await connection.close();
     logger.info('worker stopped');
+  }
+}
+
+/** Orders do without the search attributes that the namespace lacks, so nothing waits for this. */
+async function tellLack(connection: NativeConnection, namespace: string, logger: Logger): Promise<void> {
+  try {
+    const lack = describeLack(await findSearchAttributes(connection, namespace));
+    const message = "lists can't ask for orders by some search attributes; run `concord doctor --fix`";
+    if (lack !== '') logger.warn({ reason: lack }, message);
+  } catch (error) {
+    logger.debug({ err: error }, 'the search attributes could not be read');
   }
 }
 

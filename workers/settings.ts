@@ -91,14 +91,15 @@ function environmentOf(names: readonly string[]) {
 function checkUri(value: unknown, context: z.RefinementCtx): void {
   const complain = (message: string) => context.addIssue({ code: 'custom', message });
   if (typeof value !== 'string') return;
+  const weakening = weakeningIn(value);
+  // The driver would warn of some of these options, which are refused anyway.
+  if (weakening !== undefined) return void complain(weakening);
   try {
     const { tlsCAFile, tlsCertificateKeyFile } = new MongoClient(value).options;
     for (const [option, file] of Object.entries({ tlsCAFile, tlsCertificateKeyFile })) {
       const fault = file === undefined ? undefined : faultOf(file);
       if (fault !== undefined) complain(`its ${option} ${fault}`);
     }
-    const weakening = weakeningIn(value);
-    if (weakening !== undefined) complain(weakening);
   } catch {
     complain('use a MongoDB connection string, mongodb://…');
   }

@@ -44,7 +44,7 @@ export async function serveCodec(
     const isAllowed = origin !== undefined && origins.includes(origin);
     response.writeHead(status, {
       ...HEADERS,
-      ...(isAllowed && { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' }),
+      ...(isAllowed && permissionFor(origin, request)),
       ...headers,
       // The unread rest of a refused body must not be taken for the next request.
       ...(!request.complete && { connection: 'close' }),
@@ -61,6 +61,21 @@ export async function serveCodec(
   server.maxConnections = 200;
   await once(server, 'listening');
   return server;
+}
+
+/**
+ * What a browser wants to read before it lets a page of this origin ask. Only the setting says which origins may: neither Host
+ * nor what a proxy forwards counts, so no name that is made to point here makes a page ours.
+ */
+function permissionFor(origin: string, { headers }: IncomingMessage): Record<string, string> {
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
+    ...(headers['access-control-request-private-network'] === 'true' && {
+      'access-control-allow-private-network': 'true',
+    }),
+  };
 }
 
 interface Answer extends Pick<Access, 'status' | 'caller' | 'payloads'> {

@@ -1,10 +1,11 @@
 import { status } from '@grpc/grpc-js';
-import { isGrpcServiceError, type WorkflowStartOptions } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import type { WorkflowStartOptions } from '@temporalio/client';
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { Order } from '../../domain/order.ts';
 import { orderDetails, orderMemo, orderSummary } from '../../domain/order-text.ts';
 import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
+import { grpcErrorIn } from '../connection/grpc-error.ts';
 
 /** The start options of a workflow that people read. */
 export type Shown = Pick<
@@ -15,7 +16,8 @@ export type Shown = Pick<
 /** Starts orders with what the Web UI shows of them, and with the search attributes by which lists find them. */
 export class OrderIndex {
   private readonly isEncrypted: boolean;
-  private unknownUntil = 0;
+  /** Until when each search attribute that the server has refused is left out. */
+  private readonly leftOutUntil = new Map<string, number>();
 
   /** @param isEncrypted Temporal can read the search attributes, so customers and SKUs then stay out of them. */
   constructor(isEncrypted: boolean) {
@@ -23,44 +25,54 @@ export class OrderIndex {
   }
 
   /**
-   * An order is worth more than its place in a list: if the namespace lacks the search attributes (see `concord doctor`),
-   * the server has accepted nothing, and the order is started without them.
+   * An order is worth more than its place in a list: while the server refuses a search attribute, which the namespace lacks
+   * or has with another type (see `concord doctor`), it has accepted nothing, and the order is started without that one.
    *
-   * @param start Called once more if the server refuses the attributes.
+   * @param start Called once more for each attribute that the server refuses.
    */
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
     const staticDetails = orderDetails(order, strategy);
     const shown = { staticSummary: orderSummary(order), staticDetails, memo: { ...orderMemo(order) } };
-    if (Date.now() < this.unknownUntil) return start(shown);
-    const content = [
+    let given = this.attributesOf(order, strategy).filter(({ key }) => !this.isLeftOut(key.name));
+    for (;;) {
+      try {
+        return await start({ ...shown, typedSearchAttributes: given });
+      } catch (error) {
+        const refused = refusedOf(given, error);
+        if (refused.length === 0) throw error;
+        for (const { key } of refused) this.leftOutUntil.set(key.name, Date.now() + ASK_AGAIN);
+        given = given.filter((pair) => !refused.includes(pair));
+      }
+    }
+  }
+
+  private attributesOf(order: Order, strategy: Strategy): SearchAttributePair[] {
+    const content: SearchAttributePair[] = [
       { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
       { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
     ];
-    const state = [
+    return [
+      ...(this.isEncrypted ? [] : content),
       { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
       { key: defineSearchAttributeKey('OrderStrategy', 'KEYWORD'), value: strategy },
       { key: defineSearchAttributeKey('OrderNeedsAttention', 'BOOL'), value: false },
     ];
-    try {
-      return await start({
-        ...shown,
-        typedSearchAttributes: [...(this.isEncrypted ? [] : content), ...state],
-      });
-    } catch (error) {
-      if (!refusesAttributes(error)) throw error;
-      this.unknownUntil = Date.now() + ASK_AGAIN;
-      return start(shown);
-    }
+  }
+
+  private isLeftOut(name: string): boolean {
+    return Date.now() < (this.leftOutUntil.get(name) ?? 0);
   }
 }
 
-// The attributes may be registered while this client lives. Milliseconds.
+// An attribute may be registered while this client lives. Milliseconds.
 const ASK_AGAIN = 60_000;
 
-function refusesAttributes(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (isGrpcServiceError(cause))
-      return cause.code === status.INVALID_ARGUMENT && /search attribute/i.test(cause.details);
-  }
-  return false;
+/** Those that the server refuses: it names one at a time. All, if it names none of these. */
+function refusedOf(given: readonly SearchAttributePair[], error: unknown): readonly SearchAttributePair[] {
+  const grpc = grpcErrorIn(error);
+  // The value, which may be any text, comes after the name. Of an update with start, only the message has the words.
+  const [isRefusal, name] = /search attributes? ?(\w*)/i.exec(grpc?.message ?? '') ?? [];
+  if (grpc?.code !== status.INVALID_ARGUMENT || isRefusal === undefined) return [];
+  const named = given.filter(({ key }) => key.name === name);
+  return named.length > 0 ? named : given;
 }

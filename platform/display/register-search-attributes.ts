@@ -12,7 +12,14 @@ import {
 export interface SearchAttributeState {
   readonly missing: readonly SearchAttributeName[];
   /** Those that exist with another type, which has to be removed first. */
-  readonly otherwise: readonly SearchAttributeName[];
+  readonly otherwise: readonly { readonly name: SearchAttributeName; readonly type: string }[];
+}
+
+/** What came of registering those that were missing. */
+export interface Registration {
+  readonly registered: readonly SearchAttributeName[];
+  /** Those that the server did not take, with what it said. Orders do without them. */
+  readonly refused: readonly { readonly name: SearchAttributeName; readonly reason: string }[];
 }
 
 type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
@@ -21,33 +28,71 @@ type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
 export async function findSearchAttributes(server: Server, namespace: string): Promise<SearchAttributeState> {
   const { customAttributes } = await server.operatorService.listSearchAttributes({ namespace });
   const missing = searchAttributeNames.filter((name) => customAttributes[name] === undefined);
-  const otherwise = searchAttributeNames.filter((name) => customAttributes[name] !== indexed(name));
-  return { missing, otherwise: otherwise.filter((name) => !missing.includes(name)) };
+  const otherwise = searchAttributeNames.flatMap((name) => {
+    const type = customAttributes[name];
+    return type === undefined || type === indexed(name) ? [] : [{ name, type: nameOf(type) }];
+  });
+  return { missing, otherwise };
+}
+
+/** Says in one line what orders do without, and why as far as it is known; empty if there is nothing. */
+export function describeLack(
+  { missing, otherwise }: SearchAttributeState,
+  refused: Registration['refused'] = [],
+): string {
+  const unasked = without(missing, refused);
+  const refusals = [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
+    const names = refused.filter((one) => one.reason === reason).map(({ name }) => name);
+    return `${names.join(', ')} (${reason})`;
+  });
+  const types = otherwise.map(({ name, type }) => `${name} (${type}, not ${searchAttributeTypes[name]})`);
+  return [
+    ...(types.length > 0 ? [`of another type: ${types.join(', ')}`] : []),
+    ...(refusals.length > 0 ? [`refused: ${refusals.join('; ')}`] : []),
+    ...(unasked.length > 0 ? [`missing: ${unasked.join(', ')}`] : []),
+  ].join('; ');
 }
 
 /**
- * Registers the search attributes that a namespace lacks, and returns once the server accepts them. Safe to repeat, also
- * at the same time.
- *
- * @returns The names that were missing.
+ * Registers the search attributes that a namespace lacks, as many as it takes, and returns once the server accepts them.
+ * Safe to repeat, also at the same time.
  */
-export async function registerSearchAttributes(
-  server: Server,
-  namespace: string,
-): Promise<readonly SearchAttributeName[]> {
+export async function registerSearchAttributes(server: Server, namespace: string): Promise<Registration> {
   const { missing } = await findSearchAttributes(server, namespace);
-  if (missing.length === 0) return missing;
-  const searchAttributes = Object.fromEntries(missing.map((name) => [name, indexed(name)]));
-  try {
-    await server.operatorService.addSearchAttributes({ namespace, searchAttributes });
-  } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== status.ALREADY_EXISTS) throw error;
+  const refused = await addTo(server, namespace, missing);
+  const registered = without(missing, refused);
+  if (registered.length > 0) await untilTaken(server, namespace, registered);
+  return { registered, refused };
+}
+
+function without(names: readonly SearchAttributeName[], refused: Registration['refused']) {
+  return names.filter((name) => refused.every((one) => one.name !== name));
+}
+
+/** Adds all in one call; if the server refuses that, one by one, because one of them must not keep the others. */
+async function addTo(server: Server, namespace: string, names: readonly SearchAttributeName[]) {
+  const add = (added: readonly SearchAttributeName[]) => {
+    const searchAttributes = Object.fromEntries(added.map((name) => [name, indexed(name)]));
+    return server.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  };
+  const refused: Registration['refused'][number][] = [];
+  const isAdded = names.length === 0 || (await add(names).catch(() => undefined));
+  for (const name of isAdded ? [] : names) {
+    try {
+      await add([name]);
+    } catch (error) {
+      if (!isGrpcServiceError(error)) throw error;
+      if (error.code !== status.ALREADY_EXISTS) refused.push({ name, reason: error.details });
+    }
   }
-  // The server's parts learn of a change one by one, within ten seconds or so, and refuse the query until then.
-  const query = ["WorkflowId = '-'", ...missing.map((name) => `${name} IS NULL`)].join(' AND ');
+  return refused;
+}
+
+/** The server's parts learn of a change one by one, within ten seconds or so, and refuse the query until then. */
+async function untilTaken(server: Server, namespace: string, names: readonly SearchAttributeName[]) {
+  const query = ["WorkflowId = '-'", ...names.map((name) => `${name} IS NULL`)].join(' AND ');
   const count = () => server.workflowService.countWorkflowExecutions({ namespace, query });
   await pRetry(count, { retries: 60, factor: 1, minTimeout: 500 });
-  return missing;
 }
 
 function indexed(name: SearchAttributeName): number {
@@ -57,4 +102,10 @@ function indexed(name: SearchAttributeName): number {
     Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
     KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
   }[searchAttributeTypes[name]];
+}
+
+/** As Temporal's CLI writes it, such as `KeywordList`. */
+function nameOf(type: number): string {
+  const words = (proto.temporal.api.enums.v1.IndexedValueType[type] ?? '').split('_').slice(3);
+  return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
 }

@@ -2,15 +2,23 @@ import { searchAttributeTypes } from '../../../domain/search-attributes.ts';
 import type { Connected } from '../shared/session.ts';
 import { type Check, failed, messageOf, ok } from './check.ts';
 
-/** Orders go on without them, but lists can't ask for orders. */
+/** Orders go on without them, but lists can't ask for orders by those that are missing. */
 export async function examineSearchAttributes({ concord }: Connected, mayFix: boolean): Promise<Check> {
+  // Loads the SDK, which is there by now.
+  const { describeLack } = await import('../../../platform/display/register-search-attributes.ts');
   try {
-    const registered = mayFix ? await concord.register() : [];
-    const { missing, otherwise } = await concord.searchAttributes();
-    if (otherwise.length > 0)
-      return failed(ATTRIBUTES, `of another type: ${otherwise.join(', ')}`, REMOVE_FIX);
-    if (missing.length > 0) return failed(ATTRIBUTES, `missing: ${missing.join(', ')}`, REGISTER_FIX);
-    return ok(ATTRIBUTES, registered.length > 0 ? `registered: ${registered.join(', ')}` : 'all there');
+    const { registered, refused } = mayFix ? await concord.register() : { registered: [], refused: [] };
+    const state = await concord.searchAttributes();
+    const lack = describeLack(state, refused);
+    const news = registered.length > 0 ? `registered: ${registered.join(', ')}` : '';
+    if (lack === '') return ok(ATTRIBUTES, news || 'all there');
+    const isMissing = state.missing.length > refused.length;
+    const fixes = [
+      ...(state.otherwise.length > 0 ? [REMOVE_FIX] : []),
+      ...(refused.length > 0 ? [REFUSED_FIX] : []),
+      ...(isMissing && state.otherwise.length === 0 ? [REGISTER_FIX] : []),
+    ];
+    return failed(ATTRIBUTES, [news, lack].filter(Boolean).join('; '), fixes.join('; '));
   } catch (error) {
     return failed(ATTRIBUTES, messageOf(error), ADD_FIX);
   }
@@ -20,5 +28,9 @@ export const ATTRIBUTES = 'search attributes';
 const ALL = Object.entries(searchAttributeTypes).map(([name, type]) => `${name} (${type})`);
 const ADD_FIX = `add ${ALL.join(', ')} in your provider's own way`;
 const REGISTER_FIX = "run `concord doctor --fix`; until then, lists in the Web UI can't tell orders apart";
+const REFUSED_FIX =
+  "make room for what is refused, raise the server's limit or add it in your provider's own way, then run " +
+  '`concord doctor --fix`; orders do without it';
 const REMOVE_FIX =
-  'remove them with `temporal operator search-attribute remove --name …`, then run `concord doctor --fix`';
+  'while no order runs, remove what has another type with `temporal operator search-attribute remove --name …`, then run ' +
+  '`concord doctor --fix`';

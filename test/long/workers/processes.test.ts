@@ -105,6 +105,27 @@ test('a worker is of the version that its environment names', async () => {
   await worker.stop();
 });
 
+test("an orders worker says at its start which search attributes orders do without, an inventory worker doesn't", async () => {
+  const namespace = 'without-search-attributes';
+  await platform.concord.client.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: 86_400 } as never,
+  });
+  const logs: Record<string, string> = {};
+  for (const name of ['inventory', 'orders'] as const) {
+    const child = launch(name, { ...environment(), TEMPORAL_NAMESPACE: namespace });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    child.stdout?.on('data', (data) => {
+      logs[name] = `${logs[name] ?? ''}${data}`;
+    });
+  }
+  await expect
+    .poll(() => logs.orders, UNTIL_IT_RUNS)
+    .toMatch(/"reason":"missing: OrderStatus, OrderCustomer,.+`concord doctor --fix`/);
+  await expect.poll(() => logs.inventory, UNTIL_IT_RUNS).toContain('worker started');
+  expect(logs.inventory).not.toContain('OrderStatus');
+}, 180_000);
+
 test('a wrong setting is named, with the fix, and ends the worker with 2', async () => {
   const { exitCode, output } = await outcomeOf('orders', {
     MONGODB_URI: 'localhost:27017',

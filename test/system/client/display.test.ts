@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { Concord } from '../../../client/concord.ts';
 import { mailboxIdOf } from '../../../domain/addresses.ts';
 import { searchAttributeNames } from '../../../domain/search-attributes.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import { registerSearchAttributes } from '../../../platform/display/register-search-attributes.ts';
-import { type Platform, startPlatform } from '../../support/platform.ts';
+import { createWorkers, type Platform, startPlatform } from '../../support/platform.ts';
 import { runCliAsJson } from '../../support/run-cli.ts';
 import { hostileValues } from '../attack/hostile.ts';
 import { orderOf, placeAndWait } from '../operations/support.ts';
@@ -202,13 +204,28 @@ test('what anyone says to be wrong with an order changes nothing but what is sho
   expect(await order.result()).toMatchObject({ status: 'confirmed' });
 });
 
-test('a namespace without the search attributes takes orders; doctor says what is missing, and registers it', async () => {
-  const namespace = 'bare';
+/** A namespace without search attributes. */
+async function openNamespace(namespace: string): Promise<Connection> {
   const connection = await Connection.connect({ address: platform.address });
   await connection.workflowService.registerNamespace({
     namespace,
     workflowExecutionRetentionPeriod: { seconds: 86_400 } as never,
   });
+  return connection;
+}
+
+/** What doctor says of a namespace's search attributes. */
+async function doctorOf(namespace: string, ...options: string[]) {
+  const { document } = await runCliAsJson(['doctor', ...options], {
+    env: { TEMPORAL_ADDRESS: platform.address, TEMPORAL_NAMESPACE: namespace },
+  });
+  const { checks } = document as { checks: { name: string }[] };
+  return checks.find(({ name }) => name === 'search attributes');
+}
+
+test('a namespace without the search attributes takes orders; doctor says what is missing, and registers it', async () => {
+  const namespace = 'bare';
+  const connection = await openNamespace(namespace);
   const place = async (orderId: string) => {
     const concord = await Concord.connect({ connection: { address: platform.address }, namespace });
     const placed = await Promise.all([
@@ -220,13 +237,7 @@ test('a namespace without the search attributes takes orders; doctor says what i
     await concord.close();
     return typedSearchAttributes.getAll().length;
   };
-  const doctor = async (...options: string[]) => {
-    const { document } = await runCliAsJson(['doctor', ...options], {
-      env: { TEMPORAL_ADDRESS: platform.address, TEMPORAL_NAMESPACE: namespace },
-    });
-    const { checks } = document as { checks: { name: string }[] };
-    return checks.find(({ name }) => name === 'search attributes');
-  };
+  const doctor = (...options: string[]) => doctorOf(namespace, ...options);
   await expect.poll(() => place('before').catch(() => undefined)).toBe(0);
   expect(await doctor()).toMatchObject({
     status: 'failed',
@@ -235,7 +246,68 @@ test('a namespace without the search attributes takes orders; doctor says what i
   });
   expect(await doctor('--fix')).toMatchObject({ status: 'ok' });
   expect(await place('after')).toBe(searchAttributeNames.length);
-  expect(await registerSearchAttributes(connection, namespace), 'nothing is left to do').toEqual([]);
+  expect(await registerSearchAttributes(connection, namespace), 'nothing is left to do').toEqual({
+    registered: [],
+    refused: [],
+  });
   expect(await doctor()).toMatchObject({ status: 'ok', found: 'all there' });
   await connection.close();
 });
+
+test('where an attribute has another type and another finds no room, orders carry the rest, and both are named', async () => {
+  const namespace = 'crowded';
+  const { INDEXED_VALUE_TYPE_INT, INDEXED_VALUE_TYPE_KEYWORD_LIST: LIST } =
+    proto.temporal.api.enums.v1.IndexedValueType;
+  await using connection = disposable(await openNamespace(namespace));
+  const taken = { OrderStatus: INDEXED_VALUE_TYPE_INT, First: LIST, Second: LIST, Third: LIST };
+  const take = () => connection.operatorService.addSearchAttributes({ namespace, searchAttributes: taken });
+  await expect.poll(() => take().catch(() => undefined)).toBeDefined();
+  const options = { connection: { address: platform.address }, namespace };
+  await using concord = disposable(await Concord.connect(options));
+  const noRoom = expect.stringMatching(/more than 3 search attribute of type KeywordList/);
+  expect(await concord.register()).toEqual({
+    registered: ['OrderCustomer', 'OrderStrategy', 'OrderNeedsAttention'],
+    refused: [{ name: 'OrderSkus', reason: noRoom }],
+  });
+  await using native = disposable(await NativeConnection.connect({ address: platform.address }));
+  await using workers = await createWorkers(native, namespace);
+  await workers.start('orders');
+  await workers.start('inventory');
+  await expect.poll(() => concord.restock('crowded', 10).catch(() => undefined)).toBeDefined();
+
+  for (const wait of ['accepted', 'decided', 'final'] as const) {
+    const orderId = `crowded-${wait}`;
+    const order = { orderId, customerId: orderId, lines: [{ sku: 'crowded', quantity: 1 }] };
+    await using client = disposable(await Concord.connect(options)); // one that hasn't learnt yet what is refused
+    expect(await client.place(order, { wait })).toMatchObject({ orderId, joined: false });
+    expect(await client.place({ ...order, orderId: `${orderId}-again` }, { wait: 'final' })).toMatchObject({
+      status: 'confirmed',
+    });
+    const handle = concord.client.workflow.getHandle(`order/${orderId}`);
+    expect(await handle.result()).toMatchObject({ status: 'confirmed' });
+    const { typedSearchAttributes } = await handle.describe();
+    const own = typedSearchAttributes.getAll().filter(({ key }) => key.name.startsWith('Order'));
+    expect(Object.fromEntries(own.map(({ key, value }) => [key.name, value]))).toEqual({
+      ...{ OrderCustomer: orderId, OrderStrategy: 'two-phase', OrderNeedsAttention: false },
+    });
+  }
+  const query = `OrderCustomer = 'crowded-final' AND OrderStrategy = 'two-phase' AND OrderNeedsAttention = false`;
+  await expect
+    .poll(async () => (await concord.client.workflow.count(query)).count, { timeout: 30_000 })
+    .toBe(2);
+  expect(await concord.stuck({ failures: 0, longerThan: 0 })).toEqual([]);
+
+  const lack = expect.stringMatching(
+    /^of another type: OrderStatus \(Int, not Keyword\); missing: OrderSkus$/,
+  );
+  expect(await doctorOf(namespace)).toMatchObject({ status: 'failed', found: lack });
+  expect(await doctorOf(namespace, '--fix')).toMatchObject({
+    status: 'failed',
+    found: expect.stringMatching(/OrderStatus \(Int, not Keyword\); refused: OrderSkus \(.+KeywordList/),
+    fix: expect.stringMatching(/search-attribute remove.+make room/),
+  });
+});
+
+function disposable<Closed extends { close(): Promise<void> }>(opened: Closed): Closed & AsyncDisposable {
+  return Object.assign(opened, { [Symbol.asyncDispose]: () => opened.close() });
+}

@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import {
+  createServer as createSecureServer,
+  type RequestOptions as SecureRequestOptions,
+  request as secureRequest,
+} from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Access, serveCodec } from '../../../platform/codec-server/server.ts';
 import { EncryptionCodec } from '../../../platform/encryption/encryption-codec.ts';
 import { parseKeys } from '../../../platform/encryption/keys.ts';
+import { createAuthority } from '../../support/certificates.ts';
 
 const UI = 'http://127.0.0.1:8233';
 const FOREIGN = 'http://evil.example';
@@ -166,6 +175,140 @@ describe('other origins', () => {
     expect((await ask('/decode', { ...bearer(ALICE), origin: FOREIGN })).status).toBe(403);
   });
 });
+
+describe('a private network', () => {
+  const preflight = (origin: string, asks: Record<string, string>) =>
+    ask('/decode', { origin, 'access-control-request-method': 'POST', ...asks }, null, 'OPTIONS');
+  const ASKS = { 'access-control-request-private-network': 'true' };
+  const allowed = 'access-control-allow-private-network';
+
+  test('is opened to a public page of a listed origin that asks for it', async () => {
+    const { status, headers } = await preflight(UI, ASKS);
+    expect([status, headers.get('access-control-allow-origin'), headers.get(allowed)]).toEqual([
+      204,
+      UI,
+      'true',
+    ]);
+    expect((await preflight(UI, {})).headers.get(allowed), 'not asked').toBeNull();
+    const denied = { 'access-control-request-private-network': 'false' };
+    expect((await preflight(UI, denied)).headers.get(allowed)).toBeNull();
+  });
+
+  test('stays closed to others', async () => {
+    for (const origin of [FOREIGN, 'null', `${UI}0`]) {
+      const refused = await preflight(origin, ASKS);
+      expect([refused.status, refused.headers.get(allowed)], origin).toEqual([403, null]);
+    }
+    const { headers } = await ask('/decode', ASKS, null, 'OPTIONS');
+    expect(headers.get(allowed), 'no page').toBeNull();
+  });
+});
+
+describe.each([
+  ['passes Host on', true],
+  ['sends its own Host', false],
+])('behind a proxy that ends TLS and %s', (_, keepsHost) => {
+  let proxied: (path: string, sent: Sent) => Promise<Received>;
+
+  beforeAll(async () => {
+    const authority = await createAuthority();
+    const { certificate, key } = await authority.issue('codec.example');
+    const proxy = createSecureServer({ cert: certificate, key }, (request, response) => {
+      const { host } = request.headers;
+      const forwarded = {
+        'x-forwarded-host': host,
+        'x-forwarded-proto': 'https',
+        'x-forwarded-for': '192.0.2.1',
+      };
+      const { method, headers } = request;
+      const sent = { ...headers, ...forwarded, ...(keepsHost ? {} : { host: new URL(url).host }) };
+      const toServer = httpRequest(url + request.url, { method, headers: sent }, (answer) => {
+        response.writeHead(answer.statusCode ?? 0, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(toServer);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    ends.push(
+      () => proxy.closeAllConnections(),
+      () => proxy.close(),
+    );
+    const { port } = proxy.address() as AddressInfo;
+    const trust = { host: '127.0.0.1', port, servername: 'codec.example', ca: authority.certificate };
+    proxied = (path, { headers, ...sent }) =>
+      received(secureRequest, { ...trust, path, headers: { host: 'codec.example', ...headers } }, sent);
+  });
+
+  test('its page asks for name and token, and knows them', async () => {
+    const asked = await proxied('/', {});
+    expect([asked.status, asked.headers['www-authenticate']]).toEqual([
+      401,
+      'Basic realm="Concord codec server"',
+    ]);
+    const known = await proxied('/', { headers: basic(ALICE) });
+    expect([known.status, known.body]).toEqual([200, 'You are known as alice. Now reload the Web UI.']);
+  });
+
+  test('a page of a listed origin may ask, another may not, be it of the same host', async () => {
+    const preflight = { origin: UI, 'access-control-request-method': 'POST' };
+    const answer = await proxied('/decode', { method: 'OPTIONS', headers: preflight });
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([204, UI]);
+    const decode = (headers: Record<string, string>) =>
+      proxied('/decode', { method: 'POST', headers: { ...basic(ALICE), ...headers }, body: encrypted });
+    const decoded = await decode({ origin: UI });
+    expect([decoded.status, decoded.headers['access-control-allow-origin']]).toEqual([200, UI]);
+    for (const origin of ['https://codec.example', FOREIGN]) {
+      const { status, headers } = await decode({ origin });
+      expect([status, headers['access-control-allow-origin']], origin).toEqual([403, undefined]);
+    }
+  });
+});
+
+test("a stranger's name that points here makes no page ours, whatever Host and a forwarded host say", async () => {
+  const { host, hostname, port } = new URL(url);
+  const rebound = `evil.example:${port}`;
+  const decode = (headers: Record<string, string>) =>
+    received(
+      httpRequest,
+      { host: hostname, port, path: '/decode', headers: { host: rebound, ...basic(ALICE), ...headers } },
+      { method: 'POST', body: encrypted },
+    );
+  const origin = `http://${rebound}`;
+  const forwarded = { 'x-forwarded-host': rebound, forwarded: `host=${rebound};proto=http` };
+  for (const headers of [
+    { origin },
+    { origin, ...forwarded },
+    { origin, host },
+    { origin: `http://${host}` },
+  ]) {
+    const refused = await decode(headers);
+    expect(refused.status, JSON.stringify(headers)).toBe(403);
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
+  }
+});
+
+interface Sent {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+interface Received {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Unlike `fetch`, it lets a test say what Host is. */
+async function received(
+  request: typeof httpRequest | typeof secureRequest,
+  options: SecureRequestOptions,
+  { method = 'GET', body }: Omit<Sent, 'headers'>,
+): Promise<Received> {
+  const sent = request({ ...options, method }).end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
+}
 
 describe('a browser', () => {
   const open = async (headers: Record<string, string>) => {

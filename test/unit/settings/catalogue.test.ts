@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createMongoClient } from '../../../activities/mongodb/client.ts';
 import { type Section, sections, settingNames } from '../../../platform/settings/catalogue.ts';
 import { readCodecServer } from '../../../platform/settings/read-codec-server.ts';
@@ -126,6 +126,8 @@ describe('a wrong value is refused by the name of its variable:', () => {
   };
 
   test.each(Object.entries(weakening))('a connection string with %s', (given, [option, needed]) => {
+    const warnings = vi.spyOn(process, 'emitWarning');
+    onTestFinished(() => warnings.mockRestore());
     const fix = `leave ${option} out${needed === undefined ? '' : `, or use ${option}${needed}`}: `;
     for (const name of ['MONGODB_URI', 'ORDERS_MONGODB_URI', 'INVENTORY_MONGODB_URI']) {
       for (const uri of [
@@ -137,6 +139,7 @@ describe('a wrong value is refused by the name of its variable:', () => {
       }
     }
     expect(() => createMongoClient(`mongodb://host/?${given}`, 'test')).toThrow(fix);
+    expect(warnings, 'the refusal says all').not.toHaveBeenCalled();
   });
 
   test('a connection string that says what holds anyway, or only how to retry, is taken', async () => {
