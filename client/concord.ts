@@ -75,9 +75,15 @@ export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /** True if the order had been placed before, and this call joined it. */
+  /**
+   * True if the order had been placed before, and this call joined it. An order that is `accepted` whose history Temporal
+   * no longer keeps is not yet known to be one: only the order service knows it, which isn't waited for.
+   */
   readonly joined: boolean;
 }
+
+/** The same as an order's workflow tells it, which knows only of an earlier one. */
+type Told = Omit<Placed, 'joined'> & Pick<OrderOutcome, 'joined'>;
 
 export interface Cancelled {
   readonly orderId: string;
@@ -207,7 +213,7 @@ export class Concord {
       translated({ address: this.address, unreachableFix, orderId }, async () => {
         try {
           const placed = await this.index.start(order, strategy, (shown) => this.start(input, wait, shown));
-          return { ...refuseTakenId(placed), joined: false };
+          return { joined: false, ...refuseTakenId(placed) };
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
           return { ...refuseTakenId(await this.join(order, wait)), joined: true };
@@ -226,14 +232,16 @@ export class Concord {
     const handle = this.handleOf(orderId);
     return translated({ address: this.address, orderId }, async () => {
       try {
-        return await viewOf(this.client, handle, orderId);
+        const view = await viewOf(this.client, handle, orderId);
+        if (!isTaken(view)) return view;
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        // An order whose history is no longer kept is known to the order service alone.
-        const record = await this.findRecord(orderId);
-        if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-        return viewOfRecord(record);
       }
+      // An order whose history is no longer kept is known to the order service alone, also if another has since tried
+      // to take its id.
+      const record = await this.findRecord(orderId);
+      if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+      return viewOfRecord(record);
     });
   }
 
@@ -409,7 +417,7 @@ export class Concord {
     });
   }
 
-  private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Omit<Placed, 'joined'>> {
+  private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Told> {
     const { order } = input;
     const { orderId } = order;
     const options = {
@@ -431,13 +439,18 @@ export class Concord {
     return wait === 'accepted' ? { orderId, status: 'pending' } : handle.result();
   }
 
-  private async join(order: Order, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
+  private async join(order: Order, wait: WaitFor): Promise<Told> {
     const { orderId } = order;
     const handle = this.handleOf(orderId);
     // The history's first event is the truth about what this id stands for, whoever started it.
     const first = parsePlaceOrderInput(await firstInput(this.client, handle.workflowId));
-    if (!sameContent(first.order, order)) throw new ConcordError('OrderIdTaken', { orderId });
     const { status } = await handle.describe();
+    if (!sameContent(first.order, order)) {
+      const isOver = status.name === 'COMPLETED';
+      // That one was refused, because the id was taken before: perhaps by this very order.
+      if (isOver && isTaken(await handle.result())) return this.joinRecord(order);
+      throw new ConcordError('OrderIdTaken', { orderId });
+    }
     if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
     if (status.name === 'RUNNING' && wait === 'decided') {
       try {
@@ -454,6 +467,15 @@ export class Concord {
       if (resolved === undefined) throw error;
       return resolved;
     }
+  }
+
+  /** Joins an order that only the order service knows. */
+  private async joinRecord(order: Order): Promise<Told> {
+    const { orderId } = order;
+    const record = await this.findRecord(orderId);
+    if (record === null || !sameContent(record, order)) throw new ConcordError('OrderIdTaken', { orderId });
+    const { status, reason } = record;
+    return defined({ orderId, status, reason });
   }
 
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
@@ -503,9 +525,14 @@ export class Concord {
 }
 
 /** The order service remembers ids longer than Temporal keeps histories; the answer is the same either way. */
-function refuseTakenId<Answer extends Omit<Placed, 'joined'>>(answer: Answer): Answer {
-  if (answer.reason?.code !== 'OrderIdTaken') return answer;
+function refuseTakenId(answer: Told): Told {
+  if (!isTaken(answer)) return answer;
   throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
+}
+
+/** True of an order that was refused because another one has its id. */
+function isTaken({ reason }: Pick<Told, 'reason'>): boolean {
+  return reason?.code === 'OrderIdTaken';
 }
 
 /** Returns what a workflow returns. @throws ConcordError `NoAnswer` with this fix if it takes longer; it goes on. */
