@@ -26,6 +26,7 @@ import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
+import { clientOptions } from '../platform/connection/proxy.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import type { SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
@@ -47,7 +48,7 @@ import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
-import { translated } from './temporal-failures.ts';
+import { translated, unreachableAt } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
@@ -153,7 +154,7 @@ export class Concord {
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
     const { connection: given = {}, namespace = 'default', encryptionKeys, tracing, ...context } = options;
     const address = given.address ?? 'localhost:7233';
-    const connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT, ...given });
+    const connection = Connection.lazy(clientOptions({ connectTimeout: CONNECT_TIMEOUT, ...given }));
     try {
       await translated({ address, ...context }, () => connected(connection, { ...given, address }));
     } catch (error) {
@@ -543,6 +544,7 @@ function answerOf<Run extends Workflow>(handle: WorkflowHandle<Run>, service: st
 
 /** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
 async function connected(connection: Connection, options: ConnectionOptions & { address: string }) {
+  const { address } = options;
   const connecting = connection.ensureConnected();
   const late = new Error('not connected yet');
   await within(
@@ -552,8 +554,7 @@ async function connected(connection: Connection, options: ConnectionOptions & { 
   ).catch(async (error) => {
     if (error !== late) throw error;
     const fix = await Promise.race([temporalFailure(options), connecting]);
-    const { address } = options;
-    if (fix) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+    if (fix) throw unreachableAt(address, { fix });
     await connecting;
   });
 }

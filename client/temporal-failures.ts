@@ -11,8 +11,10 @@ import {
   NamespaceNotFoundError,
   TimeoutFailure,
 } from '@temporalio/common';
+import { defined } from '../domain/defined.ts';
 import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
+import { proxyTo } from '../platform/connection/proxy.ts';
 
 interface Context {
   readonly address: string;
@@ -65,13 +67,21 @@ function overloadIn(error: unknown, { address, unreachableFix }: Context): Conco
 
 /** Nothing answers; or what does will never answer this client: the wrong server, namespace or credentials. */
 function unreachableIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
-  const unreachable = (fix: string, server = 'Temporal') =>
-    new ConcordError('Unreachable', { server, address, fix }, { cause: error });
+  const unreachable = (fix: string, server?: string) => unreachableAt(address, { fix, server, cause: error });
   if (isSilence(error)) return unreachable(unreachableFix ?? 'start it there, or connect to another');
   if (error instanceof NamespaceNotFoundError)
     return unreachable(namespaceFix(address, error.namespace), `namespace ${error.namespace} of Temporal`);
   const fix = MISDIRECTION_FIXES[grpcErrorIn(error)?.code ?? status.OK];
   return fix === undefined ? undefined : unreachable(fix);
+}
+
+/** The failure of a server at this address. @param options `server`: Temporal by default. */
+export function unreachableAt(
+  address: string,
+  { fix, server = 'Temporal', cause }: { fix: string; server?: string | undefined; cause?: unknown },
+): ConcordError<'Unreachable'> {
+  const through = proxyTo(address)?.name;
+  return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
 }
 
 function isSilence(error: unknown): boolean {

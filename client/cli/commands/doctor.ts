@@ -51,9 +51,10 @@ async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
     }
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
-    const fix = error.code === 'Unreachable' && 'fix' in error.details ? error.details.fix : target.fix;
+    const { fix = target.fix, through }: { fix?: string; through?: string } = error.details;
     const because = 'not looked at, because Temporal does not answer';
-    const server = failed('temporal', `${where}: does not answer`, fix);
+    const way = through === undefined ? where : `${where}, through ${through}`;
+    const server = failed('temporal', `${way}: does not answer`, fix);
     return [...versions, server, skipped('namespace', because), ...allSkipped(because)];
   }
 }

@@ -51,6 +51,8 @@ export async function connectTo(target: Target, tracing?: Tracing): Promise<Conn
   const { address, namespace, connection, encryptionKeys, fix } = target;
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   const { Concord } = await import('../../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
+  const { logVerbosity, setLogVerbosity } = await import('@grpc/grpc-js');
+  setLogVerbosity(logVerbosity.NONE); // its lines about a connection, beside ours that says what to do
   const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
   return { concord: await Concord.connect(options), target };
 }

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from '@temporalio/client';
 import { defined } from '../../../domain/defined.ts';
 import { parse } from '../../../domain/validation.ts';
 import { isCompiled } from '../../../platform/compiled.ts';
+import { isLoopback, splitAddress } from '../../../platform/connection/address.ts';
 import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
 import type { TemporalSettings } from '../../../platform/settings/read-temporal.ts';
 
@@ -69,10 +70,10 @@ export function orderUrl({ uiUrl, namespace }: Target, orderId: string): string 
 
 /** True if nothing listens at an address of this machine: known at once, while gRPC would wait for seconds. */
 export async function isRefused(address: string): Promise<boolean> {
-  const [, host, port] = /^(localhost|127(?:\.\d+){3}|\[::1\]):(\d+)$/.exec(address) ?? [];
-  if (host === undefined || Number(port) > 65_535) return false;
+  const { host, port } = splitAddress(address);
+  if (!isLoopback(address) || port > 65_535) return false;
   return new Promise((resolve) => {
-    const socket = connect({ host: host.replace(/[[\]]/g, ''), port: Number(port), timeout: 1_000 });
+    const socket = connect({ host, port, timeout: 1_000 });
     const answer = (refused: boolean) => {
       socket.destroy();
       resolve(refused);
