@@ -198,7 +198,8 @@ export class Concord {
    * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
    * cancelled is an answer, not an error.
    *
-   * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`.
+   * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`; `Unsupported` if
+   *   the server has no update-with-start, which `decided` takes.
    * @example
    * const order = { orderId: '4711', customerId: 'alice', lines: [{ sku: 'A', quantity: 2 }] };
    * const { status, reason } = await concord.place(order, { wait: 'decided' });

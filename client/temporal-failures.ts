@@ -13,8 +13,9 @@ import {
 } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
-import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
+import { grpcErrorIn, wordsOf } from '../platform/connection/grpc-error.ts';
 import { proxyTo } from '../platform/connection/proxy.ts';
+import { lackIn } from '../platform/connection/updates.ts';
 
 interface Context {
   readonly address: string;
@@ -32,8 +33,9 @@ export async function translated<Result>(context: Context, call: () => Promise<R
     return await call();
   } catch (error) {
     if (error instanceof ConcordError) throw error;
-    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? unreachableIn(error, context);
-    throw refusal ?? brokenCodeIn(error) ?? failureIn(error, context) ?? error;
+    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? lackingIn(error, context);
+    const silence = unreachableIn(error, context) ?? brokenCodeIn(error);
+    throw refusal ?? silence ?? failureIn(error, context) ?? error;
   }
 }
 
@@ -58,11 +60,17 @@ const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
 function overloadIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
   const grpc = grpcErrorIn(error);
   if (grpc?.code !== status.INVALID_ARGUMENT && grpc?.code !== status.RESOURCE_EXHAUSTED) return undefined;
-  const refusal = { server: 'Temporal', address, says: grpc.details };
-  if (SIZE_WORDS.test(grpc.details)) return new ConcordError('TooLarge', refusal, { cause: error });
+  const refusal = { server: 'Temporal', address, says: wordsOf(grpc) };
+  if (SIZE_WORDS.test(refusal.says)) return new ConcordError('TooLarge', refusal, { cause: error });
   if (grpc.code === status.INVALID_ARGUMENT) return undefined;
   const fix = unreachableFix ?? 'try again in a minute, with the same id where you gave one';
   return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
+}
+
+/** The server is too old, or has switched off what the call takes. */
+function lackingIn(error: unknown, { address }: Context): ConcordError | undefined {
+  const lack = lackIn(error);
+  return lack && new ConcordError('Unsupported', { server: 'Temporal', address, ...lack }, { cause: error });
 }
 
 /** Nothing answers; or what does will never answer this client: the wrong server, namespace or credentials. */

@@ -5,6 +5,7 @@ import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
 import { ATTRIBUTES, examineSearchAttributes } from '../doctor/search-attributes.ts';
 import { examineService } from '../doctor/service.ts';
+import { examineUpdates, UPDATES } from '../doctor/updates.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
 import { type Connected, connectTo, type Session } from '../shared/session.ts';
@@ -71,17 +72,18 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
   const namespace = await attempt('namespace', () => namespaceState(connected), namespaceMissing);
   if (namespace.status !== 'ok')
     return [server, namespace, ...allSkipped('not looked at, because the namespace is missing')];
-  const [attributes, ...answers] = await Promise.all([
+  const [updates, attributes, ...answers] = await Promise.all([
+    examineUpdates(connected),
     examineSearchAttributes(connected, mayFix),
     ...services.map((service) => examineService(service, connected)),
   ]);
-  return [server, namespace, attributes, ...answers.flat()];
+  return [server, namespace, updates, attributes, ...answers.flat()];
 }
 
 /** Everything but the server and its namespace. */
 function allSkipped(found: string): Check[] {
   const ofServices = services.flatMap((name) => [`${name} worker`, `${name} service`]);
-  return [ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
+  return [UPDATES, ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
 }
 
 async function namespaceState({ concord, target: { namespace } }: Connected): Promise<string> {
