@@ -9,7 +9,7 @@ import { examineUpdates, UPDATES } from '../doctor/updates.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
 import { type Connected, connectTo, type Session } from '../shared/session.ts';
-import { findTarget, type Target } from '../shared/target.ts';
+import { choiceText, findTarget, type Target } from '../shared/target.ts';
 
 export function addDoctor(program: Command, session: Session): void {
   program
@@ -42,7 +42,8 @@ Example:
 
 async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
   const versions = [nodeVersion(), sdkVersion(), encryption(target)];
-  const where = `${target.address}, from ${target.source}`;
+  const choice = choiceText(target);
+  const where = `${target.address}, from ${target.source}${choice === undefined ? '' : ` (${choice})`}`;
   try {
     const connected = await connectTo(target);
     try {
