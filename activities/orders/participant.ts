@@ -93,7 +93,8 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       }
       // Somebody came in between, whom the next attempt sees.
       if (found === null || found.status === 'pending') throw attemptExpired(orderId);
-      const joined = found.coordinatorId === coordinatorId ? undefined : (true as const);
+      // A resolution is another one by its nature, and joins nothing.
+      const joined = found.coordinatorId === coordinatorId || takesOver ? undefined : (true as const);
       return defined({ orderId, status: found.status, reason: found.reason, joined });
     },
 
