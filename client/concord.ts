@@ -26,6 +26,7 @@ import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
+import { clientOptions } from '../platform/connection/proxy.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
 import type { Registration, SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
@@ -47,7 +48,7 @@ import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
-import { translated } from './temporal-failures.ts';
+import { translated, unreachableAt } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
@@ -75,9 +76,15 @@ export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /** True if the order had been placed before, and this call joined it. */
+  /**
+   * True if the order had been placed before, and this call joined it. An order that is `accepted` whose history Temporal
+   * no longer keeps is not yet known to be one: only the order service knows it, which isn't waited for.
+   */
   readonly joined: boolean;
 }
+
+/** The same as an order's workflow tells it, which knows only of an earlier one. */
+type Told = Omit<Placed, 'joined'> & Pick<OrderOutcome, 'joined'>;
 
 export interface Cancelled {
   readonly orderId: string;
@@ -147,7 +154,7 @@ export class Concord {
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
     const { connection: given = {}, namespace = 'default', encryptionKeys, tracing, ...context } = options;
     const address = given.address ?? 'localhost:7233';
-    const connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT, ...given });
+    const connection = Connection.lazy(clientOptions({ connectTimeout: CONNECT_TIMEOUT, ...given }));
     try {
       await translated({ address, ...context }, () => connected(connection, { ...given, address }));
     } catch (error) {
@@ -191,7 +198,8 @@ export class Concord {
    * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
    * cancelled is an answer, not an error.
    *
-   * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`.
+   * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`; `Unsupported` if
+   *   the server has no update-with-start, which `decided` takes.
    * @example
    * const order = { orderId: '4711', customerId: 'alice', lines: [{ sku: 'A', quantity: 2 }] };
    * const { status, reason } = await concord.place(order, { wait: 'decided' });
@@ -207,7 +215,7 @@ export class Concord {
       translated({ address: this.address, unreachableFix, orderId }, async () => {
         try {
           const placed = await this.index.start(order, strategy, (shown) => this.start(input, wait, shown));
-          return { ...refuseTakenId(placed), joined: false };
+          return { joined: false, ...refuseTakenId(placed) };
         } catch (error) {
           if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
           return { ...refuseTakenId(await this.join(order, wait)), joined: true };
@@ -226,14 +234,16 @@ export class Concord {
     const handle = this.handleOf(orderId);
     return translated({ address: this.address, orderId }, async () => {
       try {
-        return await viewOf(this.client, handle, orderId);
+        const view = await viewOf(this.client, handle, orderId);
+        if (!isTaken(view)) return view;
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        // An order whose history is no longer kept is known to the order service alone.
-        const record = await this.findRecord(orderId);
-        if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-        return viewOfRecord(record);
       }
+      // An order whose history is no longer kept is known to the order service alone, also if another has since tried
+      // to take its id.
+      const record = await this.findRecord(orderId);
+      if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+      return viewOfRecord(record);
     });
   }
 
@@ -409,7 +419,7 @@ export class Concord {
     });
   }
 
-  private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Omit<Placed, 'joined'>> {
+  private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Told> {
     const { order } = input;
     const { orderId } = order;
     const options = {
@@ -431,13 +441,18 @@ export class Concord {
     return wait === 'accepted' ? { orderId, status: 'pending' } : handle.result();
   }
 
-  private async join(order: Order, wait: WaitFor): Promise<Omit<Placed, 'joined'>> {
+  private async join(order: Order, wait: WaitFor): Promise<Told> {
     const { orderId } = order;
     const handle = this.handleOf(orderId);
     // The history's first event is the truth about what this id stands for, whoever started it.
     const first = parsePlaceOrderInput(await firstInput(this.client, handle.workflowId));
-    if (!sameContent(first.order, order)) throw new ConcordError('OrderIdTaken', { orderId });
     const { status } = await handle.describe();
+    if (!sameContent(first.order, order)) {
+      const isOver = status.name === 'COMPLETED';
+      // That one was refused, because the id was taken before: perhaps by this very order.
+      if (isOver && isTaken(await handle.result())) return this.joinRecord(order);
+      throw new ConcordError('OrderIdTaken', { orderId });
+    }
     if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
     if (status.name === 'RUNNING' && wait === 'decided') {
       try {
@@ -454,6 +469,15 @@ export class Concord {
       if (resolved === undefined) throw error;
       return resolved;
     }
+  }
+
+  /** Joins an order that only the order service knows. */
+  private async joinRecord(order: Order): Promise<Told> {
+    const { orderId } = order;
+    const record = await this.findRecord(orderId);
+    if (record === null || !sameContent(record, order)) throw new ConcordError('OrderIdTaken', { orderId });
+    const { status, reason } = record;
+    return defined({ orderId, status, reason });
   }
 
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
@@ -503,9 +527,14 @@ export class Concord {
 }
 
 /** The order service remembers ids longer than Temporal keeps histories; the answer is the same either way. */
-function refuseTakenId<Answer extends Omit<Placed, 'joined'>>(answer: Answer): Answer {
-  if (answer.reason?.code !== 'OrderIdTaken') return answer;
+function refuseTakenId(answer: Told): Told {
+  if (!isTaken(answer)) return answer;
   throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
+}
+
+/** True of an order that was refused because another one has its id. */
+function isTaken({ reason }: Pick<Told, 'reason'>): boolean {
+  return reason?.code === 'OrderIdTaken';
 }
 
 /** Returns what a workflow returns. @throws ConcordError `NoAnswer` with this fix if it takes longer; it goes on. */
@@ -516,6 +545,7 @@ function answerOf<Run extends Workflow>(handle: WorkflowHandle<Run>, service: st
 
 /** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
 async function connected(connection: Connection, options: ConnectionOptions & { address: string }) {
+  const { address } = options;
   const connecting = connection.ensureConnected();
   const late = new Error('not connected yet');
   await within(
@@ -525,8 +555,7 @@ async function connected(connection: Connection, options: ConnectionOptions & { 
   ).catch(async (error) => {
     if (error !== late) throw error;
     const fix = await Promise.race([temporalFailure(options), connecting]);
-    const { address } = options;
-    if (fix) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
+    if (fix) throw unreachableAt(address, { fix });
     await connecting;
   });
 }

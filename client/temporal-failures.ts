@@ -11,8 +11,11 @@ import {
   NamespaceNotFoundError,
   TimeoutFailure,
 } from '@temporalio/common';
+import { defined } from '../domain/defined.ts';
 import { ConcordError, type FailureDetails, isFailureCode } from '../domain/errors.ts';
-import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
+import { grpcErrorIn, wordsOf } from '../platform/connection/grpc-error.ts';
+import { proxyTo } from '../platform/connection/proxy.ts';
+import { lackIn } from '../platform/connection/updates.ts';
 
 interface Context {
   readonly address: string;
@@ -30,8 +33,9 @@ export async function translated<Result>(context: Context, call: () => Promise<R
     return await call();
   } catch (error) {
     if (error instanceof ConcordError) throw error;
-    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? unreachableIn(error, context);
-    throw refusal ?? brokenCodeIn(error) ?? failureIn(error, context) ?? error;
+    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? lackingIn(error, context);
+    const silence = unreachableIn(error, context) ?? brokenCodeIn(error);
+    throw refusal ?? silence ?? failureIn(error, context) ?? error;
   }
 }
 
@@ -56,22 +60,36 @@ const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
 function overloadIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
   const grpc = grpcErrorIn(error);
   if (grpc?.code !== status.INVALID_ARGUMENT && grpc?.code !== status.RESOURCE_EXHAUSTED) return undefined;
-  const refusal = { server: 'Temporal', address, says: grpc.details };
-  if (SIZE_WORDS.test(grpc.details)) return new ConcordError('TooLarge', refusal, { cause: error });
+  const refusal = { server: 'Temporal', address, says: wordsOf(grpc) };
+  if (SIZE_WORDS.test(refusal.says)) return new ConcordError('TooLarge', refusal, { cause: error });
   if (grpc.code === status.INVALID_ARGUMENT) return undefined;
   const fix = unreachableFix ?? 'try again in a minute, with the same id where you gave one';
   return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
 }
 
+/** The server is too old, or has switched off what the call takes. */
+function lackingIn(error: unknown, { address }: Context): ConcordError | undefined {
+  const lack = lackIn(error);
+  return lack && new ConcordError('Unsupported', { server: 'Temporal', address, ...lack }, { cause: error });
+}
+
 /** Nothing answers; or what does will never answer this client: the wrong server, namespace or credentials. */
 function unreachableIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
-  const unreachable = (fix: string, server = 'Temporal') =>
-    new ConcordError('Unreachable', { server, address, fix }, { cause: error });
+  const unreachable = (fix: string, server?: string) => unreachableAt(address, { fix, server, cause: error });
   if (isSilence(error)) return unreachable(unreachableFix ?? 'start it there, or connect to another');
   if (error instanceof NamespaceNotFoundError)
     return unreachable(namespaceFix(address, error.namespace), `namespace ${error.namespace} of Temporal`);
   const fix = MISDIRECTION_FIXES[grpcErrorIn(error)?.code ?? status.OK];
   return fix === undefined ? undefined : unreachable(fix);
+}
+
+/** The failure of a server at this address. @param options `server`: Temporal by default. */
+export function unreachableAt(
+  address: string,
+  { fix, server = 'Temporal', cause }: { fix: string; server?: string | undefined; cause?: unknown },
+): ConcordError<'Unreachable'> {
+  const through = proxyTo(address)?.name;
+  return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
 }
 
 function isSilence(error: unknown): boolean {

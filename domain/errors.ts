@@ -22,8 +22,10 @@ export interface FailureDetails {
   CannotResolve: { orderId: string; status: string; because: string };
   NothingToRetry: { orderId: string; because: string };
   RetryUnsupported: { orderId: string };
-  Unreachable: { server: string; address: string; fix: string };
+  /** `through`: a proxy, and what names it. */
+  Unreachable: { server: string; address: string; through?: string; fix: string };
   NoAnswer: { service: string; fix: string };
+  Unsupported: { server: string; address: string; feature: string; fix: string };
   /** `says`: the server's own words. */
   Busy: { server: string; address: string; says: string; fix: string };
   TooLarge: { server: string; address: string; says: string };
@@ -134,10 +136,15 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
   // Nobody answered: nothing is known to have happened.
   Unreachable: retried(
     'unreachable',
-    ({ server, address, fix }) => `${server} at ${address} can't be reached; ${fix}`,
+    ({ server, address, through, fix }) =>
+      `${server} at ${address}${through === undefined ? '' : `, through ${through},`} can't be reached; ${fix}`,
   ),
   NoAnswer: retried('unreachable', ({ service, fix }) => `the ${service} service does not answer; ${fix}`),
-  // The server answered, and refused to take the call.
+  // The server answered, and doesn't know such a call, or refused to take it.
+  Unsupported: final(
+    'unreachable',
+    ({ server, address, feature, fix }) => `${server} at ${address} has no ${feature}; ${fix}`,
+  ),
   Busy: retried(
     'unreachable',
     ({ server, address, says, fix }) =>

@@ -59,10 +59,11 @@ const outcomeSchema = z.strictObject({
   orderId: identifier(),
   status: oneOf(finalStatuses),
   reason: refusalFields().reason.optional(),
+  joined: z.literal(true).optional(),
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOutcome(input: unknown): OrderOutcome {
-  const { reason, ...outcome } = parse(outcomeSchema, input);
-  return defined({ ...outcome, reason: reason as Reason | undefined });
+  const { reason, joined, ...outcome } = parse(outcomeSchema, input);
+  return defined({ ...outcome, joined, reason: reason as Reason | undefined });
 }

@@ -38,6 +38,8 @@ export interface OrderOutcome {
   readonly orderId: string;
   readonly status: FinalStatus;
   readonly reason?: Reason;
+  /** Set if an earlier workflow of the same order had decided it, so that this one only joined it. */
+  readonly joined?: true;
 }
 
 const MAXIMUM_LINES = 100;

@@ -2,6 +2,7 @@ import { NativeConnection, type NativeConnectionOptions } from '@temporalio/work
 import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
+import { proxyTo, workerOptions } from '../platform/connection/proxy.ts';
 import { poolOf, type WorkerLimits } from './limits.ts';
 import type { Service } from './services.ts';
 import type { DatabaseSettings } from './settings.ts';
@@ -9,7 +10,7 @@ import type { DatabaseSettings } from './settings.ts';
 /** Connects to Temporal. @throws Error saying what to do, as far as that can be told. */
 export async function connectTemporal(options: NativeConnectionOptions): Promise<NativeConnection> {
   try {
-    return await NativeConnection.connect(options);
+    return await NativeConnection.connect(workerOptions(options));
   } catch (error) {
     const { address = 'localhost:7233', tls = null, apiKey } = options;
     const failure = await temporalFailure({ address, tls, ...(apiKey ? { apiKey } : {}) });
@@ -18,7 +19,9 @@ export async function connectTemporal(options: NativeConnectionOptions): Promise
     const refusal = /valid authentication credentials|does not have permission/i.test(message)
       ? 'it does not accept who we are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH'
       : undefined;
-    throw new Error(failure ?? refusal ?? message, { cause: error });
+    const proxy = proxyTo(address);
+    const way = proxy === undefined ? '' : `through ${proxy.name}: `;
+    throw new Error(`${way}${failure ?? refusal ?? message}`, { cause: error });
   }
 }
 

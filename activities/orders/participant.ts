@@ -85,15 +85,17 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       const found = await find(orderId);
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');
-        // Another order holds this id, so nothing on record was ever this one's.
-        if (found !== null) return asked;
+        // Another order holds this id, so nothing on record was ever this one's, whatever else speaks against it.
+        if (found !== null) return { orderId, status: 'rejected', reason: reasonBy(idTaken(orderId)) };
       }
       if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver) {
         throw leftUndecided(orderId);
       }
       // Somebody came in between, whom the next attempt sees.
       if (found === null || found.status === 'pending') throw attemptExpired(orderId);
-      return defined({ orderId, status: found.status, reason: found.reason });
+      // A resolution is another one by its nature, and joins nothing.
+      const joined = found.coordinatorId === coordinatorId || takesOver ? undefined : (true as const);
+      return defined({ orderId, status: found.status, reason: found.reason, joined });
     },
 
     async inspect(input) {

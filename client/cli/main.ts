@@ -79,7 +79,7 @@ Exit codes:
   0  done as asked
   1  refused: rejected, cancelled, too late, unknown order or SKU, order id taken; or an unexpected error
   2  bad input: nothing was sent
-  3  a server can't be reached, or a service does not answer
+  3  a server can't be reached or lacks what it takes, or a service does not answer
 
 Examples:
   $ concord restock A 10

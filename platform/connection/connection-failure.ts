@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { ConnectionOptions as TemporalOptions } from '@temporalio/client';
+import { splitAddress } from './address.ts';
+import { openTunnel, ProxyError, proxyTo } from './proxy.ts';
 
 /** The settings of the trusted CA and of our own certificate, and what to do if the server's is for another name. */
 export type TlsSettingNames = Readonly<Record<'authority' | 'certificate' | 'otherName', string>>;
@@ -32,10 +34,19 @@ const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(UNKN
 type Target = Pick<TemporalOptions, 'tls' | 'apiKey'> & { readonly address: string };
 
 /**
- * Why a Temporal server can't be reached, and what to do, if TLS is the reason; undefined otherwise. The SDK's own errors
- * don't say, so this connects once more to find out.
+ * Why a Temporal server can't be reached, and what to do, if TLS or a proxy is the reason; undefined otherwise. The SDK's
+ * own errors don't say, so this connects once more to find out.
  */
-export async function temporalFailure({ address, apiKey, tls }: Target): Promise<string | undefined> {
+export async function temporalFailure(target: Target): Promise<string | undefined> {
+  try {
+    return await tlsFailureOf(target);
+  } catch (error) {
+    if (error instanceof ProxyError) return error.message;
+    throw error;
+  }
+}
+
+async function tlsFailureOf({ address, apiKey, tls }: Target): Promise<string | undefined> {
   if (!(tls ?? apiKey !== undefined)) {
     const { isSecured } = await handshake(address, { rejectUnauthorized: false });
     return isSecured ? SWITCH_ON : undefined;
@@ -71,25 +82,32 @@ const SWITCH_ON =
 // How long a server may take for a handshake, and for leaving after it. Milliseconds.
 const PATIENCE = 2_000;
 
-/** Tells whether TLS was established, and how the connection ended: `closed`, or an error's code, also for a timeout. */
+/**
+ * Tells whether TLS was established, and how the connection ended: `closed`, or an error's code, also for a timeout.
+ *
+ * @throws ProxyError
+ */
 async function handshake(address: string, options: ConnectionOptions) {
-  const [, bracketed = address, port = '7233'] = /^(.*?)(?::(\d+))?$/.exec(address) ?? [];
-  const host = bracketed.replace(/^\[|\]$/g, '');
+  const { host, port } = splitAddress(address);
   const servername = options.servername || (isIP(host) ? undefined : host);
-  const socket = connect({ ...options, servername, host, port: Number(port), ALPNProtocols: ['h2'] });
   const signal = AbortSignal.timeout(PATIENCE);
+  const proxy = proxyTo(address);
+  let socket: Socket | undefined;
   let isSecured = false;
   try {
+    const way = proxy ? { socket: await openTunnel(proxy, address, signal) } : { host, port };
+    socket = connect({ ...options, servername, ...way, ALPNProtocols: ['h2'] });
     await once(socket, 'secureConnect', { signal });
     isSecured = true;
     // A server that does not accept our certificate says so, or leaves, only now.
     await once(socket.resume(), 'close', { signal });
     return { isSecured, end: 'closed' };
   } catch (error) {
+    if (error instanceof ProxyError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? '';
     // A server that leaves may do so with a reset.
     return { isSecured, end: code === 'ECONNRESET' || code === 'EPIPE' ? 'closed' : code };
   } finally {
-    socket.on('error', () => {}).destroy();
+    socket?.on('error', () => {}).destroy();
   }
 }

@@ -11,6 +11,8 @@ export interface TimeSkipping extends AsyncDisposable {
 /** A Temporal test server that skips time. */
 export function startTimeSkippingServer(): Promise<TestWorkflowEnvironment> {
   const server = { executable: inject('timeSkippingServer') };
+  // The SDK's own connection to it would be sent through a proxy, if the environment names one.
+  process.env.no_grpc_proxy ??= '127.0.0.1,localhost';
   // The SDK waits 5 seconds for it, which is too short for a Java program on a machine that is busy.
   return pRetry(() => TestWorkflowEnvironment.createTimeSkipping({ server }), { retries: 3 });
 }

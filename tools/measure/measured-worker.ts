@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { services as names, type ServiceName } from '../../domain/services.ts';
+import { workerOptions } from '../../platform/connection/proxy.ts';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import { poolOf } from '../../workers/limits.ts';
 import { createLogger, temporalLogger } from '../../workers/logging.ts';
@@ -32,7 +33,9 @@ Runtime.install({
   logger: temporalLogger(createLogger(logLevel, name)),
   telemetryOptions: metricsOptions(metrics),
 });
-const connection = await pRetry(() => NativeConnection.connect(temporal.connection), { retries: 20 });
+const connection = await pRetry(() => NativeConnection.connect(workerOptions(temporal.connection)), {
+  retries: 20,
+});
 const uri = withCommandMonitoring(databases[name].uri);
 const mongo = createMongoClient(uri, `measured-${name}`, poolOf(limits));
 const database = mongo.db(databases[name].name);

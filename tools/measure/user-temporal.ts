@@ -2,6 +2,7 @@ import { Connection, type ConnectionOptions } from '@temporalio/client';
 import pRetry from 'p-retry';
 import { findTarget, type GlobalOptions, isRefused } from '../../client/cli/shared/target.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { clientOptions } from '../../platform/connection/proxy.ts';
 import { registerSearchAttributes } from '../../platform/display/register-search-attributes.ts';
 
 export type UserTemporal = NonNullable<Awaited<ReturnType<typeof userTemporal>>>;
@@ -30,7 +31,7 @@ const RETENTION = { seconds: 24 * 60 * 60 };
  * @throws Error if the server doesn't allow it.
  */
 export async function openNamespace(namespace: string, options: ConnectionOptions) {
-  const connection = await Connection.connect(options);
+  const connection = await Connection.connect(clientOptions(options));
   await connection.workflowService.registerNamespace({
     namespace,
     description: 'a measurement of Concord; may be deleted when that is over',

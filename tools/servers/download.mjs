@@ -27,6 +27,8 @@ async function downloadTemporal(downloadDir) {
   const { TestWorkflowEnvironment } = await import('@temporalio/testing');
   const { DefaultLogger, Runtime } = await import('@temporalio/worker');
   Runtime.install({ logger: new DefaultLogger('ERROR') });
+  // A proxy is for the download, and not for the server, which the SDK then connects to.
+  Object.assign(process.env, { no_grpc_proxy: '127.0.0.1,localhost' });
   const executable = { type: /** @type {const} */ ('cached-download'), downloadDir };
   // Starting it is the only way to have the SDK download it.
   const environment =

@@ -18,8 +18,8 @@ const ADVICE =
 
 interface TemporalOptions extends ServerOptions {
   readonly uiPort?: number;
-  /** Limits of its own, by the names of Temporal's dynamic configuration; they come before the usual ones. */
-  readonly limits?: Readonly<Record<string, number>>;
+  /** Settings of its own, by the names of Temporal's dynamic configuration; they come before the usual ones. */
+  readonly limits?: Readonly<Record<string, number | boolean>>;
 }
 
 /**
@@ -43,7 +43,8 @@ export async function startTemporal(options: TemporalOptions) {
 export async function temporalFromEnvironment(): Promise<RunningTemporal | undefined> {
   const address = process.env.TEMPORAL_ADDRESS;
   if (!address) return undefined;
-  if (!(await listens(address))) {
+  const { proxyTo } = await import('../../platform/connection/proxy.ts');
+  if (proxyTo(address) === undefined && !(await listens(address))) {
     throw new ServersError(
       `Nothing listens at TEMPORAL_ADDRESS=${address}. Start that server, or unset TEMPORAL_ADDRESS to have one started.`,
     );
@@ -140,7 +141,9 @@ async function startProgram(
 /** @param isOld Whether its data may be older than our search attributes, which are registered then. */
 async function serves(address: string, namespace: string, isOld: boolean): Promise<boolean> {
   const { Connection } = await import('@temporalio/client'); // not before the server starts
-  const connection = await Connection.connect({ address, connectTimeout: 2000 }).catch(() => undefined);
+  const { clientOptions } = await import('../../platform/connection/proxy.ts');
+  const options = clientOptions({ address, connectTimeout: 2000 });
+  const connection = await Connection.connect(options).catch(() => undefined);
   if (connection === undefined) return false;
   try {
     const describe = () => connection.workflowService.describeNamespace({ namespace });

@@ -36,7 +36,8 @@ export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome 
   if (cause.type !== 'AlreadyDecided') return undefined;
   const recorded = detailsOf(cause) as Partial<FailureDetails['AlreadyDecided']>;
   const status = finalStatuses.find((final) => final === recorded.status);
-  return status && defined({ orderId, status, reason: recorded.reason as Reason | undefined });
+  const reason = recorded.reason as Reason | undefined;
+  return status && defined({ orderId, status, reason, joined: true as const });
 }
 
 /** Returns why an order fails if a participant has not answered within the prepare budget. */

@@ -4,6 +4,11 @@ import type { Strategy } from '../../domain/strategies.ts';
 
 // The meter leaves out what is replayed, and does nothing if a worker shows no metrics.
 
+/** True if this workflow is the order: not one that joined it later, nor one of another content that wanted its id. */
+export function isCounted({ joined, reason }: OrderOutcome): boolean {
+  return joined !== true && reason?.code !== 'OrderIdTaken';
+}
+
 export function recordDecision({ status }: OrderOutcome, strategy: Strategy): void {
   const seconds = (Date.now() - workflowInfo().startTime.getTime()) / 1_000;
   metricMeter

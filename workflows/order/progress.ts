@@ -7,7 +7,7 @@ import { parseCancelRequest } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
-import { countCompensation, countOrder, recordDecision } from './order-metrics.ts';
+import { countCompensation, countOrder, isCounted, recordDecision } from './order-metrics.ts';
 
 /** The state of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
 export class Progress {
@@ -49,13 +49,14 @@ export class Progress {
     this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status, reason: reason?.message });
     this.display.decided(status);
-    recordDecision(outcome, this.strategy);
+    if (isCounted(outcome)) recordDecision(outcome, this.strategy);
   }
 
   show(participant: string, state: ParticipantState): void {
     this.participants[participant] = state;
     this.display.refresh();
-    if (state === 'rolled-back') countCompensation(participant, this.strategy);
+    const isUndone = state === 'rolled-back' && (this.decision === undefined || isCounted(this.decision));
+    if (isUndone) countCompensation(participant, this.strategy);
   }
 
   /**
@@ -85,7 +86,7 @@ export class Progress {
     this.phase = 'final';
     this.display.decided(outcome.status);
     if (!allHandlersFinished()) await condition(allHandlersFinished);
-    countOrder(outcome, this.strategy);
+    if (isCounted(outcome)) countOrder(outcome, this.strategy);
     return outcome;
   }
 

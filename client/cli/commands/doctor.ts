@@ -5,10 +5,11 @@ import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
 import { ATTRIBUTES, examineSearchAttributes } from '../doctor/search-attributes.ts';
 import { examineService } from '../doctor/service.ts';
+import { examineUpdates, UPDATES } from '../doctor/updates.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
 import { type Connected, connectTo, type Session } from '../shared/session.ts';
-import { findTarget, type Target } from '../shared/target.ts';
+import { choiceText, findTarget, type Target } from '../shared/target.ts';
 
 export function addDoctor(program: Command, session: Session): void {
   program
@@ -41,7 +42,8 @@ Example:
 
 async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
   const versions = [nodeVersion(), sdkVersion(), encryption(target)];
-  const where = `${target.address}, from ${target.source}`;
+  const choice = choiceText(target);
+  const where = `${target.address}, from ${target.source}${choice === undefined ? '' : ` (${choice})`}`;
   try {
     const connected = await connectTo(target);
     try {
@@ -51,9 +53,10 @@ async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
     }
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
-    const fix = error.code === 'Unreachable' && 'fix' in error.details ? error.details.fix : target.fix;
+    const { fix = target.fix, through }: { fix?: string; through?: string } = error.details;
     const because = 'not looked at, because Temporal does not answer';
-    const server = failed('temporal', `${where}: does not answer`, fix);
+    const way = through === undefined ? where : `${where}, through ${through}`;
+    const server = failed('temporal', `${way}: does not answer`, fix);
     return [...versions, server, skipped('namespace', because), ...allSkipped(because)];
   }
 }
@@ -70,17 +73,18 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
   const namespace = await attempt('namespace', () => namespaceState(connected), namespaceMissing);
   if (namespace.status !== 'ok')
     return [server, namespace, ...allSkipped('not looked at, because the namespace is missing')];
-  const [attributes, ...answers] = await Promise.all([
+  const [updates, attributes, ...answers] = await Promise.all([
+    examineUpdates(connected),
     examineSearchAttributes(connected, mayFix),
     ...services.map((service) => examineService(service, connected)),
   ]);
-  return [server, namespace, attributes, ...answers.flat()];
+  return [server, namespace, updates, attributes, ...answers.flat()];
 }
 
 /** Everything but the server and its namespace. */
 function allSkipped(found: string): Check[] {
   const ofServices = services.flatMap((name) => [`${name} worker`, `${name} service`]);
-  return [ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
+  return [UPDATES, ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
 }
 
 async function namespaceState({ concord, target: { namespace } }: Connected): Promise<string> {

@@ -40,7 +40,7 @@ Example:
 /** If the answer was lost, the receipt may have been added, and its id is what makes repeating it harmless. */
 function repeatable(error: unknown, receiptId: string): unknown {
   if (!(error instanceof ConcordError) || error.code !== 'Unreachable') return error;
-  const { server, address } = error.details as ConcordError<'Unreachable'>['details'];
+  const { details } = error as ConcordError<'Unreachable'>;
   const fix = `repeat it with --receipt-id ${receiptId}, which adds it once`;
-  return new ConcordError('Unreachable', { server, address, fix }, { cause: error });
+  return new ConcordError('Unreachable', { ...details, fix }, { cause: error });
 }

@@ -2,7 +2,7 @@ import { ConcordError } from '../../../domain/errors.ts';
 import { startTracing, type Tracing } from '../../../platform/tracing/tracing.ts';
 import type { Concord } from '../../concord.ts';
 import type { Output } from './output.ts';
-import { findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
+import { choiceText, findTarget, type GlobalOptions, isRefused, type Target } from './target.ts';
 
 /** One invocation: its options, where it prints, which server it talks to, and how it ends. */
 export class Session {
@@ -22,6 +22,8 @@ export class Session {
   async connect(): Promise<Connected> {
     if (this.connected === undefined) {
       const target = await findTarget(this.options);
+      const choice = choiceText(target);
+      if (choice !== undefined) this.output.note(`using ${target.address}, from ${target.source}; ${choice}`);
       this.tracing = await startTracing({ service: 'concord-client' });
       this.connected = await connectTo(target, this.tracing);
     }
@@ -51,6 +53,8 @@ export async function connectTo(target: Target, tracing?: Tracing): Promise<Conn
   const { address, namespace, connection, encryptionKeys, fix } = target;
   if (await isRefused(address)) throw new ConcordError('Unreachable', { server: 'Temporal', address, fix });
   const { Concord } = await import('../../concord.ts'); // loads the SDK: not for `--help`, nor for bad input
+  const { logVerbosity, setLogVerbosity } = await import('@grpc/grpc-js');
+  setLogVerbosity(logVerbosity.NONE); // its lines about a connection, beside ours that says what to do
   const options = { connection, namespace, encryptionKeys, unreachableFix: fix, tracing };
   return { concord: await Concord.connect(options), target };
 }

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from '@temporalio/client';
 import { defined } from '../../../domain/defined.ts';
 import { parse } from '../../../domain/validation.ts';
 import { isCompiled } from '../../../platform/compiled.ts';
+import { isLoopback, splitAddress } from '../../../platform/connection/address.ts';
 import type { EncryptionKeys } from '../../../platform/encryption/keys.ts';
 import type { TemporalSettings } from '../../../platform/settings/read-temporal.ts';
 
@@ -24,6 +25,8 @@ export interface Target {
   readonly source: string;
   /** What to do if it can't be reached. */
   readonly fix: string;
+  /** Further servers that could have been meant, where none was named. */
+  readonly others: readonly string[];
   /** Where its Web UI is, as far as known. */
   readonly uiUrl?: string;
 }
@@ -48,7 +51,7 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
   const at = (address: string, source: string, fix: string, namespace = named ?? 'default'): Target => {
     const uiUrl = running.find((server) => server.address === address)?.uiUrl;
     const found = { address, namespace, connection: { ...connection, address }, encryptionKeys, source, fix };
-    return { ...found, ...defined({ uiUrl }) };
+    return { ...found, others: [], ...defined({ uiUrl }) };
   };
   const configuredAt = (address: string, source: string) =>
     at(address, source, `${source} names it: start it there, or name another`);
@@ -58,7 +61,23 @@ export async function findTarget(flags: GlobalOptions): Promise<Target> {
   const source = configuredBy(flags, connection);
   if (source !== undefined) return configuredAt(connection.address ?? DEFAULT_ADDRESS, source);
   if (newest === undefined) return at(DEFAULT_ADDRESS, 'the default', DEFAULT_FIX);
-  return at(newest.address, 'the running `npm start`', START_FIX, named ?? newest.namespace);
+  const chosen = at(newest.address, 'the running `npm start`', START_FIX, named ?? newest.namespace);
+  return { ...chosen, others: await othersBeside(running.map(({ address }) => address)) };
+}
+
+/** Says which other servers there are, and how to name one; undefined if there is no choice. */
+export function choiceText({ others }: Target): string | undefined {
+  if (others.length === 0) return undefined;
+  return `there is also ${others.join(', ')}: choose by --address or TEMPORAL_ADDRESS`;
+}
+
+/** Returns all but the first, and what listens where others serve by default, such as a compose file. */
+async function othersBeside([chosen, ...others]: readonly string[]): Promise<string[]> {
+  const { port } = splitAddress(DEFAULT_ADDRESS);
+  const isKnown = [chosen, ...others].some(
+    (known = '') => isLoopback(known) && splitAddress(known).port === port,
+  );
+  return isKnown || (await isRefused(DEFAULT_ADDRESS)) ? others : [...others, DEFAULT_ADDRESS];
 }
 
 /** Returns the page of an order in the Web UI, as far as that is known. */
@@ -69,10 +88,10 @@ export function orderUrl({ uiUrl, namespace }: Target, orderId: string): string 
 
 /** True if nothing listens at an address of this machine: known at once, while gRPC would wait for seconds. */
 export async function isRefused(address: string): Promise<boolean> {
-  const [, host, port] = /^(localhost|127(?:\.\d+){3}|\[::1\]):(\d+)$/.exec(address) ?? [];
-  if (host === undefined || Number(port) > 65_535) return false;
+  const { host, port } = splitAddress(address);
+  if (!isLoopback(address) || port > 65_535) return false;
   return new Promise((resolve) => {
-    const socket = connect({ host: host.replace(/[[\]]/g, ''), port: Number(port), timeout: 1_000 });
+    const socket = connect({ host, port, timeout: 1_000 });
     const answer = (refused: boolean) => {
       socket.destroy();
       resolve(refused);

@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { relayIdOf } from '../../../domain/addresses.ts';
+import { workflowIdOf } from '../../../domain/place-order.ts';
 import { type Strategy, strategies } from '../../../domain/strategies.ts';
 import { droppedSpans } from '../../../platform/tracing/tracing.ts';
 import { ensureSchedule, reaperSchedule } from '../../../workers/schedules.ts';
@@ -26,7 +27,12 @@ const CUSTOMER = 'somebody-who-likes-coffee';
 const reaper = reaperSchedule({ interval: 60_000, holdLimit: 900_000 });
 
 beforeAll(async () => {
-  [platform, collector] = await Promise.all([startPlatform(), startOtlpReceiver()]);
+  // A history is deleted once the server has noted how far it is: every second here, and not every 30.
+  const limits = { 'history.transferProcessorUpdateAckInterval': 1 };
+  [platform, collector] = await Promise.all([
+    startPlatform(undefined, undefined, { limits }),
+    startOtlpReceiver(),
+  ]);
   const { concord } = platform;
   await Promise.all(['A', 'B', 'retried', 'cancelled', 'held'].map((sku) => concord.restock(sku, 10)));
   await Promise.all([platform.stop('orders'), platform.stop('inventory')]);
@@ -238,6 +244,60 @@ describe('Prometheus', () => {
     expect(sumOf(samples, 'concord_hold_limit_seconds')).toBe(900);
   });
 
+  test('counts an order once that is placed again when its history is gone, and not who else wants its id', {
+    timeout: 180_000,
+  }, async () => {
+    const { concord } = platform;
+    await concord.restock('twice', 3);
+    const counted = async () => {
+      const orders = await scraped('orders');
+      return COUNTS.map((name) => sumOf(orders, name) ?? 0);
+    };
+    const before = await counted();
+    const orders = [
+      ...strategies.map((strategy) => ({ ...orderOf('twice'), orderId: `twice-${strategy}`, strategy })),
+      { ...orderOf('refused'), strategy: 'two-phase' as const },
+    ];
+    const placed = () =>
+      Promise.all(
+        orders.map(async ({ strategy, ...order }) => {
+          const { status, joined } = await concord.place(order, { strategy });
+          return [order.orderId, status, joined];
+        }),
+      );
+    const outcomes = (joined: boolean) => [
+      ...strategies.map((strategy) => [`twice-${strategy}`, 'confirmed', joined]),
+      ['refused', 'rejected', joined],
+    ];
+    expect(await placed()).toEqual(outcomes(false));
+    const [ordersBefore = 0, decisionsBefore = 0, undoneBefore = 0] = before;
+    const once = [ordersBefore + 4, decisionsBefore + 4, undoneBefore + 2];
+    await expect.poll(counted).toEqual(once);
+
+    const forgetAll = () => Promise.all(orders.map(({ orderId }) => forget(orderId)));
+    await forgetAll();
+    expect(await placed()).toEqual(outcomes(true));
+    await forgetAll();
+    for (const { strategy, ...order } of orders) {
+      const other = { ...order, customerId: 'another' };
+      await expect(concord.place(other, { strategy })).rejects.toMatchObject({ code: 'OrderIdTaken' });
+    }
+    expect(await counted()).toEqual(once);
+    expect(await concord.stock(['twice'])).toMatchObject([{ available: 0, sold: 3, reserved: 0 }]);
+  });
+
+  /** Deletes an order's history, as the end of its retention does, and waits until it is gone. */
+  async function forget(orderId: string): Promise<void> {
+    const { workflow, workflowService, options } = platform.concord.client;
+    const { namespace } = options;
+    const handle = workflow.getHandle(workflowIdOf(orderId));
+    const workflowExecution = { workflowId: handle.workflowId };
+    await workflowService.deleteWorkflowExecution({ namespace, workflowExecution });
+    await expect
+      .poll(() => handle.describe().catch((error: Error) => error.name), { timeout: 60_000 })
+      .toBe('WorkflowNotFoundError');
+  }
+
   test('shows how often each sweep should succeed, and what sweeps have left alone', () => {
     const interval = 'concord_sweep_interval_seconds';
     expect(sumOf(samples, interval, { workflowType: 'reapHolds' })).toBe(1);
@@ -298,6 +358,11 @@ describe('Prometheus', () => {
   });
 });
 
+const COUNTS = [
+  'concord_orders_total',
+  'concord_order_decision_seconds_count',
+  'concord_compensations_total',
+];
 const SUCCEEDED = 'concord_sweep_succeeded_timestamp_seconds';
 
 const LABELS = [

@@ -91,24 +91,37 @@ describe.each(strategies)('%s', (strategy) => {
     const confirmed = { orderId: 'old', customerId: 'c', lines: [{ sku: 'OLD', quantity: 1 }] };
     const rejected = { orderId: 'old-rejected', customerId: 'c', lines: [{ sku: 'OLD', quantity: 100 }] };
     const another = { ...confirmed, orderId: 'old-other' };
-    for (const order of [confirmed, rejected, another]) await platform.concord.place(order, { strategy });
+    const wanted = { ...confirmed, orderId: 'old-wanted' };
+    for (const order of [confirmed, rejected, another, wanted])
+      await platform.concord.place(order, { strategy });
     await platform.stop('orders');
     await platform.stop('inventory');
 
     const later = await startPlatform(platform.databases);
     const { concord } = later;
     expect(await concord.status('old')).toMatchObject({ status: 'confirmed', phase: 'final' });
-    expect(await concord.place(confirmed, { strategy, wait: 'decided' })).toMatchObject({
+    expect(await concord.place(confirmed, { strategy, wait: 'decided' })).toEqual({
+      orderId: 'old',
       status: 'confirmed',
+      joined: true,
     });
-    expect(await concord.place(confirmed, { strategy })).toMatchObject({ status: 'confirmed' });
+    expect(await concord.place(confirmed, { strategy })).toMatchObject({ status: 'confirmed', joined: true });
     expect(await concord.place(rejected, { strategy })).toMatchObject({
       status: 'rejected',
       reason: { code: 'OutOfStock' },
+      joined: true,
     });
     const otherContent = { ...another, lines: [{ sku: 'OLD', quantity: 2 }] };
     await expect(concord.place(otherContent, { strategy })).rejects.toMatchObject({ code: 'OrderIdTaken' });
-    expect(await concord.stock(['OLD'])).toMatchObject([{ available: 8, sold: 2, reserved: 0 }]);
+    // Also where the inventory is the first to say no, and however often; and the order itself keeps its id.
+    const unknownContent = { ...wanted, lines: [{ sku: 'NOBODY-KNOWS-IT', quantity: 1 }] };
+    for (let times = 0; times < 2; times++)
+      await expect(concord.place(unknownContent, { strategy })).rejects.toMatchObject({
+        code: 'OrderIdTaken',
+      });
+    expect(await concord.place(wanted, { strategy })).toMatchObject({ status: 'confirmed', joined: true });
+    expect(await concord.status('old-wanted')).toMatchObject({ status: 'confirmed', lines: wanted.lines });
+    expect(await concord.stock(['OLD'])).toMatchObject([{ available: 7, sold: 3, reserved: 0 }]);
     expect(await later.orders.findOne({ _id: 'old-rejected' })).toMatchObject({
       reason: { code: 'OutOfStock' },
     });

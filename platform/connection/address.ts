@@ -1,0 +1,17 @@
+const DEFAULT_PORT = 7233;
+
+/** Splits `host:port` of a Temporal server; the host comes without the brackets of an IPv6 address. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const [, host = address, port = DEFAULT_PORT] = /^(.*?)(?::(\d+))?$/.exec(address) ?? [];
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
+/** Returns `host:port`, also where the port is left out. */
+export function withPort(address: string): string {
+  return /:\d+$/.test(address) ? address : `${address}:${DEFAULT_PORT}`;
+}
+
+/** True if the address is one of this machine alone. */
+export function isLoopback(address: string): boolean {
+  return /^(localhost|127(\.\d+){3}|::1)$/i.test(splitAddress(address).host);
+}
