@@ -1,6 +1,5 @@
 import { Client } from '@temporalio/client';
-import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import type { MongoClient } from 'mongodb';
+import { Runtime, type Worker } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
@@ -10,7 +9,8 @@ import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
 import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
-import { type HealthChecks, serveHealth } from './health.ts';
+import { serveHealth } from './health.ts';
+import { healthChecks, type Started } from './health-checks.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions, showSweepInterval } from './metrics.ts';
 import { ensureSchedule } from './schedules.ts';
@@ -61,18 +61,6 @@ export async function runServices(
 
 // A collector that doesn't answer must not keep a worker that is to stop. Milliseconds.
 const TRACING_STOP_LIMIT = 2_000;
-
-interface Hosted {
-  readonly service: Service;
-  readonly worker: Worker;
-  readonly mongo: MongoClient;
-}
-
-/** The parts that run so far; none while this process still waits for its servers. */
-interface Started {
-  connection?: NativeConnection;
-  hosted: readonly Hosted[];
-}
 
 async function hostWorkers(
   chosen: readonly Service[],
@@ -139,37 +127,6 @@ function runAll(workers: readonly Worker[]): Promise<void> {
     }),
   );
   return allDone(runs);
-}
-
-function healthChecks(started: Started): HealthChecks {
-  const areHealthy = async () => {
-    const { hosted } = started;
-    await Promise.all(
-      hosted.map(({ mongo }) => mongo.db('admin').command({ ping: 1 }, { timeoutMS: PATIENCE })),
-    );
-    return hosted.length > 0 && hosted.every(({ worker }) => worker.getState() === 'RUNNING');
-  };
-  return {
-    live: () => started.hosted.every(({ worker }) => !ENDED.has(worker.getState())),
-    async ready() {
-      const { connection, hosted } = started;
-      if (connection === undefined || !(await areHealthy())) return false;
-      const deadline = Date.now() + PATIENCE;
-      await connection.withDeadline(deadline, () => connection.workflowService.getSystemInfo({}));
-      return hosted.every(isPolling);
-    },
-    health: areHealthy,
-  };
-}
-
-// A probe waits for some seconds.
-const PATIENCE = 2_000;
-const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
-
-function isPolling({ service, worker }: Hosted): boolean {
-  const { workflowPollerState, activityPollerState } = worker.getStatus();
-  const runsNoWorkflows = service.workflowsPath === undefined;
-  return activityPollerState === 'POLLING' && (runsNoWorkflows || workflowPollerState === 'POLLING');
 }
 
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
