@@ -1,21 +1,6 @@
-import type { NativeConnection, Worker } from '@temporalio/worker';
-import type { MongoClient } from 'mongodb';
 import { within } from '../platform/time-limit.ts';
 import type { HealthChecks } from './health.ts';
-import type { Service } from './services.ts';
-
-/** A service that this process hosts. */
-export interface Hosted {
-  readonly service: Pick<Service, 'workflowsPath'>;
-  readonly worker: Pick<Worker, 'getState' | 'getStatus'>;
-  readonly mongo: Pick<MongoClient, 'db'>;
-}
-
-/** The parts that run so far; none while this process still waits for its servers. */
-export interface Started {
-  connection?: Pick<NativeConnection, 'withDeadline' | 'workflowService'>;
-  hosted: readonly Hosted[];
-}
+import { type Hosted, hasEnded, type Started } from './hosted.ts';
 
 /**
  * How long a check waits for a server: its own limit, because MongoDB's driver waits for 15 seconds, and its `timeoutMS` has no
@@ -34,7 +19,7 @@ export function healthChecks(started: Started): HealthChecks {
     await connection?.withDeadline(Date.now() + PATIENCE, async () => ask());
   });
   return {
-    live: () => started.hosted.every(({ worker }) => !ENDED.has(worker.getState())),
+    live: () => !started.hosted.some(hasEnded),
     async ready() {
       if (!isRunning()) return false;
       await Promise.all([databasesAnswer(), temporalAnswers()]);
@@ -63,8 +48,6 @@ function asked(question: () => Promise<unknown>): () => Promise<unknown> {
 function ping(mongo: Hosted['mongo']): Promise<unknown> {
   return mongo.db('admin').command({ ping: 1 }, { signal: AbortSignal.timeout(PATIENCE) });
 }
-
-const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
 
 function isPolling({ service, worker }: Hosted): boolean {
   const { workflowPollerState, activityPollerState } = worker.getStatus();

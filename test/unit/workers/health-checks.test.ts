@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { healthChecks, PATIENCE, type Started } from '../../../workers/health-checks.ts';
+import { healthChecks, PATIENCE } from '../../../workers/health-checks.ts';
+import type { Started } from '../../../workers/hosted.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
