@@ -21,8 +21,8 @@ export class Session {
   /** Connects, once. Check input before, so that bad input is reported with no server running. */
   async connect(): Promise<Connected> {
     if (this.connected === undefined) {
-      const target = await findTarget(this.options);
       this.tracing = await startTracing({ service: 'concord-client' });
+      const target = await findTarget(this.options);
       this.connected = await connectTo(target, this.tracing);
     }
     return this.connected;
