@@ -1,6 +1,7 @@
 import type { Info } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import { type Hosted, hasEnded } from './hosted.ts';
+import type { Logger } from 'pino';
+import { type Hosted, hasEnded, type Started } from './hosted.ts';
 
 /**
  * How long a worker may take to end, from the signal or failure that ends it. A handler that never returns would keep it for
@@ -17,6 +18,30 @@ export const STOP_LIMITS = {
 
 /** By which code a process of workers ends. docs/operations.md says what to do. */
 export const EXIT_CODES = { stopped: 0, failed: 1, wrongSetting: 2, overdue: 4 } as const;
+
+/** Has a process end in time, and say what has not returned. */
+export function createEnding(started: Started, logger: Logger) {
+  const { interceptor, names } = createRunningActivities();
+  const unfinished = () => [...names(), ...started.hosted.flatMap(unfinishedOf)];
+  let deadline: NodeJS.Timeout | undefined;
+  const giveUp = () => {
+    const known = unfinished();
+    const message = 'ended although something did not return; Temporal has it tried again';
+    logger.fatal({ unfinished: known.length > 0 ? known : ["the shutdown of Temporal's SDK"] }, message);
+    return EXIT_CODES.overdue;
+  };
+  return {
+    /** For each worker of the process: surrounds everything that may not return. */
+    interceptor,
+    /** From now on, the process has only so long. Idempotent. */
+    begin() {
+      if (deadline === undefined) deadline = setTimeout(() => process.exit(giveUp()), STOP_LIMITS.process);
+    },
+    isUnfinished: () => unfinished().length > 0,
+    /** Says what is given up, and returns the exit code. */
+    giveUp,
+  };
+}
 
 /** Remembers which activities run, so that a process that can't end in good order says why. */
 export function createRunningActivities() {

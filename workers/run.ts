@@ -9,7 +9,7 @@ import { within } from '../platform/time-limit.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
 import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
-import { createRunningActivities, EXIT_CODES, runAll, STOP_LIMITS, unfinishedOf } from './ending.ts';
+import { createEnding, EXIT_CODES, runAll } from './ending.ts';
 import { serveHealth } from './health.ts';
 import { healthChecks } from './health-checks.ts';
 import type { Started } from './hosted.ts';
@@ -41,31 +41,19 @@ export async function runServices(
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const started: Started = { hosted: [] };
-  const activities = createRunningActivities();
-  const unfinished = () => [...activities.names(), ...started.hosted.flatMap(unfinishedOf)];
-  const overdue = () => {
-    logger.fatal(
-      { unfinished: unfinished() },
-      'ended although something did not return; Temporal has it tried again',
-    );
-    return EXIT_CODES.overdue;
-  };
-  const ending = new AbortController();
-  stop.signal.addEventListener('abort', () => ending.abort());
-  ending.signal.addEventListener('abort', () =>
-    setTimeout(() => process.exit(overdue()), STOP_LIMITS.process),
-  );
+  const ending = createEnding(started, logger);
+  stop.signal.addEventListener('abort', ending.begin);
   const tracing = await startTracing({
     service: `concord-${names.join('-')}`,
     onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
   });
-  const interceptors = [activities.interceptor, ...(extras.interceptors ?? [])];
-  const host = { started, logger, stopped: stop.signal, onEnding: () => ending.abort() };
+  const interceptors = [ending.interceptor, ...(extras.interceptors ?? [])];
+  const host = { started, logger, stopped: stop.signal, onEnding: ending.begin };
   const exitCode = await hostWorkers(chosen, settings, { ...extras, interceptors, tracing }, host).then(
     () => EXIT_CODES.stopped,
     (error) => {
       // The SDK has logged why the worker failed; what it throws then may only say that something is still in use.
-      if (unfinished().length > 0) return overdue();
+      if (ending.isUnfinished()) return ending.giveUp();
       if (stop.signal.aborted && started.hosted.length === 0) {
         logger.info('stopped before it had started');
         return EXIT_CODES.stopped;

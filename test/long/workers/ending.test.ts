@@ -58,6 +58,18 @@ describe('a worker in which an activity never returns', { timeout: 150_000 }, ()
   });
 });
 
+test('a worker whose own shutdown hangs is not live, and ends by 4', { timeout: 150_000 }, async () => {
+  const worker = await startHanging();
+  await expect.poll(worker.answers).toEqual({ live: 200, ready: 200, health: 200 });
+  worker.child.send('keep');
+  const took = worker.timeToEnd();
+  worker.child.kill('SIGTERM');
+  await expect.poll(worker.answers).toEqual({ live: 503, ready: 503, health: 503 });
+  expect(await took).toBeLessThan(GRACE);
+  expect(worker.child.exitCode).toBe(4);
+  expect(worker.lastLine()).toMatchObject({ unfinished: ["the shutdown of Temporal's SDK"] });
+});
+
 describe('a worker whose database hangs', { timeout: 150_000 }, () => {
   test('ends by 0 after SIGTERM while it waits for it at its start', async () => {
     const mongodb = await openLink(new URL(inject('mongodbUri')).host);

@@ -1,5 +1,12 @@
+import type { Logger } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createRunningActivities, runAll, STOP_LIMITS, unfinishedOf } from '../../../workers/ending.ts';
+import {
+  createEnding,
+  createRunningActivities,
+  runAll,
+  STOP_LIMITS,
+  unfinishedOf,
+} from '../../../workers/ending.ts';
 import type { Hosted } from '../../../workers/hosted.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -8,6 +15,23 @@ afterEach(() => void vi.useRealTimers());
 test('activities are cancelled before they are given up, and all is over before a process manager kills', () => {
   const { grace, force, process } = STOP_LIMITS;
   expect([process, force, grace, 30_000].toSorted((a, b) => a - b)).toEqual([grace, force, process, 30_000]);
+});
+
+test('a process that is to end exits by 4 once its time is over, and says what it has given up', async () => {
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  const fatal = vi.fn();
+  const draining = { getState: () => 'DRAINING', getStatus: () => ({ numInFlightWorkflowActivations: 0 }) };
+  const hosted = [{ service: { name: 'orders' }, worker: draining }] as unknown as Hosted[];
+  const ending = createEnding({ hosted }, { fatal } as unknown as Logger);
+  ending.begin();
+  await vi.advanceTimersByTimeAsync(STOP_LIMITS.process - 1);
+  ending.begin(); // a second signal gives no more time
+  expect(exit).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(exit).toHaveBeenCalledExactlyOnceWith(4);
+  const unfinished = ['the worker of orders: DRAINING'];
+  expect(fatal).toHaveBeenCalledWith({ unfinished }, expect.stringContaining('did not return'));
+  exit.mockRestore();
 });
 
 test('a worker that fails but does not return ends the others at once, not after it', async () => {
