@@ -9,6 +9,7 @@ import { defined } from '../domain/defined.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { droppedSpans, type Tracing } from '../platform/tracing/tracing.ts';
 import { builtBundle } from './bundle.ts';
+import { STOP_LIMITS } from './ending.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics } from './metrics.ts';
@@ -72,8 +73,8 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
         defaultVersioningBehavior: 'AUTO_UPGRADE',
       },
     }),
-    // Activities that run at shutdown may finish; an attempt takes ten seconds at most.
-    shutdownGraceTime: '10 seconds',
+    shutdownGraceTime: STOP_LIMITS.grace,
+    shutdownForceTime: STOP_LIMITS.force,
   });
 }
 

@@ -1,17 +1,19 @@
 import { Client } from '@temporalio/client';
-import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
-import type { MongoClient } from 'mongodb';
+import { type NativeConnection, Runtime } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import type { Logger } from 'pino';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
-import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { describeLack, findSearchAttributes } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
+import { within } from '../platform/time-limit.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
 import { connectDatabase, connectTemporal } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
-import { type HealthChecks, serveHealth } from './health.ts';
+import { createEnding, EXIT_CODES, runAll } from './ending.ts';
+import { serveHealth } from './health.ts';
+import { healthChecks } from './health-checks.ts';
+import type { Started } from './hosted.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions, showSweepInterval } from './metrics.ts';
 import { ensureSchedule } from './schedules.ts';
@@ -20,8 +22,8 @@ import { type DatabaseSettings, readSettings, type WorkerSettings } from './sett
 
 /**
  * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they
- * finish or hand back what they run. Waits for servers that are not up yet. Exit code 2 if a setting is wrong, 1 if a worker
- * failed.
+ * finish or hand back what they run. Waits for servers that are not up yet. Ends by one of {@link EXIT_CODES}, within 30 seconds
+ * after the signal or a failure, whatever still runs.
  *
  * @param extras Given to every worker beside its settings, in a test or by `npm start`: further interceptors around each
  *   activity, and workflow code that is bundled already. A bundle is one service's own.
@@ -36,56 +38,57 @@ export async function runServices(
   const logger = createLogger(settings.logLevel, names.join('+'));
   installRuntime(settings, logger);
   shutDownWithParent();
-  // The SDK stops its workers by itself; this is for the time before there are any.
+  // The SDK stops its workers by itself; this is for the time before there are any, and for what doesn't stop.
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+  const started: Started = { hosted: [] };
+  const ending = createEnding(started, logger);
+  stop.signal.addEventListener('abort', ending.begin);
   const tracing = await startTracing({
     service: `concord-${names.join('-')}`,
     onError: (error) => logger.warn({ reason: error.message }, 'traces could not be exported'),
   });
-  const exitCode = await hostWorkers(chosen, settings, { ...extras, tracing }, logger, stop.signal).then(
-    () => 0,
+  const interceptors = [ending.interceptor, ...(extras.interceptors ?? [])];
+  const host = { started, logger, stopped: stop.signal, onEnding: ending.begin };
+  const exitCode = await hostWorkers(chosen, settings, { ...extras, interceptors, tracing }, host).then(
+    () => EXIT_CODES.stopped,
     (error) => {
-      if (stop.signal.aborted) {
-        const reason = error instanceof Error ? error.message : error;
-        logger.info({ reason }, 'stopped before it had started');
-        return 0;
+      // The SDK has logged why the worker failed; what it throws then may only say that something is still in use.
+      if (ending.isUnfinished()) return ending.giveUp();
+      if (stop.signal.aborted && started.hosted.length === 0) {
+        logger.info('stopped before it had started');
+        return EXIT_CODES.stopped;
       }
       logger.fatal({ err: error }, 'the worker failed');
-      return 1;
+      return EXIT_CODES.failed;
     },
   );
-  await tracing?.stop(TRACING_STOP_LIMIT);
+  await tracing?.stop(CLOSE_LIMIT);
   // A connection that is half open would keep the process, and a process manager would never start it again.
   process.exit(exitCode);
 }
 
-// A collector that doesn't answer must not keep a worker that is to stop. Milliseconds.
-const TRACING_STOP_LIMIT = 2_000;
+// A server that doesn't answer must not keep a worker that is to stop. Milliseconds.
+const CLOSE_LIMIT = 2_000;
 
-interface Hosted {
-  readonly service: Service;
-  readonly worker: Worker;
-  readonly mongo: MongoClient;
-}
-
-/** The parts that run so far; none while this process still waits for its servers. */
-interface Started {
-  connection?: NativeConnection;
-  hosted: readonly Hosted[];
+/** What surrounds the workers of a process. */
+interface Host {
+  readonly started: Started;
+  readonly logger: Logger;
+  readonly stopped: AbortSignal;
+  /** Told as soon as a worker ends, for whatever reason: the process has only so long from then on. */
+  readonly onEnding: () => void;
 }
 
 async function hostWorkers(
   chosen: readonly Service[],
   settings: WorkerSettings,
   extras: Partial<ServiceWorkerOptions>,
-  logger: Logger,
-  stopped: AbortSignal,
+  { started, logger, stopped, onEnding }: Host,
 ): Promise<void> {
   const { limits, version } = settings;
   const { namespace, connection: connectionOptions } = settings.temporal;
   const { address = 'localhost:7233' } = connectionOptions;
-  const started: Started = { hosted: [] };
   // Served from the beginning: a worker that waits for its servers is to be left alone.
   const health = settings.health && (await serveHealth(settings.health, healthChecks(started)));
   const untilItAnswers = waiting(logger, stopped);
@@ -118,18 +121,25 @@ async function hostWorkers(
       logger.debug({ err: error }, `ended before the schedule ${schedule.id} was there`),
     );
   }
+  // It was told so while its workflows were bundled.
+  stopped.throwIfAborted();
   Object.assign(started, { connection, hosted });
   logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
   if (chosen.some(({ name }) => name === 'orders')) tellLack(connection, namespace, logger);
   try {
-    await runAll(hosted.map(({ worker }) => worker));
+    await runAll(
+      hosted.map(({ worker }) => worker),
+      onEnding,
+    );
   } finally {
     ended.abort();
     health?.close();
-    await Promise.all(hosted.map(({ mongo }) => mongo.close()));
-    await connection.close();
-    logger.info('worker stopped');
+    const close = () => Promise.all([connection.close(), ...hosted.map(({ mongo }) => mongo.close())]);
+    await within(CLOSE_LIMIT, close).catch((error) =>
+      logger.warn({ reason: error.message }, 'a connection could not be closed in good order'),
+    );
   }
+  logger.info('worker stopped');
 }
 
 /** Orders do without the search attributes that the namespace lacks, so nothing waits for this. */
@@ -143,52 +153,10 @@ async function tellLack(connection: NativeConnection, namespace: string, logger:
   }
 }
 
-/** If one worker fails, the others finish what they run before it is reported. */
-function runAll(workers: readonly Worker[]): Promise<void> {
-  const runs = workers.map((worker) =>
-    worker.run().catch((error) => {
-      for (const other of workers) if (other.getState() === 'RUNNING') other.shutdown();
-      throw error;
-    }),
-  );
-  return allDone(runs);
-}
-
-function healthChecks(started: Started): HealthChecks {
-  const areHealthy = async () => {
-    const { hosted } = started;
-    await Promise.all(
-      hosted.map(({ mongo }) => mongo.db('admin').command({ ping: 1 }, { timeoutMS: PATIENCE })),
-    );
-    return hosted.length > 0 && hosted.every(({ worker }) => worker.getState() === 'RUNNING');
-  };
-  return {
-    live: () => started.hosted.every(({ worker }) => !ENDED.has(worker.getState())),
-    async ready() {
-      const { connection, hosted } = started;
-      if (connection === undefined || !(await areHealthy())) return false;
-      const deadline = Date.now() + PATIENCE;
-      await connection.withDeadline(deadline, () => connection.workflowService.getSystemInfo({}));
-      return hosted.every(isPolling);
-    },
-    health: areHealthy,
-  };
-}
-
-// A probe waits for some seconds.
-const PATIENCE = 2_000;
-const ENDED: ReadonlySet<string> = new Set(['STOPPED', 'FAILED']);
-
-function isPolling({ service, worker }: Hosted): boolean {
-  const { workflowPollerState, activityPollerState } = worker.getStatus();
-  const runsNoWorkflows = service.workflowsPath === undefined;
-  return activityPollerState === 'POLLING' && (runsNoWorkflows || workflowPollerState === 'POLLING');
-}
-
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
 function waiting(logger: Logger, signal: AbortSignal) {
-  return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> =>
-    pRetry(connect, {
+  return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> => {
+    const connected = pRetry(connect, {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 500,
       maxTimeout: 5_000,
@@ -196,6 +164,15 @@ function waiting(logger: Logger, signal: AbortSignal) {
       onFailedAttempt: ({ error }) =>
         logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
     });
+    // A server that hangs must not keep a worker that is to stop: what was asked of it goes on, and nobody waits for it.
+    return Promise.race([connected, aborted(signal)]);
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
 }
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */
@@ -214,7 +191,7 @@ function installRuntime({ metrics }: WorkerSettings, logger: Logger): void {
     Runtime.install({ logger: temporalLogger(logger), telemetryOptions: metricsOptions(metrics) });
   } catch (error) {
     console.error(`METRICS_PORT, METRICS_HOST: ${(error as Error).message}; use a free port`);
-    process.exit(2);
+    process.exit(EXIT_CODES.wrongSetting);
   }
 }
 
@@ -224,6 +201,6 @@ function settingsOrExit(names: readonly string[]): WorkerSettings {
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
     console.error(error.message);
-    process.exit(2);
+    process.exit(EXIT_CODES.wrongSetting);
   }
 }

@@ -5,6 +5,7 @@ import { type ServiceName, services } from '../domain/services.ts';
 import { parse } from '../domain/validation.ts';
 import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
+import { isTracingOn } from '../platform/settings/read-tracing.ts';
 import { faultOf, withoutEmpty } from '../platform/settings/setting.ts';
 import { databaseVariables, workerVariables } from '../platform/settings/variables.ts';
 import { limitsIn } from './limits.ts';
@@ -37,6 +38,7 @@ export function readSettings<Name extends string = ServiceName>(
   const read = parse(environmentOf(names), withoutEmpty(variables));
   const { connection, namespace } = readTemporal(variables);
   const { TEMPORAL_DEPLOYMENT_NAME: deploymentName, TEMPORAL_WORKER_BUILD_ID: buildId } = read;
+  isTracingOn(variables); // refused with the rest, before anything is started
   const databases = names.map((name) => [name, databaseOf(name, read)]);
   return {
     temporal: { connection, namespace: namespace ?? 'default' },

@@ -24,11 +24,7 @@ export const sections: readonly Section[] = Object.entries({
     variables.workerVariables,
   ),
   'Traces (workers and the command line)': {
-    OTEL_EXPORTER_OTLP_ENDPOINT: optional(
-      text('a URL, such as `http://localhost:4318`'),
-      'where traces go, over OTLP/HTTP; see [traces](operations.md#traces)',
-      'no traces',
-    ),
+    ...variables.tracingVariables,
     'OTEL_…': optional(text('text'), "OpenTelemetry's other standard variables", "OpenTelemetry's own"),
   },
   '`concord codec-server`': variables.codecServerVariables,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../../domain/policies.ts';
+import { oneOf } from '../../domain/validation.ts';
 import { parseKeys } from '../encryption/keys.ts';
 import { documented, formed, inFile, optional, readableFile, readBy, text, wholeNumber } from './setting.ts';
 
@@ -153,4 +154,68 @@ export const codecServerVariables = {
   CODEC_SERVER_ENCODE: optional(truth, 'callers may also encrypt, for starts in the Web UI', '`false`'),
   CODEC_SERVER_TLS_CERT_PATH: optional(pemFile, 'its certificate: then it speaks HTTPS'),
   CODEC_SERVER_TLS_KEY_PATH: optional(pemFile, "the certificate's private key"),
+};
+
+const choice = <const Values extends readonly string[]>(values: Values, fix?: string) =>
+  (fix === undefined ? oneOf(values) : z.enum(values, fix)).describe(
+    values.map((value) => `\`${value}\``).join(', '),
+  );
+const url = z.url({ protocol: /^https?$/, error: 'use a URL such as http://localhost:4318' });
+const collector = url.describe('a URL, such as `http://localhost:4318`');
+const collectorPath = url.describe('a URL, such as `http://localhost:4318/v1/traces`');
+const protocol = choice(
+  ['http/json', 'http/protobuf'],
+  'use http/json, and the port at which the collector takes OTLP/HTTP (4318): spans are not sent by gRPC',
+);
+const sampler = choice([
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+]);
+const propagators = formed(
+  /^\s*(baggage\s*,\s*)?tracecontext(\s*,\s*baggage)?\s*$/,
+  '`tracecontext`, `baggage`',
+  'use tracecontext, with or without baggage',
+);
+const ratio = z.coerce.number('use a number from 0 to 1').min(0, 'use a number from 0 to 1');
+
+/**
+ * Of OpenTelemetry's standard variables, those whose value may ask for what isn't there: OpenTelemetry would take another in
+ * silence, and spans would be lost.
+ */
+export const tracingVariables = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    collector,
+    'where traces go, over OTLP/HTTP; see [traces](operations.md#traces)',
+    'no traces',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(collectorPath, 'the same, with the whole path; wins over it'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: optional(
+    protocol,
+    'how they go: in JSON, which a collector takes wherever it takes protobuf over HTTP; never by gRPC',
+    '`http/json`',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: optional(protocol, 'the same, for traces; wins over it'),
+  OTEL_TRACES_EXPORTER: optional(
+    choice(['otlp', 'none'], 'use otlp, which is the only exporter, or none'),
+    '`none`: no traces, whatever else is set',
+    '`otlp`',
+  ),
+  OTEL_SDK_DISABLED: optional(
+    z
+      .stringbool({ truthy: ['true'], falsy: ['false'], error: 'use true or false' })
+      .describe('`true`, `false`'),
+    '`true`: no traces, whatever else is set',
+    '`false`',
+  ),
+  OTEL_TRACES_SAMPLER: optional(sampler, 'which orders are traced', '`parentbased_always_on`'),
+  OTEL_TRACES_SAMPLER_ARG: optional(
+    ratio.max(1, 'use a number from 0 to 1').describe('0 to 1'),
+    'the share of orders, for a sampler by ratio',
+    '`1`',
+  ),
+  OTEL_PROPAGATORS: optional(propagators, 'how a trace is passed on', '`tracecontext,baggage`'),
 };

@@ -1,14 +1,24 @@
 import { createRequire } from 'node:module';
+import { context, createTraceState, propagation, type SpanContext, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { setGlobalErrorHandler } from '@opentelemetry/core';
+import {
+  CompositePropagator,
+  setGlobalErrorHandler,
+  W3CBaggagePropagator,
+  W3CTraceContextPropagator,
+} from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { MongoDBInstrumentation } from '@opentelemetry/instrumentation-mongodb';
-import { detectResourcesSync, envDetectorSync, Resource } from '@opentelemetry/resources';
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import {
+  detectResources,
+  envDetector,
+  type Resource,
+  resourceFromAttributes,
+} from '@opentelemetry/resources';
+import { BasicTracerProvider, BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { WorkflowClientInterceptor } from '@temporalio/client';
 import {
-  makeWorkflowExporter,
   type OpenTelemetrySinks,
   OpenTelemetryWorkflowClientInterceptor,
 } from '@temporalio/interceptors-opentelemetry';
@@ -44,20 +54,25 @@ export interface TracingOptions {
  */
 export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions): Tracing {
   setGlobalErrorHandler(seldom(onError));
-  const fromEnvironment = detectResourcesSync({ detectors: [envDetectorSync] });
-  const resource = new Resource({ 'service.name': service }).merge(fromEnvironment);
+  const fromEnvironment = detectResources({ detectors: [envDetector] });
+  const resource = resourceFromAttributes({ 'service.name': service }).merge(fromEnvironment);
   const processor = new BatchSpanProcessor(new OTLPTraceExporter());
   // An order of a hundred lines makes a long command; its beginning is enough.
   const spanLimits = { attributeValueLengthLimit: 1_000 };
   const provider = new BasicTracerProvider({ resource, spanProcessors: [processor], spanLimits });
-  provider.register({ contextManager: new AsyncLocalStorageContextManager() });
+  trace.setGlobalTracerProvider(provider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+  propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
   instrumentMongoDb();
-  const { export: exportSpans } = makeWorkflowExporter(processor, resource);
+  const exportSpans = (info: WorkflowInfo, spans: readonly WorkflowSpan[]) => {
+    for (const span of spans) processor.onEnd(readable(span, info, resource));
+  };
 
   return {
     client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
     activity: tracedActivities,
-    sinks: { exporter: { export: { fn: (info, spans) => exportSpans.fn(withoutContent(info), spans) } } },
+    sinks: { exporter: { export: { fn: exportSpans } } },
     span: inSpan,
     stop: (limit) => within(limit, () => provider.shutdown()).catch(() => {}),
   };
@@ -85,10 +100,27 @@ function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): Work
   };
 }
 
-/** All of the info becomes attributes of each span, and memos hold what customers ordered. */
-function withoutContent(info: WorkflowInfo): WorkflowInfo {
+type WorkflowSpan = Parameters<OpenTelemetrySinks['exporter']['export']>[0][number];
+
+/**
+ * Gives a span of a workflow the form of OpenTelemetry's SDK 2. Workflows still use SDK 1, which Temporal's interceptors
+ * bring: those for SDK 2 fit an older version of Temporal's SDK only.
+ */
+function readable(span: WorkflowSpan, info: WorkflowInfo, resource: Resource): ReadableSpan {
+  const { spanContext, parentSpanId, instrumentationLibrary, attributes, ...same } = span;
+  const { traceState, ...ids } = spanContext;
+  const own: SpanContext =
+    traceState === undefined ? ids : { ...ids, traceState: createTraceState(traceState) };
+  // Not all of the info: memos hold what customers ordered.
   const { workflowId, runId, workflowType, taskQueue, namespace } = info;
-  return { workflowId, runId, workflowType, taskQueue, namespace } as WorkflowInfo;
+  return {
+    ...same,
+    ...(parentSpanId === undefined ? {} : { parentSpanContext: { ...own, spanId: parentSpanId } }),
+    spanContext: () => own,
+    attributes: { ...attributes, workflowId, runId, workflowType, taskQueue, namespace },
+    instrumentationScope: instrumentationLibrary,
+    resource,
+  };
 }
 
 function seldom(tell: (error: Error) => void): (error: unknown) => void {

@@ -21,10 +21,10 @@ export class Session {
   /** Connects, once. Check input before, so that bad input is reported with no server running. */
   async connect(): Promise<Connected> {
     if (this.connected === undefined) {
+      this.tracing = await startTracing({ service: 'concord-client' });
       const target = await findTarget(this.options);
       const choice = choiceText(target);
       if (choice !== undefined) this.output.note(`using ${target.address}, from ${target.source}; ${choice}`);
-      this.tracing = await startTracing({ service: 'concord-client' });
       this.connected = await connectTo(target, this.tracing);
     }
     return this.connected;

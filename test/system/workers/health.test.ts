@@ -46,9 +46,9 @@ test('a worker is live whatever its servers do, and ready only while both answer
   const ended = once(child, 'exit');
   const answers = async () => {
     const ask = (path: string) =>
-      fetch(`http://127.0.0.1:${port}/${path}`).then(
+      fetch(`http://127.0.0.1:${port}/${path}`, { signal: AbortSignal.timeout(LONGEST_ANSWER) }).then(
         ({ status }) => status,
-        () => 'refused',
+        (error: Error) => (error.name === 'TimeoutError' ? 'no answer' : 'refused'),
       );
     return { live: await ask('live'), ready: await ask('ready'), health: await ask('health') };
   };
@@ -65,6 +65,13 @@ test('a worker is live whatever its servers do, and ready only while both answer
     await become({ live: 200, ready: 503, health: 200 });
     temporal.restore();
     await become({ live: 200, ready: 200, health: 200 });
+    // Servers that keep their connections, and say nothing any more.
+    mongodb.stall();
+    expect(await answers()).toEqual({ live: 200, ready: 503, health: 503 });
+    mongodb.restore();
+    await become({ live: 200, ready: 200, health: 200 });
+    temporal.stall();
+    expect(await answers()).toEqual({ live: 200, ready: 503, health: 200 });
   } finally {
     child.kill('SIGKILL');
     await ended;
@@ -72,3 +79,6 @@ test('a worker is live whatever its servers do, and ready only while both answer
     temporal.close();
   }
 });
+
+// A check takes two seconds at most; without a limit of its own, it took as long as the driver's, which is 15 seconds.
+const LONGEST_ANSWER = 8_000;

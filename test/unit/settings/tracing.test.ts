@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { isTracingOn } from '../../../platform/settings/read-tracing.ts';
+import { readSettings } from '../../../workers/settings.ts';
+import { runCli } from '../../support/run-cli.ts';
+
+const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+
+describe('what tracing does not support is refused by the name of its variable, before spans are lost:', () => {
+  test.each([
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', 'use http/json, and the port'],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', 'use http/json, and the port'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'use a URL such as http://localhost:4318'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'collector', 'use a URL such as http://localhost:4318'],
+    ['OTEL_TRACES_EXPORTER', 'console', 'use otlp, which is the only exporter, or none'],
+    ['OTEL_TRACES_EXPORTER', 'otlp,console', 'use otlp, which is the only exporter, or none'],
+    ['OTEL_SDK_DISABLED', 'yes', 'use true or false'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote', 'use one of always_on, always_off, traceidratio'],
+    ['OTEL_TRACES_SAMPLER_ARG', '25%', 'use a number from 0 to 1'],
+    ['OTEL_TRACES_SAMPLER_ARG', '2', 'use a number from 0 to 1'],
+    ['OTEL_PROPAGATORS', 'b3', 'use tracecontext, with or without baggage'],
+    ['OTEL_PROPAGATORS', 'tracecontext,jaeger', 'use tracecontext, with or without baggage'],
+  ])('%s=%s', (name, value, fix) => {
+    const variables = { ...ENDPOINT, [name]: value };
+    expect(() => isTracingOn(variables)).toThrow(`${name}: ${fix}`);
+    expect(() => readSettings(variables)).toThrow(`${name}: ${fix}`);
+  });
+
+  test('all of it at once', () => {
+    const variables = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'xray' };
+    expect(() => isTracingOn({ ...ENDPOINT, ...variables })).toThrow(
+      /OTEL_EXPORTER_OTLP_PROTOCOL: .*OTEL_TRACES_SAMPLER: /,
+    );
+  });
+});
+
+test.each([
+  [
+    'http/protobuf, which every collector takes where it takes JSON',
+    { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' },
+  ],
+  [
+    'a protocol for traces that wins over another',
+    { OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+  ],
+  [
+    'a sampler by ratio',
+    { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' },
+  ],
+  ['an empty variable', { OTEL_TRACES_SAMPLER: '' }],
+  ["an exporter's name", { OTEL_TRACES_EXPORTER: 'otlp' }],
+  ['both usual propagators', { OTEL_PROPAGATORS: 'tracecontext, baggage' }],
+])('traces are exported with %s', (_name, variables) => {
+  expect(isTracingOn({ ...ENDPOINT, ...variables })).toBe(true);
+});
+
+test.each([
+  ['tracing is switched off', { ...ENDPOINT, OTEL_SDK_DISABLED: 'true' }],
+  ['tracing is switched off in capitals', { ...ENDPOINT, OTEL_SDK_DISABLED: 'TRUE' }],
+  ['nothing is to be exported', { ...ENDPOINT, OTEL_TRACES_EXPORTER: 'none' }],
+  ['it is not said where to', {}],
+])('where %s, no other variable is of interest', (_name, variables) => {
+  expect(isTracingOn({ ...variables, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' })).toBe(false);
+});
+
+test('the command line refuses it before it looks for a server, by 2', async () => {
+  const env = { ...ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
+  const { exitCode, stderr } = await runCli(['stock', '--address', '127.0.0.1:1'], { env });
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('OTEL_EXPORTER_OTLP_PROTOCOL: use http/json');
+});

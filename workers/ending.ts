@@ -1,0 +1,99 @@
+import type { Info } from '@temporalio/activity';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { type Hosted, hasEnded, type Started } from './hosted.ts';
+
+/**
+ * How long a worker may take to end, from the signal or failure that ends it. A handler that never returns would keep it for
+ * ever (temporalio/sdk-typescript #2266): it would take no work, and nothing would start it again. Milliseconds.
+ */
+export const STOP_LIMITS = {
+  /** Then activities are cancelled. Until then they may finish: an attempt takes ten seconds, but for a sweep. */
+  grace: 10_000,
+  /** Then the SDK gives up what has not returned. Longer than the driver waits for a database (`socketTimeoutMS`). */
+  force: 20_000,
+  /** Then the process exits, whatever still runs. Shorter than the 30 seconds after which Kubernetes and Compose kill it. */
+  process: 25_000,
+} as const;
+
+/** By which code a process of workers ends. docs/operations.md says what to do. */
+export const EXIT_CODES = { stopped: 0, failed: 1, wrongSetting: 2, overdue: 4 } as const;
+
+/** Has a process end in time, and say what has not returned. */
+export function createEnding(started: Started, logger: Logger) {
+  const { interceptor, names } = createRunningActivities();
+  const unfinished = () => [...names(), ...started.hosted.flatMap(unfinishedOf)];
+  let deadline: NodeJS.Timeout | undefined;
+  const giveUp = () => {
+    const known = unfinished();
+    const message = 'ended although something did not return; Temporal has it tried again';
+    logger.fatal({ unfinished: known.length > 0 ? known : ["the shutdown of Temporal's SDK"] }, message);
+    return EXIT_CODES.overdue;
+  };
+  return {
+    /** For each worker of the process: surrounds everything that may not return. */
+    interceptor,
+    /** From now on, the process has only so long. Idempotent. */
+    begin() {
+      if (deadline === undefined) deadline = setTimeout(() => process.exit(giveUp()), STOP_LIMITS.process);
+    },
+    isUnfinished: () => unfinished().length > 0,
+    /** Says what is given up, and returns the exit code. */
+    giveUp,
+  };
+}
+
+/** Remembers which activities run, so that a process that can't end in good order says why. */
+export function createRunningActivities() {
+  const running = new Set<Info>();
+  const interceptor: ActivityInterceptorsFactory = ({ info }) => ({
+    inbound: {
+      async execute(input, next) {
+        running.add(info);
+        try {
+          return await next(input);
+        } finally {
+          running.delete(info);
+        }
+      },
+    },
+  });
+  const names = () =>
+    [...running].map(
+      ({ activityType, workflowExecution, attempt }) =>
+        `${activityType} of ${workflowExecution?.workflowId ?? 'no workflow'}, attempt ${attempt}`,
+    );
+  return { interceptor, names };
+}
+
+/** What of a worker has not ended: its workflow tasks, and the worker itself. */
+export function unfinishedOf(hosted: Hosted): string[] {
+  const { service, worker } = hosted;
+  const tasks = worker.getStatus().numInFlightWorkflowActivations;
+  return [
+    ...(tasks > 0 ? [`${tasks} workflow tasks of ${service.name}`] : []),
+    ...(hasEnded(hosted) ? [] : [`the worker of ${service.name}: ${worker.getState()}`]),
+  ];
+}
+
+/** Runs all of them. As soon as one fails or stops, the others stop as well; throws the first failure when all have ended. */
+export async function runAll(workers: readonly Hosted['worker'][], onEnding: () => void): Promise<void> {
+  const stopAll = () => {
+    onEnding();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) => worker.run());
+  // The SDK doesn't tell that a worker fails before all that it runs has returned.
+  const watch = setInterval(() => {
+    if (workers.some((worker) => worker.getState() !== 'RUNNING')) stopAll();
+  }, WATCH_INTERVAL);
+  try {
+    await Promise.all(runs);
+  } finally {
+    clearInterval(watch);
+    stopAll();
+    await Promise.allSettled(runs);
+  }
+}
+
+const WATCH_INTERVAL = 1_000;
