@@ -8,7 +8,10 @@ import { attempt, type Check, failed, messageOf, ok, skipped } from './check.ts'
 /** Looks for a service's worker, and asks what only the service's database can answer. */
 export async function examineService(service: ServiceName, connected: Connected): Promise<Check[]> {
   const { concord } = connected;
-  const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
+  const questions = {
+    orders: () => concord.list({ limit: 1 }),
+    inventory: () => concord.stock([], { limit: 1 }),
+  };
   const [workerName, serviceName] = [`${service} worker`, `${service} service`];
   const file = path.relative('', moduleFile(`../../../workers/${service}`, import.meta.url));
   const workerFix = isCompiled
