@@ -8,7 +8,7 @@ import { allDone } from '../domain/all-done.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
-import { connectDatabase, connectTemporal } from './connections.ts';
+import { connectDatabase, connectTemporal, createIndexes } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
 import { createLogger, temporalLogger } from './logging.ts';
@@ -108,13 +108,22 @@ async function hostWorkers(
       return { service, mongo, worker: await createServiceWorker(service, { ...common, ...extras }) };
     }),
   );
-  const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
+  const untilEnd = AbortSignal.any([stopped, ended.signal]);
+  const untilEnded = waiting(logger, untilEnd);
+  const eventually = waiting(logger, untilEnd, RARELY);
   const client = new Client({ connection, namespace, dataConverter });
   for (const schedule of chosen.flatMap((service) => service.schedule?.(settings) ?? [])) {
     if (meter) showSweepInterval(meter, schedule);
     // No order depends on it, so no worker waits for it.
     untilEnded(`the schedule ${schedule.id}`, () => ensureSchedule(client, schedule)).catch((error) =>
       logger.debug({ err: error }, `ended before the schedule ${schedule.id} was there`),
+    );
+  }
+  for (const service of chosen.filter(({ indexes }) => indexes)) {
+    // Lists and sweeps are slow without them, and no order needs one, so no worker waits for them either.
+    const create = () => createIndexes(service, settings.databases[service.name] as DatabaseSettings);
+    eventually(`an index of ${service.name}`, create).catch((error) =>
+      logger.debug({ err: error }, `ended before the indexes of ${service.name} were there`),
     );
   }
   Object.assign(started, { connection, hosted });
@@ -129,6 +138,9 @@ async function hostWorkers(
     logger.info('worker stopped');
   }
 }
+
+// For what may need somebody's hand, and that nobody waits for. Milliseconds.
+const RARELY = 10 * 60_000;
 
 /** If one worker fails, the others finish what they run before it is reported. */
 function runAll(workers: readonly Worker[]): Promise<void> {
@@ -173,12 +185,12 @@ function isPolling({ service, worker }: Hosted): boolean {
 }
 
 /** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
-function waiting(logger: Logger, signal: AbortSignal) {
+function waiting(logger: Logger, signal: AbortSignal, maxTimeout = 5_000) {
   return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> =>
     pRetry(connect, {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 500,
-      maxTimeout: 5_000,
+      maxTimeout,
       signal,
       onFailedAttempt: ({ error }) =>
         logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
