@@ -16,12 +16,13 @@ import { ConcordError } from '../domain/errors.ts';
 import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
+import type { PageOptions } from '../domain/page.ts';
 import type { CancelRequest, PlaceOrderInput } from '../domain/place-order.ts';
 import { parseCancelRequest, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
 import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
-import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
+import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { invalidInput, parse } from '../domain/validation.ts';
@@ -47,6 +48,7 @@ import { requestCancel } from './cancelling.ts';
 import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
+import { allPages, firstOf } from './pages.ts';
 import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated, unreachableAt } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
@@ -306,13 +308,29 @@ export class Concord {
   }
 
   /**
-   * Returns the newest orders first: at most `limit` (20 by default) of a status, a customer, a strategy.
+   * Returns the newest orders first: at most `limit` (20 by default) of a status, a customer, a strategy, `after` the
+   * order of this id. If it returns fewer, there are no more.
    *
+   * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
    * @example const rejected = await concord.list({ status: 'rejected', customerId: 'alice', limit: 5 });
    */
   async list(filter: OrderFilter = {}): Promise<OrderRecord[]> {
+    const { limit } = parseOrderFilter(filter);
+    return firstOf(this.orders({ ...filter, limit }), limit);
+  }
+
+  /**
+   * Yields all orders, the newest first, as `list` does in parts; `limit` is how many are asked for at once, 1000 by
+   * default. Each order that was there at the beginning comes once, whatever is placed meanwhile.
+   *
+   * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
+   * @example for await (const { orderId, reason } of concord.orders({ status: 'rejected' })) console.log(orderId, reason);
+   */
+  async *orders(filter: OrderFilter = {}): AsyncGenerator<OrderRecord, void, void> {
     parseOrderFilter(filter);
-    return this.ask<typeof listOrders>('orders', 'listOrders', filter);
+    yield* allPages(filter, (page) =>
+      this.ask<typeof listOrders>('orders', 'listOrders', { ...filter, ...page }),
+    );
   }
 
   /**
@@ -349,14 +367,28 @@ export class Concord {
   }
 
   /**
-   * Returns the levels of these SKUs, or of all.
+   * Returns the levels of these SKUs; or, without any, at most `limit` of all (20 by default), sorted by SKU, `after` this
+   * SKU. If it returns fewer, there are no more.
    *
    * @throws ConcordError `UnknownSku`
    * @example const [{ available, reserved, sold }] = await concord.stock(['A']);
    */
-  async stock(skus: readonly string[] = []): Promise<StockLevel[]> {
-    parseSkus(skus);
-    return this.ask<typeof readStock>('inventory', 'readStock', skus);
+  async stock(skus: readonly string[] = [], page: PageOptions = {}): Promise<StockLevel[]> {
+    const { limit } = parseStockQuestion(skus, page);
+    if (skus.length === 0) return firstOf(this.stockLevels({ ...page, limit }), limit);
+    const { items } = await this.ask<typeof readStock>('inventory', 'readStock', skus);
+    return [...items];
+  }
+
+  /**
+   * Yields the levels of all SKUs, sorted by SKU, as `stock` does in parts; `limit` is how many are asked for at once, 1000
+   * by default.
+   *
+   * @example for await (const { sku, available } of concord.stockLevels()) console.log(sku, available);
+   */
+  async *stockLevels(options: PageOptions = {}): AsyncGenerator<StockLevel, void, void> {
+    parseStockQuestion([], options);
+    yield* allPages(options, (page) => this.ask<typeof readStock>('inventory', 'readStock', [], page));
   }
 
   /**
@@ -509,16 +541,16 @@ export class Concord {
   }
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
-  private ask<Question extends (argument: never) => Promise<unknown>>(
+  private ask<Question extends (...args: never[]) => Promise<unknown>>(
     service: ServiceName,
     question: string,
-    argument: Parameters<Question>[0],
+    ...args: Parameters<Question>
   ): Promise<Awaited<ReturnType<Question>>> {
     const options = {
       taskQueue: service,
       workflowId: `${question}/${randomUUID()}`,
       workflowExecutionTimeout: READ_BUDGET + 2_000,
-      args: [argument],
+      args,
     };
     return translated({ address: this.address, service }, () =>
       this.client.workflow.execute(question, options),

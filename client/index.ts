@@ -4,6 +4,7 @@ export type { FailureCode, FailureDetails, FailureKind } from '../domain/errors.
 export { ConcordError, isFailureCode } from '../domain/errors.ts';
 export type { FinalStatus, Line, Order, OrderOutcome, OrderStatus, Reason } from '../domain/order.ts';
 export type { OrderFilter, OrderRecord } from '../domain/order-record.ts';
+export type { PageOptions } from '../domain/page.ts';
 export type { ResolveRequest } from '../domain/resolution.ts';
 export type { Receipt, StockLevel } from '../domain/stock.ts';
 export { type Strategy, strategies } from '../domain/strategies.ts';

@@ -35,7 +35,7 @@ export async function translated<Result>(context: Context, call: () => Promise<R
     if (error instanceof ConcordError) throw error;
     const refusal = refusalIn(error) ?? overloadIn(error, context) ?? lackingIn(error, context);
     const silence = unreachableIn(error, context) ?? brokenCodeIn(error);
-    throw refusal ?? silence ?? failureIn(error, context) ?? error;
+    throw refusal ?? silence ?? largeAnswerIn(error, context) ?? failureIn(error, context) ?? error;
   }
 }
 
@@ -121,11 +121,21 @@ function brokenCodeIn(error: unknown): ConcordError | undefined {
   return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
 }
 
+/** The server ends an activity whose result is larger than a payload may be, which is 2 MB unless somebody has set it otherwise. */
+function largeAnswerIn(error: unknown, { address }: Context): ConcordError | undefined {
+  if (!(error instanceof WorkflowFailedError) || !/exceeds size limit/i.test(innermost(error).message))
+    return undefined;
+  const says = 'an answer of more than 2 MB';
+  return new ConcordError('TooLarge', { server: 'Temporal', address, says }, { cause: error });
+}
+
+function innermost(error: Error): Error {
+  return error.cause instanceof Error ? innermost(error.cause) : error;
+}
+
 function failureIn(error: unknown, { service, orderId }: Context): ConcordError | undefined {
   if (!(error instanceof WorkflowFailedError)) return undefined;
-  let inner: Error = error;
-  while (inner.cause instanceof Error) inner = inner.cause;
-  const lastError = inner.message;
+  const lastError = innermost(error).message;
   if (service !== undefined) {
     const fix =
       error.cause instanceof TimeoutFailure

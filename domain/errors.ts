@@ -4,6 +4,7 @@ export interface FailureDetails {
   OutOfStock: { sku: string; requested: number; available: number };
   UnknownSku: { sku: string };
   StockLimit: { sku: string; limit: number };
+  TooManyHolds: { sku: string; limit: number };
   PrepareTimedOut: { participant: string; lastError: string };
   ParticipantFailed: { participant: string; lastError: string };
   OrderIdTaken: { orderId: string };
@@ -104,6 +105,12 @@ export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDeta
     'internal',
     ({ participant, orderId }) =>
       `${participant}: an attempt for order ${orderId} ran out of time; trying again`,
+  ),
+  // Each order that is settled makes room for another one, so the same request succeeds as soon as some are.
+  TooManyHolds: retried(
+    'refused',
+    ({ sku, limit }) =>
+      `${sku} is held by ${limit} orders that are not settled, and takes no more until some are: see \`concord stuck\``,
   ),
   OrderFailed: final(
     'internal',

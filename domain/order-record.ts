@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { defined } from './defined.ts';
 import type { Order, OrderOutcome, OrderStatus, Reason } from './order.ts';
 import { finalStatuses, identifier, orderStatuses, parseOrder } from './order.ts';
+import { type PageOptions, pageFields } from './page.ts';
 import { refusalFields } from './participant.ts';
 import { type Strategy, strategies } from './strategies.ts';
-import { oneOf, parse, wholeNumber } from './validation.ts';
+import { oneOf, parse } from './validation.ts';
 
 /**
  * The order service's record of an order. Times are ISO 8601. In a list, an order whose document is damaged has the
@@ -18,21 +19,18 @@ export interface OrderRecord extends Order {
   readonly updatedAt: string;
 }
 
-/** Which orders to list: at most `limit` (1 to 1000, default 20) of this status, customer and strategy. */
-export interface OrderFilter {
+/** Which orders to list: those of this status, customer and strategy, by pages. */
+export interface OrderFilter extends PageOptions {
   readonly status?: OrderStatus;
   readonly customerId?: string;
   readonly strategy?: Strategy;
-  readonly limit?: number;
 }
-
-const MAXIMUM_LIMIT = 1000;
 
 const filterSchema = z.strictObject({
   status: oneOf(orderStatuses).optional(),
   customerId: identifier().optional(),
   strategy: oneOf(strategies).optional(),
-  limit: wholeNumber(1, MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`).default(20),
+  ...pageFields(),
 });
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */

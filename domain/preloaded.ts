@@ -10,6 +10,7 @@ import './errors.ts';
 import './order-record.ts';
 import './order-text.ts';
 import './order.ts';
+import './page.ts';
 import './participant.ts';
 import './place-order.ts';
 import './policies.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { identifier, quantity } from './order.ts';
-import { parse } from './validation.ts';
+import { type PageOptions, parsePageOptions } from './page.ts';
+import { invalidInput, parse } from './validation.ts';
 
 /** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
 export interface StockLevel {
@@ -30,4 +31,13 @@ const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MA
 export const parseReceipt = (input: unknown): Receipt => parse(receiptSchema, input);
 
 /** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export const parseSkus = (input: unknown): string[] => parse(skusSchema, input, 'skus');
+export function parseStockQuestion(skus: unknown, page: unknown) {
+  const question = { skus: parseSkus(skus), ...parsePageOptions(page) };
+  const isOfPage = Object.values(page as PageOptions).some((value) => value !== undefined);
+  if (question.skus.length > 0 && isOfPage)
+    throw invalidInput('limit and after', 'use them without SKUs: those that are named are one answer');
+  return question;
+}
+
+/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
+const parseSkus = (input: unknown): string[] => parse(skusSchema, input, 'skus');

@@ -1,6 +1,7 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { createMongoClient } from '../activities/mongodb/client.ts';
+import { ensureIndexes } from '../activities/mongodb/indexes.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
 import { proxyTo, workerOptions } from '../platform/connection/proxy.ts';
 import { poolOf, type WorkerLimits } from './limits.ts';
@@ -36,11 +37,32 @@ export async function connectDatabase(service: Service, settings: DatabaseSettin
   try {
     const database = mongo.db(name);
     await database.command({ ping: 1 });
-    await service.prepareDatabase?.(database);
     return { service, mongo, database };
   } catch (error) {
     await mongo.close();
     throw new Error(mongodbFailure(error, variable), { cause: error });
+  }
+}
+
+/**
+ * Creates the indexes of a service that are missing, by a client of its own: on a large collection that takes minutes, longer
+ * than the worker's own client waits for an answer.
+ *
+ * @throws Error saying what to do, as far as that can be told.
+ */
+export async function createIndexes(
+  { name, indexes = {} }: Service,
+  settings: DatabaseSettings,
+): Promise<void> {
+  const mongo = createMongoClient(settings.uri, `concord-${name}-indexes`, undefined, { socketTimeoutMS: 0 });
+  try {
+    await ensureIndexes(mongo.db(settings.name), indexes);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const reason = cause === undefined ? '' : `: ${mongodbFailure(cause, settings.variable)}`;
+    throw new Error(`${error instanceof Error ? error.message : error}${reason}`, { cause: error });
+  } finally {
+    await mongo.close();
   }
 }
 

@@ -1,10 +1,7 @@
-import { Client } from '@temporalio/client';
-import { type NativeConnection, Runtime } from '@temporalio/worker';
-import pRetry from 'p-retry';
+import { Runtime } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { reviveWhenDeaf } from '../activities/mongodb/revival.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { describeLack, findSearchAttributes } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { within } from '../platform/time-limit.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
@@ -15,10 +12,11 @@ import { serveHealth } from './health.ts';
 import { healthChecks } from './health-checks.ts';
 import type { Started } from './hosted.ts';
 import { createLogger, temporalLogger } from './logging.ts';
-import { metricsOptions, showSweepInterval } from './metrics.ts';
-import { ensureSchedule } from './schedules.ts';
+import { metricsOptions } from './metrics.ts';
+import { prepareMeanwhile } from './preparations.ts';
 import { type Service, type ServiceName, services } from './services.ts';
 import { type DatabaseSettings, readSettings, type WorkerSettings } from './settings.ts';
+import { waiting } from './waiting.ts';
 
 /**
  * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they
@@ -112,20 +110,12 @@ async function hostWorkers(
       return { service, mongo, worker: await createServiceWorker(service, { ...common, ...extras }) };
     }),
   );
-  const untilEnded = waiting(logger, AbortSignal.any([stopped, ended.signal]));
-  const client = new Client({ connection, namespace, dataConverter });
-  for (const schedule of chosen.flatMap((service) => service.schedule?.(settings) ?? [])) {
-    if (meter) showSweepInterval(meter, schedule);
-    // No order depends on it, so no worker waits for it.
-    untilEnded(`the schedule ${schedule.id}`, () => ensureSchedule(client, schedule)).catch((error) =>
-      logger.debug({ err: error }, `ended before the schedule ${schedule.id} was there`),
-    );
-  }
+  const untilEnd = AbortSignal.any([stopped, ended.signal]);
+  prepareMeanwhile(chosen, settings, { connection, dataConverter, meter, logger, signal: untilEnd });
   // It was told so while its workflows were bundled.
   stopped.throwIfAborted();
   Object.assign(started, { connection, hosted });
   logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
-  if (chosen.some(({ name }) => name === 'orders')) tellLack(connection, namespace, logger);
   try {
     await runAll(
       hosted.map(({ worker }) => worker),
@@ -140,39 +130,6 @@ async function hostWorkers(
     );
   }
   logger.info('worker stopped');
-}
-
-/** Orders do without the search attributes that the namespace lacks, so nothing waits for this. */
-async function tellLack(connection: NativeConnection, namespace: string, logger: Logger): Promise<void> {
-  try {
-    const lack = describeLack(await findSearchAttributes(connection, namespace));
-    const message = "lists can't ask for orders by some search attributes; run `concord doctor --fix`";
-    if (lack !== '') logger.warn({ reason: lack }, message);
-  } catch (error) {
-    logger.debug({ err: error }, 'the search attributes could not be read');
-  }
-}
-
-/** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
-function waiting(logger: Logger, signal: AbortSignal) {
-  return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> => {
-    const connected = pRetry(connect, {
-      retries: Number.POSITIVE_INFINITY,
-      minTimeout: 500,
-      maxTimeout: 5_000,
-      signal,
-      onFailedAttempt: ({ error }) =>
-        logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
-    });
-    // A server that hangs must not keep a worker that is to stop: what was asked of it goes on, and nobody waits for it.
-    return Promise.race([connected, aborted(signal)]);
-  };
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason));
-  });
 }
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */

@@ -1,7 +1,7 @@
-import type { Db } from 'mongodb';
 import type { ServiceDependencies } from '../activities/dependencies.ts';
-import { createInventoryActivities } from '../activities/inventory/activities.ts';
-import { createOrderActivities, prepareOrderDatabase } from '../activities/orders/activities.ts';
+import { createInventoryActivities, inventoryIndexes } from '../activities/inventory/activities.ts';
+import type { Indexes } from '../activities/mongodb/indexes.ts';
+import { createOrderActivities, orderIndexes } from '../activities/orders/activities.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { moduleFile } from '../platform/compiled.ts';
 import { type ReaperSettings, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
@@ -22,8 +22,8 @@ export interface Service {
   /** The module whose exports are the workflows that its worker runs; absent if it only hosts activities. */
   readonly workflowsPath?: string;
   createActivities(dependencies: ServiceDependencies): Activities;
-  /** Creates what queries need; safe to repeat. */
-  prepareDatabase?(database: Db): Promise<void>;
+  /** What its queries need that are not by `_id`. A worker creates them while it works. */
+  readonly indexes?: Indexes;
   /** The workflow that Temporal starts again and again on its worker. */
   schedule?(settings: { readonly reaper: ReaperSettings }): Schedule;
 }
@@ -34,14 +34,14 @@ export const services: Readonly<Record<ServiceName, Service & { readonly workflo
     name: 'orders',
     workflowsPath: moduleFile('../workflows/orders', import.meta.url),
     createActivities: createOrderActivities,
-    prepareDatabase: prepareOrderDatabase,
+    indexes: orderIndexes,
     schedule: () => watchSchedule,
   },
-  // Every access is by `_id`, except the reaper's: it looks at all stock, and nobody waits for it.
   inventory: {
     name: 'inventory',
     workflowsPath: moduleFile('../workflows/inventory', import.meta.url),
     createActivities: createInventoryActivities,
+    indexes: inventoryIndexes,
     schedule: ({ reaper }) => reaperSchedule(reaper),
   },
 };

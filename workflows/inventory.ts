@@ -1,4 +1,5 @@
-import { parseReceipt, parseSkus, type Receipt, type StockLevel } from '../domain/stock.ts';
+import type { Page, PageOptions } from '../domain/page.ts';
+import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { inventory, reading, settling } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 import { pinned } from './order/pinned.ts';
@@ -14,7 +15,9 @@ export async function restock(receipt: Receipt): Promise<StockLevel> {
 
 pinned(restock);
 
-/** Returns the levels of these SKUs, or of all if the list is empty. */
-export async function readStock(skus: readonly string[]): Promise<StockLevel[]> {
-  return inventory(reading)['inventory.readStock'](asWorkflowFailure(() => parseSkus(skus)));
+/** Returns the levels of these SKUs, or a page of all if the list is empty. */
+export async function readStock(skus: readonly string[], page: PageOptions = {}): Promise<Page<StockLevel>> {
+  // Passed on as it came: the service fills in the defaults.
+  asWorkflowFailure(() => parseStockQuestion(skus, page));
+  return inventory(reading)['inventory.readStock'](skus, page);
 }

@@ -1,5 +1,6 @@
 import { identifier } from '../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import type { Page } from '../domain/page.ts';
 import { parse } from '../domain/validation.ts';
 import { orders, reading } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
@@ -17,8 +18,8 @@ export async function findOrder(orderId: string): Promise<OrderRecord | null> {
   return orders(reading)['orders.findOrder'](id);
 }
 
-/** Returns the newest orders first. */
-export async function listOrders(filter: OrderFilter): Promise<OrderRecord[]> {
+/** Returns a page of the orders, the newest first. */
+export async function listOrders(filter: OrderFilter): Promise<Page<OrderRecord>> {
   // Passed on as it came: the service fills in the defaults.
   asWorkflowFailure(() => parseOrderFilter(filter));
   return orders(reading)['orders.listOrders'](filter);

@@ -1,8 +1,9 @@
 import type { ServiceDependencies } from '../dependencies.ts';
 import { createOutboxes } from '../exchange/outbox.ts';
 import { createRelay } from '../exchange/publishing.ts';
+import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createInventoryService } from './announcing.ts';
-import { DEFAULT_INVENTORY_LIMITS, type ReservationDocument, type StockDocument } from './documents.ts';
+import type { ReservationDocument, StockDocument } from './documents.ts';
 import { createInventory } from './participant.ts';
 import { createReaper } from './reaper.ts';
 import { createStockKeeping } from './stock.ts';
@@ -15,7 +16,7 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
   const { database, post, onLateHold } = dependencies;
   const stock = database.collection<StockDocument>('stock');
   const reservations = database.collection<ReservationDocument>('reservations');
-  const inventory = createInventory({ stock, reservations }, DEFAULT_INVENTORY_LIMITS, onLateHold);
+  const inventory = createInventory({ stock, reservations }, {}, onLateHold);
   const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
   const service = createInventoryService(inventory, { outboxes, post });
   const relay = createRelay(outboxes);
@@ -39,3 +40,9 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
     'inventory.findOrphans': reaper.findOrphans,
   };
 }
+
+/**
+ * What a new relay needs. The reaper reads all stock without one, once a minute: an index of held stock would cost every order
+ * two more writes into it, and could not find a document whose holds are no list.
+ */
+export const inventoryIndexes: Indexes = { reservations: [FULL_OUTBOXES] };

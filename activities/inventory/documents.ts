@@ -81,7 +81,7 @@ export interface InventoryCollections {
   receipts: Collection<ReceiptDocument>;
 }
 
-/** All in milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
+/** Times are milliseconds, measured on the database's clock alone. docs/concepts.md shows how they fit together. */
 export const DEFAULT_INVENTORY_LIMITS = {
   /** How long after it was let in an attempt may begin to hold. */
   attemptLifetime: policies.prepare.attempt as number,
@@ -89,12 +89,18 @@ export const DEFAULT_INVENTORY_LIMITS = {
   writeLimit: HOLD_WRITE_LIMIT,
   /** How much longer than both a tombstone lives. */
   tombstoneMargin: TOMBSTONE_MARGIN,
+  /**
+   * How many orders may hold units of one SKU at once. With the longest ids, so many holds have 8 MB, and if all are rolled
+   * back at once, their tombstones 7 MB: together less than the 16 MiB that a document takes.
+   */
+  maximumHolds: 50_000,
 };
 
 export type InventoryLimits = Readonly<typeof DEFAULT_INVENTORY_LIMITS>;
+type TombstoneLimits = Omit<InventoryLimits, 'maximumHolds'>;
 
 /** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
-export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
+export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: TombstoneLimits): number {
   return attemptLifetime + writeLimit + tombstoneMargin;
 }
 

@@ -12,7 +12,13 @@ import { failureOf } from '../exchange/batch.ts';
 import { pushed } from '../exchange/outbox.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf, decidableBy } from '../mongodb/order-content.ts';
-import type { Hold, InventoryCollections, ReservationDocument, StockDocument } from './documents.ts';
+import type {
+  Hold,
+  InventoryCollections,
+  InventoryLimits,
+  ReservationDocument,
+  StockDocument,
+} from './documents.ts';
 import { DEFAULT_INVENTORY_LIMITS, past, prune, rejectionOf, tombstoneLifetime } from './documents.ts';
 
 const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
@@ -44,9 +50,10 @@ interface Attempt {
  */
 export function createInventory(
   { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
-  limits = DEFAULT_INVENTORY_LIMITS,
+  given: Partial<InventoryLimits> = {},
   onLateHold: (late: LateHold) => void = () => {},
 ): Inventory {
+  const limits = { ...DEFAULT_INVENTORY_LIMITS, ...given };
   return {
     async prepare(input) {
       const request = parseParticipantRequest(input);
@@ -135,6 +142,7 @@ export function createInventory(
         available: { $gte: quantity },
         'holds.orderId': { $ne: orderId },
         'settled.id': { $ne: orderId },
+        [`holds.${limits.maximumHolds - 1}`]: { $exists: false },
         ...SOUND_LISTS,
         $expr: { $lt: ['$$NOW', after(openedAt, limits.attemptLifetime)] },
       },
@@ -160,7 +168,10 @@ export function createInventory(
     if (held !== undefined) return held.attempt;
     if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
     if (available < quantity) throw new ConcordError('OutOfStock', { sku, requested: quantity, available });
-    throw attemptExpired(orderId);
+    const { maximumHolds: limit } = limits;
+    throw found.holds.length < limit
+      ? attemptExpired(orderId)
+      : new ConcordError('TooManyHolds', { sku, limit });
   }
 
   /** The vote and its announcement are one write: neither can be there without the other. */

@@ -49,18 +49,19 @@ export function createReaper({
       };
       const held = await readHolds(skip);
       const openings = await readOpenings([...held.keys()], skip);
-      const orderIds = [...openings.keys()];
-      await settleLateHolds(orderIds, skip);
-      const isOld = { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] };
-      const old = await reservations
-        .find({ _id: { $in: orderIds }, $expr: isOld }, READ_COMMITTED)
-        .sort({ openedAt: 1 })
-        .toArray();
+      await settleLateHolds([...openings.keys()], skip);
+      const oldestFirst = [...openings].sort(([, one], [, other]) => one.getTime() - other.getTime());
       const orphans: Orphan[] = [];
-      for (let next = 0; next < old.length && orphans.length < MAXIMUM_FOUND; next += BATCH) {
+      for (const batch of batchesOf(oldestFirst, BATCH)) {
+        const old = await readOld(
+          batch.map(([orderId]) => orderId),
+          holdLimit,
+        );
         const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
-        const found = await pMap(old.slice(next, next + BATCH), judge, { concurrency: QUESTIONS_AT_ONCE });
+        const found = await pMap(old, judge, { concurrency: QUESTIONS_AT_ONCE });
         orphans.push(...found.filter((orphan) => orphan !== undefined));
+        // All further ones are younger.
+        if (old.length === 0 || orphans.length >= MAXIMUM_FOUND) break;
       }
       observeHolds?.([...openings.values()], holdLimit);
       return [...orphans.slice(0, MAXIMUM_FOUND), ...skipped.slice(0, MAXIMUM_FOUND)];
@@ -94,8 +95,11 @@ export function createReaper({
   /** Reads when each of these orders has opened its holds, if that is on record. */
   async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
     const projection = { openedAt: 1 };
-    const found = reservations.find({ _id: { $in: orderIds } }, { ...READ_COMMITTED, projection });
-    const openings = new Map((await found.toArray()).map(({ _id, openedAt }) => [_id, openedAt]));
+    const openings = new Map<string, unknown>();
+    for (const batch of batchesOf(orderIds, IDS_AT_ONCE)) {
+      const found = reservations.find({ _id: { $in: batch } }, { ...READ_COMMITTED, projection });
+      for await (const { _id, openedAt } of found) openings.set(_id, openedAt);
+    }
     const sound = new Map<string, Date>();
     for (const orderId of orderIds) {
       const openedAt = openings.get(orderId);
@@ -106,14 +110,26 @@ export function createReaper({
     return sound;
   }
 
+  /** Reads those of these orders that are older than `holdLimit` on the database's clock, the oldest first. */
+  function readOld(orderIds: string[], holdLimit: number): Promise<ReservationDocument[]> {
+    const isOld = { $lt: ['$openedAt', { $subtract: ['$$NOW', holdLimit] }] };
+    const old = reservations.find({ _id: { $in: orderIds }, $expr: isOld }, READ_COMMITTED);
+    return old.sort({ openedAt: 1 }).toArray();
+  }
+
   /** A hold that is left so long after the decision came late, or the workers that were to settle it have died. */
   async function settleLateHolds(orderIds: string[], skip: Skip): Promise<void> {
     const isOver = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
-    const decided = reservations.find(
-      { _id: { $in: orderIds }, decision: { $in: ['commit', 'rollback'] }, $expr: isOver },
-      { ...READ_COMMITTED, projection: { _id: 1 } },
-    );
-    for (const { _id: orderId } of (await decided.toArray()).slice(0, MAXIMUM_FOUND)) {
+    const decided: string[] = [];
+    for (const batch of batchesOf(orderIds, IDS_AT_ONCE)) {
+      const found = reservations.find(
+        { _id: { $in: batch }, decision: { $in: ['commit', 'rollback'] }, $expr: isOver },
+        { ...READ_COMMITTED, projection: { _id: 1 } },
+      );
+      decided.push(...(await found.toArray()).map(({ _id }) => _id));
+      if (decided.length >= MAXIMUM_FOUND) break;
+    }
+    for (const orderId of decided.slice(0, MAXIMUM_FOUND)) {
       const failure = await failureOf(() => within(limits.question, () => settleDecided(orderId)));
       if (failure !== undefined) skip(orderId, problemOf(failure));
     }
@@ -187,7 +203,13 @@ function shown(value: unknown): string {
   return (JSON.stringify(value) ?? String(value)).slice(0, 100);
 }
 
+function* batchesOf<Item>(items: readonly Item[], size: number): Generator<Item[]> {
+  for (let next = 0; next < items.length; next += size) yield items.slice(next, next + size);
+}
+
 const TOMBSTONE_LIFETIME = tombstoneLifetime(DEFAULT_INVENTORY_LIMITS);
 const MAXIMUM_FOUND = 100;
 const BATCH = 200;
+// A command takes 16 MiB, and hot SKUs may be held by more orders than their ids fit in there.
+const IDS_AT_ONCE = 10_000;
 const QUESTIONS_AT_ONCE = 10;

@@ -1,8 +1,16 @@
 import { ConcordError } from '../../domain/errors.ts';
+import type { Page, PageOptions } from '../../domain/page.ts';
 import { refusalsOf } from '../../domain/participant.ts';
-import { parseReceipt, parseSkus, type Receipt, STOCK_LIMIT, type StockLevel } from '../../domain/stock.ts';
+import {
+  parseReceipt,
+  parseStockQuestion,
+  type Receipt,
+  STOCK_LIMIT,
+  type StockLevel,
+} from '../../domain/stock.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
+import { pageOf } from '../mongodb/page.ts';
 import { type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
 const { attemptExpired } = refusalsOf('inventory');
@@ -32,13 +40,14 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
       return level;
     },
 
-    /** Reads the levels of these SKUs, or of all if there are none, sorted by SKU. @throws ConcordError `UnknownSku` */
-    async readStock(input: readonly string[]): Promise<StockLevel[]> {
-      const skus = parseSkus(input);
+    /** Reads the levels of these SKUs, or a page of all if there are none, sorted by SKU. @throws ConcordError `UnknownSku` */
+    async readStock(input: readonly string[], page: PageOptions = {}): Promise<Page<StockLevel>> {
+      const { skus, limit, after = '' } = parseStockQuestion(input, page);
+      if (skus.length === 0) return pageOf(levelsAfter(after, limit + 1), limit, ({ sku }) => sku);
       const levels = await readLevels(skus);
       const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
       if (unknown !== undefined) throw new ConcordError('UnknownSku', { sku: unknown });
-      return levels;
+      return { items: levels };
     },
   };
 
@@ -107,11 +116,23 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
   }
 
   async function readLevels(skus: readonly string[]): Promise<StockLevel[]> {
-    const filter = skus.length === 0 ? {} : { _id: { $in: [...skus] } };
-    const projection = { available: 1, reserved: 1, sold: 1, received: 1 } as const;
-    const found = stock.find(filter, { ...READ_COMMITTED, projection }).sort({ _id: 1 });
-    return (await found.toArray()).map(({ _id: sku, ...counts }) => ({ sku, ...counts }));
+    const found = stock.find({ _id: { $in: [...skus] } }, LEVELS).sort({ _id: 1 });
+    return (await found.toArray()).map(levelOf);
   }
+
+  async function* levelsAfter(sku: string, limit: number): AsyncGenerator<StockLevel> {
+    const found = stock.find({ _id: { $gt: sku } }, { ...LEVELS, limit, batchSize: limit }).sort({ _id: 1 });
+    for await (const document of found) yield levelOf(document);
+  }
+}
+
+const LEVELS = {
+  ...READ_COMMITTED,
+  projection: { available: 1, reserved: 1, sold: 1, received: 1 },
+} as const;
+
+function levelOf({ _id: sku, available, reserved, sold, received }: StockDocument): StockLevel {
+  return { sku, available, reserved, sold, received };
 }
 
 /** Finds the SKU's document while it has room for the units. */

@@ -52,9 +52,15 @@ export function weakeningIn(uri: string): string | undefined {
  * by itself, except when `reviveWhenDeaf` must help; one whose first connection failed must be replaced (mongodb 7.9.0).
  *
  * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
+ * @param options How long to wait for an answer, in milliseconds; 0: for ever.
  * @throws ConcordError `InvalidInput` if the connection string asks for less; some of it wins over our options.
  */
-export function createMongoClient(uri: string, applicationName: string, pool?: PoolLimits): MongoClient {
+export function createMongoClient(
+  uri: string,
+  applicationName: string,
+  pool?: PoolLimits,
+  { socketTimeoutMS = ANSWER_LIMIT } = {},
+): MongoClient {
   const fix = weakeningIn(uri);
   if (fix !== undefined) throw invalidInput('connection string', fix);
   return new MongoClient(uri, {
@@ -64,11 +70,13 @@ export function createMongoClient(uri: string, applicationName: string, pool?: P
     // An attempt has ten seconds; a server that can't be found in three leaves the rest to the retry policy.
     serverSelectionTimeoutMS: 3_000,
     connectTimeoutMS: 3_000,
-    // Longer than an attempt: an answer that comes later serves nobody.
-    socketTimeoutMS: 15_000,
+    socketTimeoutMS,
     ...defined({ maxPoolSize: pool?.size, waitQueueTimeoutMS: pool?.waitLimit }),
   });
 }
+
+// Longer than an attempt: an answer that comes later serves nobody. Milliseconds.
+const ANSWER_LIMIT = 15_000;
 
 /** Returns true if the error says that a document of this `_id` is already there. */
 export function isDuplicateKey(error: unknown): boolean {

@@ -1,11 +1,11 @@
-import type { Db } from 'mongodb';
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
 import { createOutboxes } from '../exchange/outbox.ts';
 import { createRelay } from '../exchange/publishing.ts';
+import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createOrderService } from './announcing.ts';
-import { createOrders, type OrderDocument } from './participant.ts';
+import { createOrders } from './participant.ts';
 
 /** All activities of the order service, by the names that the Web UI shows. */
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
@@ -35,10 +35,13 @@ export function createOrderActivities({ database, post, coordinators, client, re
   };
 }
 
-/** Creates what queries need; safe to repeat. */
-export async function prepareOrderDatabase(database: Db): Promise<void> {
-  const orders = database.collection<OrderDocument>('orders');
-  await orders.createIndex({ createdAt: -1 });
-  await orders.createIndex({ customerId: 1, createdAt: -1 });
-  await orders.createIndex({ status: 1, createdAt: -1 });
-}
+/** What lists and a new relay need. Each list is by one filter, of which the database takes the best, in the order of a list. */
+export const orderIndexes: Indexes = {
+  orders: [
+    { key: { createdAt: -1, _id: 1 } },
+    { key: { customerId: 1, createdAt: -1, _id: 1 } },
+    { key: { status: 1, createdAt: -1, _id: 1 } },
+    { key: { strategy: 1, createdAt: -1, _id: 1 } },
+    FULL_OUTBOXES,
+  ],
+};

@@ -1,4 +1,4 @@
-import type { Collection } from 'mongodb';
+import type { Collection, Filter } from 'mongodb';
 import type { Announcement } from '../../domain/announcements.ts';
 import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import { defined } from '../../domain/defined.ts';
@@ -7,15 +7,17 @@ import type { Line, OrderOutcome, OrderStatus, Reason } from '../../domain/order
 import { identifier, orderStatuses, parseOrder, reasonBy, sameContent } from '../../domain/order.ts';
 import type { OrderFilter, OrderRecord } from '../../domain/order-record.ts';
 import { checkStored, parseOrderFilter } from '../../domain/order-record.ts';
+import type { Page } from '../../domain/page.ts';
 import type { DecideRequest, Participant, ParticipantRequest } from '../../domain/participant.ts';
 import { parseDecideRequest, parseParticipantRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
-import { parse } from '../../domain/validation.ts';
+import { invalidInput, parse } from '../../domain/validation.ts';
 import { pushed } from '../exchange/outbox.ts';
 import { insertUnlessPresent, READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf, decidableBy } from '../mongodb/order-content.ts';
+import { bytesOf, PAGE_BYTES, pageOf } from '../mongodb/page.ts';
 
 const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
   refusalsOf('orders');
@@ -49,8 +51,12 @@ export interface Orders extends Pick<Participant, 'prepare'>, Inspectable {
   decide(request: DecideRequest): Promise<OrderOutcome>;
   /** Returns the order's record, or null if the id is unknown. */
   findOrder(orderId: string): Promise<OrderRecord | null>;
-  /** Lists the newest first; a damaged one says so as its reason. @throws ConcordError `InvalidInput` */
-  listOrders(filter: OrderFilter): Promise<OrderRecord[]>;
+  /**
+   * Returns a page, the newest first; a damaged one says so as its reason, and those whose time is damaged are the last.
+   *
+   * @throws ConcordError `InvalidInput`; `UnknownOrder` if there is no order for the page to come after.
+   */
+  listOrders(filter: OrderFilter): Promise<Page<OrderRecord>>;
 }
 
 /**
@@ -112,11 +118,33 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
     },
 
     async listOrders(filter) {
-      const { limit, ...wanted } = parseOrderFilter(filter);
-      const found = orders.find(defined(wanted), READ_COMMITTED).sort({ createdAt: -1, _id: 1 }).limit(limit);
-      return (await found.toArray()).map(listed);
+      const { limit, after, ...wanted } = parseOrderFilter(filter);
+      const last = after === undefined ? undefined : await find(after);
+      if (last === null) throw new ConcordError('UnknownOrder', { orderId: after ?? '' });
+      return pageOf(newestFirst(defined(wanted), last, limit + 1), limit, ({ orderId }) => orderId);
     },
   };
+
+  /** Yields those after `last`; reads `count` at once, which is as many as are wanted. */
+  async function* newestFirst(
+    wanted: Filter<OrderDocument>,
+    last: OrderDocument | undefined,
+    count: number,
+  ): AsyncGenerator<OrderRecord> {
+    const options = { ...READ_COMMITTED, limit: count, batchSize: count };
+    const isLastTimed = last === undefined || hasTime(last);
+    for (let from = last, isMore = isLastTimed; isMore; ) {
+      const found = orders.find({ ...wanted, ...olderThan(from) }, options).sort({ createdAt: -1, _id: 1 });
+      const timed = (await found.toArray()).filter(hasTime);
+      // No order has an id that is no text, and nobody could name it to go on after it.
+      yield* timed.filter(({ _id }) => typeof _id === 'string').map(listed);
+      from = timed.at(-1);
+      isMore = timed.length === count;
+    }
+    const _id = isLastTimed ? { $type: 'string' as const } : { $gt: last._id };
+    const untimed = orders.find({ ...wanted, _id, createdAt: { $not: { $type: 'date' } } }, options);
+    for await (const document of untimed.sort({ _id: 1 })) yield listed(document);
+  }
 
   function find(orderId: string): Promise<OrderDocument | null> {
     return orders.findOne({ _id: orderId }, READ_COMMITTED);
@@ -177,11 +205,24 @@ function toRecord(document: OrderDocument): OrderRecord {
   });
 }
 
+function hasTime({ createdAt }: OrderDocument): boolean {
+  return createdAt instanceof Date;
+}
+
+/** Finds orders that are listed after this one; without one, all. */
+function olderThan(last: OrderDocument | undefined): Filter<OrderDocument> {
+  if (last === undefined) return {};
+  const { _id, createdAt } = last;
+  return { createdAt: { $lte: createdAt }, $or: [{ createdAt: { $lt: createdAt } }, { _id: { $gt: _id } }] };
+}
+
 /** As much as can be told of a damaged document, so that all others are listed; `pending` claims nothing. */
 function listed(document: OrderDocument): OrderRecord {
   try {
     checkStored({ ...document, orderId: document._id });
-    return toRecord(document);
+    const record = toRecord(document);
+    if (bytesOf(record) > PAGE_BYTES) throw invalidInput('record', `it is larger than ${PAGE_BYTES} bytes`);
+    return record;
   } catch (error) {
     const orderId = String(document._id);
     const damage = new ConcordError('DamagedOrder', { orderId, problem: problemOf(error) });

@@ -20,7 +20,7 @@ export function collectionsOf(database: Db): InventoryCollections {
 /** All that the inventory does. */
 export function wholeInventory(
   collections: InventoryCollections,
-  limits?: InventoryLimits,
+  limits?: Partial<InventoryLimits>,
 ): Participant & StockKeeping {
   return { ...createInventory(collections, limits), ...createStockKeeping(collections) };
 }
@@ -29,7 +29,7 @@ export function wholeInventory(
 export async function stocked(
   collections: InventoryCollections,
   units: Readonly<Record<string, number>>,
-  limits?: InventoryLimits,
+  limits?: Partial<InventoryLimits>,
 ): Promise<Participant & StockKeeping> {
   const inventory = wholeInventory(collections, limits);
   for (const [sku, quantity] of Object.entries(units)) {

@@ -12,6 +12,7 @@ import { measureEngine } from './engine.ts';
 import { type EngineOptions, parts } from './engine-result.ts';
 import { renderEngine } from './engine-tables.ts';
 import { FIRST_LOOK, measureGrowth, renderGrowth } from './growth.ts';
+import { measureHolds, renderHolds } from './holds.ts';
 import { measureLoad, renderLoad } from './load.ts';
 import { checkBuild, measureStartUp, renderStartUp } from './start-up.ts';
 import { subjects } from './subjects.ts';
@@ -114,6 +115,18 @@ part<{ readonly orders: number }>(
     const stage = await setStage({ ...program, temporal: await userTemporal() });
     const result = await measureGrowth(stage, orders, program.report);
     return [result, renderGrowth(result)];
+  },
+);
+
+part<{ readonly orders: number }>(
+  bench
+    .command('holds')
+    .description('What an order costs while many others hold units of its SKU and are not settled.')
+    .option('--orders <number>', 'how many orders are timed for each number of holds', wholeNumber(1), 30),
+  async ({ orders }, program) => {
+    const stage = await setServers({ ...program, temporal: await userTemporal() });
+    const result = await measureHolds(stage, orders, program.report);
+    return [result, renderHolds(result)];
   },
 );
 

@@ -68,7 +68,7 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   };
 }
 
-function requestOf(orderId: string, sku: string): ParticipantRequest {
+export function requestOf(orderId: string, sku: string): ParticipantRequest {
   const order = { orderId, customerId: 'customer', lines: [{ sku, quantity: 1 }] };
   return { order, coordinatorId: randomUUID(), placedAt: new Date().toISOString(), strategy: 'two-phase' };
 }

@@ -2,6 +2,7 @@ import { NativeConnection, Runtime } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import { z } from 'zod';
 import { createMongoClient } from '../../activities/mongodb/client.ts';
+import { ensureIndexes } from '../../activities/mongodb/indexes.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { services as names, type ServiceName } from '../../domain/services.ts';
 import { workerOptions } from '../../platform/connection/proxy.ts';
@@ -39,7 +40,7 @@ const connection = await pRetry(() => NativeConnection.connect(workerOptions(tem
 const uri = withCommandMonitoring(databases[name].uri);
 const mongo = createMongoClient(uri, `measured-${name}`, poolOf(limits));
 const database = mongo.db(databases[name].name);
-await services[name].prepareDatabase?.(database);
+await ensureIndexes(database, services[name].indexes ?? {});
 const counts = countCommands(mongo);
 
 const activities = { [`${name}.nothing` satisfies keyof FloorActivities]: async () => {} };

@@ -1,32 +1,40 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../../../domain/defined.ts';
+import { ConcordError } from '../../../domain/errors.ts';
 import { identifier, type Line, orderStatuses } from '../../../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../../../domain/order-record.ts';
 import { strategies } from '../../../domain/strategies.ts';
-import { parse } from '../../../domain/validation.ts';
-import { wholeNumber } from '../shared/arguments.ts';
+import { invalidInput, parse } from '../../../domain/validation.ts';
 import { type Output, safe, shortened, table } from '../shared/output.ts';
+import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured, localTime, reasonCells } from '../shared/terminal-text.ts';
 
 export function addList(program: Command, session: Session): void {
-  program
+  const command = program
     .command('list')
     .description('list orders, the newest first')
     .addOption(new Option('--status <status>', 'only orders of this status').choices(orderStatuses))
     .option('--customer <id>', 'only orders of this customer')
-    .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies))
-    .option('--limit <number>', 'at most so many, from 1 to 1000 (default: 20)', wholeNumber)
+    .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies));
+  addPageOptions(command)
     .addHelpText('after', HELP)
     .action(async ({ customer, ...others }: Omit<OrderFilter, 'customerId'> & { customer?: string }) => {
       if (customer !== undefined) parse(identifier(), customer, '--customer');
       const filter = { ...others, ...defined({ customerId: customer }) };
       parseOrderFilter(filter);
-      const orders = await session.ask('asking the order service', (concord) => concord.list(filter));
-      await session.output.print({
-        document: orders,
-        rows: orders.map(orderRow),
-        terminal: () => (orders.length === 0 ? 'no orders' : ordersTable(orders, session.output)),
+      await printListing(session, filter, {
+        question: 'asking the order service',
+        items: (concord, page) => concord.orders({ ...filter, ...page }),
+        idOf: ({ orderId }) => orderId,
+        row: orderRow,
+        terminal: (orders) => {
+          if (orders.length > 0) return ordersTable(orders, session.output);
+          return filter.after === undefined ? 'no orders' : `no orders after ${safe(filter.after)}`;
+        },
+      }).catch((error) => {
+        if (!(error instanceof ConcordError) || error.code !== 'UnknownOrder') throw error;
+        throw invalidInput('--after', error.message);
       });
     });
 }
@@ -36,9 +44,11 @@ An order is pending until the order service has recorded its end, which is soon 
 shows; while a service is down, it may take longer.
 
 On a pipe, a line for each order: id, status, customer, lines, when it was placed, strategy, reason.
+${PAGES_HELP}
 
-Example:
+Examples:
   $ concord list --status rejected --customer alice --limit 5
+  $ concord list --after 4711
 `;
 
 function orderRow({

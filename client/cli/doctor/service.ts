@@ -7,7 +7,10 @@ import { examineWorker } from './worker.ts';
 /** Looks for a service's worker, and asks what only the service's database can answer. */
 export async function examineService(service: ServiceName, connected: Connected): Promise<Check[]> {
   const { concord } = connected;
-  const questions = { orders: () => concord.list({ limit: 1 }), inventory: () => concord.stock() };
+  const questions = {
+    orders: () => concord.list({ limit: 1 }),
+    inventory: () => concord.stock([], { limit: 1 }),
+  };
   const serviceName = `${service} service`;
   const { worker, ifEnded } = await examineWorker(service, connected);
   if (worker.status !== 'ok')

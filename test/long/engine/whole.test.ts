@@ -15,6 +15,7 @@ test.each([
   [['--json', 'nowhere/result.json'], '--json'],
   [['load', '--orders', '0'], '--orders'],
   [['growth', '--orders', '200'], '--orders'],
+  [['holds', '--orders', '0'], '--orders'],
   [['start-up', '--runs', 'many'], '--runs'],
   [['engines'], 'too many arguments'],
 ])('%s is refused before anything is started', async (args, option) => {
@@ -79,6 +80,7 @@ test('a server takes 50 ms for each step, where that is asked for and it is ours
 test.each([
   ['load', ['--orders', '40'], /40 orders at once: .*\(\d+\.\d a second\)[\s\S]*confirmed +40[\s\S]*passed$/],
   ['growth', ['--orders', '210'], /stock document, bytes[\s\S]*history of an order, events[\s\S]*passed$/],
+  ['holds', ['--orders', '1'], /50000 holds a worker answers TooManyHolds[\s\S]*100000 .*[\s\S]*passed$/],
 ])(
   '%s is measured on servers of its own, and tells its figures',
   async (part, args, figures) => {

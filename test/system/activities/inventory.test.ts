@@ -236,6 +236,41 @@ describe.each(strategies)('what the inventory promises: %s', (strategy) => {
   });
 });
 
+test('an SKU takes so many holds and no more, however many orders come at once, until some are settled', async () => {
+  const inventory = await stocked(collections, { A: 100, B: 100 }, { maximumHolds: 20 });
+  const lines = [
+    { sku: 'A', quantity: 1 },
+    { sku: 'B', quantity: 1 },
+  ];
+  // One order holds B alone, so that one of the others finds room in A and none in B.
+  expect(await send(inventory, 'prepare', 'first', lines.slice(1))).toBe('ok');
+  const votes = await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      const orderId = `order-${index}`;
+      return { orderId, answer: await send(inventory, 'prepare', orderId, lines) };
+    }),
+  );
+  const idsOf = (wanted: FailureCode | 'ok') =>
+    votes.filter(({ answer }) => answer === wanted).map(({ orderId }) => orderId);
+  expect([idsOf('ok').length, idsOf('TooManyHolds').length]).toEqual([19, 31]);
+  expect((await checkedStock(collections)).map(({ holds }) => holds.length)).toEqual([20, 20]);
+
+  const [sold = '', given = '', ...others] = idsOf('ok');
+  const refused = idsOf('TooManyHolds');
+  // Asked again, an order that holds already needs no room.
+  expect(await send(inventory, 'prepare', sold, lines)).toBe('ok');
+  expect(await send(inventory, 'commit', sold, lines)).toBe('ok');
+  expect(await send(inventory, 'rollback', given, lines)).toBe('ok');
+  for (const orderId of refused.slice(1))
+    expect(await send(inventory, 'rollback', orderId, lines)).toBe('ok');
+  expect(await send(inventory, 'prepare', refused[0] ?? '', lines)).toBe('ok');
+  for (const orderId of [...others, refused[0] ?? ''])
+    expect(await send(inventory, 'commit', orderId, lines)).toBe('ok');
+  expect(await send(inventory, 'rollback', 'first', lines.slice(1))).toBe('ok');
+  const left = { reserved: 0, sold: 19, available: 81, holds: [] };
+  expect(await checkedStock(collections)).toMatchObject([left, left]);
+});
+
 test('a rollback beside a running prepare leaves nothing held, and nothing in the document for long', async () => {
   const limits = { attemptLifetime: 2_000, writeLimit: 5_000, tombstoneMargin: 0 };
   const inventory = await stocked(collections, { A: 1_000, B: 1_000 }, limits);

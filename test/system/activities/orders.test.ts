@@ -130,7 +130,7 @@ describe('reading orders', () => {
       order: { orderId: 'order-0', customerId: 'one', lines },
     });
     const idsOf = async (filter: Parameters<typeof orders.listOrders>[0]) =>
-      (await orders.listOrders(filter)).map(({ orderId }) => orderId);
+      (await orders.listOrders(filter)).items.map(({ orderId }) => orderId);
     expect(await idsOf({})).toEqual(['order-4', 'order-3', 'order-2', 'order-1', 'order-0']);
     expect(await idsOf({ customerId: 'one', status: 'pending' })).toEqual(['order-4', 'order-2']);
     expect(await idsOf({ limit: 2 })).toEqual(['order-4', 'order-3']);

@@ -31,6 +31,15 @@ describe('the exploration finds', () => {
     await expect(explore(mutated)).rejects.toThrow();
   });
 
+  test('more holds than there is room for, where a hold does not look for the last place', async () => {
+    const forgetful = without('stock', 'holds.0');
+    const mutated = {
+      ...(await scenario('two orders where there is room for one hold')),
+      mutation: forgetful,
+    };
+    await expect(explore(mutated)).rejects.toThrow(/two orders hold where there is room for one/);
+  });
+
   test('a second decision, where the order service lets it take the place of the first', async () => {
     const mutated = { ...(await scenario('a run and its reset')), mutation: without('orders', 'status') };
     await expect(explore(mutated)).rejects.toThrow();

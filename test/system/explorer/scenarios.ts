@@ -1,4 +1,8 @@
-import type { ReservationDocument, StockDocument } from '../../../activities/inventory/documents.ts';
+import type {
+  InventoryLimits,
+  ReservationDocument,
+  StockDocument,
+} from '../../../activities/inventory/documents.ts';
 import { createInventory, type Inventory } from '../../../activities/inventory/participant.ts';
 import { createStockKeeping } from '../../../activities/inventory/stock.ts';
 import { createOrders, type OrderDocument, type Orders } from '../../../activities/orders/participant.ts';
@@ -23,12 +27,12 @@ export interface Services {
   readonly stockKeeping: ReturnType<typeof createStockKeeping>;
 }
 
-export function servicesOver(submit: Submit): Services {
+export function servicesOver(submit: Submit, limits?: Partial<InventoryLimits>): Services {
   const stock = simulatedCollection<StockDocument>('stock', submit);
   const reservations = simulatedCollection<ReservationDocument>('reservations', submit);
   return {
     orders: createOrders(simulatedCollection<OrderDocument>('orders', submit)),
-    inventory: createInventory({ stock, reservations }),
+    inventory: createInventory({ stock, reservations }, limits),
     stockKeeping: createStockKeeping({ stock, receipts: simulatedCollection('receipts', submit) }),
   };
 }
@@ -160,6 +164,25 @@ async function lastUnits(): Promise<Scenario> {
       }
     },
   };
+}
+
+/** However they come together, and whoever settles in between. */
+async function roomForOneHold(): Promise<Scenario> {
+  const hold = (orderId: string) => async (submit: Submit) => {
+    const { inventory } = servicesOver(submit, { maximumHolds: 1 });
+    const request = requestOf(orderId, of('A'));
+    await inventory.prepare(request).catch(() => {});
+    await insist(() => inventory.rollback(rollbackOf(request)));
+  };
+  return ofInventory({
+    state: await stocked({ A: 9 }),
+    actors: { one: hold('one'), two: hold('two') },
+    checkAlways(documents) {
+      checkStock(documents);
+      const [stock] = documents<StockDocument>('stock');
+      if ((stock?.holds.length ?? 0) > 1) throw new Error('two orders hold where there is room for one');
+    },
+  });
 }
 
 async function oneLineShort(): Promise<Scenario> {
@@ -295,6 +318,7 @@ export const scenarios: Readonly<Record<string, () => Promise<Scenario>>> = {
   'two attempts and a rollback': twoAttemptsAndARollback,
   'a late attempt, and a commit that is told twice': lateAttempt,
   'two orders for the last units of two SKUs': lastUnits,
+  'two orders where there is room for one hold': roomForOneHold,
   'an unknown SKU that becomes known': unknownSku,
   'one receipt, reported twice': receipts,
   'a refusal by messages': () => refusalIn('message-queue'),

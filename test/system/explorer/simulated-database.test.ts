@@ -92,6 +92,8 @@ describe.each([
     expect(await isFound({ marks: { $elemMatch: { id: 'a', by: 2 } } })).toBe(false);
     expect(await isFound({ marks: { $type: 'array' } })).toBe(true);
     expect(await isFound({ lines: { $type: 'array' } })).toBe(false);
+    expect(await isFound({ 'marks.1': { $exists: false } })).toBe(false);
+    expect(await isFound({ 'marks.2': { $exists: false } })).toBe(true);
   });
 
   test('compares with the clock and with numbers', async () => {

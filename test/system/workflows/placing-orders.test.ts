@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { DEFAULT_INVENTORY_LIMITS } from '../../../activities/inventory/documents.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import { checkConsistency, type IdentifiedOrder } from '../../support/consistency.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
@@ -222,6 +223,36 @@ describe.each(strategies)('%s', (strategy) => {
     await concord.client.workflow.getHandle('order/waiting').cancel();
     expect(await decided).toMatchObject({ status: 'cancelled' });
   });
+
+  // A retry is the same in every strategy, so one is enough.
+  test.runIf(strategy === 'two-phase')(
+    'an SKU that as many unsettled orders hold as fit takes no more: the order waits, and is rejected whole',
+    async () => {
+      const { concord, inventory } = platform;
+      const { maximumHolds } = DEFAULT_INVENTORY_LIMITS;
+      await concord.restock('BESIDE', 10);
+      const holds = Array.from({ length: maximumHolds }, (_, index) => {
+        return { orderId: `unsettled-${index}`, quantity: 1, attempt: 1 };
+      });
+      const counts = { available: 10, reserved: maximumHolds, sold: 0, received: maximumHolds + 10 };
+      await inventory.stock.insertOne({ _id: 'FULL', ...counts, holds, settled: [] });
+      const lines = ['BESIDE', 'FULL'].map((sku) => ({ sku, quantity: 1 }));
+      const order = (orderId: string) => ({ orderId, customerId: 'c', lines });
+      await concord.place(order('late'), { strategy, prepareBudget: 3_000 });
+      const { status, reason } = await concord.status('late');
+      expect([status, reason?.code]).toEqual(['rejected', 'PrepareTimedOut']);
+      expect(reason?.message).toMatch(/FULL is held by 50000 orders .* see `concord stuck`/);
+      await expect
+        .poll(() => concord.stock(['BESIDE', 'FULL']), { timeout: 30_000 })
+        .toMatchObject([{ available: 10, reserved: 0 }, counts]);
+
+      await inventory.stock.updateOne(
+        { _id: 'FULL' },
+        { $pull: { holds: { orderId: 'unsettled-0' } }, $inc: { reserved: -1, available: 1 } },
+      );
+      expect(await concord.place(order('next'), { strategy })).toMatchObject({ status: 'confirmed' });
+    },
+  );
 
   test('whoever waits for the decision of another order under the same id is refused', async () => {
     const { concord } = platform;

@@ -38,6 +38,13 @@ describe('bad input', () => {
     ['a short budget', ['place', ...order, '--prepare-budget', '0.1'], /Use 1 to 2592000 seconds/],
     ['a missing file', ['place', '--file', 'nowhere.json'], /nowhere\.json: there is no such file/],
     ['a limit of 0', ['list', '--limit', '0'], /limit: use a whole number from 1 to 1000/],
+    ['a limit of 1001', ['stock', '--limit', '1001'], /limit: use a whole number from 1 to 1000/],
+    ['a page after nothing', ['list', '--after', ''], /^error: --after: give the id of the last one/],
+    [
+      'a page of named SKUs',
+      ['stock', 'A', '--limit', '5'],
+      /^error: --limit and --after: use them without SKUs/,
+    ],
     ['an unknown status', ['list', '--status', 'lost'], /Allowed choices are pending/],
     ['an empty reason', ['cancel', 'x', '--reason', ''], /reason: say why/],
     ['an impossible SKU', ['stock', 'A', 'b c'], /^error: skus\[1\]: use 1 to 100 /],

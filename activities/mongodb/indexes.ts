@@ -1,0 +1,37 @@
+import type { Db, Document } from 'mongodb';
+
+/** What a service's queries need that are not by `_id`, by collection. */
+export type Indexes = Readonly<Record<string, readonly Index[]>>;
+
+export interface Index {
+  readonly key: Readonly<Record<string, 1 | -1>>;
+  /** Which documents are in it; all by default. */
+  readonly partialFilterExpression?: Document;
+}
+
+/** Finds what a new relay looks for. Only documents whose outbox is full are in it, so it stays small, and most writes leave it alone. */
+export const FULL_OUTBOXES: Index = {
+  key: { 'outbox.0': 1 },
+  partialFilterExpression: { 'outbox.0': { $exists: true } },
+};
+
+/**
+ * Creates those that are missing. Safe to repeat, and to do by several workers at once. Neither MongoDB nor FerretDB keeps
+ * readers or writers waiting while it builds one.
+ *
+ * @throws Error that names the first that could not be created; the others are created all the same.
+ */
+export async function ensureIndexes(database: Db, indexes: Indexes): Promise<void> {
+  const wanted = Object.entries(indexes).flatMap(([name, all]) => all.map((index) => ({ name, index })));
+  let failure: Error | undefined;
+  // One after the other: each build reads its whole collection.
+  for (const { name, index } of wanted) {
+    const { key, ...options } = index;
+    try {
+      await database.collection(name).createIndex({ ...key }, options);
+    } catch (cause) {
+      failure ??= new Error(`no index of ${name} by ${Object.keys(key).join(', ')}`, { cause });
+    }
+  }
+  if (failure !== undefined) throw failure;
+}

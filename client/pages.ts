@@ -1,0 +1,23 @@
+import { MAXIMUM_LIMIT, type Page, type PageOptions } from '../domain/page.ts';
+
+/** Yields everything from there on, asking for a page after another. */
+export async function* allPages<Item>(
+  { limit = MAXIMUM_LIMIT, after }: PageOptions,
+  ask: (page: PageOptions) => Promise<Page<Item>>,
+): AsyncGenerator<Item, void, void> {
+  for (let next = after, isFirst = true; isFirst || next !== undefined; isFirst = false) {
+    const page = await ask(next === undefined ? { limit } : { limit, after: next });
+    yield* page.items;
+    next = page.next;
+  }
+}
+
+/** Returns at most so many, and asks for no more. */
+export async function firstOf<Item>(items: AsyncIterable<Item>, count: number): Promise<Item[]> {
+  const found: Item[] = [];
+  for await (const item of items) {
+    found.push(item);
+    if (found.length === count) break;
+  }
+  return found;
+}
