@@ -16,8 +16,8 @@ export const FULL_OUTBOXES: Index = {
 };
 
 /**
- * Creates those that are missing. Safe to repeat, and to do by several workers at once. Neither MongoDB nor FerretDB keeps
- * readers or writers waiting while it builds one.
+ * Creates those that are missing. Safe to repeat, and to do by several workers at once. MongoDB keeps nobody waiting while it
+ * builds one; FerretDB keeps those who write to the collection.
  *
  * @throws Error that names the first that could not be created; the others are created all the same.
  */

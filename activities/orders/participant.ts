@@ -125,21 +125,26 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
     },
   };
 
-  /** Yields those after `last`; reads `count` at once, which is as many as are wanted. */
+  /** Yields those after `last`, and asks for `count` at once, which is as many as are wanted. */
   async function* newestFirst(
     wanted: Filter<OrderDocument>,
     last: OrderDocument | undefined,
     count: number,
   ): AsyncGenerator<OrderRecord> {
-    const options = { ...READ_COMMITTED, limit: count, batchSize: count };
+    // The first hundred come at once, and further ones only if they are wanted: large ones may fill a page sooner.
+    const options = { ...READ_COMMITTED, limit: count };
     const isLastTimed = last === undefined || hasTime(last);
     for (let from = last, isMore = isLastTimed; isMore; ) {
       const found = orders.find({ ...wanted, ...olderThan(from) }, options).sort({ createdAt: -1, _id: 1 });
-      const timed = (await found.toArray()).filter(hasTime);
-      // No order has an id that is no text, and nobody could name it to go on after it.
-      yield* timed.filter(({ _id }) => typeof _id === 'string').map(listed);
-      from = timed.at(-1);
-      isMore = timed.length === count;
+      let read = 0;
+      for await (const document of found) {
+        if (!hasTime(document)) break;
+        read += 1;
+        from = document;
+        // No order has an id that is no text, and nobody could name it to go on after it.
+        if (typeof document._id === 'string') yield listed(document);
+      }
+      isMore = read === count;
     }
     const _id = isLastTimed ? { $type: 'string' as const } : { $gt: last._id };
     const untimed = orders.find({ ...wanted, _id, createdAt: { $not: { $type: 'date' } } }, options);
@@ -213,7 +218,10 @@ function hasTime({ createdAt }: OrderDocument): boolean {
 function olderThan(last: OrderDocument | undefined): Filter<OrderDocument> {
   if (last === undefined) return {};
   const { _id, createdAt } = last;
-  return { createdAt: { $lte: createdAt }, $or: [{ createdAt: { $lt: createdAt } }, { _id: { $gt: _id } }] };
+  // What is no order may have any id, and `$gt` by itself compares only with those of its type.
+  const isBehind =
+    typeof _id === 'string' ? { _id: { $gt: _id } } : { $expr: { $gt: ['$_id', { $literal: _id }] } };
+  return { createdAt: { $lte: createdAt }, $or: [{ createdAt: { $lt: createdAt } }, isBehind] };
 }
 
 /** As much as can be told of a damaged document, so that all others are listed; `pending` claims nothing. */

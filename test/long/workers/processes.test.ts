@@ -67,6 +67,24 @@ test('SIGKILL of either worker, again and again while orders are in flight, lose
   await workers.inventory.stop();
 });
 
+test('an index that can’t be created is named in the log of the worker, with the reason, and orders go on', async () => {
+  const { concord, databases } = platform;
+  const collection = databases.orders.collection('orders');
+  await collection.dropIndexes().catch(() => {}); // no collection, or none but its own
+  await collection.createIndex({ 'outbox.0': 1 }, { name: 'outbox.0_1', sparse: true });
+  const orders = await run('orders');
+  const inventory = await run('inventory');
+  await concord.restock('INDEX', 10);
+  const order = { customerId: 'c', lines: [{ sku: 'INDEX', quantity: 1 }] };
+  expect(await concord.place(order)).toMatchObject({ status: 'confirmed' });
+  const log = () => readFile(path.join(directory, 'orders-worker.log'), 'utf8');
+  await expect.poll(log, { timeout: 30_000 }).toMatch(/no index of orders by outbox\.0: .*same name/);
+  expect((await collection.indexes()).map(({ name }) => name)).toContain('strategy_1_createdAt_-1__id_1');
+  await orders.stop();
+  await inventory.stop();
+  await collection.dropIndex('outbox.0_1');
+});
+
 test('SIGTERM lets a worker finish, and ends it with 0; its log is JSON with order id, attempt and workflow id', async () => {
   const { concord } = platform;
   const log = path.join(directory, 'inventory-worker.log');

@@ -112,7 +112,7 @@ describe('a list of orders', () => {
     const untyped = untypedOrders(platform.databases.orders);
     const document = await platform.orders.findOne({ _id: 'paged-00' });
     // What is no order, because no order has such an id.
-    await untyped.insertMany([5, 6].map((_id) => ({ ...document, _id })));
+    await untyped.insertMany([1, 2, 3, 4, 5, 6].map((_id) => ({ ...document, _id })));
     for (const [index, createdAt] of ['yesterday', null, 5, 'never'].entries()) {
       await untyped.insertOne({ ...document, _id: `untimed-${index}`, createdAt });
       expected.push(`untimed-${index}`);
