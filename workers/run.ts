@@ -112,8 +112,6 @@ async function hostWorkers(
   );
   const untilEnd = AbortSignal.any([stopped, ended.signal]);
   prepareMeanwhile(chosen, settings, { connection, dataConverter, meter, logger, signal: untilEnd });
-  // It was told so while its workflows were bundled.
-  stopped.throwIfAborted();
   Object.assign(started, { connection, hosted });
   logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
   try {
