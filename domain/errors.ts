@@ -49,16 +49,11 @@ interface FailureRule<Details> {
   readonly message: Message<Details>;
 }
 
-const retried = <Details>(kind: FailureKind, message: Message<Details>) => ({
-  retryable: true,
-  kind,
-  message,
-});
-const final = <Details>(kind: FailureKind, message: Message<Details>) => ({
-  retryable: false,
-  kind,
-  message,
-});
+const ruleOf = (retryable: boolean) => {
+  return <Details>(kind: FailureKind, message: Message<Details>) => ({ retryable, kind, message });
+};
+const retried = ruleOf(true);
+const final = ruleOf(false);
 const refused = <Details>(message: Message<Details>) => final('refused', message);
 
 /** The only place that classifies failures: whether each is retried, whom it concerns, and its message. */

@@ -33,7 +33,6 @@ const filterSchema = z.strictObject({
   ...pageFields(),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
 
 const storedSchema = z.object({
@@ -60,7 +59,6 @@ const outcomeSchema = z.strictObject({
   joined: z.literal(true).optional(),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOutcome(input: unknown): OrderOutcome {
   const { reason, joined, ...outcome } = parse(outcomeSchema, input);
   return defined({ ...outcome, joined, reason: reason as Reason | undefined });

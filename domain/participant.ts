@@ -74,7 +74,9 @@ export function refusalsOf(participant: string) {
   };
 }
 
-const requestFields = {
+// Functions return schemas to other modules, for the reason that `order.ts` gives.
+
+export const participantRequestFields = () => ({
   order: z.unknown(),
   coordinatorId: z
     .string('name the coordinator')
@@ -83,38 +85,31 @@ const requestFields = {
   takesOver: z.boolean('use true or false').optional(),
   placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
   strategy: oneOf(strategies),
-};
+});
 
-const outcomeFields = {
+export const refusalFields = () => ({
   status: z.enum(['rejected', 'cancelled'], 'use rejected or cancelled'),
   reason: z.object({
     code: z.string('say why, as a code').min(1).max(100),
     message: z.string('say why').max(10_000),
     details: z.record(z.string(), z.unknown()).optional(),
   }),
-};
+});
 
-// Functions return schemas to other modules, for the reason that `domain/order.ts` gives.
-export const participantRequestFields = () => requestFields;
-export const refusalFields = () => outcomeFields;
-
-const requestSchema = z.object(requestFields);
-const rollbackSchema = z.object({ ...requestFields, ...outcomeFields });
+const requestSchema = z.object(participantRequestFields());
+const rollbackSchema = requestSchema.extend(refusalFields());
 const confirmationSchema = z.object({ status: z.literal('confirmed') });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseParticipantRequest(input: unknown): ParticipantRequest {
   const request = parse(requestSchema, input);
   return { ...(request as ParticipantRequest), order: parseOrder(request.order) };
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseDecideRequest(input: unknown): DecideRequest {
   if (!confirmationSchema.safeParse(input).success) return parseRollbackRequest(input);
   return { ...parseParticipantRequest(input), status: 'confirmed' };
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseRollbackRequest(input: unknown): RollbackRequest {
   const request = parse(rollbackSchema, input);
   return { ...(request as RollbackRequest), order: parseOrder(request.order) };

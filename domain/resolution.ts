@@ -1,14 +1,8 @@
 import { z } from 'zod';
 import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
-import {
-  type FinalStatus,
-  finalStatuses,
-  type Order,
-  type OrderOutcome,
-  type Reason,
-  reasonBy,
-} from './order.ts';
+import type { FinalStatus, Order, OrderOutcome, Reason } from './order.ts';
+import { finalStatuses, reasonBy } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
@@ -45,14 +39,13 @@ export interface ResolveRequest {
 
 const requestSchema = z.strictObject({ as: oneOf(finalStatuses).optional(), reason: whyText().optional() });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseResolveRequest = (input: unknown): ResolveRequest => defined(parse(requestSchema, input));
 
 const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
 const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
 const holdLimitSchema = wholeNumber(0, MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
 
-/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
+/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. */
 export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema, input, 'holdLimit');
 
 /** The workflow that settles what an order's own workflow left behind. */

@@ -36,7 +36,6 @@ const limitsSchema = z.strictObject({
   longerThan: z.int('use whole milliseconds').min(0, 'use 0 or more').default(60_000),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseStuckOptions = (input: unknown): StuckLimits => parse(limitsSchema, input);
 
 const ownStepsSchema = z
@@ -53,7 +52,6 @@ const ownStepsSchema = z
   .min(1)
   .max(10);
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOwnStuckSteps(input: unknown): OwnStuckStep[] {
   return parse(ownStepsSchema, input, 'steps').map((step) => defined(step));
 }

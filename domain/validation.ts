@@ -5,7 +5,7 @@ import { ConcordError } from './errors.ts';
  * Runs a zod schema and turns what it finds into one typed error that names each field and the fix.
  *
  * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
- * @throws ConcordError `InvalidInput`.
+ * @throws ConcordError `InvalidInput`, as does every function whose name begins with `parse`.
  */
 export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: string): Output {
   const result = schema.safeParse(input);
@@ -27,8 +27,8 @@ export function oneOf<const Values extends readonly string[]>(values: Values) {
 }
 
 /** Returns a schema of a whole number in these bounds. */
-export function wholeNumber(least: number, most: number, fix: string) {
-  return z.int(fix).min(least, fix).max(most, fix);
+export function wholeNumber(min: number, max: number, fix = `use a whole number from ${min} to ${max}`) {
+  return z.int(fix).min(min, fix).max(max, fix);
 }
 
 /** Returns a schema of a short text in which a person says why. */
