@@ -139,7 +139,6 @@ export class Concord {
 
   /**
    * Connects as the environment says: TEMPORAL_… variables, the profile that they name, and ENCRYPTION_KEYS.
-   *
    * @throws ConcordError `InvalidInput`, naming each variable and the fix.
    * @example const concord = await Concord.connectFromEnvironment();
    */
@@ -150,7 +149,6 @@ export class Concord {
 
   /**
    * Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done.
-   *
    * @example const concord = await Concord.connect({ connection: { address: 'temporal:7233' } });
    */
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
@@ -169,18 +167,13 @@ export class Concord {
     return new Concord(client, connection, address, options);
   }
 
-  /**
-   * Closes the connection.
-   *
-   * @example await concord.close();
-   */
+  /** Closes the connection. @example await concord.close(); */
   async close(): Promise<void> {
     await this.connection.close();
   }
 
   /**
    * Returns which search attributes the namespace lacks; without them, lists can't ask for orders.
-   *
    * @example const { missing } = await concord.searchAttributes();
    */
   async searchAttributes(): Promise<SearchAttributeState> {
@@ -189,7 +182,6 @@ export class Concord {
 
   /**
    * Registers the search attributes that the namespace lacks, as many as it takes, and returns once the server uses them.
-   *
    * @example const { registered, refused } = await concord.register();
    */
   async register(): Promise<Registration> {
@@ -197,9 +189,7 @@ export class Concord {
   }
 
   /**
-   * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
-   * cancelled is an answer, not an error.
-   *
+   * Places an order, once for each order id: the same again joins the first. To be rejected or cancelled is no error.
    * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`; `Unsupported` if
    *   the server has no update-with-start, which `decided` takes.
    * @example
@@ -228,7 +218,6 @@ export class Concord {
 
   /**
    * Returns where an order stands.
-   *
    * @throws ConcordError `UnknownOrder`
    * @example const { status, phase, retrying } = await concord.status('4711');
    */
@@ -251,7 +240,6 @@ export class Concord {
 
   /**
    * Yields where an order stands, now and at each change, until it is final. `interval`: milliseconds between looks.
-   *
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { phase, participants } of concord.watch('4711')) console.log(phase, participants);
    */
@@ -268,9 +256,7 @@ export class Concord {
   }
 
   /**
-   * Cancels an order that is not decided yet, and returns once that is decided, however many others wait for the same
-   * order. Repeating it answers the same.
-   *
+   * Cancels an order that is not decided yet, and returns once that is decided. Repeating it answers the same.
    * @throws ConcordError `TooLate` if it is decided otherwise; `UnknownOrder`
    * @example const { status } = await concord.cancel('4711', { reason: 'ordered twice' });
    */
@@ -310,7 +296,6 @@ export class Concord {
   /**
    * Returns the newest orders first: at most `limit` (20 by default) of a status, a customer, a strategy, `after` the
    * order of this id. If it returns fewer, there are no more.
-   *
    * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
    * @example const rejected = await concord.list({ status: 'rejected', customerId: 'alice', limit: 5 });
    */
@@ -320,23 +305,21 @@ export class Concord {
   }
 
   /**
-   * Yields all orders, the newest first, as `list` does in parts; `limit` is how many are asked for at once, 1000 by
-   * default. Each order that was there at the beginning comes once, whatever is placed meanwhile.
-   *
+   * Yields all orders, the newest first, asking for `limit` (1000 by default) at once. Each order that was there at the
+   * beginning comes once, whatever is placed meanwhile.
    * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
    * @example for await (const { orderId, reason } of concord.orders({ status: 'rejected' })) console.log(orderId, reason);
    */
   async *orders(filter: OrderFilter = {}): AsyncGenerator<OrderRecord, void, void> {
     parseOrderFilter(filter);
-    yield* allPages(filter, (page) =>
-      this.ask<typeof listOrders>('orders', 'listOrders', { ...filter, ...page }),
-    );
+    const ask = (page: PageOptions) =>
+      this.ask<typeof listOrders>('orders', 'listOrders', { ...filter, ...page });
+    yield* allPages(filter, ask);
   }
 
   /**
-   * Returns the newest events of orders that are placed `event-driven`, the oldest of them first. An order of another
-   * strategy has none, nor has one whose histories Temporal no longer keeps.
-   *
+   * Returns the newest events of orders that are placed `event-driven`, the oldest of them first, as long as Temporal
+   * keeps their histories.
    * @throws ConcordError `UnknownOrder`
    * @example const events = await concord.events({ orderId: '4711' });
    */
@@ -350,7 +333,6 @@ export class Concord {
   /**
    * Yields the newest events, then each as it comes, and again when its deliveries have got on; it never ends by
    * itself. `interval`: milliseconds between looks.
-   *
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { type, deliveries } of concord.followEvents()) console.log(type, deliveries);
    */
@@ -369,7 +351,6 @@ export class Concord {
   /**
    * Returns the levels of these SKUs; or, without any, at most `limit` of all (20 by default), sorted by SKU, `after` this
    * SKU. If it returns fewer, there are no more.
-   *
    * @throws ConcordError `UnknownSku`
    * @example const [{ available, reserved, sold }] = await concord.stock(['A']);
    */
@@ -381,9 +362,7 @@ export class Concord {
   }
 
   /**
-   * Yields the levels of all SKUs, sorted by SKU, as `stock` does in parts; `limit` is how many are asked for at once, 1000
-   * by default.
-   *
+   * Yields the levels of all SKUs, sorted by SKU, asking for `limit` (1000 by default) at once.
    * @example for await (const { sku, available } of concord.stockLevels()) console.log(sku, available);
    */
   async *stockLevels(options: PageOptions = {}): AsyncGenerator<StockLevel, void, void> {
@@ -393,14 +372,13 @@ export class Concord {
 
   /**
    * Adds a receipt of goods to the stock, once for each receipt id. Returns the level.
-   *
    * @throws ConcordError `StockLimit`; `NoAnswer` if the inventory is down: then it is accepted, and applied later.
    * @example const { available } = await concord.restock('A', 10, { receiptId: 'receipt-2025-01' });
    */
   async restock(
     sku: string,
     quantity: number,
-    { receiptId = randomUUID() as string } = {},
+    { receiptId = String(randomUUID()) } = {},
   ): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
     return translated({ address: this.address }, async () => {
@@ -411,7 +389,6 @@ export class Concord {
 
   /**
    * Returns the steps of orders that are stuck, the oldest first, as far as Temporal shows. Bounded, but not quick.
-   *
    * @example const steps = await concord.stuck({ longerThan: 300_000 });
    */
   async stuck(options: StuckOptions = {}): Promise<StuckStep[]> {
@@ -421,7 +398,6 @@ export class Concord {
 
   /**
    * Tries the steps of an order that wait for their next attempt now.
-   *
    * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` if the server is too old.
    * @example const { steps } = await concord.retry('4711');
    */
@@ -432,7 +408,6 @@ export class Concord {
 
   /**
    * Settles what is left of an order whose workflow has failed, was terminated, or is gone while its record is pending.
-   *
    * @throws ConcordError `UnknownOrder`; `TooLate` if it is settled; `CannotResolve` if its workflow runs, or if that
    *   would contradict what is durable; `NoAnswer` if a service is down: then it is accepted, and done later.
    * @example const { status } = await concord.resolve('4711', { as: 'cancelled', reason: 'customer called' });
@@ -458,14 +433,12 @@ export class Concord {
       ...shown,
       taskQueue: 'orders',
       workflowId: workflowIdOf(orderId),
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+      workflowIdConflictPolicy: 'FAIL' as const,
       args: [input] as [PlaceOrderInput],
-    } as const;
+    };
     if (wait === 'decided') {
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', {
-        ...options,
-        workflowIdConflictPolicy: 'FAIL',
-      });
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', options);
       const update = { startWorkflowOperation, args: [order] as [Order] };
       return this.client.workflow.executeUpdateWithStart(decisionUpdate, update);
     }
@@ -480,27 +453,23 @@ export class Concord {
     const first = parsePlaceOrderInput(await firstInput(this.client, handle.workflowId));
     const { status } = await handle.describe();
     if (!sameContent(first.order, order)) {
-      const isOver = status.name === 'COMPLETED';
       // That one was refused, because the id was taken before: perhaps by this very order.
-      if (isOver && isTaken(await handle.result())) return this.joinRecord(order);
+      if (status.name === 'COMPLETED' && isTaken(await handle.result())) return this.joinRecord(order);
       throw new ConcordError('OrderIdTaken', { orderId });
     }
-    if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
-    if (status.name === 'RUNNING' && wait === 'decided') {
-      try {
-        return await handle.executeUpdate(decisionUpdate, { args: [order], updateId: JOINT_UPDATE });
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
-      }
-    }
+    const isRunning = status.name === 'RUNNING';
+    if (isRunning && wait === 'accepted') return { orderId, status: 'pending' };
     try {
-      return await handle.result();
+      if (isRunning && wait === 'decided')
+        return await handle.executeUpdate(decisionUpdate, { args: [order], updateId: JOINT_UPDATE });
     } catch (error) {
-      const isFailed = error instanceof WorkflowFailedError;
-      const resolved = isFailed ? await resolvedOutcome(this.client, orderId) : undefined;
-      if (resolved === undefined) throw error;
-      return resolved;
+      if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
     }
+    return handle.result().catch(async (error: unknown) => {
+      const resolved = error instanceof WorkflowFailedError && (await resolvedOutcome(this.client, orderId));
+      if (!resolved) throw error;
+      return resolved;
+    });
   }
 
   /** Joins an order that only the order service knows. */
@@ -577,19 +546,11 @@ function answerOf<Run extends Workflow>(handle: WorkflowHandle<Run>, service: st
 
 /** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
 async function connected(connection: Connection, options: ConnectionOptions & { address: string }) {
-  const { address } = options;
   const connecting = connection.ensureConnected();
-  const late = new Error('not connected yet');
-  await within(
-    DIAGNOSIS_DELAY,
-    () => connecting,
-    () => late,
-  ).catch(async (error) => {
-    if (error !== late) throw error;
-    const fix = await Promise.race([temporalFailure(options), connecting]);
-    if (fix) throw unreachableAt(address, { fix });
-    await connecting;
-  });
+  const isLate = await Promise.race([connecting, delay(DIAGNOSIS_DELAY, true, { ref: false })]);
+  const fix = isLate && (await Promise.race([temporalFailure(options), connecting]));
+  if (fix) throw unreachableAt(options.address, { fix });
+  await connecting;
 }
 
 const CONNECT_TIMEOUT = '5 seconds';

@@ -5,11 +5,12 @@ import { type Announcement, parseAnnouncement } from '../domain/announcements.ts
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OwnStuckStep } from '../domain/stuck-step.ts';
+import type { Listed } from '../platform/visibility/executions.ts';
 import {
   describeExecution,
   endOf,
-  type Listed,
   listWorkflows,
+  ofOrder,
   statusOf,
 } from '../platform/visibility/executions.ts';
 import { FAILED, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
@@ -32,6 +33,13 @@ export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | '
   readonly state: 'delivered' | 'delivering' | 'retrying' | 'stopped';
   /** The attempt that runs or comes next, if one has failed: from 2. */
   readonly attempt?: number;
+}
+
+export const RUNNING = "ExecutionStatus = 'Running'";
+
+/** Lists the workflows that deliver an order's events, readable or not, under a condition of Temporal's list filters. */
+export function deliveriesOf(client: Client, orderId: string, condition: string): AsyncGenerator<Listed> {
+  return listWorkflows(client, `WorkflowType = 'deliverEvent' AND ${condition}${ofOrder(orderId)}`);
 }
 
 /**

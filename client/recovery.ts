@@ -1,6 +1,6 @@
-import { status as grpcStatus } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
-import pMap from 'p-map';
+import pMap, { pMapSkip } from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
 import { literal } from '../domain/markdown.ts';
 import type { FinalStatus, OrderOutcome } from '../domain/order.ts';
@@ -8,19 +8,13 @@ import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
-import {
-  describeExecution,
-  type Execution,
-  isRunning,
-  listWorkflows,
-  ofOrder,
-  statusOf,
-} from '../platform/visibility/executions.ts';
+import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
 import { deliveryStepOf, ownNameOf, STOPPED, stoppedSteps } from '../platform/visibility/stuck-steps.ts';
 import { listWaiting } from '../platform/visibility/waiting.ts';
 import type { Delivery } from '../workflows/exchange/deliver-event.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
+import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 
 /** What `retry` tries now. */
@@ -36,24 +30,22 @@ export interface Retried {
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const ids = [workflowIdOf(orderId), resolutionIdOf(orderId)];
-  const found = await pMap(ids, (workflowId) => describeExecution(client, { workflowId }));
-  const own = found.filter((execution) => execution !== undefined);
+  const describe = async (workflowId: string) =>
+    (await describeExecution(client, { workflowId })) ?? pMapSkip;
+  const own = await pMap([workflowIdOf(orderId), resolutionIdOf(orderId)], describe);
   const latest = own.at(-1);
   if (latest === undefined) throw new ConcordError('UnknownOrder', { orderId });
-  const executions = [...own];
   // Subscribers may be told of an order that has ended, so its workflow need not live.
-  const living = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
-  for await (const delivery of listWorkflows(client, living)) {
-    const execution = await describeExecution(client, { workflowId: delivery.workflowId });
-    if (execution !== undefined) executions.push(execution);
-  }
-  const steps: string[] = [];
-  for (const execution of executions) steps.push(...(await resetSteps(client, orderId, execution)));
-  steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
+  const living = deliveriesOf(client, orderId, RUNNING);
+  const deliveries = await pMap(living, ({ workflowId }) => describe(workflowId), { concurrency: 16 });
+  const reset = await pMap([...own, ...deliveries], (execution) => resetSteps(client, orderId, execution));
+  const steps = [
+    ...reset.flat(),
+    ...(await restartDeliveries(client, orderId)),
+    ...(await tryWaitingNow(client, orderId)),
+  ];
   if (steps.length > 0) return { orderId, steps };
-  const isWaiting = own.some(isRunning);
-  const because = isWaiting
+  const because = own.some(isRunning)
     ? 'no step of it waits; see `concord status`'
     : `its workflow is ${statusOf(latest)}`;
   throw new ConcordError('NothingToRetry', { orderId, because });
@@ -63,35 +55,39 @@ export async function retryNow(client: Client, orderId: string): Promise<Retried
 async function resetSteps(client: Client, orderId: string, execution: Execution): Promise<string[]> {
   const { namespace, identity } = client.options;
   const workflowId = execution.workflowExecutionInfo?.execution?.workflowId ?? '';
-  const steps: string[] = [];
-  for (const { activityId, activityType } of execution.pendingActivities ?? []) {
+  return pMap(execution.pendingActivities ?? [], async ({ activityId, activityType }) => {
     try {
       // Deprecated in the newest servers for a call that servers up to 1.29 don't know; it also ends a pause.
       const step = { execution: { workflowId }, id: activityId ?? '' };
       await client.workflowService.resetActivity({ namespace, identity, ...step });
     } catch (error) {
       const code = grpcErrorIn(error)?.code;
-      if (code === grpcStatus.UNIMPLEMENTED)
+      if (code === status.UNIMPLEMENTED)
         throw new ConcordError('RetryUnsupported', { orderId }, { cause: error });
-      if (code !== grpcStatus.NOT_FOUND) throw error; // it has just ended by itself
+      if (code !== status.NOT_FOUND) throw error; // it has just ended by itself
     }
-    steps.push(activityType?.name ?? 'unknown');
-  }
-  return steps;
+    return activityType?.name ?? 'unknown';
+  });
 }
 
 /** Starts the deliveries of an order that were ended once more. Returns what they deliver. */
 async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
-  const ended = listWorkflows(client, `WorkflowType = 'deliverEvent' AND ${STOPPED}${ofOrder(orderId)}`);
+  const ended = deliveriesOf(client, orderId, STOPPED);
   const stopped = await pMap(ended, (delivery) => stoppedSteps(client, delivery), { concurrency: 16 });
   return pMap(stopped.flat(), async ({ workflowId }) => {
     const delivery = (await firstInput(client, workflowId)) as Delivery;
     const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
-    const staticSummary = `Started again: ${literal(deliveryStepOf(workflowId))}`;
-    const memo = { event: delivery.event };
-    const options = { workflowId, taskQueue, args: [delivery], memo, staticSummary };
+    const step = deliveryStepOf(workflowId);
+    const staticSummary = `Started again: ${literal(step)}`;
+    const options = {
+      workflowId,
+      taskQueue,
+      args: [delivery],
+      memo: { event: delivery.event },
+      staticSummary,
+    };
     await client.workflow.start('deliverEvent', options);
-    return deliveryStepOf(workflowId);
+    return step;
   });
 }
 
@@ -113,14 +109,14 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
 export async function remainsOf(
   client: Client,
   orderId: string,
-  status: FinalStatus,
+  as: FinalStatus,
   findRecord: () => Promise<OrderRecord | null>,
 ): Promise<Orphan> {
   const workflowId = workflowIdOf(orderId);
   const execution = await describeExecution(client, { workflowId });
   if (isRunning(execution)) {
     const because = 'its own workflow runs; see `concord stuck`, and cancel or terminate it first';
-    throw new ConcordError('CannotResolve', { orderId, status, because });
+    throw new ConcordError('CannotResolve', { orderId, status: as, because });
   }
   if (execution === undefined) {
     const record = await findRecord();
@@ -130,8 +126,8 @@ export async function remainsOf(
     return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
   }
   if (statusOf(execution) === 'completed') {
-    const { status: decided }: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    throw new ConcordError('TooLate', { orderId, status: decided });
+    const outcome: OrderOutcome = await client.workflow.getHandle(workflowId).result();
+    throw new ConcordError('TooLate', { orderId, status: outcome.status });
   }
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
   return { order, strategy, coordinator: 'closed' };

@@ -7,10 +7,10 @@ import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/
 import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
-import { listWorkflows, ofOrder } from '../platform/visibility/executions.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
+import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 import { resolvedOutcome } from './recovery.ts';
 
@@ -83,8 +83,7 @@ async function failingElsewhere(client: Client, order: Order, strategy: Strategy
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue')
     return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
-  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(order.orderId)}`;
-  const workflows = listWorkflows(client, query);
+  const workflows = deliveriesOf(client, order.orderId, RUNNING);
   return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
 }
 
