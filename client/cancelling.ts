@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { OrderOutcome } from '../domain/order.ts';
 import type { CancelRequest } from '../domain/place-order.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { cancelSignal } from '../workflows/order/messages.ts';
@@ -12,17 +11,12 @@ import { queryProgress } from './view.ts';
 type Order = WorkflowHandle<typeof placeOrder>;
 
 /**
- * Sends a cancel request, which is durable then, and waits for the decision; undefined if there is none in time. The
- * request travels as a signal and not as an update: a workflow takes ten updates at once, which others may hold.
+ * Sends a cancel request, which is durable then, and waits for the decision; undefined if there is none in `patience`
+ * milliseconds. It is a signal and not an update: a workflow takes ten updates at once, which others may hold.
  *
- * @param patience How long to wait for the decision, in milliseconds.
  * @throws WorkflowNotFoundError if the order's workflow has ended.
  */
-export async function requestCancel(
-  client: Client,
-  handle: Order,
-  { request, patience }: { readonly request: CancelRequest; readonly patience: number },
-): Promise<OrderOutcome | undefined> {
+export async function requestCancel(client: Client, handle: Order, request: CancelRequest, patience: number) {
   const deadline = Date.now() + patience;
   await signalOnce(client, handle, request);
   for (let pause = FIRST_PAUSE; Date.now() < deadline; pause = Math.min(pause * 2, LONGEST_PAUSE)) {

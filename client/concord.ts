@@ -10,17 +10,18 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
+import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
-import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
+import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
 import type { PageOptions } from '../domain/page.ts';
 import type { CancelRequest, PlaceOrderInput } from '../domain/place-order.ts';
 import { parseCancelRequest, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
-import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
+import { type OperatorRequest, parseResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
@@ -45,11 +46,10 @@ import type { readStock, restock } from '../workflows/inventory.ts';
 import { decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { requestCancel } from './cancelling.ts';
-import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { allPages, firstOf } from './pages.ts';
-import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import { type Retried, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated, unreachableAt } from './temporal-failures.ts';
 import { type OrderView, viewOf, viewOfRecord } from './view.ts';
 
@@ -78,10 +78,7 @@ export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /**
-   * True if the order had been placed before, and this call joined it. An order that is `accepted` whose history Temporal
-   * no longer keeps is not yet known to be one: only the order service knows it, which isn't waited for.
-   */
+  /** True if the order had been placed before, as far as Temporal, or unless `accepted` the order service, remembers. */
   readonly joined: boolean;
 }
 
@@ -172,10 +169,7 @@ export class Concord {
     await this.connection.close();
   }
 
-  /**
-   * Returns which search attributes the namespace lacks; without them, lists can't ask for orders.
-   * @example const { missing } = await concord.searchAttributes();
-   */
+  /** Returns which search attributes the namespace lacks. @example const { missing } = await concord.searchAttributes(); */
   async searchAttributes(): Promise<SearchAttributeState> {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
@@ -279,7 +273,7 @@ export class Concord {
         const { status } = await this.status(orderId);
         return status === 'pending' ? 'being resolved' : status;
       }
-      const decision = await requestCancel(this.client, handle, { request, patience: ANSWER_TIMEOUT });
+      const decision = await requestCancel(this.client, handle, request, ANSWER_TIMEOUT);
       if (decision !== undefined) return decision.status;
       // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
       // Temporal's own cancel request; the reason is that of the signal, which comes first.
@@ -318,8 +312,7 @@ export class Concord {
   }
 
   /**
-   * Returns the newest events of orders that are placed `event-driven`, the oldest of them first, as long as Temporal
-   * keeps their histories.
+   * Returns the newest events of orders placed `event-driven`, the oldest of them first, while Temporal keeps them.
    * @throws ConcordError `UnknownOrder`
    * @example const events = await concord.events({ orderId: '4711' });
    */
@@ -331,8 +324,7 @@ export class Concord {
   }
 
   /**
-   * Yields the newest events, then each as it comes, and again when its deliveries have got on; it never ends by
-   * itself. `interval`: milliseconds between looks.
+   * Yields the newest events, then, without end, each that comes or gets on. `interval`: milliseconds between looks.
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { type, deliveries } of concord.followEvents()) console.log(type, deliveries);
    */
@@ -412,15 +404,12 @@ export class Concord {
    *   would contradict what is durable; `NoAnswer` if a service is down: then it is accepted, and done later.
    * @example const { status } = await concord.resolve('4711', { as: 'cancelled', reason: 'customer called' });
    */
-  async resolve(
-    orderId: string,
-    request: ResolveRequest & { readonly as: OrderOutcome['status'] },
-  ): Promise<OrderOutcome> {
+  async resolve(orderId: string, request: OperatorRequest): Promise<OrderOutcome> {
     parse(identifier(), orderId, 'order id');
     parseResolveRequest(request);
     return translated({ address: this.address, orderId }, async () => {
-      const remains = await remainsOf(this.client, orderId, request.as, () => this.findRecord(orderId));
-      const resolution = await startResolution(this.client, remains, request);
+      const findRecord = () => this.findRecord(orderId);
+      const resolution = await startResolution(this.client, orderId, request, findRecord);
       const fix = 'the resolution is accepted and goes on; see `concord stuck`';
       return answerOf(resolution, 'orders or inventory', fix);
     });
@@ -477,8 +466,7 @@ export class Concord {
     const { orderId } = order;
     const record = await this.findRecord(orderId);
     if (record === null || !sameContent(record, order)) throw new ConcordError('OrderIdTaken', { orderId });
-    const { status, reason } = record;
-    return defined({ orderId, status, reason });
+    return defined({ orderId, status: record.status, reason: record.reason });
   }
 
   private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
@@ -510,20 +498,16 @@ export class Concord {
   }
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
-  private ask<Question extends (...args: never[]) => Promise<unknown>>(
+  private ask<Question extends Workflow>(
     service: ServiceName,
     question: string,
     ...args: Parameters<Question>
-  ): Promise<Awaited<ReturnType<Question>>> {
-    const options = {
-      taskQueue: service,
-      workflowId: `${question}/${randomUUID()}`,
-      workflowExecutionTimeout: READ_BUDGET + 2_000,
-      args,
-    };
-    return translated({ address: this.address, service }, () =>
-      this.client.workflow.execute(question, options),
-    );
+  ) {
+    const workflowId = `${question}/${randomUUID()}`;
+    const options = { taskQueue: service, workflowId, workflowExecutionTimeout: READ_BUDGET + 2_000, args };
+    const execute = async (): Promise<WorkflowResultType<Question>> =>
+      this.client.workflow.execute<Workflow>(question, options);
+    return translated({ address: this.address, service }, execute);
   }
 }
 
@@ -559,8 +543,8 @@ const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
 /**
- * The one update that all who join an order wait for: a workflow takes ten at once, and 2,000 in all, but the server
- * lets any number wait for the same. Only who knows that the order is theirs may join, for it is checked once.
+ * The one update that all who join an order wait for, for a workflow takes ten at once, and 2,000 in all. Whose order it
+ * is, is checked once, so only who knows that it is theirs may join.
  */
 const JOINT_UPDATE = 'decision';
 /** How often `watch` and `followEvents` look. Milliseconds. */

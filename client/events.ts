@@ -1,9 +1,8 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import type { AnnouncementType } from '../domain/announcements.ts';
-import { ofOrder } from '../platform/visibility/executions.ts';
+import type { parseEventFilter } from '../domain/order-record.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
-import type { parseEventFilter } from './event-filter.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
@@ -44,12 +43,12 @@ export function eventFollower(client: Client, filter: Filter): () => Promise<Ord
   async function caughtUp(former: Book): Promise<Book> {
     const since = Math.max(0, seenUntil - OVERLAP);
     const time = new Date(since).toISOString();
-    const recent = ` AND (StartTime > '${time}' OR CloseTime > '${time}')`;
+    const recent = `(StartTime > '${time}' OR CloseTime > '${time}')`;
     // Those with a delivery that is under way, or was until lately.
     const next: Book = new Map(
       [...former].filter(([, deliveries]) => deliveries.some(({ endedAt = Infinity }) => endedAt > since)),
     );
-    for await (const delivery of listDeliveries(client, ofOrder(filter.orderId) + recent)) {
+    for await (const delivery of listDeliveries(client, filter.orderId, recent)) {
       // What was not among the newest at first, and only ends now, stays out.
       if (next.has(delivery.event.id) || delivery.startedAt > since) enter(next, delivery);
     }
@@ -78,7 +77,7 @@ function enter(book: Book, delivery: Delivery): void {
 
 async function newest(client: Client, { orderId, limit }: Filter): Promise<Book> {
   const book: Book = new Map();
-  for await (const delivery of listDeliveries(client, ofOrder(orderId))) {
+  for await (const delivery of listDeliveries(client, orderId)) {
     // They come last ended first: what is still to come began before this one ended, so before enough others began.
     const { endedAt } = delivery;
     const countAfter = (time: number) => [...book.values()].filter((found) => beganAt(found) > time).length;

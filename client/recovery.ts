@@ -3,10 +3,10 @@ import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle 
 import pMap, { pMapSkip } from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
 import { literal } from '../domain/markdown.ts';
-import type { FinalStatus, OrderOutcome } from '../domain/order.ts';
+import type { OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
+import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
 import { deliveryStepOf, ownNameOf, STOPPED, stoppedSteps } from '../platform/visibility/stuck-steps.ts';
@@ -101,44 +101,25 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
 }
 
 /**
- * Checks that an order's own workflow can't go on, and returns what it has left behind.
+ * Starts the workflow that settles what an order's own workflow has left behind. `findRecord` asks the order service.
  *
- * @param findRecord Asks the order service for its record.
- * @throws ConcordError `UnknownOrder`; `CannotResolve` if its workflow runs; `TooLate` if all is settled.
+ * @throws ConcordError `UnknownOrder`; `TooLate` if all is settled; `CannotResolve` if its own workflow runs, or if a
+ *   resolution runs or has ended well.
  */
-export async function remainsOf(
-  client: Client,
-  orderId: string,
-  as: FinalStatus,
-  findRecord: () => Promise<OrderRecord | null>,
-): Promise<Orphan> {
-  const workflowId = workflowIdOf(orderId);
-  const execution = await describeExecution(client, { workflowId });
-  if (isRunning(execution)) {
-    const because = 'its own workflow runs; see `concord stuck`, and cancel or terminate it first';
-    throw new ConcordError('CannotResolve', { orderId, status: as, because });
-  }
-  if (execution === undefined) {
-    const record = await findRecord();
-    if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-    if (record.status !== 'pending') throw new ConcordError('TooLate', { orderId, status: record.status });
-    const { customerId, lines, strategy } = record;
-    return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
-  }
-  if (statusOf(execution) === 'completed') {
-    const outcome: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    throw new ConcordError('TooLate', { orderId, status: outcome.status });
-  }
-  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
-  return { order, strategy, coordinator: 'closed' };
-}
-
-/** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` if one runs or has ended well. */
 export async function startResolution(
   client: Client,
-  remains: Orphan,
-  request: { readonly as: FinalStatus; readonly reason?: string },
+  orderId: string,
+  request: OperatorRequest,
+  findRecord: () => Promise<OrderRecord | null>,
 ): Promise<WorkflowHandle<typeof resolveOrder>> {
+  const refusal = (because: string, options?: ErrorOptions) =>
+    new ConcordError('CannotResolve', { orderId, status: request.as, because }, options);
+  const execution = await describeExecution(client, { workflowId: workflowIdOf(orderId) });
+  if (isRunning(execution))
+    throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
+  const remains = execution
+    ? await remainsOfClosed(client, orderId, execution)
+    : remainsOnRecord(orderId, await findRecord());
   const { order, strategy } = remains;
   try {
     return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
@@ -149,9 +130,25 @@ export async function startResolution(
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const because = 'it has been, or is being, resolved or placed already; see `concord status`';
-    const details = { orderId: order.orderId, status: request.as, because };
-    throw new ConcordError('CannotResolve', details, { cause: error });
+    throw refusal(because, { cause: error });
   }
+}
+
+async function remainsOfClosed(client: Client, orderId: string, execution: Execution): Promise<Orphan> {
+  const workflowId = workflowIdOf(orderId);
+  if (statusOf(execution) === 'completed') {
+    const { status }: OrderOutcome = await client.workflow.getHandle(workflowId).result();
+    throw new ConcordError('TooLate', { orderId, status });
+  }
+  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
+  return { order, strategy, coordinator: 'closed' };
+}
+
+function remainsOnRecord(orderId: string, record: OrderRecord | null): Orphan {
+  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+  const { customerId, lines, strategy, status } = record;
+  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
+  return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
 }
 
 /** Returns how an order was resolved whose own workflow has stopped; undefined if it was not. */

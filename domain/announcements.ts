@@ -53,11 +53,7 @@ export function announcementOfOrders(occurrence: keyof typeof orderMessages, dat
   return announce('/concord/orders', type, data);
 }
 
-/**
- * The announcement of an outcome that the order service has on record; undefined in a strategy that has none.
- *
- * @param request May ask for another outcome: only what is on record is told.
- */
+/** The same of an outcome that is on record, which is told even if the request asks for another one. */
 export function announcementOfOutcome(
   request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
   outcome: Pick<OrderOutcome, 'status' | 'reason'>,

@@ -4,11 +4,7 @@ import type { OwnStuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
-/**
- * Returns where an order stands, as Markdown for its operator.
- *
- * @param concerns Its steps that are stuck, and why it has stopped if it has stopped on an error.
- */
+/** Where an order stands, as Markdown for its operator. `failure`: why it has stopped, if on an error. */
 export function currentDetails(
   { orderId, phase, participants, decision }: OrderProgress,
   { stuckSteps, failure }: { stuckSteps: readonly OwnStuckStep[]; failure?: string | undefined },
@@ -31,11 +27,7 @@ export function currentDetails(
   return [...lines, '', '**Services**', '', ...services, ...LAST_LINE].join('\n');
 }
 
-/**
- * Returns how many wait in a mailbox or a relay, and which have failed most often, as Markdown.
- *
- * @param more How many wait beside these.
- */
+/** How many wait in a mailbox or a relay (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
   const failing = waiting.filter(({ failures }) => failures > 0);
   const left = waiting.length - handling + more;

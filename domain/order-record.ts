@@ -35,6 +35,17 @@ const filterSchema = z.strictObject({
 
 export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
 
+/** Which events of orders to list: at most `limit` (1 to 1000, default 20) of the newest, of one order or of all. */
+export interface EventFilter {
+  readonly orderId?: string;
+  readonly limit?: number;
+}
+
+const eventFilterSchema = z.strictObject({ orderId: identifier().optional(), limit: pageFields().limit });
+
+export const parseEventFilter = (input: unknown): z.output<typeof eventFilterSchema> =>
+  parse(eventFilterSchema, input);
+
 const storedSchema = z.object({
   orderId: identifier(),
   customerId: identifier(),
@@ -59,7 +70,4 @@ const outcomeSchema = z.strictObject({
   joined: z.literal(true).optional(),
 });
 
-export function parseOutcome(input: unknown): OrderOutcome {
-  const { reason, joined, ...outcome } = parse(outcomeSchema, input);
-  return defined({ ...outcome, joined, reason: reason as Reason | undefined });
-}
+export const parseOutcome = (input: unknown) => defined(parse(outcomeSchema, input)) as OrderOutcome;

@@ -56,7 +56,6 @@ type Recorded = { readonly status: string; readonly reason?: Reason | undefined 
 /** Returns the errors by which a participant refuses a request. @param participant Its name. */
 export function refusalsOf(participant: string) {
   return {
-    /** Prepare came after the decision. */
     lateArrival: (orderId: string, { status, reason }: Partial<Recorded> = {}) =>
       new ConcordError('LateArrival', defined({ participant, orderId, status, reason })),
     /** Nobody knows whether this attempt has done anything; the next one finds out. */
@@ -64,12 +63,9 @@ export function refusalsOf(participant: string) {
     /** A coordinator contradicts what is on record. */
     violation: (orderId: string, asked: 'commit' | 'rollback', found: string) =>
       new ConcordError('ProtocolViolation', { participant, orderId, asked, found }),
-    /** Another coordinator has decided it. */
     alreadyDecided: (orderId: string, { status, reason }: Recorded) =>
       new ConcordError('AlreadyDecided', defined({ orderId, status, reason })),
-    /** Another coordinator is at it, or was. */
     leftUndecided: (orderId: string) => new ConcordError('LeftUndecided', { orderId }),
-    /** It is on record with another content. */
     idTaken: (orderId: string) => new ConcordError('OrderIdTaken', { orderId }),
   };
 }

@@ -1,6 +1,5 @@
 /**
  * Every timeout and retry of an activity, with the reason for each figure. All are milliseconds.
- *
  * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time,
  * but never longer than `longestRetry`.
  */

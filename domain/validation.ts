@@ -16,22 +16,19 @@ export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: 
   throw new ConcordError('InvalidInput', { problems });
 }
 
-/** Returns the error for one field, for checks beyond schemas. */
+/** The error for one field, for checks beyond schemas. */
 export function invalidInput(field: string, fix: string): ConcordError<'InvalidInput'> {
   return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }
 
-/** Returns a schema of one of these texts. */
 export function oneOf<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, `use one of ${values.join(', ')}`);
 }
 
-/** Returns a schema of a whole number in these bounds. */
 export function wholeNumber(min: number, max: number, fix = `use a whole number from ${min} to ${max}`) {
   return z.int(fix).min(min, fix).max(max, fix);
 }
 
-/** Returns a schema of a short text in which a person says why. */
 export function whyText() {
   return z.string().min(1, 'say why').max(200, 'use at most 200 characters');
 }
