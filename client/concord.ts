@@ -51,7 +51,7 @@ import { firstInput } from './history.ts';
 import { allPages, firstOf } from './pages.ts';
 import { type Retried, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated, unreachableAt } from './temporal-failures.ts';
-import { type OrderView, viewOf, viewOfRecord } from './view.ts';
+import { type OrderHandle, type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
 export interface NewOrder {
@@ -78,7 +78,7 @@ export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /** True if the order had been placed before, as far as Temporal, or unless `accepted` the order service, remembers. */
+  /** True if it had been placed before. For `accepted`, only Temporal is asked, which may no longer keep the first one. */
   readonly joined: boolean;
 }
 
@@ -112,7 +112,6 @@ export interface ConcordOptions {
  *
  * Every method throws a {@link ConcordError}: `InvalidInput` before anything is sent; `Unreachable` if Temporal does
  * not answer, `NoAnswer` if a service's worker does not; refusals as each method says.
- *
  * @example
  * const concord = await Concord.connect();
  * await concord.restock('A', 10);
@@ -169,15 +168,12 @@ export class Concord {
     await this.connection.close();
   }
 
-  /** Returns which search attributes the namespace lacks. @example const { missing } = await concord.searchAttributes(); */
+  /** Returns which search attributes the namespace lacks. @example (await concord.searchAttributes()).missing */
   async searchAttributes(): Promise<SearchAttributeState> {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
 
-  /**
-   * Registers the search attributes that the namespace lacks, as many as it takes, and returns once the server uses them.
-   * @example const { registered, refused } = await concord.register();
-   */
+  /** Registers missing search attributes, and waits until the server uses them. @example await concord.register(); */
   async register(): Promise<Registration> {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
@@ -192,7 +188,7 @@ export class Concord {
    */
   async place(newOrder: NewOrder, options: PlaceOptions = {}): Promise<Placed> {
     const { wait = 'final', prepareBudget, strategy = DEFAULT_STRATEGY } = options;
-    const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
+    const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? newId() });
     const { orderId } = order;
     const input: PlaceOrderInput = defined({ order, strategy, prepareBudget });
     parsePlaceOrderInput(input);
@@ -367,11 +363,7 @@ export class Concord {
    * @throws ConcordError `StockLimit`; `NoAnswer` if the inventory is down: then it is accepted, and applied later.
    * @example const { available } = await concord.restock('A', 10, { receiptId: 'receipt-2025-01' });
    */
-  async restock(
-    sku: string,
-    quantity: number,
-    { receiptId = String(randomUUID()) } = {},
-  ): Promise<StockLevel> {
+  async restock(sku: string, quantity: number, { receiptId = newId() } = {}): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
     return translated({ address: this.address }, async () => {
       const fix = `receipt ${receiptId} is accepted, and will be added when its worker is back`;
@@ -469,7 +461,7 @@ export class Concord {
     return defined({ orderId, status: record.status, reason: record.reason });
   }
 
-  private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
+  private handleOf(orderId: string): OrderHandle {
     const workflowId = workflowIdOf(parse(identifier(), orderId, 'order id'));
     return this.client.workflow.getHandle<typeof placeOrder>(workflowId);
   }
@@ -498,18 +490,16 @@ export class Concord {
   }
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
-  private ask<Question extends Workflow>(
-    service: ServiceName,
-    question: string,
-    ...args: Parameters<Question>
-  ) {
-    const workflowId = `${question}/${randomUUID()}`;
+  private ask<Asked extends Workflow>(service: ServiceName, question: string, ...args: Parameters<Asked>) {
+    const workflowId = `${question}/${newId()}`;
     const options = { taskQueue: service, workflowId, workflowExecutionTimeout: READ_BUDGET + 2_000, args };
-    const execute = async (): Promise<WorkflowResultType<Question>> =>
+    const execute = async (): Promise<WorkflowResultType<Asked>> =>
       this.client.workflow.execute<Workflow>(question, options);
     return translated({ address: this.address, service }, execute);
   }
 }
+
+const newId = (): string => randomUUID();
 
 /** The order service remembers ids longer than Temporal keeps histories; the answer is the same either way. */
 function refuseTakenId(answer: Told): Told {
@@ -533,7 +523,7 @@ async function connected(connection: Connection, options: ConnectionOptions & { 
   const connecting = connection.ensureConnected();
   const isLate = await Promise.race([connecting, delay(DIAGNOSIS_DELAY, true, { ref: false })]);
   const fix = isLate && (await Promise.race([temporalFailure(options), connecting]));
-  if (fix) throw unreachableAt(options.address, { fix });
+  if (fix) throw unreachableAt(options.address, fix);
   await connecting;
 }
 
@@ -542,10 +532,7 @@ const CONNECT_TIMEOUT = '5 seconds';
 const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
-/**
- * The one update that all who join an order wait for, for a workflow takes ten at once, and 2,000 in all. Whose order it
- * is, is checked once, so only who knows that it is theirs may join.
- */
+/** The one update that all who know an order to be theirs wait for: a workflow takes ten at once, and 2,000 in all. */
 const JOINT_UPDATE = 'decision';
 /** How often `watch` and `followEvents` look. Milliseconds. */
 const LOOK_INTERVAL = 500;

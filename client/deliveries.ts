@@ -31,7 +31,7 @@ export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | '
 
 export const RUNNING = "ExecutionStatus = 'Running'";
 
-/** Lists the workflows that deliver an order's events, or those of all; `condition` is one of Temporal's list filters. */
+/** Lists the workflows that deliver events, of one order or of all; `condition` is one of Temporal's list filters. */
 export function deliveriesOf(client: Client, orderId: string | undefined, condition = '') {
   // Order ids hold no quotes.
   const ofOrder = orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
@@ -41,7 +41,6 @@ export function deliveriesOf(client: Client, orderId: string | undefined, condit
 
 /**
  * Yields what they deliver: those that run first, and then the last ended first.
- *
  * @throws ConcordError `UnknownKey` if there are some, and none can be decrypted.
  */
 export async function* listDeliveries(client: Client, orderId?: string, condition?: string) {

@@ -26,7 +26,6 @@ export interface Retried {
 
 /**
  * Tries every step of an order that waits for its next attempt now.
- *
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
@@ -78,15 +77,8 @@ async function restartDeliveries(client: Client, orderId: string): Promise<strin
     const delivery = (await firstInput(client, workflowId)) as Delivery;
     const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
     const step = deliveryStepOf(workflowId);
-    const staticSummary = `Started again: ${literal(step)}`;
-    const options = {
-      workflowId,
-      taskQueue,
-      args: [delivery],
-      memo: { event: delivery.event },
-      staticSummary,
-    };
-    await client.workflow.start('deliverEvent', options);
+    const shown = { memo: { event: delivery.event }, staticSummary: `Started again: ${literal(step)}` };
+    await client.workflow.start('deliverEvent', { workflowId, taskQueue, args: [delivery], ...shown });
     return step;
   });
 }
@@ -102,7 +94,6 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
 
 /**
  * Starts the workflow that settles what an order's own workflow has left behind. `findRecord` asks the order service.
- *
  * @throws ConcordError `UnknownOrder`; `TooLate` if all is settled; `CannotResolve` if its own workflow runs, or if a
  *   resolution runs or has ended well.
  */

@@ -76,10 +76,10 @@ function innermost(error: Error): Error {
 function silenceIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
   if (error instanceof NamespaceNotFoundError) {
     const server = `namespace ${error.namespace} of Temporal`;
-    return unreachableAt(address, { fix: namespaceFix(address, error.namespace), server, cause: error });
+    return unreachableAt(address, namespaceFix(address, error.namespace), error, server);
   }
   const fix = unreachableFix ?? 'start it there, or connect to another';
-  return isSilence(error) ? unreachableAt(address, { fix, cause: error }) : undefined;
+  return isSilence(error) ? unreachableAt(address, fix, error) : undefined;
 }
 
 function isSilence(error: unknown): boolean {
@@ -112,7 +112,7 @@ function answerIn(error: unknown, { address, unreachableFix }: Context): Concord
   if (lack)
     return new ConcordError('Unsupported', { server: 'Temporal', address, ...lack }, { cause: error });
   const fix = MISDIRECTION_FIXES[code];
-  return fix === undefined ? undefined : unreachableAt(address, { fix, cause: error });
+  return fix === undefined ? undefined : unreachableAt(address, fix, error);
 }
 
 const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
@@ -125,11 +125,8 @@ const MISDIRECTION_FIXES: Readonly<Record<number, string>> = {
     'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH',
 };
 
-/** The failure of a server at this address. @param options `server`: Temporal by default. */
-export function unreachableAt(
-  address: string,
-  { fix, server = 'Temporal', cause }: { fix: string; server?: string | undefined; cause?: unknown },
-): ConcordError<'Unreachable'> {
+/** The failure of a server at this address. */
+export function unreachableAt(address: string, fix: string, cause?: unknown, server = 'Temporal') {
   const through = proxyTo(address)?.name;
   return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
 }

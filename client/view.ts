@@ -41,12 +41,10 @@ const QUERY_TIMEOUT = 3_000;
 // An order that is younger has hardly failed, and is not worth looking for elsewhere. Milliseconds.
 const YOUNG = 1_000;
 
+export type OrderHandle = WorkflowHandle<typeof placeOrder>;
+
 /** @throws WorkflowNotFoundError if Temporal knows no such order. */
-export async function viewOf(
-  client: Client,
-  handle: WorkflowHandle<typeof placeOrder>,
-  orderId: string,
-): Promise<OrderView> {
+export async function viewOf(client: Client, handle: OrderHandle, orderId: string): Promise<OrderView> {
   const { raw, startTime, closeTime, status } = await handle.describe();
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
   const known = {
@@ -103,11 +101,7 @@ export function viewOfRecord({ createdAt, updatedAt, ...record }: OrderRecord): 
 }
 
 /** Returns where an order stands as its workflow sees it; undefined if no worker tells before the deadline. */
-export async function queryProgress(
-  client: Client,
-  handle: WorkflowHandle<typeof placeOrder>,
-  deadline: number,
-): Promise<OrderProgress | undefined> {
+export async function queryProgress(client: Client, handle: OrderHandle, deadline: number) {
   try {
     return await client.withDeadline(deadline, () => handle.query(statusQuery));
   } catch {

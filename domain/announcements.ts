@@ -45,6 +45,7 @@ export interface Announcement {
 }
 
 export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
+type End = Pick<OrderOutcome, 'status' | 'reason'>;
 
 /** The announcement of what the order service has done; undefined in a strategy that has none. */
 export function announcementOfOrders(occurrence: keyof typeof orderMessages, data: AnnouncementData) {
@@ -54,14 +55,10 @@ export function announcementOfOrders(occurrence: keyof typeof orderMessages, dat
 }
 
 /** The same of an outcome that is on record, which is told even if the request asks for another one. */
-export function announcementOfOutcome(
-  request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
-  outcome: Pick<OrderOutcome, 'status' | 'reason'>,
-): Announcement | undefined {
-  const { status, reason, ...told } = request;
-  if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
-  const refused = defined({ ...told, status: outcome.status, reason: outcome.reason });
-  return announcementOfOrders('rollback', refused);
+export function announcementOfOutcome(request: ParticipantRequest & Partial<End>, { status, reason }: End) {
+  const { status: _askedFor, reason: _because, ...told } = request;
+  if (status === 'confirmed') return announcementOfOrders('commit', told);
+  return announcementOfOrders('rollback', defined({ ...told, status, reason }));
 }
 
 /** The announcement of what the inventory has done; undefined in a strategy that has none. */

@@ -16,9 +16,8 @@ export function currentDetails(
   }
   if (failure !== undefined) lines.push('', `**Needs attention**: ${short(failure)}`, '', RESOLVE);
   if (stuckSteps.length > 0) {
-    const worst = stuckSteps.toSorted((one, other) => other.attempts - one.attempts);
-    lines.push('', `**Needs attention**, more in ${literal(`concord status ${orderId}`)}`, '');
-    lines.push(...firstOf(worst, MOST_STEPS, stepText));
+    const more = literal(`concord status ${orderId}`);
+    lines.push('', `**Needs attention**, more in ${more}`, '', ...worstOf(stuckSteps));
   }
   const waitedForFirst = Object.entries(participants).sort(
     ([, one], [, other]) => Number(WAITED_FOR.includes(other)) - Number(WAITED_FOR.includes(one)),
@@ -29,13 +28,12 @@ export function currentDetails(
 
 /** How many wait in a mailbox or a relay (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
-  const failing = waiting.filter(({ failures }) => failures > 0);
+  const failing = waiting
+    .filter(({ failures }) => failures > 0)
+    .map((item) => ({ ...item, step: `${item.type} of ${item.orderId}`, attempts: item.failures }));
   const left = waiting.length - handling + more;
   const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
-  if (failing.length > 0) {
-    const worst = failing.toSorted((one, other) => other.failures - one.failures);
-    lines.push('', 'More in `concord stuck`', '', ...firstOf(worst, MOST_STEPS, itemText));
-  }
+  if (failing.length > 0) lines.push('', 'More in `concord stuck`', '', ...worstOf(failing));
   return [...lines, ...LAST_LINE].join('\n');
 }
 
@@ -65,8 +63,9 @@ function firstOf<Item>(items: readonly Item[], most: number, lineOf: (item: Item
 /** Two lines in the Web UI, at most. */
 const short = (text: string): string => literal(text, 120);
 
-function itemText({ orderId, type, failures, ...item }: WaitingView): string {
-  return stepText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
+function worstOf(steps: readonly OwnStuckStep[]): string[] {
+  const worst = steps.toSorted((one, other) => other.attempts - one.attempts);
+  return firstOf(worst, MOST_STEPS, stepText);
 }
 
 const phases: Readonly<Record<Phase, string>> = {

@@ -36,9 +36,8 @@ const filterSchema = z.strictObject({
 export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
 
 /** Which events of orders to list: at most `limit` (1 to 1000, default 20) of the newest, of one order or of all. */
-export interface EventFilter {
+export interface EventFilter extends Pick<PageOptions, 'limit'> {
   readonly orderId?: string;
-  readonly limit?: number;
 }
 
 const eventFilterSchema = z.strictObject({ orderId: identifier().optional(), limit: pageFields().limit });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
-import { type FinalStatus, finalStatuses, type Order, type OrderOutcome, reasonBy } from './order.ts';
+import { type FinalStatus, finalStatuses, type Order, reasonBy } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
@@ -52,7 +52,7 @@ export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema,
 export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
 /**
- * The start options of that workflow. It runs beside the order's own, which is closed; or if Temporal no longer knows of
+ * The start options of that workflow. It runs beside the order's own, which is closed; or, if Temporal no longer knows
  * that one, under its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
@@ -69,14 +69,9 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 
 /**
  * Returns how an order ends whose workflow is gone: never against an answer or a sale that is on record.
- *
  * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
  */
-export function resolutionOf(
-  orderId: string,
-  { as, reason }: ResolveRequest,
-  statuses: RecordedStatuses,
-): OrderOutcome {
+export function resolutionOf(orderId: string, { as, reason }: ResolveRequest, statuses: RecordedStatuses) {
   // If nobody has recorded an end, nobody was promised anything.
   const status = as ?? finalStatuses.find((final) => Object.values(statuses).includes(final)) ?? 'rejected';
   const contrary = Object.entries(statuses).find(([, found]) => !COMPATIBLE[status].includes(found));

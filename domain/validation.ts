@@ -3,7 +3,6 @@ import { ConcordError } from './errors.ts';
 
 /**
  * Runs a zod schema and turns what it finds into one typed error that names each field and the fix.
- *
  * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
  * @throws ConcordError `InvalidInput`, as does every function whose name begins with `parse`.
  */
@@ -38,9 +37,6 @@ const MAXIMUM_PROBLEMS = 10;
 const MAXIMUM_LENGTH = 200;
 
 function fieldName(path: readonly PropertyKey[], name = ''): string {
-  const parts = path.map((part, index) =>
-    typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part)}`,
-  );
   const valueName = typeof path[0] === 'string' ? '' : name;
-  return `${valueName}${parts.join('')}`.slice(0, MAXIMUM_LENGTH) || 'input';
+  return `${valueName}${z.core.toDotPath(path)}`.slice(0, MAXIMUM_LENGTH) || 'input';
 }
