@@ -179,7 +179,7 @@ export class Concord {
   }
 
   /**
-   * Places an order, once for each order id: the same again joins the first. To be rejected or cancelled is no error.
+   * Places an order, once for each id: the same again joins the first. One that is rejected or cancelled is no error.
    * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`; `Unsupported` if
    *   the server has no update-with-start, which `decided` takes.
    * @example

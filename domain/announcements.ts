@@ -87,14 +87,12 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
   };
 }
 
+const types = Object.values(announcementTypes).flat() as [AnnouncementType];
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
-  type: z.enum(
-    Object.values(announcementTypes).flat() as [AnnouncementType],
-    'use a type that a service announces',
-  ),
+  type: z.enum(types, 'use a type that a service announces'),
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),
