@@ -1,28 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import type { OrderOutcome } from '../domain/order.ts';
 import type { CancelRequest } from '../domain/place-order.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { cancelSignal } from '../workflows/order/messages.ts';
-import type { placeOrder } from '../workflows/orders.ts';
-import { queryProgress } from './view.ts';
-
-type Order = WorkflowHandle<typeof placeOrder>;
+import { type OrderHandle, queryProgress } from './view.ts';
 
 /**
- * Sends a cancel request, which is durable then, and waits for the decision; undefined if there is none in time. The
- * request travels as a signal and not as an update: a workflow takes ten updates at once, which others may hold.
- *
- * @param patience How long to wait for the decision, in milliseconds.
+ * Sends a cancel request, which is durable then, and waits for the decision; undefined if there is none in `patience`
+ * milliseconds. It is a signal and not an update: a workflow takes ten updates at once, which others may hold.
  * @throws WorkflowNotFoundError if the order's workflow has ended.
  */
 export async function requestCancel(
   client: Client,
-  handle: Order,
-  { request, patience }: { readonly request: CancelRequest; readonly patience: number },
-): Promise<OrderOutcome | undefined> {
+  handle: OrderHandle,
+  request: CancelRequest,
+  patience: number,
+) {
   const deadline = Date.now() + patience;
   await signalOnce(client, handle, request);
   for (let pause = FIRST_PAUSE; Date.now() < deadline; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
@@ -37,7 +32,11 @@ export async function requestCancel(
  * Signals so that the history holds one signal however often an order is cancelled: the server takes only so many, and
  * drops those whose request id it has seen. `WorkflowHandle.signal` lets nobody choose that id.
  */
-async function signalOnce(client: Client, { workflowId }: Order, request: CancelRequest): Promise<void> {
+async function signalOnce(
+  client: Client,
+  { workflowId }: OrderHandle,
+  request: CancelRequest,
+): Promise<void> {
   const { namespace, identity, loadedDataConverter } = client.options;
   const { name } = cancelSignal;
   const payloads = (await encodeToPayloads(loadedDataConverter, request)) ?? null;

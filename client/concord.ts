@@ -10,17 +10,18 @@ import {
   type WorkflowHandle,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import type { Workflow } from '@temporalio/common';
+import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
-import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../domain/order-record.ts';
+import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
+import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
 import type { PageOptions } from '../domain/page.ts';
 import type { CancelRequest, PlaceOrderInput } from '../domain/place-order.ts';
 import { parseCancelRequest, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { READ_BUDGET } from '../domain/policies.ts';
-import { parseResolveRequest, type ResolveRequest } from '../domain/resolution.ts';
+import { type OperatorRequest, parseResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
@@ -45,13 +46,12 @@ import type { readStock, restock } from '../workflows/inventory.ts';
 import { decisionUpdate } from '../workflows/order/messages.ts';
 import type { findOrder, listOrders, placeOrder } from '../workflows/orders.ts';
 import { requestCancel } from './cancelling.ts';
-import { type EventFilter, parseEventFilter } from './event-filter.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { allPages, firstOf } from './pages.ts';
-import { type Retried, remainsOf, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import { type Retried, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated, unreachableAt } from './temporal-failures.ts';
-import { type OrderView, viewOf, viewOfRecord } from './view.ts';
+import { type OrderHandle, type OrderView, viewOf, viewOfRecord } from './view.ts';
 
 /** An order to place. Without an order id it gets a new one, and then repeating it places another order. */
 export interface NewOrder {
@@ -78,10 +78,7 @@ export interface Placed {
   readonly orderId: string;
   readonly status: OrderOutcome['status'] | 'pending';
   readonly reason?: OrderOutcome['reason'];
-  /**
-   * True if the order had been placed before, and this call joined it. An order that is `accepted` whose history Temporal
-   * no longer keeps is not yet known to be one: only the order service knows it, which isn't waited for.
-   */
+  /** True if it had been placed before. For `accepted`, only Temporal is asked, which may no longer keep the first one. */
   readonly joined: boolean;
 }
 
@@ -115,7 +112,6 @@ export interface ConcordOptions {
  *
  * Every method throws a {@link ConcordError}: `InvalidInput` before anything is sent; `Unreachable` if Temporal does
  * not answer, `NoAnswer` if a service's worker does not; refusals as each method says.
- *
  * @example
  * const concord = await Concord.connect();
  * await concord.restock('A', 10);
@@ -139,7 +135,6 @@ export class Concord {
 
   /**
    * Connects as the environment says: TEMPORAL_… variables, the profile that they name, and ENCRYPTION_KEYS.
-   *
    * @throws ConcordError `InvalidInput`, naming each variable and the fix.
    * @example const concord = await Concord.connectFromEnvironment();
    */
@@ -150,7 +145,6 @@ export class Concord {
 
   /**
    * Connects, or throws `Unreachable` within a few seconds, saying why as far as can be told. Close it when done.
-   *
    * @example const concord = await Concord.connect({ connection: { address: 'temporal:7233' } });
    */
   static async connect(options: ConcordOptions = {}): Promise<Concord> {
@@ -169,37 +163,23 @@ export class Concord {
     return new Concord(client, connection, address, options);
   }
 
-  /**
-   * Closes the connection.
-   *
-   * @example await concord.close();
-   */
+  /** Closes the connection. @example await concord.close(); */
   async close(): Promise<void> {
     await this.connection.close();
   }
 
-  /**
-   * Returns which search attributes the namespace lacks; without them, lists can't ask for orders.
-   *
-   * @example const { missing } = await concord.searchAttributes();
-   */
+  /** Returns which search attributes the namespace lacks. @example (await concord.searchAttributes()).missing */
   async searchAttributes(): Promise<SearchAttributeState> {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
 
-  /**
-   * Registers the search attributes that the namespace lacks, as many as it takes, and returns once the server uses them.
-   *
-   * @example const { registered, refused } = await concord.register();
-   */
+  /** Registers missing search attributes, and waits until the server uses them. @example await concord.register(); */
   async register(): Promise<Registration> {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
 
   /**
-   * Places an order, once for each order id: the same order again joins the first. An order that is rejected or
-   * cancelled is an answer, not an error.
-   *
+   * Places an order, once for each id: the same again joins the first. One that is rejected or cancelled is no error.
    * @throws ConcordError `OrderIdTaken` if the id belongs to an order with other content; `OrderFailed`; `Unsupported` if
    *   the server has no update-with-start, which `decided` takes.
    * @example
@@ -208,7 +188,7 @@ export class Concord {
    */
   async place(newOrder: NewOrder, options: PlaceOptions = {}): Promise<Placed> {
     const { wait = 'final', prepareBudget, strategy = DEFAULT_STRATEGY } = options;
-    const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? randomUUID() });
+    const order = parseOrder({ ...newOrder, orderId: newOrder.orderId ?? newId() });
     const { orderId } = order;
     const input: PlaceOrderInput = defined({ order, strategy, prepareBudget });
     parsePlaceOrderInput(input);
@@ -228,7 +208,6 @@ export class Concord {
 
   /**
    * Returns where an order stands.
-   *
    * @throws ConcordError `UnknownOrder`
    * @example const { status, phase, retrying } = await concord.status('4711');
    */
@@ -251,7 +230,6 @@ export class Concord {
 
   /**
    * Yields where an order stands, now and at each change, until it is final. `interval`: milliseconds between looks.
-   *
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { phase, participants } of concord.watch('4711')) console.log(phase, participants);
    */
@@ -268,9 +246,7 @@ export class Concord {
   }
 
   /**
-   * Cancels an order that is not decided yet, and returns once that is decided, however many others wait for the same
-   * order. Repeating it answers the same.
-   *
+   * Cancels an order that is not decided yet, and returns once that is decided. Repeating it answers the same.
    * @throws ConcordError `TooLate` if it is decided otherwise; `UnknownOrder`
    * @example const { status } = await concord.cancel('4711', { reason: 'ordered twice' });
    */
@@ -293,7 +269,7 @@ export class Concord {
         const { status } = await this.status(orderId);
         return status === 'pending' ? 'being resolved' : status;
       }
-      const decision = await requestCancel(this.client, handle, { request, patience: ANSWER_TIMEOUT });
+      const decision = await requestCancel(this.client, handle, request, ANSWER_TIMEOUT);
       if (decision !== undefined) return decision.status;
       // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
       // Temporal's own cancel request; the reason is that of the signal, which comes first.
@@ -310,7 +286,6 @@ export class Concord {
   /**
    * Returns the newest orders first: at most `limit` (20 by default) of a status, a customer, a strategy, `after` the
    * order of this id. If it returns fewer, there are no more.
-   *
    * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
    * @example const rejected = await concord.list({ status: 'rejected', customerId: 'alice', limit: 5 });
    */
@@ -320,23 +295,20 @@ export class Concord {
   }
 
   /**
-   * Yields all orders, the newest first, as `list` does in parts; `limit` is how many are asked for at once, 1000 by
-   * default. Each order that was there at the beginning comes once, whatever is placed meanwhile.
-   *
+   * Yields all orders, the newest first, asking for `limit` (1000 by default) at once. Each order that was there at the
+   * beginning comes once, whatever is placed meanwhile.
    * @throws ConcordError `UnknownOrder` if there is no order of the id in `after`
    * @example for await (const { orderId, reason } of concord.orders({ status: 'rejected' })) console.log(orderId, reason);
    */
   async *orders(filter: OrderFilter = {}): AsyncGenerator<OrderRecord, void, void> {
     parseOrderFilter(filter);
-    yield* allPages(filter, (page) =>
-      this.ask<typeof listOrders>('orders', 'listOrders', { ...filter, ...page }),
-    );
+    const ask = (page: PageOptions) =>
+      this.ask<typeof listOrders>('orders', 'listOrders', { ...filter, ...page });
+    yield* allPages(filter, ask);
   }
 
   /**
-   * Returns the newest events of orders that are placed `event-driven`, the oldest of them first. An order of another
-   * strategy has none, nor has one whose histories Temporal no longer keeps.
-   *
+   * Returns the newest events of orders placed `event-driven`, the oldest of them first, while Temporal keeps them.
    * @throws ConcordError `UnknownOrder`
    * @example const events = await concord.events({ orderId: '4711' });
    */
@@ -348,9 +320,7 @@ export class Concord {
   }
 
   /**
-   * Yields the newest events, then each as it comes, and again when its deliveries have got on; it never ends by
-   * itself. `interval`: milliseconds between looks.
-   *
+   * Yields the newest events, then, without end, each that comes or gets on. `interval`: milliseconds between looks.
    * @throws ConcordError `UnknownOrder`
    * @example for await (const { type, deliveries } of concord.followEvents()) console.log(type, deliveries);
    */
@@ -369,7 +339,6 @@ export class Concord {
   /**
    * Returns the levels of these SKUs; or, without any, at most `limit` of all (20 by default), sorted by SKU, `after` this
    * SKU. If it returns fewer, there are no more.
-   *
    * @throws ConcordError `UnknownSku`
    * @example const [{ available, reserved, sold }] = await concord.stock(['A']);
    */
@@ -381,9 +350,7 @@ export class Concord {
   }
 
   /**
-   * Yields the levels of all SKUs, sorted by SKU, as `stock` does in parts; `limit` is how many are asked for at once, 1000
-   * by default.
-   *
+   * Yields the levels of all SKUs, sorted by SKU, asking for `limit` (1000 by default) at once.
    * @example for await (const { sku, available } of concord.stockLevels()) console.log(sku, available);
    */
   async *stockLevels(options: PageOptions = {}): AsyncGenerator<StockLevel, void, void> {
@@ -393,15 +360,10 @@ export class Concord {
 
   /**
    * Adds a receipt of goods to the stock, once for each receipt id. Returns the level.
-   *
    * @throws ConcordError `StockLimit`; `NoAnswer` if the inventory is down: then it is accepted, and applied later.
    * @example const { available } = await concord.restock('A', 10, { receiptId: 'receipt-2025-01' });
    */
-  async restock(
-    sku: string,
-    quantity: number,
-    { receiptId = randomUUID() as string } = {},
-  ): Promise<StockLevel> {
+  async restock(sku: string, quantity: number, { receiptId = newId() } = {}): Promise<StockLevel> {
     const receipt = parseReceipt({ receiptId, sku, quantity });
     return translated({ address: this.address }, async () => {
       const fix = `receipt ${receiptId} is accepted, and will be added when its worker is back`;
@@ -411,7 +373,6 @@ export class Concord {
 
   /**
    * Returns the steps of orders that are stuck, the oldest first, as far as Temporal shows. Bounded, but not quick.
-   *
    * @example const steps = await concord.stuck({ longerThan: 300_000 });
    */
   async stuck(options: StuckOptions = {}): Promise<StuckStep[]> {
@@ -421,7 +382,6 @@ export class Concord {
 
   /**
    * Tries the steps of an order that wait for their next attempt now.
-   *
    * @throws ConcordError `UnknownOrder`; `NothingToRetry`; `RetryUnsupported` if the server is too old.
    * @example const { steps } = await concord.retry('4711');
    */
@@ -432,20 +392,16 @@ export class Concord {
 
   /**
    * Settles what is left of an order whose workflow has failed, was terminated, or is gone while its record is pending.
-   *
    * @throws ConcordError `UnknownOrder`; `TooLate` if it is settled; `CannotResolve` if its workflow runs, or if that
    *   would contradict what is durable; `NoAnswer` if a service is down: then it is accepted, and done later.
    * @example const { status } = await concord.resolve('4711', { as: 'cancelled', reason: 'customer called' });
    */
-  async resolve(
-    orderId: string,
-    request: ResolveRequest & { readonly as: OrderOutcome['status'] },
-  ): Promise<OrderOutcome> {
+  async resolve(orderId: string, request: OperatorRequest): Promise<OrderOutcome> {
     parse(identifier(), orderId, 'order id');
     parseResolveRequest(request);
     return translated({ address: this.address, orderId }, async () => {
-      const remains = await remainsOf(this.client, orderId, request.as, () => this.findRecord(orderId));
-      const resolution = await startResolution(this.client, remains, request);
+      const findRecord = () => this.findRecord(orderId);
+      const resolution = await startResolution(this.client, orderId, request, findRecord);
       const fix = 'the resolution is accepted and goes on; see `concord stuck`';
       return answerOf(resolution, 'orders or inventory', fix);
     });
@@ -458,14 +414,12 @@ export class Concord {
       ...shown,
       taskQueue: 'orders',
       workflowId: workflowIdOf(orderId),
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
+      workflowIdConflictPolicy: 'FAIL' as const,
       args: [input] as [PlaceOrderInput],
-    } as const;
+    };
     if (wait === 'decided') {
-      const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', {
-        ...options,
-        workflowIdConflictPolicy: 'FAIL',
-      });
+      const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', options);
       const update = { startWorkflowOperation, args: [order] as [Order] };
       return this.client.workflow.executeUpdateWithStart(decisionUpdate, update);
     }
@@ -480,27 +434,23 @@ export class Concord {
     const first = parsePlaceOrderInput(await firstInput(this.client, handle.workflowId));
     const { status } = await handle.describe();
     if (!sameContent(first.order, order)) {
-      const isOver = status.name === 'COMPLETED';
       // That one was refused, because the id was taken before: perhaps by this very order.
-      if (isOver && isTaken(await handle.result())) return this.joinRecord(order);
+      if (status.name === 'COMPLETED' && isTaken(await handle.result())) return this.joinRecord(order);
       throw new ConcordError('OrderIdTaken', { orderId });
     }
-    if (status.name === 'RUNNING' && wait === 'accepted') return { orderId, status: 'pending' };
-    if (status.name === 'RUNNING' && wait === 'decided') {
-      try {
-        return await handle.executeUpdate(decisionUpdate, { args: [order], updateId: JOINT_UPDATE });
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
-      }
-    }
+    const isRunning = status.name === 'RUNNING';
+    if (isRunning && wait === 'accepted') return { orderId, status: 'pending' };
     try {
-      return await handle.result();
+      if (isRunning && wait === 'decided')
+        return await handle.executeUpdate(decisionUpdate, { args: [order], updateId: JOINT_UPDATE });
     } catch (error) {
-      const isFailed = error instanceof WorkflowFailedError;
-      const resolved = isFailed ? await resolvedOutcome(this.client, orderId) : undefined;
-      if (resolved === undefined) throw error;
-      return resolved;
+      if (!(error instanceof WorkflowNotFoundError)) throw error; // it ended meanwhile
     }
+    return handle.result().catch(async (error: unknown) => {
+      const resolved = error instanceof WorkflowFailedError && (await resolvedOutcome(this.client, orderId));
+      if (!resolved) throw error;
+      return resolved;
+    });
   }
 
   /** Joins an order that only the order service knows. */
@@ -508,11 +458,10 @@ export class Concord {
     const { orderId } = order;
     const record = await this.findRecord(orderId);
     if (record === null || !sameContent(record, order)) throw new ConcordError('OrderIdTaken', { orderId });
-    const { status, reason } = record;
-    return defined({ orderId, status, reason });
+    return defined({ orderId, status: record.status, reason: record.reason });
   }
 
-  private handleOf(orderId: string): WorkflowHandle<typeof placeOrder> {
+  private handleOf(orderId: string): OrderHandle {
     const workflowId = workflowIdOf(parse(identifier(), orderId, 'order id'));
     return this.client.workflow.getHandle<typeof placeOrder>(workflowId);
   }
@@ -541,22 +490,16 @@ export class Concord {
   }
 
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
-  private ask<Question extends (...args: never[]) => Promise<unknown>>(
-    service: ServiceName,
-    question: string,
-    ...args: Parameters<Question>
-  ): Promise<Awaited<ReturnType<Question>>> {
-    const options = {
-      taskQueue: service,
-      workflowId: `${question}/${randomUUID()}`,
-      workflowExecutionTimeout: READ_BUDGET + 2_000,
-      args,
-    };
-    return translated({ address: this.address, service }, () =>
-      this.client.workflow.execute(question, options),
-    );
+  private ask<Asked extends Workflow>(service: ServiceName, question: string, ...args: Parameters<Asked>) {
+    const workflowId = `${question}/${newId()}`;
+    const options = { taskQueue: service, workflowId, workflowExecutionTimeout: READ_BUDGET + 2_000, args };
+    const execute = async (): Promise<WorkflowResultType<Asked>> =>
+      this.client.workflow.execute<Workflow>(question, options);
+    return translated({ address: this.address, service }, execute);
   }
 }
+
+const newId = (): string => randomUUID();
 
 /** The order service remembers ids longer than Temporal keeps histories; the answer is the same either way. */
 function refuseTakenId(answer: Told): Told {
@@ -577,19 +520,11 @@ function answerOf<Run extends Workflow>(handle: WorkflowHandle<Run>, service: st
 
 /** Fails as soon as it is clear that it will: gRPC tries for as long as it may, and does not say why. */
 async function connected(connection: Connection, options: ConnectionOptions & { address: string }) {
-  const { address } = options;
   const connecting = connection.ensureConnected();
-  const late = new Error('not connected yet');
-  await within(
-    DIAGNOSIS_DELAY,
-    () => connecting,
-    () => late,
-  ).catch(async (error) => {
-    if (error !== late) throw error;
-    const fix = await Promise.race([temporalFailure(options), connecting]);
-    if (fix) throw unreachableAt(address, { fix });
-    await connecting;
-  });
+  const isLate = await Promise.race([connecting, delay(DIAGNOSIS_DELAY, true, { ref: false })]);
+  const fix = isLate && (await Promise.race([temporalFailure(options), connecting]));
+  if (fix) throw unreachableAt(options.address, fix);
+  await connecting;
 }
 
 const CONNECT_TIMEOUT = '5 seconds';
@@ -597,10 +532,7 @@ const CONNECT_TIMEOUT = '5 seconds';
 const DIAGNOSIS_DELAY = 1_000;
 /** How long to wait for a service's worker before saying that it does not answer. Milliseconds. */
 const ANSWER_TIMEOUT = 10_000;
-/**
- * The one update that all who join an order wait for: a workflow takes ten at once, and 2,000 in all, but the server
- * lets any number wait for the same. Only who knows that the order is theirs may join, for it is checked once.
- */
+/** The one update that all who know an order to be theirs wait for: a workflow takes ten at once, and 2,000 in all. */
 const JOINT_UPDATE = 'decision';
 /** How often `watch` and `followEvents` look. Milliseconds. */
 const LOOK_INTERVAL = 500;

@@ -5,13 +5,8 @@ import { type Announcement, parseAnnouncement } from '../domain/announcements.ts
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
 import type { OwnStuckStep } from '../domain/stuck-step.ts';
-import {
-  describeExecution,
-  endOf,
-  type Listed,
-  listWorkflows,
-  statusOf,
-} from '../platform/visibility/executions.ts';
+import type { Listed } from '../platform/visibility/executions.ts';
+import { describeExecution, endOf, listWorkflows, statusOf } from '../platform/visibility/executions.ts';
 import { FAILED, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 
 /** A workflow that hands one event to one subscriber. Times are milliseconds since 1970, by Temporal's clock. */
@@ -34,16 +29,24 @@ export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | '
   readonly attempt?: number;
 }
 
+export const RUNNING = "ExecutionStatus = 'Running'";
+
+/** Lists the workflows that deliver events, of one order or of all; `condition` is one of Temporal's list filters. */
+export function deliveriesOf(client: Client, orderId: string | undefined, condition = '') {
+  // Order ids hold no quotes.
+  const ofOrder = orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
+  const further = condition === '' ? '' : ` AND ${condition}`;
+  return listWorkflows(client, `WorkflowType = 'deliverEvent'${ofOrder}${further}`);
+}
+
 /**
- * Yields deliveries: those that run first, and then the last ended first.
- *
- * @param condition Further conditions, as Temporal's list filters have them.
+ * Yields what they deliver: those that run first, and then the last ended first.
  * @throws ConcordError `UnknownKey` if there are some, and none can be decrypted.
  */
-export async function* listDeliveries(client: Client, condition = ''): AsyncGenerator<Delivery, void, void> {
+export async function* listDeliveries(client: Client, orderId?: string, condition?: string) {
   let isEmpty = true;
   let unreadable: unknown;
-  for await (const listed of listWorkflows(client, `WorkflowType = 'deliverEvent'${condition}`)) {
+  for await (const listed of deliveriesOf(client, orderId, condition)) {
     const delivery = await deliveryOf(client, listed).catch((error: unknown) => {
       unreadable = error;
     });

@@ -1,9 +1,8 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import type { AnnouncementType } from '../domain/announcements.ts';
-import { ofOrder } from '../platform/visibility/executions.ts';
+import type { parseEventFilter } from '../domain/order-record.ts';
 import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
-import type { parseEventFilter } from './event-filter.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
@@ -30,39 +29,15 @@ export async function findEvents(client: Client, filter: Filter): Promise<OrderE
 
 /** Returns what to call again and again: it finds the newest events, then those that are new or have got on. */
 export function eventFollower(client: Client, filter: Filter): () => Promise<OrderEvent[]> {
-  const shown = new Map<string, string>();
   let book: Book | undefined;
-  // Everything up to then has been seen. Milliseconds since 1970, by Temporal's clock.
-  let seenUntil = 0;
+  let shown = new Set<string>();
   return async () => {
-    book = book === undefined ? await newest(client, filter) : await caughtUp(book);
-    const times = [...book.values()].flat().map(({ startedAt, endedAt }) => endedAt ?? startedAt);
-    seenUntil = Math.max(seenUntil, ...times);
-    return (await viewsOf(client, book)).filter(isNews);
+    book = book === undefined ? await newest(client, filter) : await caughtUp(client, filter, book);
+    const views = await viewsOf(client, book);
+    const news = views.filter((view) => !shown.has(JSON.stringify(view)));
+    shown = new Set(views.map((view) => JSON.stringify(view)));
+    return news;
   };
-
-  async function caughtUp(former: Book): Promise<Book> {
-    const since = Math.max(0, seenUntil - OVERLAP);
-    const time = new Date(since).toISOString();
-    const recent = ` AND (StartTime > '${time}' OR CloseTime > '${time}')`;
-    // Those with a delivery that is under way, or was until lately.
-    const next: Book = new Map(
-      [...former].filter(([, deliveries]) => deliveries.some(({ endedAt = Infinity }) => endedAt > since)),
-    );
-    for await (const delivery of listDeliveries(client, ofOrder(filter.orderId) + recent)) {
-      // What was not among the newest at first, and only ends now, stays out.
-      if (next.has(delivery.event.id) || delivery.startedAt > since) enter(next, delivery);
-    }
-    for (const id of shown.keys()) if (!next.has(id)) shown.delete(id);
-    return next;
-  }
-
-  function isNews(event: OrderEvent): boolean {
-    const now = JSON.stringify(event);
-    if (shown.get(event.id) === now) return false;
-    shown.set(event.id, now);
-    return true;
-  }
 }
 
 /** Deliveries by the ids of their events: one for each subscriber; if one was repeated, its last run. */
@@ -78,7 +53,7 @@ function enter(book: Book, delivery: Delivery): void {
 
 async function newest(client: Client, { orderId, limit }: Filter): Promise<Book> {
   const book: Book = new Map();
-  for await (const delivery of listDeliveries(client, ofOrder(orderId))) {
+  for await (const delivery of listDeliveries(client, orderId)) {
     // They come last ended first: what is still to come began before this one ended, so before enough others began.
     const { endedAt } = delivery;
     const countAfter = (time: number) => [...book.values()].filter((found) => beganAt(found) > time).length;
@@ -86,6 +61,23 @@ async function newest(client: Client, { orderId, limit }: Filter): Promise<Book>
     enter(book, delivery);
   }
   return new Map(inOrder(book).slice(-limit));
+}
+
+async function caughtUp(client: Client, { orderId }: Filter, former: Book): Promise<Book> {
+  // Everything up to the last of these times has been seen.
+  const times = [...former.values()].flat().map(({ startedAt, endedAt }) => endedAt ?? startedAt);
+  const since = Math.max(OVERLAP, ...times) - OVERLAP;
+  const time = new Date(since).toISOString();
+  // Those with a delivery that is under way, or was until lately.
+  const book: Book = new Map(
+    [...former].filter(([, deliveries]) => deliveries.some(({ endedAt = Infinity }) => endedAt > since)),
+  );
+  const recent = `(StartTime > '${time}' OR CloseTime > '${time}')`;
+  for await (const delivery of listDeliveries(client, orderId, recent)) {
+    // What was not among the newest at first, and only ends now, stays out.
+    if (book.has(delivery.event.id) || delivery.startedAt > since) enter(book, delivery);
+  }
+  return book;
 }
 
 function viewsOf(client: Client, book: Book): Promise<OrderEvent[]> {

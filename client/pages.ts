@@ -1,3 +1,4 @@
+import { defined } from '../domain/defined.ts';
 import { MAXIMUM_LIMIT, type Page, type PageOptions } from '../domain/page.ts';
 
 /** Yields everything from there on, asking for a page after another. */
@@ -5,11 +6,12 @@ export async function* allPages<Item>(
   { limit = MAXIMUM_LIMIT, after }: PageOptions,
   ask: (page: PageOptions) => Promise<Page<Item>>,
 ): AsyncGenerator<Item, void, void> {
-  for (let next = after, isFirst = true; isFirst || next !== undefined; isFirst = false) {
-    const page = await ask(next === undefined ? { limit } : { limit, after: next });
-    yield* page.items;
-    next = page.next;
-  }
+  let last = after;
+  do {
+    const { items, next } = await ask(defined({ limit, after: last }));
+    yield* items;
+    last = next;
+  } while (last !== undefined);
 }
 
 /** Returns at most so many, and asks for no more. */

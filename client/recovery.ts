@@ -1,26 +1,20 @@
-import { status as grpcStatus } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
-import pMap from 'p-map';
+import pMap, { pMapSkip } from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
 import { literal } from '../domain/markdown.ts';
-import type { FinalStatus, OrderOutcome } from '../domain/order.ts';
+import type { OrderOutcome } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
+import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
-import {
-  describeExecution,
-  type Execution,
-  isRunning,
-  listWorkflows,
-  ofOrder,
-  statusOf,
-} from '../platform/visibility/executions.ts';
+import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
 import { deliveryStepOf, ownNameOf, STOPPED, stoppedSteps } from '../platform/visibility/stuck-steps.ts';
 import { listWaiting } from '../platform/visibility/waiting.ts';
 import type { Delivery } from '../workflows/exchange/deliver-event.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
+import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 
 /** What `retry` tries now. */
@@ -32,28 +26,25 @@ export interface Retried {
 
 /**
  * Tries every step of an order that waits for its next attempt now.
- *
  * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
  */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
-  const ids = [workflowIdOf(orderId), resolutionIdOf(orderId)];
-  const found = await pMap(ids, (workflowId) => describeExecution(client, { workflowId }));
-  const own = found.filter((execution) => execution !== undefined);
+  const describe = async (workflowId: string) =>
+    (await describeExecution(client, { workflowId })) ?? pMapSkip;
+  const own = await pMap([workflowIdOf(orderId), resolutionIdOf(orderId)], describe);
   const latest = own.at(-1);
   if (latest === undefined) throw new ConcordError('UnknownOrder', { orderId });
-  const executions = [...own];
   // Subscribers may be told of an order that has ended, so its workflow need not live.
-  const living = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(orderId)}`;
-  for await (const delivery of listWorkflows(client, living)) {
-    const execution = await describeExecution(client, { workflowId: delivery.workflowId });
-    if (execution !== undefined) executions.push(execution);
-  }
-  const steps: string[] = [];
-  for (const execution of executions) steps.push(...(await resetSteps(client, orderId, execution)));
-  steps.push(...(await restartDeliveries(client, orderId)), ...(await tryWaitingNow(client, orderId)));
+  const living = deliveriesOf(client, orderId, RUNNING);
+  const deliveries = await pMap(living, ({ workflowId }) => describe(workflowId), { concurrency: 16 });
+  const reset = await pMap([...own, ...deliveries], (execution) => resetSteps(client, orderId, execution));
+  const steps = [
+    ...reset.flat(),
+    ...(await restartDeliveries(client, orderId)),
+    ...(await tryWaitingNow(client, orderId)),
+  ];
   if (steps.length > 0) return { orderId, steps };
-  const isWaiting = own.some(isRunning);
-  const because = isWaiting
+  const because = own.some(isRunning)
     ? 'no step of it waits; see `concord status`'
     : `its workflow is ${statusOf(latest)}`;
   throw new ConcordError('NothingToRetry', { orderId, because });
@@ -63,35 +54,32 @@ export async function retryNow(client: Client, orderId: string): Promise<Retried
 async function resetSteps(client: Client, orderId: string, execution: Execution): Promise<string[]> {
   const { namespace, identity } = client.options;
   const workflowId = execution.workflowExecutionInfo?.execution?.workflowId ?? '';
-  const steps: string[] = [];
-  for (const { activityId, activityType } of execution.pendingActivities ?? []) {
+  return pMap(execution.pendingActivities ?? [], async ({ activityId, activityType }) => {
     try {
       // Deprecated in the newest servers for a call that servers up to 1.29 don't know; it also ends a pause.
       const step = { execution: { workflowId }, id: activityId ?? '' };
       await client.workflowService.resetActivity({ namespace, identity, ...step });
     } catch (error) {
       const code = grpcErrorIn(error)?.code;
-      if (code === grpcStatus.UNIMPLEMENTED)
+      if (code === status.UNIMPLEMENTED)
         throw new ConcordError('RetryUnsupported', { orderId }, { cause: error });
-      if (code !== grpcStatus.NOT_FOUND) throw error; // it has just ended by itself
+      if (code !== status.NOT_FOUND) throw error; // it has just ended by itself
     }
-    steps.push(activityType?.name ?? 'unknown');
-  }
-  return steps;
+    return activityType?.name ?? 'unknown';
+  });
 }
 
 /** Starts the deliveries of an order that were ended once more. Returns what they deliver. */
 async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
-  const ended = listWorkflows(client, `WorkflowType = 'deliverEvent' AND ${STOPPED}${ofOrder(orderId)}`);
+  const ended = deliveriesOf(client, orderId, STOPPED);
   const stopped = await pMap(ended, (delivery) => stoppedSteps(client, delivery), { concurrency: 16 });
   return pMap(stopped.flat(), async ({ workflowId }) => {
     const delivery = (await firstInput(client, workflowId)) as Delivery;
     const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
-    const staticSummary = `Started again: ${literal(deliveryStepOf(workflowId))}`;
-    const memo = { event: delivery.event };
-    const options = { workflowId, taskQueue, args: [delivery], memo, staticSummary };
-    await client.workflow.start('deliverEvent', options);
-    return deliveryStepOf(workflowId);
+    const step = deliveryStepOf(workflowId);
+    const shown = { memo: { event: delivery.event }, staticSummary: `Started again: ${literal(step)}` };
+    await client.workflow.start('deliverEvent', { workflowId, taskQueue, args: [delivery], ...shown });
+    return step;
   });
 }
 
@@ -105,44 +93,24 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
 }
 
 /**
- * Checks that an order's own workflow can't go on, and returns what it has left behind.
- *
- * @param findRecord Asks the order service for its record.
- * @throws ConcordError `UnknownOrder`; `CannotResolve` if its workflow runs; `TooLate` if all is settled.
+ * Starts the workflow that settles what an order's own workflow has left behind. `findRecord` asks the order service.
+ * @throws ConcordError `UnknownOrder`; `TooLate` if all is settled; `CannotResolve` if its own workflow runs, or if a
+ *   resolution runs or has ended well.
  */
-export async function remainsOf(
-  client: Client,
-  orderId: string,
-  status: FinalStatus,
-  findRecord: () => Promise<OrderRecord | null>,
-): Promise<Orphan> {
-  const workflowId = workflowIdOf(orderId);
-  const execution = await describeExecution(client, { workflowId });
-  if (isRunning(execution)) {
-    const because = 'its own workflow runs; see `concord stuck`, and cancel or terminate it first';
-    throw new ConcordError('CannotResolve', { orderId, status, because });
-  }
-  if (execution === undefined) {
-    const record = await findRecord();
-    if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-    if (record.status !== 'pending') throw new ConcordError('TooLate', { orderId, status: record.status });
-    const { customerId, lines, strategy } = record;
-    return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
-  }
-  if (statusOf(execution) === 'completed') {
-    const { status: decided }: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    throw new ConcordError('TooLate', { orderId, status: decided });
-  }
-  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
-  return { order, strategy, coordinator: 'closed' };
-}
-
-/** Starts the workflow that settles the order. @throws ConcordError `CannotResolve` if one runs or has ended well. */
 export async function startResolution(
   client: Client,
-  remains: Orphan,
-  request: { readonly as: FinalStatus; readonly reason?: string },
+  orderId: string,
+  request: OperatorRequest,
+  findRecord: () => Promise<OrderRecord | null>,
 ): Promise<WorkflowHandle<typeof resolveOrder>> {
+  const refusal = (because: string, options?: ErrorOptions) =>
+    new ConcordError('CannotResolve', { orderId, status: request.as, because }, options);
+  const execution = await describeExecution(client, { workflowId: workflowIdOf(orderId) });
+  if (isRunning(execution))
+    throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
+  const remains = execution
+    ? await remainsOfClosed(client, orderId, execution)
+    : remainsOnRecord(orderId, await findRecord());
   const { order, strategy } = remains;
   try {
     return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
@@ -153,9 +121,25 @@ export async function startResolution(
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const because = 'it has been, or is being, resolved or placed already; see `concord status`';
-    const details = { orderId: order.orderId, status: request.as, because };
-    throw new ConcordError('CannotResolve', details, { cause: error });
+    throw refusal(because, { cause: error });
   }
+}
+
+async function remainsOfClosed(client: Client, orderId: string, execution: Execution): Promise<Orphan> {
+  const workflowId = workflowIdOf(orderId);
+  if (statusOf(execution) === 'completed') {
+    const { status }: OrderOutcome = await client.workflow.getHandle(workflowId).result();
+    throw new ConcordError('TooLate', { orderId, status });
+  }
+  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
+  return { order, strategy, coordinator: 'closed' };
+}
+
+function remainsOnRecord(orderId: string, record: OrderRecord | null): Orphan {
+  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+  const { customerId, lines, strategy, status } = record;
+  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
+  return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
 }
 
 /** Returns how an order was resolved whose own workflow has stopped; undefined if it was not. */

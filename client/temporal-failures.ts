@@ -33,15 +33,14 @@ export async function translated<Result>(context: Context, call: () => Promise<R
     return await call();
   } catch (error) {
     if (error instanceof ConcordError) throw error;
-    const refusal = refusalIn(error) ?? overloadIn(error, context) ?? lackingIn(error, context);
-    const silence = unreachableIn(error, context) ?? brokenCodeIn(error);
-    throw refusal ?? silence ?? largeAnswerIn(error, context) ?? failureIn(error, context) ?? error;
+    if (error instanceof WorkflowUpdateFailedError) throw refusalIn(error) ?? error;
+    if (error instanceof WorkflowFailedError) throw refusalIn(error) ?? failureIn(error, context) ?? error;
+    throw silenceIn(error, context) ?? answerIn(error, context) ?? error;
   }
 }
 
 /** The row of the failure table that a workflow, an activity or an update's validator has named. */
-function refusalIn(error: unknown): ConcordError | undefined {
-  if (!(error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError)) return undefined;
+function refusalIn(error: WorkflowFailedError | WorkflowUpdateFailedError): ConcordError | undefined {
   const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
   if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable || !isFailureCode(cause.type))
     return undefined;
@@ -51,45 +50,36 @@ function refusalIn(error: unknown): ConcordError | undefined {
   return new ConcordError(cause.type, details as FailureDetails[typeof cause.type], { cause: error });
 }
 
-const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
-
-/**
- * The server is there, but takes no more calls (its rate or concurrency limits), or not one of this size. The SDK has
- * repeated the call for some 40 seconds by then, so a burst is over, and what is left is for the caller to know.
- */
-function overloadIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
-  const grpc = grpcErrorIn(error);
-  if (grpc?.code !== status.INVALID_ARGUMENT && grpc?.code !== status.RESOURCE_EXHAUSTED) return undefined;
-  const refusal = { server: 'Temporal', address, says: wordsOf(grpc) };
-  if (SIZE_WORDS.test(refusal.says)) return new ConcordError('TooLarge', refusal, { cause: error });
-  if (grpc.code === status.INVALID_ARGUMENT) return undefined;
-  const fix = unreachableFix ?? 'try again in a minute, with the same id where you gave one';
-  return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
+/** Why a workflow gave no answer. */
+function failureIn(error: WorkflowFailedError, context: Context): ConcordError | undefined {
+  const { address, service, orderId } = context;
+  const { message: lastError } = innermost(error);
+  // The server ends an activity with a larger result than a payload may be: 2 MB, unless somebody has set it otherwise.
+  if (/exceeds size limit/i.test(lastError)) {
+    const says = 'an answer of more than 2 MB';
+    return new ConcordError('TooLarge', { server: 'Temporal', address, says }, { cause: error });
+  }
+  if (service !== undefined) {
+    const isDown = error.cause instanceof TimeoutFailure;
+    const what = isDown ? 'start its worker, or' : `its worker runs, but fails: ${lastError};`;
+    return new ConcordError('NoAnswer', { service, fix: `${what} see \`concord doctor\`` }, { cause: error });
+  }
+  if (orderId === undefined) return undefined;
+  return new ConcordError('OrderFailed', { orderId, lastError }, { cause: error });
 }
 
-/** The server is too old, or has switched off what the call takes. */
-function lackingIn(error: unknown, { address }: Context): ConcordError | undefined {
-  const lack = lackIn(error);
-  return lack && new ConcordError('Unsupported', { server: 'Temporal', address, ...lack }, { cause: error });
+function innermost(error: Error): Error {
+  return error.cause instanceof Error ? innermost(error.cause) : error;
 }
 
-/** Nothing answers; or what does will never answer this client: the wrong server, namespace or credentials. */
-function unreachableIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
-  const unreachable = (fix: string, server?: string) => unreachableAt(address, { fix, server, cause: error });
-  if (isSilence(error)) return unreachable(unreachableFix ?? 'start it there, or connect to another');
-  if (error instanceof NamespaceNotFoundError)
-    return unreachable(namespaceFix(address, error.namespace), `namespace ${error.namespace} of Temporal`);
-  const fix = MISDIRECTION_FIXES[grpcErrorIn(error)?.code ?? status.OK];
-  return fix === undefined ? undefined : unreachable(fix);
-}
-
-/** The failure of a server at this address. @param options `server`: Temporal by default. */
-export function unreachableAt(
-  address: string,
-  { fix, server = 'Temporal', cause }: { fix: string; server?: string | undefined; cause?: unknown },
-): ConcordError<'Unreachable'> {
-  const through = proxyTo(address)?.name;
-  return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
+/** Nothing answers, or no such namespace. */
+function silenceIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
+  if (error instanceof NamespaceNotFoundError) {
+    const server = `namespace ${error.namespace} of Temporal`;
+    return unreachableAt(address, namespaceFix(address, error.namespace), error, server);
+  }
+  const fix = unreachableFix ?? 'start it there, or connect to another';
+  return isSilence(error) ? unreachableAt(address, fix, error) : undefined;
 }
 
 function isSilence(error: unknown): boolean {
@@ -100,6 +90,33 @@ function isSilence(error: unknown): boolean {
   return inner instanceof Error && inner.message === 'Failed to connect before the deadline';
 }
 
+/** The server is there, but does not take the call; or what is there will never answer this client. */
+function answerIn(error: unknown, { address, unreachableFix }: Context): ConcordError | undefined {
+  const grpc = grpcErrorIn(error);
+  if (grpc === undefined) return undefined;
+  const { code, details } = grpc;
+  const refusal = { server: 'Temporal', address, says: wordsOf(grpc) };
+  const isExhausted = code === status.RESOURCE_EXHAUSTED;
+  if ((isExhausted || code === status.INVALID_ARGUMENT) && SIZE_WORDS.test(refusal.says))
+    return new ConcordError('TooLarge', refusal, { cause: error });
+  if (isExhausted) {
+    // The SDK has repeated the call for some 40 seconds, so a burst is over, and the rest is for the caller to know.
+    const fix = unreachableFix ?? 'try again in a minute, with the same id where you gave one';
+    return new ConcordError('Busy', { ...refusal, fix }, { cause: error });
+  }
+  if (code === status.FAILED_PRECONDITION && /workflow task/i.test(details)) {
+    const fix = 'the order’s workflow code fails: see `concord stuck`';
+    return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
+  }
+  const lack = lackIn(error);
+  if (lack)
+    return new ConcordError('Unsupported', { server: 'Temporal', address, ...lack }, { cause: error });
+  const fix = MISDIRECTION_FIXES[code];
+  return fix === undefined ? undefined : unreachableAt(address, fix, error);
+}
+
+const SIZE_WORDS = /(size|length) exceeds limit|message larger than max/i;
+
 const MISDIRECTION_FIXES: Readonly<Record<number, string>> = {
   [status.PERMISSION_DENIED]:
     'it denies permission: check TEMPORAL_API_KEY, TEMPORAL_TLS_CLIENT_CERT_PATH and the namespace',
@@ -108,42 +125,13 @@ const MISDIRECTION_FIXES: Readonly<Record<number, string>> = {
     'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH',
 };
 
+/** The failure of a server at this address. */
+export function unreachableAt(address: string, fix: string, cause?: unknown, server = 'Temporal') {
+  const through = proxyTo(address)?.name;
+  return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
+}
+
 /** What to do if there is no such namespace. */
 export function namespaceFix(address: string, namespace: string): string {
   return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
-}
-
-/** Nobody can be asked or told anything of a workflow whose code fails. */
-function brokenCodeIn(error: unknown): ConcordError | undefined {
-  const grpc = grpcErrorIn(error);
-  if (grpc?.code !== status.FAILED_PRECONDITION || !/workflow task/i.test(grpc.details)) return undefined;
-  const fix = 'the order’s workflow code fails: see `concord stuck`';
-  return new ConcordError('NoAnswer', { service: 'orders', fix }, { cause: error });
-}
-
-/** The server ends an activity whose result is larger than a payload may be, which is 2 MB unless somebody has set it otherwise. */
-function largeAnswerIn(error: unknown, { address }: Context): ConcordError | undefined {
-  if (!(error instanceof WorkflowFailedError) || !/exceeds size limit/i.test(innermost(error).message))
-    return undefined;
-  const says = 'an answer of more than 2 MB';
-  return new ConcordError('TooLarge', { server: 'Temporal', address, says }, { cause: error });
-}
-
-function innermost(error: Error): Error {
-  return error.cause instanceof Error ? innermost(error.cause) : error;
-}
-
-function failureIn(error: unknown, { service, orderId }: Context): ConcordError | undefined {
-  if (!(error instanceof WorkflowFailedError)) return undefined;
-  const lastError = innermost(error).message;
-  if (service !== undefined) {
-    const fix =
-      error.cause instanceof TimeoutFailure
-        ? 'start its worker, or see `concord doctor`'
-        : `its worker runs, but fails: ${lastError}; see \`concord doctor\``;
-    return new ConcordError('NoAnswer', { service, fix }, { cause: error });
-  }
-  return orderId === undefined
-    ? undefined
-    : new ConcordError('OrderFailed', { orderId, lastError }, { cause: error });
 }

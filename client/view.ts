@@ -7,10 +7,10 @@ import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/
 import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
-import { listWorkflows, ofOrder } from '../platform/visibility/executions.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
+import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 import { resolvedOutcome } from './recovery.ts';
 
@@ -41,12 +41,10 @@ const QUERY_TIMEOUT = 3_000;
 // An order that is younger has hardly failed, and is not worth looking for elsewhere. Milliseconds.
 const YOUNG = 1_000;
 
+export type OrderHandle = WorkflowHandle<typeof placeOrder>;
+
 /** @throws WorkflowNotFoundError if Temporal knows no such order. */
-export async function viewOf(
-  client: Client,
-  handle: WorkflowHandle<typeof placeOrder>,
-  orderId: string,
-): Promise<OrderView> {
+export async function viewOf(client: Client, handle: OrderHandle, orderId: string): Promise<OrderView> {
   const { raw, startTime, closeTime, status } = await handle.describe();
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, handle.workflowId));
   const known = {
@@ -83,8 +81,7 @@ async function failingElsewhere(client: Client, order: Order, strategy: Strategy
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue')
     return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
-  const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(order.orderId)}`;
-  const workflows = listWorkflows(client, query);
+  const workflows = deliveriesOf(client, order.orderId, RUNNING);
   return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
 }
 
@@ -104,11 +101,7 @@ export function viewOfRecord({ createdAt, updatedAt, ...record }: OrderRecord): 
 }
 
 /** Returns where an order stands as its workflow sees it; undefined if no worker tells before the deadline. */
-export async function queryProgress(
-  client: Client,
-  handle: WorkflowHandle<typeof placeOrder>,
-  deadline: number,
-): Promise<OrderProgress | undefined> {
+export async function queryProgress(client: Client, handle: OrderHandle, deadline: number) {
   try {
     return await client.withDeadline(deadline, () => handle.query(statusQuery));
   } catch {

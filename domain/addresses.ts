@@ -38,8 +38,6 @@ export const orderOf = (workflowId: string): string => workflowId.split('/')[1] 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
-  for (const character of text) {
-    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  }
+  for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return hash;
 }

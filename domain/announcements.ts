@@ -45,51 +45,35 @@ export interface Announcement {
 }
 
 export type AnnouncementData = ParticipantRequest & Partial<Pick<RollbackRequest, 'status' | 'reason'>>;
+type End = Pick<OrderOutcome, 'status' | 'reason'>;
 
 /** The announcement of what the order service has done; undefined in a strategy that has none. */
-export function announcementOfOrders(
-  occurrence: keyof typeof orderMessages,
-  data: AnnouncementData,
-): Announcement | undefined {
-  const { strategy, status } = data;
-  if (strategy === 'two-phase') return undefined;
-  const event = occurrence === 'rollback' && status === 'cancelled' ? 'cancel' : occurrence;
-  const type = strategy === 'message-queue' ? orderMessages[occurrence] : orderEvents[event];
+export function announcementOfOrders(occurrence: keyof typeof orderMessages, data: AnnouncementData) {
+  const event = occurrence === 'rollback' && data.status === 'cancelled' ? 'cancel' : occurrence;
+  const type = data.strategy === 'message-queue' ? orderMessages[occurrence] : orderEvents[event];
   return announce('/concord/orders', type, data);
 }
 
-/**
- * The announcement of an outcome that the order service has on record; undefined in a strategy that has none.
- *
- * @param request May ask for another outcome: only what is on record is told.
- */
-export function announcementOfOutcome(
-  request: ParticipantRequest & Partial<Pick<OrderOutcome, 'status' | 'reason'>>,
-  outcome: Pick<OrderOutcome, 'status' | 'reason'>,
-): Announcement | undefined {
-  const { status, reason, ...told } = request;
-  if (outcome.status === 'confirmed') return announcementOfOrders('commit', told);
-  const refused = defined({ ...told, status: outcome.status, reason: outcome.reason });
-  return announcementOfOrders('rollback', refused);
+/** The same of an outcome that is on record, which is told even if the request asks for another one. */
+export function announcementOfOutcome(request: ParticipantRequest & Partial<End>, { status, reason }: End) {
+  const { status: _askedFor, reason: _because, ...told } = request;
+  if (status === 'confirmed') return announcementOfOrders('commit', told);
+  return announcementOfOrders('rollback', defined({ ...told, status, reason }));
 }
 
 /** The announcement of what the inventory has done; undefined in a strategy that has none. */
-export function announcementOfInventory(
-  occurrence: keyof typeof inventoryEvents,
-  data: AnnouncementData,
-): Announcement | undefined {
-  if (data.strategy === 'two-phase') return undefined;
+export function announcementOfInventory(occurrence: keyof typeof inventoryEvents, data: AnnouncementData) {
   return announce('/concord/inventory', inventoryEvents[occurrence], data);
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseAnnouncement(input: unknown): Announcement {
   const announcement = parse(announcementSchema, input);
   const { order } = parseParticipantRequest(announcement.data);
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
 
-function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement {
+function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement | undefined {
+  if (data.strategy === 'two-phase') return undefined;
   const { orderId } = data.order;
   return {
     specversion: '1.0',
@@ -103,13 +87,12 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
   };
 }
 
-const types = Object.values(announcementTypes).flat();
-
+const types = Object.values(announcementTypes).flat() as [AnnouncementType];
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
-  type: z.enum(types as [AnnouncementType], 'use a type that a service announces'),
+  type: z.enum(types, 'use a type that a service announces'),
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),

@@ -4,11 +4,7 @@ import type { OwnStuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
-/**
- * Returns where an order stands, as Markdown for its operator.
- *
- * @param concerns Its steps that are stuck, and why it has stopped if it has stopped on an error.
- */
+/** Where an order stands, as Markdown for its operator. `failure`: why it has stopped, if on an error. */
 export function currentDetails(
   { orderId, phase, participants, decision }: OrderProgress,
   { stuckSteps, failure }: { stuckSteps: readonly OwnStuckStep[]; failure?: string | undefined },
@@ -20,9 +16,8 @@ export function currentDetails(
   }
   if (failure !== undefined) lines.push('', `**Needs attention**: ${short(failure)}`, '', RESOLVE);
   if (stuckSteps.length > 0) {
-    const worst = stuckSteps.toSorted((one, other) => other.attempts - one.attempts);
-    lines.push('', `**Needs attention**, more in ${literal(`concord status ${orderId}`)}`, '');
-    lines.push(...firstOf(worst, MOST_STEPS, stepText));
+    const more = literal(`concord status ${orderId}`);
+    lines.push('', `**Needs attention**, more in ${more}`, '', ...worstOf(stuckSteps));
   }
   const waitedForFirst = Object.entries(participants).sort(
     ([, one], [, other]) => Number(WAITED_FOR.includes(other)) - Number(WAITED_FOR.includes(one)),
@@ -31,19 +26,14 @@ export function currentDetails(
   return [...lines, '', '**Services**', '', ...services, ...LAST_LINE].join('\n');
 }
 
-/**
- * Returns how many wait in a mailbox or a relay, and which have failed most often, as Markdown.
- *
- * @param more How many wait beside these.
- */
+/** How many wait in a mailbox or a relay (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
-  const failing = waiting.filter(({ failures }) => failures > 0);
+  const failing = waiting
+    .filter(({ failures }) => failures > 0)
+    .map((item) => ({ ...item, step: `${item.type} of ${item.orderId}`, attempts: item.failures }));
   const left = waiting.length - handling + more;
   const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
-  if (failing.length > 0) {
-    const worst = failing.toSorted((one, other) => other.failures - one.failures);
-    lines.push('', 'More in `concord stuck`', '', ...firstOf(worst, MOST_STEPS, itemText));
-  }
+  if (failing.length > 0) lines.push('', 'More in `concord stuck`', '', ...worstOf(failing));
   return [...lines, ...LAST_LINE].join('\n');
 }
 
@@ -73,8 +63,9 @@ function firstOf<Item>(items: readonly Item[], most: number, lineOf: (item: Item
 /** Two lines in the Web UI, at most. */
 const short = (text: string): string => literal(text, 120);
 
-function itemText({ orderId, type, failures, ...item }: WaitingView): string {
-  return stepText({ ...item, step: `${type} of ${orderId}`, attempts: failures });
+function worstOf(steps: readonly OwnStuckStep[]): string[] {
+  const worst = steps.toSorted((one, other) => other.attempts - one.attempts);
+  return firstOf(worst, MOST_STEPS, stepText);
 }
 
 const phases: Readonly<Record<Phase, string>> = {

@@ -39,141 +39,127 @@ export type FailureCode = keyof FailureDetails;
 /** Whom a failure concerns, which sets the CLI's exit code: 1 the business refused, 2 bad input, 3 nobody answered. */
 export type FailureKind = 'refused' | 'bad input' | 'unreachable' | 'internal';
 
-type Message<Details> = (details: Details) => string;
-
 interface FailureRule<Details> {
   /** Retried by the coordinator: true only if the same request can succeed later. */
   readonly retryable: boolean;
   readonly kind: FailureKind;
   /** The text for the user. */
-  readonly message: Message<Details>;
+  readonly message: (details: Details) => string;
 }
 
-const retried = <Details>(kind: FailureKind, message: Message<Details>) => ({
-  retryable: true,
-  kind,
-  message,
+const rules = (retryable: boolean) => ({
+  refused: ruleOf(retryable, 'refused'),
+  badInput: ruleOf(retryable, 'bad input'),
+  internal: ruleOf(retryable, 'internal'),
+  unreachable: ruleOf(retryable, 'unreachable'),
 });
-const final = <Details>(kind: FailureKind, message: Message<Details>) => ({
-  retryable: false,
-  kind,
-  message,
-});
-const refused = <Details>(message: Message<Details>) => final('refused', message);
+const final = rules(false);
+const retried = rules(true);
 
 /** The only place that classifies failures: whether each is retried, whom it concerns, and its message. */
 export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDetails[Code]> } = {
   // Bad input: nothing was written, and the same request can never succeed.
-  InvalidInput: final('bad input', ({ problems }) =>
+  InvalidInput: final.badInput(({ problems }) =>
     problems.map(({ field, fix }) => `${field}: ${fix}`).join('; '),
   ),
   // Business refusals: a participant votes no, and the order is rejected.
-  OutOfStock: refused(
+  OutOfStock: final.refused(
     ({ sku, requested, available }) => `${sku} is out of stock: ${requested} wanted, ${available} available`,
   ),
-  UnknownSku: refused(({ sku }) => `${sku} is not a SKU that the inventory knows`),
-  StockLimit: refused(({ sku, limit }) => `${sku} can't hold more than ${limit} units in all`),
-  PrepareTimedOut: refused(
+  UnknownSku: final.refused(({ sku }) => `${sku} is not a SKU that the inventory knows`),
+  StockLimit: final.refused(({ sku, limit }) => `${sku} can't hold more than ${limit} units in all`),
+  PrepareTimedOut: final.refused(
     ({ participant, lastError }) => `${participant} did not answer within the prepare budget (${lastError})`,
   ),
-  ParticipantFailed: refused(
+  ParticipantFailed: final.refused(
     ({ participant, lastError }) => `${participant} failed to prepare (${lastError})`,
   ),
-  OrderIdTaken: refused(
+  OrderIdTaken: final.refused(
     ({ orderId }) => `order id ${orderId} is taken by an order with different content; use another id`,
   ),
-  AlreadyDecided: refused(({ orderId, status }) => `order ${orderId} was already ${status}`),
-  LeftUndecided: refused(
+  AlreadyDecided: final.refused(({ orderId, status }) => `order ${orderId} was already ${status}`),
+  LeftUndecided: final.refused(
     ({ orderId }) =>
       `order ${orderId} was left undecided by an earlier workflow; settle it with \`concord resolve\``,
   ),
-  TooLate: refused(({ orderId, status }) => `too late: order ${orderId} is already ${status}`),
-  UnknownOrder: refused(
+  TooLate: final.refused(({ orderId, status }) => `too late: order ${orderId} is already ${status}`),
+  UnknownOrder: final.refused(
     ({ orderId }) => `no order ${orderId} is known; check the id, or see \`concord list\``,
   ),
   // Disorder between attempts: what a participant answers to keep its promises.
-  LateArrival: final(
-    'internal',
+  LateArrival: final.internal(
     ({ participant, orderId }) => `${participant}: prepare of order ${orderId} came after it was settled`,
   ),
-  ProtocolViolation: final(
-    'internal',
+  ProtocolViolation: final.internal(
     ({ participant, orderId, asked, found }) =>
       `${participant}: ${asked} of order ${orderId} is refused, because it is ${found}; nothing was changed`,
   ),
-  AttemptExpired: retried(
-    'internal',
+  AttemptExpired: retried.internal(
     ({ participant, orderId }) =>
       `${participant}: an attempt for order ${orderId} ran out of time; trying again`,
   ),
   // Each order that is settled makes room for another one, so the same request succeeds as soon as some are.
-  TooManyHolds: retried(
-    'refused',
+  TooManyHolds: retried.refused(
     ({ sku, limit }) =>
       `${sku} is held by ${limit} orders that are not settled, and takes no more until some are: see \`concord stuck\``,
   ),
-  OrderFailed: final(
-    'internal',
+  OrderFailed: final.internal(
     ({ orderId, lastError }) =>
       `order ${orderId} stopped on an error and needs an operator (${lastError}); its history in the Web UI has the details`,
   ),
   // Failures that operators meet.
-  Abandoned: refused(
+  Abandoned: final.refused(
     ({ orderId }) => `order ${orderId} was given up: its workflow ended before it had decided`,
   ),
   // Damage is repaired by hand, and then the same request succeeds.
-  DamagedStock: retried(
-    'internal',
+  DamagedStock: retried.internal(
     ({ sku, problem }) => `the stock document of ${sku} is damaged and must be repaired: ${problem}`,
   ),
-  DamagedOrder: retried(
-    'internal',
+  DamagedOrder: retried.internal(
     ({ orderId, problem }) => `the record of order ${orderId} is damaged and must be repaired: ${problem}`,
   ),
-  CannotResolve: refused(
+  CannotResolve: final.refused(
     ({ orderId, status, because }) => `order ${orderId} can't be resolved as ${status}: ${because}`,
   ),
-  NothingToRetry: refused(
+  NothingToRetry: final.refused(
     ({ orderId, because }) => `nothing of order ${orderId} can be tried now: ${because}`,
   ),
-  RetryUnsupported: refused(
+  RetryUnsupported: final.refused(
     ({ orderId }) =>
       `this Temporal server can't cut a wait short; order ${orderId} is tried again by itself, see \`concord stuck\``,
   ),
   // Nobody answered: nothing is known to have happened.
-  Unreachable: retried(
-    'unreachable',
+  Unreachable: retried.unreachable(
     ({ server, address, through, fix }) =>
       `${server} at ${address}${through === undefined ? '' : `, through ${through},`} can't be reached; ${fix}`,
   ),
-  NoAnswer: retried('unreachable', ({ service, fix }) => `the ${service} service does not answer; ${fix}`),
+  NoAnswer: retried.unreachable(({ service, fix }) => `the ${service} service does not answer; ${fix}`),
   // The server answered, and doesn't know such a call, or refused to take it.
-  Unsupported: final(
-    'unreachable',
+  Unsupported: final.unreachable(
     ({ server, address, feature, fix }) => `${server} at ${address} has no ${feature}; ${fix}`,
   ),
-  Busy: retried(
-    'unreachable',
+  Busy: retried.unreachable(
     ({ server, address, says, fix }) =>
       `${server} at ${address} has more to do than it accepts (${says}); ${fix}`,
   ),
-  TooLarge: final(
-    'bad input',
+  TooLarge: final.badInput(
     ({ server, address, says }) =>
       `${server} at ${address} refuses this as too large (${says}); nothing was accepted: ask for less at once`,
   ),
   // Encrypted data that can't be read: nothing is lost, and it is readable again with the right key.
-  UnknownKey: retried(
-    'bad input',
+  UnknownKey: retried.badInput(
     ({ keyId }) =>
       `this is encrypted with the key ${keyId}, which is not among ENCRYPTION_KEYS here: add it to them`,
   ),
-  DamagedPayload: retried(
-    'bad input',
+  DamagedPayload: retried.badInput(
     ({ keyId }) =>
       `this names the key ${keyId}, but was not encrypted with it, or was changed since: check that key in ENCRYPTION_KEYS`,
   ),
 };
+
+function ruleOf(retryable: boolean, kind: FailureKind) {
+  return <Details>(message: (details: Details) => string) => ({ retryable, kind, message });
+}
 
 /** An error that Concord raises, classified by the table above. */
 export class ConcordError<Code extends FailureCode = FailureCode> extends Error {

@@ -33,8 +33,17 @@ const filterSchema = z.strictObject({
   ...pageFields(),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
+
+/** Which events of orders to list: at most `limit` (1 to 1000, default 20) of the newest, of one order or of all. */
+export interface EventFilter extends Pick<PageOptions, 'limit'> {
+  readonly orderId?: string;
+}
+
+const eventFilterSchema = z.strictObject({ orderId: identifier().optional(), limit: pageFields().limit });
+
+export const parseEventFilter = (input: unknown): z.output<typeof eventFilterSchema> =>
+  parse(eventFilterSchema, input);
 
 const storedSchema = z.object({
   orderId: identifier(),
@@ -60,8 +69,4 @@ const outcomeSchema = z.strictObject({
   joined: z.literal(true).optional(),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export function parseOutcome(input: unknown): OrderOutcome {
-  const { reason, joined, ...outcome } = parse(outcomeSchema, input);
-  return defined({ ...outcome, joined, reason: reason as Reason | undefined });
-}
+export const parseOutcome = (input: unknown) => defined(parse(outcomeSchema, input)) as OrderOutcome;

@@ -69,12 +69,7 @@ const orderSchema = z.strictObject({
   lines: z.array(lineSchema, LINES_FIX).min(1, LINES_FIX).max(MAXIMUM_LINES, LINES_FIX),
 });
 
-/**
- * Checks an order and returns its canonical form, one line per SKU, sorted by SKU: two requests for the same thing are
- * then deeply equal.
- *
- * @throws ConcordError `InvalidInput`, naming each field and the fix.
- */
+/** Returns the canonical form of an order, one line per SKU, sorted by SKU: the same thing is then deeply equal. */
 export function parseOrder(input: unknown): Order {
   const { orderId, customerId, lines } = parse(orderSchema, input);
   return { orderId, customerId, lines: mergeLines(lines) };

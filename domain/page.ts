@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parse, wholeNumber } from './validation.ts';
+import { wholeNumber } from './validation.ts';
 
 /** A part of a list that may be too long for one answer. */
 export interface Page<Item> {
@@ -19,19 +19,9 @@ export const DEFAULT_LIMIT = 20;
 
 const AFTER_FIX = 'give the id of the last one that you have';
 
-const fields = {
-  limit: wholeNumber(1, MAXIMUM_LIMIT, `use a whole number from 1 to ${MAXIMUM_LIMIT}`).default(
-    DEFAULT_LIMIT,
-  ),
+// A function returns the schemas, for the reason that `order.ts` gives.
+export const pageFields = () => ({
+  limit: wholeNumber(1, MAXIMUM_LIMIT).default(DEFAULT_LIMIT),
   // Not only a sound id: also a damaged record can be the last of a page.
   after: z.string(AFTER_FIX).min(1, AFTER_FIX).optional(),
-};
-
-// A function returns the schemas, for the reason that `order.ts` gives.
-export const pageFields = () => fields;
-
-const optionsSchema = z.strictObject(fields);
-
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-export const parsePageOptions = (input: unknown): z.output<typeof optionsSchema> =>
-  parse(optionsSchema, input);
+});

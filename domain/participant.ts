@@ -56,7 +56,6 @@ type Recorded = { readonly status: string; readonly reason?: Reason | undefined 
 /** Returns the errors by which a participant refuses a request. @param participant Its name. */
 export function refusalsOf(participant: string) {
   return {
-    /** Prepare came after the decision. */
     lateArrival: (orderId: string, { status, reason }: Partial<Recorded> = {}) =>
       new ConcordError('LateArrival', defined({ participant, orderId, status, reason })),
     /** Nobody knows whether this attempt has done anything; the next one finds out. */
@@ -64,17 +63,16 @@ export function refusalsOf(participant: string) {
     /** A coordinator contradicts what is on record. */
     violation: (orderId: string, asked: 'commit' | 'rollback', found: string) =>
       new ConcordError('ProtocolViolation', { participant, orderId, asked, found }),
-    /** Another coordinator has decided it. */
     alreadyDecided: (orderId: string, { status, reason }: Recorded) =>
       new ConcordError('AlreadyDecided', defined({ orderId, status, reason })),
-    /** Another coordinator is at it, or was. */
     leftUndecided: (orderId: string) => new ConcordError('LeftUndecided', { orderId }),
-    /** It is on record with another content. */
     idTaken: (orderId: string) => new ConcordError('OrderIdTaken', { orderId }),
   };
 }
 
-const requestFields = {
+// Functions return schemas to other modules, for the reason that `order.ts` gives.
+
+export const participantRequestFields = () => ({
   order: z.unknown(),
   coordinatorId: z
     .string('name the coordinator')
@@ -83,38 +81,31 @@ const requestFields = {
   takesOver: z.boolean('use true or false').optional(),
   placedAt: z.iso.datetime('use a time in ISO 8601, in UTC'),
   strategy: oneOf(strategies),
-};
+});
 
-const outcomeFields = {
+export const refusalFields = () => ({
   status: z.enum(['rejected', 'cancelled'], 'use rejected or cancelled'),
   reason: z.object({
     code: z.string('say why, as a code').min(1).max(100),
     message: z.string('say why').max(10_000),
     details: z.record(z.string(), z.unknown()).optional(),
   }),
-};
+});
 
-// Functions return schemas to other modules, for the reason that `domain/order.ts` gives.
-export const participantRequestFields = () => requestFields;
-export const refusalFields = () => outcomeFields;
-
-const requestSchema = z.object(requestFields);
-const rollbackSchema = z.object({ ...requestFields, ...outcomeFields });
+const requestSchema = z.object(participantRequestFields());
+const rollbackSchema = requestSchema.extend(refusalFields());
 const confirmationSchema = z.object({ status: z.literal('confirmed') });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseParticipantRequest(input: unknown): ParticipantRequest {
   const request = parse(requestSchema, input);
   return { ...(request as ParticipantRequest), order: parseOrder(request.order) };
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseDecideRequest(input: unknown): DecideRequest {
   if (!confirmationSchema.safeParse(input).success) return parseRollbackRequest(input);
   return { ...parseParticipantRequest(input), status: 'confirmed' };
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseRollbackRequest(input: unknown): RollbackRequest {
   const request = parse(rollbackSchema, input);
   return { ...(request as RollbackRequest), order: parseOrder(request.order) };

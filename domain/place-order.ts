@@ -45,13 +45,11 @@ const inputSchema = z.strictObject({
 
 const cancelSchema = z.strictObject({ reason: whyText() });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parsePlaceOrderInput(input: unknown): Required<PlaceOrderInput> {
   const { order, ...options } = parse(inputSchema, input);
   return { order: parseOrder(order), ...options };
 }
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseCancelRequest = (input: unknown): CancelRequest => parse(cancelSchema, input);
 
 /** The order id is the idempotency key, and so the workflow's id: one order, one coordinator. */

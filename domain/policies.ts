@@ -1,6 +1,5 @@
 /**
  * Every timeout and retry of an activity, with the reason for each figure. All are milliseconds.
- *
  * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time,
  * but never longer than `longestRetry`.
  */
@@ -63,10 +62,7 @@ export const REAP_INTERVAL = 60_000;
 /** How old a hold is before the reaper asks about it: older than orders usually get, so that it seldom asks in vain. */
 export const HOLD_LIMIT = DEFAULT_PREPARE_BUDGET + 5 * 60_000;
 
-/**
- * How long a sweep may go on, retries included: less than three intervals, so that after one that hangs another begins
- * before an alert says that none has succeeded.
- */
+/** How long a sweep may go on, retries included: if one hangs, the next begins before the alert, at three intervals. */
 export const SWEEP_BUDGET = 2 * 60_000;
 
 /** How long an attempt of a sweep asks about orders; the rest of it is for the databases. */

@@ -1,14 +1,7 @@
 import { z } from 'zod';
 import { defined } from './defined.ts';
 import { ConcordError } from './errors.ts';
-import {
-  type FinalStatus,
-  finalStatuses,
-  type Order,
-  type OrderOutcome,
-  type Reason,
-  reasonBy,
-} from './order.ts';
+import { type FinalStatus, finalStatuses, type Order, reasonBy } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
 import type { Strategy } from './strategies.ts';
@@ -43,24 +36,24 @@ export interface ResolveRequest {
   readonly reason?: string;
 }
 
+export type OperatorRequest = ResolveRequest & { readonly as: FinalStatus };
+
 const requestSchema = z.strictObject({ as: oneOf(finalStatuses).optional(), reason: whyText().optional() });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseResolveRequest = (input: unknown): ResolveRequest => defined(parse(requestSchema, input));
 
-const MAXIMUM_HOLD_LIMIT = 365 * 24 * 60 * 60_000;
-const HOLD_LIMIT_FIX = `use whole milliseconds from 0 to ${MAXIMUM_HOLD_LIMIT}`;
-const holdLimitSchema = wholeNumber(0, MAXIMUM_HOLD_LIMIT, HOLD_LIMIT_FIX);
+const YEAR = 365 * 24 * 60 * 60_000;
+const holdLimitSchema = wholeNumber(0, YEAR, `use whole milliseconds from 0 to ${YEAR}`);
 
-/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. @throws ConcordError `InvalidInput` */
+/** The age of holds that the reaper looks at: 0 to 365 days, in milliseconds. */
 export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema, input, 'holdLimit');
 
 /** The workflow that settles what an order's own workflow left behind. */
 export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
 /**
- * Returns the start options of that workflow. It runs beside the order's own workflow, which is closed. If Temporal no
- * longer knows of that one, it takes its id, so that nobody can place the order meanwhile.
+ * The start options of that workflow. It runs beside the order's own, which is closed; or, if Temporal no longer knows
+ * that one, under its id, so that nobody can place the order meanwhile.
  */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;
@@ -76,14 +69,9 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
 
 /**
  * Returns how an order ends whose workflow is gone: never against an answer or a sale that is on record.
- *
  * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
  */
-export function resolutionOf(
-  orderId: string,
-  { as, reason }: ResolveRequest,
-  statuses: RecordedStatuses,
-): OrderOutcome {
+export function resolutionOf(orderId: string, { as, reason }: ResolveRequest, statuses: RecordedStatuses) {
   // If nobody has recorded an end, nobody was promised anything.
   const status = as ?? finalStatuses.find((final) => Object.values(statuses).includes(final)) ?? 'rejected';
   const contrary = Object.entries(statuses).find(([, found]) => !COMPATIBLE[status].includes(found));
@@ -92,7 +80,9 @@ export function resolutionOf(
     throw new ConcordError('CannotResolve', { orderId, status, because });
   }
   if (status === 'confirmed') return { orderId, status };
-  return { orderId, status, reason: reasonOf(orderId, status, reason) };
+  const cancelled = { code: 'Cancelled', message: 'cancelled by an operator' };
+  const given = status === 'cancelled' ? cancelled : reasonBy(new ConcordError('Abandoned', { orderId }));
+  return { orderId, status, reason: { ...given, message: reason ?? given.message } };
 }
 
 const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {
@@ -100,9 +90,3 @@ const COMPATIBLE: Readonly<Record<FinalStatus, readonly RecordedStatus[]>> = {
   rejected: ['unknown', 'preparing', 'prepared', 'rolled-back', 'rejected'],
   cancelled: ['unknown', 'preparing', 'prepared', 'rolled-back', 'cancelled'],
 };
-
-function reasonOf(orderId: string, status: FinalStatus, text: string | undefined): Reason {
-  if (status === 'cancelled') return { code: 'Cancelled', message: text ?? 'cancelled by an operator' };
-  const given = reasonBy(new ConcordError('Abandoned', { orderId }));
-  return { ...given, message: text ?? given.message };
-}

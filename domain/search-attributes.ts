@@ -18,15 +18,8 @@ export const searchAttributeNames = Object.keys(searchAttributeTypes) as SearchA
 
 /** Returns the SKUs of an order, as many as Temporal takes as one value. */
 export function indexedSkus(lines: readonly Line[]): string[] {
-  let size = 0;
-  return lines
-    .map(({ sku }) => sku)
-    .filter((sku) => {
-      size += sku.length + SEPARATORS;
-      return size <= MAXIMUM_SIZE;
-    });
+  const skus = lines.map(({ sku }) => sku);
+  // It refuses a value of more than 2048 bytes, as JSON; SKUs are ASCII.
+  while (JSON.stringify(skus).length > 2_000) skus.pop();
+  return skus;
 }
-
-// Temporal refuses a value of more than 2048 bytes; as JSON, a SKU (which is ASCII) has two quotes and a comma.
-const MAXIMUM_SIZE = 2_000;
-const SEPARATORS = 3;

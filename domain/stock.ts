@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { identifier, quantity } from './order.ts';
-import { type PageOptions, parsePageOptions } from './page.ts';
+import { pageFields } from './page.ts';
 import { invalidInput, parse } from './validation.ts';
 
 /** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
@@ -26,18 +26,14 @@ const MAXIMUM_SKUS = 1000;
 
 const receiptSchema = z.strictObject({ receiptId: identifier(), sku: identifier(), quantity: quantity() });
 const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
+const pageSchema = z.strictObject(pageFields());
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseReceipt = (input: unknown): Receipt => parse(receiptSchema, input);
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseStockQuestion(skus: unknown, page: unknown) {
-  const question = { skus: parseSkus(skus), ...parsePageOptions(page) };
-  const isOfPage = Object.values(page as PageOptions).some((value) => value !== undefined);
+  const question = { skus: parse(skusSchema, skus, 'skus'), ...parse(pageSchema, page) };
+  const isOfPage = Object.values(page as object).some((value) => value !== undefined);
   if (question.skus.length > 0 && isOfPage)
     throw invalidInput('limit and after', 'use them without SKUs: those that are named are one answer');
   return question;
 }
-
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
-const parseSkus = (input: unknown): string[] => parse(skusSchema, input, 'skus');

@@ -36,24 +36,18 @@ const limitsSchema = z.strictObject({
   longerThan: z.int('use whole milliseconds').min(0, 'use 0 or more').default(60_000),
 });
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export const parseStuckOptions = (input: unknown): StuckLimits => parse(limitsSchema, input);
 
-const ownStepsSchema = z
-  .array(
-    z.strictObject({
-      step: z.string().min(1).max(200),
-      attempts: z.int().min(0),
-      // An error's text that is too long is cut rather than refused.
-      lastError: z.string().transform((text) => text.slice(0, 500)),
-      since: z.iso.datetime(),
-      nextAttemptAt: z.iso.datetime().optional(),
-    }),
-  )
-  .min(1)
-  .max(10);
+const ownStepSchema = z.strictObject({
+  step: z.string().min(1).max(200),
+  attempts: z.int().min(0),
+  // An error's text that is too long is cut rather than refused.
+  lastError: z.string().transform((text) => text.slice(0, 500)),
+  since: z.iso.datetime(),
+  nextAttemptAt: z.iso.datetime().optional(),
+});
+const ownStepsSchema = z.array(ownStepSchema).min(1).max(10);
 
-/** @throws ConcordError `InvalidInput`, naming each field and the fix. */
 export function parseOwnStuckSteps(input: unknown): OwnStuckStep[] {
   return parse(ownStepsSchema, input, 'steps').map((step) => defined(step));
 }

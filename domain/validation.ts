@@ -3,9 +3,8 @@ import { ConcordError } from './errors.ts';
 
 /**
  * Runs a zod schema and turns what it finds into one typed error that names each field and the fix.
- *
  * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
- * @throws ConcordError `InvalidInput`.
+ * @throws ConcordError `InvalidInput`, as does every function whose name begins with `parse`.
  */
 export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: string): Output {
   const result = schema.safeParse(input);
@@ -16,22 +15,19 @@ export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: 
   throw new ConcordError('InvalidInput', { problems });
 }
 
-/** Returns the error for one field, for checks beyond schemas. */
+/** The error for one field, for checks beyond schemas. */
 export function invalidInput(field: string, fix: string): ConcordError<'InvalidInput'> {
   return new ConcordError('InvalidInput', { problems: [{ field, fix }] });
 }
 
-/** Returns a schema of one of these texts. */
 export function oneOf<const Values extends readonly string[]>(values: Values) {
   return z.enum(values, `use one of ${values.join(', ')}`);
 }
 
-/** Returns a schema of a whole number in these bounds. */
-export function wholeNumber(least: number, most: number, fix: string) {
-  return z.int(fix).min(least, fix).max(most, fix);
+export function wholeNumber(min: number, max: number, fix = `use a whole number from ${min} to ${max}`) {
+  return z.int(fix).min(min, fix).max(max, fix);
 }
 
-/** Returns a schema of a short text in which a person says why. */
 export function whyText() {
   return z.string().min(1, 'say why').max(200, 'use at most 200 characters');
 }
@@ -41,9 +37,6 @@ const MAXIMUM_PROBLEMS = 10;
 const MAXIMUM_LENGTH = 200;
 
 function fieldName(path: readonly PropertyKey[], name = ''): string {
-  const parts = path.map((part, index) =>
-    typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${String(part)}`,
-  );
   const valueName = typeof path[0] === 'string' ? '' : name;
-  return `${valueName}${parts.join('')}`.slice(0, MAXIMUM_LENGTH) || 'input';
+  return `${valueName}${z.core.toDotPath(path)}`.slice(0, MAXIMUM_LENGTH) || 'input';
 }

@@ -38,11 +38,6 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
   } while (nextPageToken.length > 0);
 }
 
-/** The condition that selects an order's deliveries, to append to a query; empty without an order. Order ids hold no quotes. */
-export function ofOrder(orderId: string | undefined): string {
-  return orderId === undefined ? '' : ` AND WorkflowId STARTS_WITH 'event/${orderId}/'`;
-}
-
 /** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { defined } from '../../../domain/defined.ts';
+import { type EventFilter, parseEventFilter } from '../../../domain/order-record.ts';
 import type { DeliveryView } from '../../deliveries.ts';
-import { type EventFilter, parseEventFilter } from '../../event-filter.ts';
 import type { OrderEvent } from '../../events.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { Interrupted, interruptible } from '../shared/interrupt.ts';
