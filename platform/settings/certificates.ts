@@ -3,8 +3,6 @@ import { readFileSync } from 'node:fs';
 import type { ClientConfigTLS } from '@temporalio/envconfig';
 import { faultOf } from './setting.ts';
 
-type Source = ClientConfigTLS['clientCert'];
-
 /**
  * Finds what is wrong with certificates and keys, before a connection fails on them without saying why.
  *
@@ -15,7 +13,7 @@ export function problemsOfTls(
   nameOf: (variable: string, field: string) => string,
 ): { field: string; fix: string }[] {
   if (tls === undefined || tls.disabled === true) return [];
-  const part = (name: string, source: Source) => {
+  const part = (name: string, source: ClientConfigTLS['clientCert']) => {
     const form = source !== undefined && 'data' in source ? 'data' : 'path';
     return { field: nameOf(`TEMPORAL_TLS_${name}_${form}`.toUpperCase(), `tls.${name}_${form}`), source };
   };

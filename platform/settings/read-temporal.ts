@@ -15,7 +15,6 @@ const environment = z.object({
     .optional(),
 });
 
-/** How to reach Temporal. */
 export type TemporalSettings = ReturnType<typeof readTemporal>;
 
 /**
