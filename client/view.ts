@@ -82,10 +82,11 @@ export async function viewOf(
 async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue')
-    return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
+    return findStuckSteps(client, FAILED, { workflows: [], carriers: [{ workflowId: mailboxIdOf(order) }] });
   const query = `WorkflowType = 'deliverEvent' AND ExecutionStatus = 'Running'${ofOrder(order.orderId)}`;
   const workflows = listWorkflows(client, query);
-  return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
+  const carriers = services.map((service) => ({ workflowId: relayIdOf(service) }));
+  return findStuckSteps(client, FAILED, { workflows, carriers });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {

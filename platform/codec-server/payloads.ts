@@ -28,7 +28,7 @@ export async function codedBody(
   codec: EncryptionCodec,
   operation: 'encode' | 'decode',
   request: IncomingMessage,
-): Promise<{ body: string; payloads: number }> {
+) {
   const { Payloads } = proto.temporal.api.common.v1;
   const { payloads } = Payloads.fromObject(payloadsIn(await bodyOf(request)));
   try {
@@ -40,7 +40,7 @@ export async function codedBody(
   }
 }
 
-function payloadsIn(body: string): z.output<typeof schema> {
+function payloadsIn(body: string) {
   try {
     return schema.parse(JSON.parse(body));
   } catch {

@@ -10,13 +10,12 @@ import type { CodecServerSettings } from '../settings/read-codec-server.ts';
 import type { Caller } from '../settings/variables.ts';
 import { codedBody, Refusal } from './payloads.ts';
 
-/** The log entry of a request; it never holds a payload or a token. */
+/** The log entry of a request, with its caller if they are known; it never holds a payload or a token. */
 export interface Access {
   readonly method: string;
   readonly path: string;
   readonly status: number;
   readonly origin?: string;
-  /** The caller's name, if they are known. */
   readonly caller?: string;
   /** How many payloads were decrypted or encrypted. */
   readonly payloads?: number;
@@ -68,14 +67,10 @@ export async function serveCodec(
  * nor what a proxy forwards counts, so no name that is made to point here makes a page ours.
  */
 function permissionFor(origin: string, { headers }: IncomingMessage): Record<string, string> {
-  return {
-    'access-control-allow-origin': origin,
-    'access-control-allow-credentials': 'true',
-    // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
-    ...(headers['access-control-request-private-network'] === 'true' && {
-      'access-control-allow-private-network': 'true',
-    }),
-  };
+  const allowed = { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+  // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
+  const isPrivate = headers['access-control-request-private-network'] === 'true';
+  return isPrivate ? { ...allowed, 'access-control-allow-private-network': 'true' } : allowed;
 }
 
 interface Answer extends Pick<Access, 'status' | 'caller' | 'payloads'> {

@@ -7,11 +7,10 @@ import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
+type Texts = 'staticSummary' | 'staticDetails' | 'memo';
+
 /** The start options of a workflow that people read. */
-export type Shown = Pick<
-  WorkflowStartOptions,
-  'staticSummary' | 'staticDetails' | 'memo' | 'typedSearchAttributes'
->;
+export type Shown = Pick<WorkflowStartOptions, Texts | 'typedSearchAttributes'>;
 
 /** Starts orders with what the Web UI shows of them, and with the search attributes by which lists find them. */
 export class OrderIndex {
@@ -33,7 +32,8 @@ export class OrderIndex {
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
     const staticDetails = orderDetails(order, strategy);
     const shown = { staticSummary: orderSummary(order), staticDetails, memo: { ...orderMemo(order) } };
-    let given = this.attributesOf(order, strategy).filter(({ key }) => !this.isLeftOut(key.name));
+    const isDue = (name: string) => Date.now() >= (this.leftOutUntil.get(name) ?? 0);
+    let given = this.attributesOf(order, strategy).filter(({ key }) => isDue(key.name));
     for (;;) {
       try {
         return await start({ ...shown, typedSearchAttributes: given });
@@ -47,20 +47,17 @@ export class OrderIndex {
   }
 
   private attributesOf(order: Order, strategy: Strategy): SearchAttributePair[] {
-    const content: SearchAttributePair[] = [
-      { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
-      { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
-    ];
-    return [
-      ...(this.isEncrypted ? [] : content),
+    const state: SearchAttributePair[] = [
       { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
       { key: defineSearchAttributeKey('OrderStrategy', 'KEYWORD'), value: strategy },
       { key: defineSearchAttributeKey('OrderNeedsAttention', 'BOOL'), value: false },
     ];
-  }
-
-  private isLeftOut(name: string): boolean {
-    return Date.now() < (this.leftOutUntil.get(name) ?? 0);
+    if (this.isEncrypted) return state;
+    return [
+      { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
+      { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
+      ...state,
+    ];
   }
 }
 

@@ -19,8 +19,10 @@ export interface SearchAttributeState {
 export interface Registration {
   readonly registered: readonly SearchAttributeName[];
   /** Those that the server did not take, with what it said. Orders do without them. */
-  readonly refused: readonly { readonly name: SearchAttributeName; readonly reason: string }[];
+  readonly refused: Refused;
 }
+
+type Refused = readonly { readonly name: SearchAttributeName; readonly reason: string }[];
 
 type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
 
@@ -36,21 +38,20 @@ export async function findSearchAttributes(server: Server, namespace: string): P
 }
 
 /** Says in one line what orders do without, and why as far as it is known; empty if there is nothing. */
-export function describeLack(
-  { missing, otherwise }: SearchAttributeState,
-  refused: Registration['refused'] = [],
-): string {
+export function describeLack({ missing, otherwise }: SearchAttributeState, refused: Refused = []): string {
   const unasked = without(missing, refused);
   const refusals = [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
     const names = refused.filter((one) => one.reason === reason).map(({ name }) => name);
     return `${names.join(', ')} (${reason})`;
   });
   const types = otherwise.map(({ name, type }) => `${name} (${type}, not ${searchAttributeTypes[name]})`);
-  return [
-    ...(types.length > 0 ? [`of another type: ${types.join(', ')}`] : []),
-    ...(refusals.length > 0 ? [`refused: ${refusals.join('; ')}`] : []),
-    ...(unasked.length > 0 ? [`missing: ${unasked.join(', ')}`] : []),
-  ].join('; ');
+  const lacks = {
+    'of another type': types.join(', '),
+    refused: refusals.join('; '),
+    missing: unasked.join(', '),
+  };
+  const found = Object.entries(lacks).filter(([, names]) => names !== '');
+  return found.map(([lack, names]) => `${lack}: ${names}`).join('; ');
 }
 
 /**
@@ -65,7 +66,7 @@ export async function registerSearchAttributes(server: Server, namespace: string
   return { registered, refused };
 }
 
-function without(names: readonly SearchAttributeName[], refused: Registration['refused']) {
+function without(names: readonly SearchAttributeName[], refused: Refused) {
   return names.filter((name) => refused.every((one) => one.name !== name));
 }
 
@@ -75,7 +76,7 @@ async function addTo(server: Server, namespace: string, names: readonly SearchAt
     const searchAttributes = Object.fromEntries(added.map((name) => [name, indexed(name)]));
     return server.operatorService.addSearchAttributes({ namespace, searchAttributes });
   };
-  const refused: Registration['refused'][number][] = [];
+  const refused: Refused[number][] = [];
   const isAdded = names.length === 0 || (await add(names).catch(() => undefined));
   for (const name of isAdded ? [] : names) {
     try {
@@ -95,17 +96,16 @@ async function untilTaken(server: Server, namespace: string, names: readonly Sea
   await pRetry(count, { retries: 60, factor: 1, minTimeout: 500 });
 }
 
-function indexed(name: SearchAttributeName): number {
-  const { IndexedValueType } = proto.temporal.api.enums.v1;
-  return {
-    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-  }[searchAttributeTypes[name]];
-}
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+const INDEXED = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+};
+const indexed = (name: SearchAttributeName) => INDEXED[searchAttributeTypes[name]];
 
 /** As Temporal's CLI writes it, such as `KeywordList`. */
 function nameOf(type: number): string {
-  const words = (proto.temporal.api.enums.v1.IndexedValueType[type] ?? '').split('_').slice(3);
+  const words = (IndexedValueType[type] ?? '').split('_').slice(3);
   return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
 }

@@ -7,9 +7,13 @@ import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
-/** A workflow in a list. */
-export interface Listed {
+/** Whatever is found by its workflow id. */
+export interface Named {
   readonly workflowId: string;
+}
+
+/** A workflow in a list. */
+export interface Listed extends Named {
   readonly runId: string;
   readonly startedAt: Date;
   readonly endedAt?: Date;
@@ -47,16 +51,13 @@ export function ofOrder(orderId: string | undefined): string {
 export type Execution = WorkflowExecutionDescription['raw'];
 
 /**
- * Describes an execution; returns undefined if it is gone. The SDK's own `describe` fails if it can't read the memo, but an
- * operator without the key must still see that an order is stuck.
+ * Describes an execution, the latest without a run id; returns undefined if it is gone. The SDK's own `describe` fails if it
+ * can't read the memo, but an operator without the key must still see that an order is stuck.
  */
-export async function describeExecution(
-  client: Client,
-  { workflowId, runId = '' }: { readonly workflowId: string; readonly runId?: string },
-): Promise<Execution | undefined> {
+export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
+  const execution = { workflowId, runId: runId ?? '' };
   try {
-    const execution = { workflowId, runId };
     return await client.workflowService.describeWorkflowExecution({ namespace, execution });
   } catch (error) {
     if (grpcErrorIn(error)?.code === status.NOT_FOUND) return undefined;
@@ -82,7 +83,6 @@ export async function endOf(
 ): Promise<{ code?: string; message: string } | undefined> {
   try {
     await client.workflow.getHandle(workflowId, runId).result();
-    return undefined;
   } catch (error) {
     if (isUnreadable(error)) return { message: error.message };
     if (!(error instanceof WorkflowFailedError)) throw error;

@@ -20,6 +20,7 @@ import {
   isRunning,
   type Listed,
   listWorkflows,
+  type Named,
   statusOf,
 } from './executions.ts';
 import { listCarriers, waitingIn } from './waiting.ts';
@@ -40,12 +41,14 @@ export const UNFINISHED = `(ExecutionStatus = 'Running' OR ${STOPPED})`;
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
 /** Where to look. */
-export interface Scope {
+interface Scope {
   /** Workflows of orders, of resolutions and of deliveries that run, or have ended without an outcome. */
-  readonly workflows: AsyncIterable<Listed> | Iterable<Listed>;
-  /** The ids of mailboxes and relays, where messages and events of orders wait. */
-  readonly carriers: AsyncIterable<string> | Iterable<string>;
+  readonly workflows: Items<Listed>;
+  /** Mailboxes and relays, where messages and events of orders wait. */
+  readonly carriers: Items<Named>;
 }
+
+type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
 /**
  * Finds the stuck steps there. If one workflow is broken or does not answer, it becomes a step with the problem `skipped`,
@@ -55,7 +58,7 @@ export async function findStuckSteps(client: Client, limits: StuckLimits, { work
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
-    eachAlone(carriers, (workflowId) => waitingSteps(client, workflowId, limits)),
+    eachAlone(carriers, (carrier) => waitingSteps(client, carrier, limits)),
   ]);
   const explained = found.flat();
   const explainedIds = new Set(explained.map(({ orderId }) => orderId));
@@ -72,23 +75,14 @@ export async function findStuckSteps(client: Client, limits: StuckLimits, { work
 }
 
 /** An error about one of them must not keep the others. */
-async function eachAlone<Item extends Listed | string>(
-  items: AsyncIterable<Item> | Iterable<Item>,
-  look: (item: Item) => Promise<StuckStep[]>,
-): Promise<StuckStep[]> {
-  const lookAlone = async (item: Item): Promise<StuckStep[]> => {
+async function eachAlone<Item extends Named>(items: Items<Item>, look: (item: Item) => Promise<StuckStep[]>) {
+  const lookAlone = async (item: Item) => {
     try {
       return await within(QUESTION_LIMIT, () => look(item));
     } catch (error) {
       if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
-      const workflowId = typeof item === 'string' ? item : item.workflowId;
-      const step = {
-        problem: 'skipped',
-        step: 'workflow',
-        attempts: 1,
-        lastError: problemOf(error),
-      } as const;
-      return [{ orderId: orderOf(workflowId), workflowId, ...step, since: now() }];
+      const lastError = problemOf(error);
+      return [stepOf(item, { problem: 'skipped', step: 'workflow', attempts: 1, lastError, since: now() })];
     }
   };
   // Enough for thousands of orders in seconds, and too little for a Temporal server to feel.
@@ -109,17 +103,20 @@ export async function stuckStepsOf(client: Client, execution: Execution, limits:
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });
   const events = history?.events ?? [];
-  const steps = await pMap(execution.pendingActivities ?? [], (pending) =>
-    activityStep(client, pending, events),
-  );
+  const pending = execution.pendingActivities ?? [];
+  const steps = await pMap(pending, (activity) => activityStep(client, activity, events));
   const stuck = steps.filter((step) => isStuck(step, limits));
   const own = await workflowSteps(client, execution, events, limits);
-  return [...stuck, ...own].map((step) => ({ orderId: orderOf(workflowId), workflowId, ...step }));
+  return [...stuck, ...own].map((step) => stepOf({ workflowId }, step));
 }
 
 type Pending = NonNullable<Execution['pendingActivities']>[number];
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
+
+function stepOf({ workflowId }: Named, step: Step): StuckStep {
+  return { orderId: orderOf(workflowId), workflowId, ...step };
+}
 
 /** Saves reading the history of the many orders that are young and well. */
 function maybeStuck(execution: Execution, { failures, longerThan }: StuckLimits): boolean {
@@ -183,13 +180,13 @@ async function workflowSteps(
 }
 
 /** What waits in a mailbox or a relay, and is stuck: by itself, or because its whole batch is. */
-async function waitingSteps(client: Client, workflowId: string, limits: StuckLimits): Promise<StuckStep[]> {
-  const items = await waitingIn(client, workflowId);
+async function waitingSteps(client: Client, carrier: Named, limits: StuckLimits): Promise<StuckStep[]> {
+  const items = await waitingIn(client, carrier);
   if (items.length === 0) return [];
-  const execution = await describeExecution(client, { workflowId });
+  const execution = await describeExecution(client, { workflowId: carrier.workflowId });
   const [pending] = execution?.pendingActivities ?? [];
   const batch = pending && (await activityStep(client, pending, []));
-  const steps = items.map(({ orderId, type: step, failures: attempts, since, ...item }) => {
+  const steps = items.map(({ orderId, workflowId, type: step, failures: attempts, since, ...item }) => {
     const own = { problem: 'retrying' as const, attempts, ...item };
     const shown = attempts > 0 || batch === undefined ? own : batch;
     return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
@@ -210,10 +207,8 @@ function isIdle(execution: Execution): boolean {
 async function unansweredStep(client: Client, { workflowId, startedAt }: Listed): Promise<StuckStep[]> {
   const execution = await describeExecution(client, { workflowId });
   if (!isRunning(execution) || !isIdle(execution)) return [];
-  const orderId = orderOf(workflowId);
-  const since = startedAt.toISOString();
-  const lastError = 'it has not answered';
-  return [{ orderId, workflowId, problem: 'waiting', step: 'inventory', attempts: 0, lastError, since }];
+  const [since, lastError] = [startedAt.toISOString(), 'it has not answered'];
+  return [stepOf({ workflowId }, { problem: 'waiting', step: 'inventory', attempts: 0, lastError, since })];
 }
 
 /** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had not begun anything. */
@@ -222,8 +217,13 @@ export async function stoppedSteps(client: Client, listed: Listed): Promise<Stuc
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
-  const since = endedAt.toISOString();
-  const stopped = { orderId, workflowId, problem: 'stopped', attempts: 1, since } as const;
+  const stopped = {
+    orderId,
+    workflowId,
+    problem: 'stopped',
+    attempts: 1,
+    since: endedAt.toISOString(),
+  } as const;
   const how = statusOf(latest);
   if (workflowId.startsWith('event/'))
     return [{ ...stopped, step: deliveryStepOf(workflowId), lastError: how }];
@@ -256,15 +256,9 @@ async function skippedBySweep(client: Client): Promise<StuckStep[]> {
   const { value: last } = await sweeps.next();
   return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
     const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const since = endedAt.toISOString();
-    const step = {
-      workflowId,
-      problem: 'skipped',
-      step: 'inventory.findOrphans',
-      attempts: 1,
-      since,
-    } as const;
-    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, lastError: problem }));
+    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1 } as const;
+    const found = { ...step, workflowId, since: endedAt.toISOString() };
+    return skipped.map(({ orderId, problem: lastError }) => ({ ...found, orderId, lastError }));
   });
 }
 

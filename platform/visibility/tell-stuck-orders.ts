@@ -21,7 +21,7 @@ import { listCarriers } from './waiting.ts';
 export async function tellStuckOrders(
   client: Client,
   limits: StuckLimits,
-  report: (skipped: Skipped) => void = () => {},
+  report: (skipped: Skipped) => void,
 ): Promise<string[]> {
   const orders = await listDue(client, limits);
   if (orders.length === 0) return [];
@@ -42,8 +42,7 @@ export async function tellStuckOrders(
       await within(QUESTION_LIMIT, () => handle.signal(signals.stuckSteps, told));
       return [orderId];
     } catch (error) {
-      const hasEnded = error instanceof WorkflowNotFoundError;
-      if (!hasEnded) report({ orderId, problem: problemOf(error) });
+      if (!(error instanceof WorkflowNotFoundError)) report({ orderId, problem: problemOf(error) });
       return [];
     }
   }
