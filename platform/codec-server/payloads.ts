@@ -19,11 +19,7 @@ const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const payload = z.object({ metadata: z.record(z.string(), base64).nullish(), data: base64.nullish() });
 const schema = z.object({ payloads: z.array(payload).max(10_000) });
 
-/**
- * Encrypts or decrypts the payloads in a request's body, and counts them.
- *
- * @throws Refusal if the body is wrong, or a payload can't be decrypted: a caller may learn which key is missing or wrong.
- */
+/** Encrypts or decrypts the payloads in a body. @throws Refusal, from which a caller may learn which key is missing. */
 export async function codedBody(
   codec: EncryptionCodec,
   operation: 'encode' | 'decode',

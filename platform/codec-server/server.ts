@@ -22,11 +22,8 @@ export interface Access {
 }
 
 /**
- * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that is
- * switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
- *
- * @returns The server, once it listens; close it to stop.
- * @throws Error if the port is taken.
+ * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that
+ * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
  */
 export async function serveCodec(
   settings: CodecServerSettings,

@@ -14,10 +14,7 @@ type Proxy = NonNullable<ReturnType<typeof proxyTo>>;
 /** The first that is set counts. */
 const VARIABLES = ['grpc_proxy', 'https_proxy', 'http_proxy'] as const;
 
-/**
- * Returns the proxy that the environment names for the server at this address, with a name to call it by and its credentials
- * (`user:password`) apart; undefined if the server is reached directly.
- */
+/** The proxy to this server, if the environment names one. Its credentials are `user:password`; its name is without. */
 export function proxyTo(address: string) {
   const variable = VARIABLES.find((name) => process.env[name]);
   if (variable === undefined || isLoopback(address)) return undefined;
@@ -44,8 +41,13 @@ export function workerOptions<Options extends { readonly address?: string }>(opt
   return { ...options, proxy };
 }
 
+/** The proxy itself is what keeps us from the server. The message says what to do. */
+export class ProxyError extends Error {}
+
 /** Opens a way through the proxy to the server. @throws ProxyError if the proxy gives none. */
 export async function openTunnel(proxy: Proxy, address: string, signal: AbortSignal): Promise<Socket> {
+  const failure = (what: string) =>
+    new ProxyError(`the proxy ${what}: correct ${proxy.variable}, or name the server in no_proxy`);
   const authorization = `Basic ${Buffer.from(proxy.credentials ?? '').toString('base64')}`;
   const headers = proxy.credentials === undefined ? {} : { 'Proxy-Authorization': authorization };
   const way = { ...splitAddress(proxy.address), method: 'CONNECT', path: withPort(address) };
@@ -54,18 +56,9 @@ export async function openTunnel(proxy: Proxy, address: string, signal: AbortSig
     const [{ statusCode, statusMessage }, socket] = await once(asked.end(), 'connect');
     if (statusCode === 200) return socket;
     socket.destroy();
-    throw new ProxyError(`refuses it (${statusCode} ${statusMessage})`, proxy);
+    throw failure(`refuses it (${statusCode} ${statusMessage})`);
   } catch (error) {
     if (signal.aborted || !(error instanceof Error) || error instanceof ProxyError) throw error;
-    throw new ProxyError(`does not answer (${'code' in error ? error.code : error.message})`, proxy);
-  }
-}
-
-/** The proxy itself is what keeps us from the server. The message says what to do. */
-export class ProxyError extends Error {
-  override readonly name = 'ProxyError';
-
-  constructor(what: string, { variable }: Proxy) {
-    super(`the proxy ${what}: correct ${variable}, or name the server in no_proxy`);
+    throw failure(`does not answer (${'code' in error ? error.code : error.message})`);
   }
 }

@@ -26,11 +26,7 @@ export function lackIn(error: unknown): { feature: string; fix: string } | undef
   return { feature, fix };
 }
 
-/**
- * Asks for updates that change nothing: one has nothing to do, one is for a workflow that never was.
- *
- * @throws What the server answers if it would not take other ones, too; see {@link lackIn}.
- */
+/** Asks for updates that change nothing. @throws What the server answers if it would not take others; see `lackIn`. */
 export async function tryUpdates(service: WorkflowService, namespace: string): Promise<void> {
   const workflowExecution = { workflowId: 'nobody' };
   const request = { meta: { updateId: 'nothing' }, input: { name: 'nothing' } };

@@ -54,10 +54,7 @@ export function describeLack({ missing, otherwise }: SearchAttributeState, refus
   return found.map(([lack, names]) => `${lack}: ${names}`).join('; ');
 }
 
-/**
- * Registers the search attributes that a namespace lacks, as many as it takes, and returns once the server accepts them.
- * Safe to repeat, also at the same time.
- */
+/** Registers what a namespace lacks, as much as it takes, and returns once the server accepts it. Safe to repeat. */
 export async function registerSearchAttributes(server: Server, namespace: string): Promise<Registration> {
   const { missing } = await findSearchAttributes(server, namespace);
   const refused = await addTo(server, namespace, missing);

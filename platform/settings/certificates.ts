@@ -3,11 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ClientConfigTLS } from '@temporalio/envconfig';
 import { faultOf } from './setting.ts';
 
-/**
- * Finds what is wrong with certificates and keys, before a connection fails on them without saying why.
- *
- * @param nameOf What to call a value: its variable, or its field in a profile.
- */
+/** What can't work, before a connection fails without saying why. @param nameOf A variable, or a profile's field. */
 export function problemsOfTls(
   tls: ClientConfigTLS | undefined,
   nameOf: (variable: string, field: string) => string,

@@ -27,10 +27,7 @@ export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodD
   });
 }
 
-/**
- * Leaves out empty variables, as scripts and Compose files set them; but an empty header of Temporal's calls stays, because
- * it removes that of the profile.
- */
+/** Leaves out empty variables, as Compose files set them; but an empty header stays: it removes that of the profile. */
 export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
   const isSet = ([name, value]: [name: string, value: string | undefined]) =>
     value !== undefined && (value !== '' || name.startsWith('TEMPORAL_GRPC_META_'));

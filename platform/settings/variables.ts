@@ -186,10 +186,7 @@ const propagators = formed(
 const RATIO = 'use a number from 0 to 1';
 const ratio = z.coerce.number(RATIO).min(0, RATIO).max(1, RATIO).describe('0 to 1');
 
-/**
- * Of OpenTelemetry's standard variables, those whose value may ask for what isn't there: OpenTelemetry would take another in
- * silence, and spans would be lost.
- */
+/** OpenTelemetry's variables that may ask for what isn't there: it would take another in silence, and spans be lost. */
 export const tracingVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     collector,

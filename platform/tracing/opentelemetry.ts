@@ -37,10 +37,7 @@ export interface TracingOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/**
- * Starts OpenTelemetry in this process, once: spans are exported in batches, in the background, over OTLP/HTTP. If that
- * fails they are dropped; nothing waits for them.
- */
+/** Starts OpenTelemetry, once. Spans are exported in the background; if that fails they are dropped. */
 export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions) {
   setGlobalErrorHandler(seldom(onError));
   const named = resourceFromAttributes({ 'service.name': service });

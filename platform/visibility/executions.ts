@@ -7,26 +7,19 @@ import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
-/** Whatever is found by its workflow id. */
-export interface Named {
+/** A workflow in a list. Times are ISO 8601. */
+export interface Listed {
   readonly workflowId: string;
-}
-
-/** A workflow in a list. */
-export interface Listed extends Named {
   readonly runId: string;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
+  readonly startedAt: string;
+  readonly endedAt?: string;
   /** The server's own entry; its memo and search attributes are not decoded. */
   readonly info: NonNullable<Execution['workflowExecutionInfo']>;
 }
 
-/**
- * Lists every workflow that the query finds. The SDK's own `list` fails as a whole on one memo that it can't read, and
- * anyone can start such a workflow.
- *
- * @param query In the language of Temporal's list filters.
- */
+export type Named = Pick<Listed, 'workflowId'>;
+
+/** Lists workflows. The SDK's own `list` fails as a whole on one memo that it can't read, and anyone can write one. */
 export async function* listWorkflows(client: Client, query: string): AsyncGenerator<Listed, void, void> {
   const { namespace } = client.options;
   let nextPageToken: Uint8Array = new Uint8Array();
@@ -34,12 +27,16 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
     const page = await client.workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
     for (const info of page.executions) {
       const { workflowId, runId } = info.execution ?? {};
-      const startedAt = optionalTsToDate(info.startTime);
+      const startedAt = timeOf(info.startTime);
       if (!workflowId || !runId || startedAt === undefined) continue;
-      yield defined({ workflowId, runId, startedAt, endedAt: optionalTsToDate(info.closeTime), info });
+      yield defined({ workflowId, runId, startedAt, endedAt: timeOf(info.closeTime), info });
     }
     nextPageToken = page.nextPageToken;
   } while (nextPageToken.length > 0);
+}
+
+export function timeOf(timestamp: Parameters<typeof optionalTsToDate>[0]): string | undefined {
+  return optionalTsToDate(timestamp)?.toISOString();
 }
 
 /** The condition that selects an order's deliveries, to append to a query; empty without an order. Order ids hold no quotes. */
@@ -50,10 +47,7 @@ export function ofOrder(orderId: string | undefined): string {
 /** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 
-/**
- * Describes an execution, the latest without a run id; returns undefined if it is gone. The SDK's own `describe` fails if it
- * can't read the memo, but an operator without the key must still see that an order is stuck.
- */
+/** Undefined if it is gone. The SDK's own `describe` fails if it can't read the memo; an operator may lack the key. */
 export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
   const execution = { workflowId, runId: runId ?? '' };

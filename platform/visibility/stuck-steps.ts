@@ -2,7 +2,6 @@ import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { ProtoFailure } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
 import { defined } from '../../domain/defined.ts';
@@ -22,6 +21,7 @@ import {
   listWorkflows,
   type Named,
   statusOf,
+  timeOf,
 } from './executions.ts';
 import { listCarriers, waitingIn } from './waiting.ts';
 
@@ -50,10 +50,7 @@ interface Scope {
 
 type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
-/**
- * Finds the stuck steps there. If one workflow is broken or does not answer, it becomes a step with the problem `skipped`,
- * and the others are still found.
- */
+/** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
 export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, carriers }: Scope) {
   const idle: Listed[] = [];
   const found = await Promise.all([
@@ -69,12 +66,12 @@ export async function findStuckSteps(client: Client, limits: StuckLimits, { work
     if (listed.endedAt !== undefined) return stoppedSteps(client, listed);
     const execution = await describeExecution(client, listed);
     if (!isRunning(execution)) return [];
-    if (isIdle(execution) && isOlder(listed.startedAt.toISOString(), limits.longerThan)) idle.push(listed);
+    if (isIdle(execution) && isOlder(listed.startedAt, limits.longerThan)) idle.push(listed);
     return stuckStepsOf(client, execution, limits);
   }
 }
 
-/** An error about one of them must not keep the others. */
+/** Looks at each of them; an error about one must not keep the others. */
 async function eachAlone<Item extends Named>(items: Items<Item>, look: (item: Item) => Promise<StuckStep[]>) {
   const lookAlone = async (item: Item) => {
     try {
@@ -154,7 +151,7 @@ async function messageOf(client: Client, failure: ProtoFailure | null | undefine
   }
 }
 
-/** One step if the workflow's own code is stuck: it fails, or nobody runs it. */
+/** Whether the workflow's own code is stuck: it fails, or nobody runs it. */
 async function workflowSteps(
   client: Client,
   { pendingWorkflowTask: task }: Execution,
@@ -200,30 +197,21 @@ function isIdle(execution: Execution): boolean {
   return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
-/**
- * One step if an order still waits for another service's answer, and nothing else shows why: its worker is down, or the
- * workflow that should bring the answer was ended.
- */
-async function unansweredStep(client: Client, { workflowId, startedAt }: Listed): Promise<StuckStep[]> {
+/** One step if an order still waits for an answer: a worker is down, or the workflow that should bring it was ended. */
+async function unansweredStep(client: Client, { workflowId, startedAt: since }: Listed) {
   const execution = await describeExecution(client, { workflowId });
   if (!isRunning(execution) || !isIdle(execution)) return [];
-  const [since, lastError] = [startedAt.toISOString(), 'it has not answered'];
+  const lastError = 'it has not answered';
   return [stepOf({ workflowId }, { problem: 'waiting', step: 'inventory', attempts: 0, lastError, since })];
 }
 
-/** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had not begun anything. */
+/** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had begun nothing. */
 export async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
-  const { workflowId, runId, startedAt, endedAt = startedAt } = listed;
+  const { workflowId, runId, startedAt, endedAt: since = startedAt } = listed;
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
-  const stopped = {
-    orderId,
-    workflowId,
-    problem: 'stopped',
-    attempts: 1,
-    since: endedAt.toISOString(),
-  } as const;
+  const stopped = { orderId, workflowId, problem: 'stopped', attempts: 1, since } as const;
   const how = statusOf(latest);
   if (workflowId.startsWith('event/'))
     return [{ ...stopped, step: deliveryStepOf(workflowId), lastError: how }];
@@ -256,9 +244,8 @@ async function skippedBySweep(client: Client): Promise<StuckStep[]> {
   const { value: last } = await sweeps.next();
   return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
     const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1 } as const;
-    const found = { ...step, workflowId, since: endedAt.toISOString() };
-    return skipped.map(({ orderId, problem: lastError }) => ({ ...found, orderId, lastError }));
+    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1, since: endedAt } as const;
+    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, workflowId, lastError: problem }));
   });
 }
 
@@ -268,10 +255,6 @@ function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, lim
 
 function isOlder(since: string, milliseconds: number): boolean {
   return Date.now() - Date.parse(since) > milliseconds;
-}
-
-function timeOf(timestamp: Pending['scheduledTime']): string | undefined {
-  return optionalTsToDate(timestamp)?.toISOString();
 }
 
 function now(): string {
