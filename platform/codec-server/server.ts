@@ -8,7 +8,7 @@ import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 import type { CodecServerSettings } from '../settings/read-codec-server.ts';
 import type { Caller } from '../settings/variables.ts';
-import { codedBody, Refusal } from './payloads.ts';
+import { codedBody, type Operation, Refusal } from './payloads.ts';
 
 /** The log entry of a request, with its caller if they are known; it never holds a payload or a token. */
 export interface Access {
@@ -86,7 +86,7 @@ async function answerTo(
 ): Promise<Answer> {
   const { method, headers } = request;
   const caller = callerOf(callers, headers.authorization);
-  const operation = SERVED.exec(path)?.[1] as 'encode' | 'decode' | undefined;
+  const operation = SERVED.exec(path)?.[1] as Operation | undefined;
   if (operation === undefined) return pageAt(path, method, caller?.name);
   // A foreign page's request is refused before its body is read.
   if (headers.origin !== undefined && !origins.includes(headers.origin))

@@ -28,13 +28,11 @@ export function lackIn(error: unknown): { feature: string; fix: string } | undef
 
 /** Asks for updates that change nothing. @throws What the server answers if it would not take others; see `lackIn`. */
 export async function tryUpdates(service: WorkflowService, namespace: string): Promise<void> {
-  const workflowExecution = { workflowId: 'nobody' };
   const request = { meta: { updateId: 'nothing' }, input: { name: 'nothing' } };
+  const update = { namespace, workflowExecution: { workflowId: 'nobody' }, request };
   const unless = (expected: status) => (error: unknown) => {
     if (grpcErrorIn(error)?.code !== expected) throw error;
   };
   await service.executeMultiOperation({ namespace, operations: [] }).catch(unless(status.INVALID_ARGUMENT));
-  await service
-    .updateWorkflowExecution({ namespace, workflowExecution, request })
-    .catch(unless(status.NOT_FOUND));
+  await service.updateWorkflowExecution(update).catch(unless(status.NOT_FOUND));
 }

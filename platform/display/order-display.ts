@@ -7,10 +7,11 @@ import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
-type Texts = 'staticSummary' | 'staticDetails' | 'memo';
-
 /** The start options of a workflow that people read. */
-export type Shown = Pick<WorkflowStartOptions, Texts | 'typedSearchAttributes'>;
+export type Shown = Pick<
+  WorkflowStartOptions,
+  'staticSummary' | 'staticDetails' | 'memo' | 'typedSearchAttributes'
+>;
 
 /** Starts orders with what the Web UI shows of them, and with the search attributes by which lists find them. */
 export class OrderIndex {

@@ -2,11 +2,8 @@ import { status } from '@grpc/grpc-js';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import pRetry from 'p-retry';
-import {
-  type SearchAttributeName,
-  searchAttributeNames,
-  searchAttributeTypes,
-} from '../../domain/search-attributes.ts';
+import type { SearchAttributeName } from '../../domain/search-attributes.ts';
+import { searchAttributeNames, searchAttributeTypes } from '../../domain/search-attributes.ts';
 
 /** How a namespace's search attributes compare with those of orders. */
 export interface SearchAttributeState {
@@ -26,7 +23,6 @@ type Refused = readonly { readonly name: SearchAttributeName; readonly reason: s
 
 type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
 
-/** Compares a namespace's search attributes with those of orders. */
 export async function findSearchAttributes(server: Server, namespace: string): Promise<SearchAttributeState> {
   const { customAttributes } = await server.operatorService.listSearchAttributes({ namespace });
   const missing = searchAttributeNames.filter((name) => customAttributes[name] === undefined);
@@ -39,7 +35,6 @@ export async function findSearchAttributes(server: Server, namespace: string): P
 
 /** Says in one line what orders do without, and why as far as it is known; empty if there is nothing. */
 export function describeLack({ missing, otherwise }: SearchAttributeState, refused: Refused = []): string {
-  const unasked = without(missing, refused);
   const refusals = [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
     const names = refused.filter((one) => one.reason === reason).map(({ name }) => name);
     return `${names.join(', ')} (${reason})`;
@@ -48,7 +43,7 @@ export function describeLack({ missing, otherwise }: SearchAttributeState, refus
   const lacks = {
     'of another type': types.join(', '),
     refused: refusals.join('; '),
-    missing: unasked.join(', '),
+    missing: without(missing, refused).join(', '),
   };
   const found = Object.entries(lacks).filter(([, names]) => names !== '');
   return found.map(([lack, names]) => `${lack}: ${names}`).join('; ');

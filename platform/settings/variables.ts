@@ -28,6 +28,7 @@ const truth = z
   .describe('`true`, `false`');
 const pem = formed(/-----BEGIN /, 'PEM', 'use PEM text, from -----BEGIN to -----END');
 const pemFile = readableFile('a PEM file');
+const keyFile = readableFile('a PEM file without passphrase');
 const issued = formed(/^[\x21-\x7e]+$/, 'what was issued', 'use what was issued, without spaces around it');
 
 /** The variables of Temporal's own environment configuration that Concord honours. */
@@ -47,10 +48,7 @@ export const temporalVariables = {
   TEMPORAL_TLS_SERVER_NAME: optional(text('a host name'), 'the name to verify', 'that of the address'),
   TEMPORAL_TLS_CLIENT_CERT_PATH: optional(pemFile, 'our own certificate, if the server wants one (mTLS)'),
   TEMPORAL_TLS_CLIENT_CERT_DATA: optional(pem, 'the same, as text'),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(
-    readableFile('a PEM file without passphrase'),
-    'the private key of the client certificate',
-  ),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(keyFile, 'the private key of the client certificate'),
   TEMPORAL_TLS_CLIENT_KEY_DATA: optional(pem, 'the same, as text'),
 };
 
@@ -123,9 +121,8 @@ export const workerVariables = {
   TEMPORAL_WORKER_BUILD_ID: optional(build, 'the build that the worker runs', 'no versioning'),
 };
 
-/** A person or program that may decrypt payloads. */
+/** A person or program that may decrypt payloads, and the name that the log has for it. */
 export interface Caller {
-  /** For the log. */
   readonly name: string;
   readonly token: string;
 }

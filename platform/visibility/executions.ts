@@ -47,7 +47,10 @@ export function ofOrder(orderId: string | undefined): string {
 /** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 
-/** Undefined if it is gone. The SDK's own `describe` fails if it can't read the memo; an operator may lack the key. */
+/**
+ * The latest without a run id; undefined if it is gone. The SDK's own `describe` fails if it can't read the memo, but an
+ * operator without the key must still see that an order is stuck.
+ */
 export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
   const execution = { workflowId, runId: runId ?? '' };

@@ -12,17 +12,8 @@ import type { StuckLimits, StuckStep } from '../../domain/stuck-step.ts';
 import { parseSkipped, problemOf } from '../../domain/sweeps.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
-import {
-  describeExecution,
-  type Execution,
-  endOf,
-  isRunning,
-  type Listed,
-  listWorkflows,
-  type Named,
-  statusOf,
-  timeOf,
-} from './executions.ts';
+import type { Execution, Listed, Named } from './executions.ts';
+import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } from './executions.ts';
 import { listCarriers, waitingIn } from './waiting.ts';
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
@@ -40,11 +31,9 @@ export const UNFINISHED = `(ExecutionStatus = 'Running' OR ${STOPPED})`;
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
-/** Where to look. */
+/** Where to look: what runs or ended without an outcome, and mailboxes and relays, where messages and events wait. */
 interface Scope {
-  /** Workflows of orders, of resolutions and of deliveries that run, or have ended without an outcome. */
   readonly workflows: Items<Listed>;
-  /** Mailboxes and relays, where messages and events of orders wait. */
   readonly carriers: Items<Named>;
 }
 

@@ -54,7 +54,7 @@ async function listDue(client: Client, { longerThan }: StuckLimits): Promise<Lis
   const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND ${olderThan(longerThan)}`;
   const due: Listed[] = [];
   for await (const listed of listWorkflows(client, query)) if (isDue(listed, longerThan)) due.push(listed);
-  return due.sort((one, other) => (one.startedAt < other.startedAt ? -1 : 1)).slice(0, MOST_ORDERS);
+  return due.sort((one, other) => one.startedAt.localeCompare(other.startedAt)).slice(0, MOST_ORDERS);
 }
 
 function isDue({ startedAt, info }: Listed, longerThan: number): boolean {
