@@ -48,8 +48,8 @@ export function ofOrder(orderId: string | undefined): string {
 export type Execution = WorkflowExecutionDescription['raw'];
 
 /**
- * The latest without a run id; undefined if it is gone. The SDK's own `describe` fails if it can't read the memo, but an
- * operator without the key must still see that an order is stuck.
+ * The latest without a run id; undefined if it is gone. The SDK's own `describe` fails if it can't read the memo; but
+ * an operator without the key must still see that an order is stuck.
  */
 export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
