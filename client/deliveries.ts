@@ -80,8 +80,8 @@ async function deliveryOf(client: Client, listed: Listed): Promise<Delivery | un
   const subscriber = workflowId.slice(deliveryIdOf(event, '').length);
   if (deliveryIdOf(event, subscriber) !== workflowId) return undefined;
   const status = STATUSES[statusOf({ workflowExecutionInfo: info })] ?? 'stopped';
-  const times = { startedAt: startedAt.getTime(), endedAt: endedAt?.getTime() };
-  return defined({ event, subscriber, workflowId, runId, status, ...times });
+  const times = { startedAt: Date.parse(startedAt), ...(endedAt && { endedAt: Date.parse(endedAt) }) };
+  return { event, subscriber, workflowId, runId, status, ...times };
 }
 
 const STATUSES: Readonly<Record<string, Delivery['status']>> = { running: 'running', completed: 'done' };

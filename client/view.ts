@@ -80,9 +80,10 @@ export async function viewOf(client: Client, handle: OrderHandle, orderId: strin
 async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
   if (strategy === 'two-phase') return [];
   if (strategy === 'message-queue')
-    return findStuckSteps(client, FAILED, { workflows: [], carriers: [mailboxIdOf(order)] });
+    return findStuckSteps(client, FAILED, { workflows: [], carriers: [{ workflowId: mailboxIdOf(order) }] });
   const workflows = deliveriesOf(client, order.orderId, RUNNING);
-  return findStuckSteps(client, FAILED, { workflows, carriers: services.map(relayIdOf) });
+  const carriers = services.map((service) => ({ workflowId: relayIdOf(service) }));
+  return findStuckSteps(client, FAILED, { workflows, carriers });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {

@@ -3,12 +3,7 @@ import { fileURLToPath } from 'node:url';
 /** Whether this is the output of `npm run build`, and not the sources. */
 export const isCompiled = import.meta.url.endsWith('.js');
 
-/**
- * The file of a module that is not imported, in the sources as well as in the build.
- *
- * @param relative Its path, without extension.
- * @param base The caller's `import.meta.url`.
- */
+/** The file of a module that is not imported, in sources or build. @param relative Its path, without extension. */
 export function moduleFile(relative: string, base: string): string {
   return fileURLToPath(new URL(`${relative}${isCompiled ? '.js' : '.ts'}`, base));
 }

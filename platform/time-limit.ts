@@ -1,8 +1,4 @@
-/**
- * Waits for some work, for at most so many milliseconds. Work that takes longer goes on, but its result is lost.
- *
- * @param failure Makes what it throws if the time is up.
- */
+/** Waits for at most so many milliseconds. Work that takes longer goes on, but its result is lost. */
 export async function within<Result>(
   milliseconds: number,
   work: () => Promise<Result>,

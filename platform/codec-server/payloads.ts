@@ -6,7 +6,6 @@ import type { EncryptionCodec } from '../encryption/encryption-codec.ts';
 
 /** Why a request is not served, and the HTTP status that says so. */
 export class Refusal extends Error {
-  override readonly name = 'Refusal';
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -15,20 +14,14 @@ export class Refusal extends Error {
   }
 }
 
+export type Operation = 'encode' | 'decode';
+
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 const payload = z.object({ metadata: z.record(z.string(), base64).nullish(), data: base64.nullish() });
 const schema = z.object({ payloads: z.array(payload).max(10_000) });
 
-/**
- * Encrypts or decrypts the payloads in a request's body, and counts them.
- *
- * @throws Refusal if the body is wrong, or a payload can't be decrypted: a caller may learn which key is missing or wrong.
- */
-export async function codedBody(
-  codec: EncryptionCodec,
-  operation: 'encode' | 'decode',
-  request: IncomingMessage,
-): Promise<{ body: string; payloads: number }> {
+/** Encrypts or decrypts the payloads in a body. @throws Refusal, from which a caller may learn which key is missing. */
+export async function codedBody(codec: EncryptionCodec, operation: Operation, request: IncomingMessage) {
   const { Payloads } = proto.temporal.api.common.v1;
   const { payloads } = Payloads.fromObject(payloadsIn(await bodyOf(request)));
   try {
@@ -40,7 +33,7 @@ export async function codedBody(
   }
 }
 
-function payloadsIn(body: string): z.output<typeof schema> {
+function payloadsIn(body: string) {
   try {
     return schema.parse(JSON.parse(body));
   } catch {

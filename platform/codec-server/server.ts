@@ -8,26 +8,22 @@ import { EncryptionCodec } from '../encryption/encryption-codec.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 import type { CodecServerSettings } from '../settings/read-codec-server.ts';
 import type { Caller } from '../settings/variables.ts';
-import { codedBody, Refusal } from './payloads.ts';
+import { codedBody, type Operation, Refusal } from './payloads.ts';
 
-/** The log entry of a request; it never holds a payload or a token. */
+/** The log entry of a request, with its caller if they are known; it never holds a payload or a token. */
 export interface Access {
   readonly method: string;
   readonly path: string;
   readonly status: number;
   readonly origin?: string;
-  /** The caller's name, if they are known. */
   readonly caller?: string;
   /** How many payloads were decrypted or encrypted. */
   readonly payloads?: number;
 }
 
 /**
- * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that is
- * switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
- *
- * @returns The server, once it listens; close it to stop.
- * @throws Error if the port is taken.
+ * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that
+ * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
  */
 export async function serveCodec(
   settings: CodecServerSettings,
@@ -68,14 +64,10 @@ export async function serveCodec(
  * nor what a proxy forwards counts, so no name that is made to point here makes a page ours.
  */
 function permissionFor(origin: string, { headers }: IncomingMessage): Record<string, string> {
-  return {
-    'access-control-allow-origin': origin,
-    'access-control-allow-credentials': 'true',
-    // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
-    ...(headers['access-control-request-private-network'] === 'true' && {
-      'access-control-allow-private-network': 'true',
-    }),
-  };
+  const allowed = { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+  // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
+  const isPrivate = headers['access-control-request-private-network'] === 'true';
+  return isPrivate ? { ...allowed, 'access-control-allow-private-network': 'true' } : allowed;
 }
 
 interface Answer extends Pick<Access, 'status' | 'caller' | 'payloads'> {
@@ -94,7 +86,7 @@ async function answerTo(
 ): Promise<Answer> {
   const { method, headers } = request;
   const caller = callerOf(callers, headers.authorization);
-  const operation = SERVED.exec(path)?.[1] as 'encode' | 'decode' | undefined;
+  const operation = SERVED.exec(path)?.[1] as Operation | undefined;
   if (operation === undefined) return pageAt(path, method, caller?.name);
   // A foreign page's request is refused before its body is read.
   if (headers.origin !== undefined && !origins.includes(headers.origin))

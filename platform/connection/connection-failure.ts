@@ -6,12 +6,8 @@ import type { ConnectionOptions as TemporalOptions } from '@temporalio/client';
 import { splitAddress } from './address.ts';
 import { openTunnel, ProxyError, proxyTo } from './proxy.ts';
 
-/** The settings of the trusted CA and of our own certificate, and what to do if the server's is for another name. */
-export type TlsSettingNames = Readonly<Record<'authority' | 'certificate' | 'otherName', string>>;
-
-/** What to do about a TLS error, by the code that Node (and so OpenSSL) gives it; undefined if it is another error. */
-export function tlsFailure(code: string, names: TlsSettingNames): string | undefined {
-  const { authority, certificate, otherName } = names;
+/** What to do about a TLS error, by the code that Node gives it; undefined if it is another. */
+export function tlsFailure(code: string, { authority, certificate, otherName }: typeof NAMES) {
   const failures: [codes: RegExp, words: string][] = [
     [UNTRUSTED, `its certificate is of no authority that is trusted here: name its CA in ${authority}`],
     [/^CERT_HAS_EXPIRED$/, 'its certificate has expired: renew it there'],
@@ -38,15 +34,13 @@ type Target = Pick<TemporalOptions, 'tls' | 'apiKey'> & { readonly address: stri
  * own errors don't say, so this connects once more to find out.
  */
 export async function temporalFailure(target: Target): Promise<string | undefined> {
-  try {
-    return await tlsFailureOf(target);
-  } catch (error) {
+  return tlsFailureOf(target).catch((error) => {
     if (error instanceof ProxyError) return error.message;
     throw error;
-  }
+  });
 }
 
-async function tlsFailureOf({ address, apiKey, tls }: Target): Promise<string | undefined> {
+async function tlsFailureOf({ address, apiKey, tls }: Target) {
   if (!(tls ?? apiKey !== undefined)) {
     const { isSecured } = await handshake(address, { rejectUnauthorized: false });
     return isSecured ? SWITCH_ON : undefined;
@@ -71,7 +65,7 @@ async function tlsFailureOf({ address, apiKey, tls }: Target): Promise<string | 
     : `it closes the connection: if it wants a client certificate, name one in ${NAMES.certificate}`;
 }
 
-const NAMES: TlsSettingNames = {
+const NAMES = {
   authority: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH',
   certificate: 'TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH',
   otherName: 'set TEMPORAL_TLS_SERVER_NAME to a name that is in it',
@@ -82,11 +76,7 @@ const SWITCH_ON =
 // How long a server may take for a handshake, and for leaving after it. Milliseconds.
 const PATIENCE = 2_000;
 
-/**
- * Tells whether TLS was established, and how the connection ended: `closed`, or an error's code, also for a timeout.
- *
- * @throws ProxyError
- */
+/** Whether TLS was established, and how that ended: `closed`, or an error's code, also for a timeout. @throws ProxyError */
 async function handshake(address: string, options: ConnectionOptions) {
   const { host, port } = splitAddress(address);
   const servername = options.servername || (isIP(host) ? undefined : host);

@@ -9,23 +9,13 @@ import { isLoopback, splitAddress, withPort } from './address.ts';
 // Clients and workers go through the same proxy, which gRPC's own variables name. Only the client's gRPC library reads
 // them, the workers' does not; and it would send even a server of this machine there (grpc/grpc-node #1453).
 
-/** The proxy that a server is reached through. */
-export interface Proxy {
-  /** `host:port` */
-  readonly address: string;
-  /** `user:password` */
-  readonly credentials?: string;
-  /** The variable that names it. */
-  readonly variable: string;
-  /** What to call it: without credentials. */
-  readonly name: string;
-}
+type Proxy = NonNullable<ReturnType<typeof proxyTo>>;
 
 /** The first that is set counts. */
 const VARIABLES = ['grpc_proxy', 'https_proxy', 'http_proxy'] as const;
 
-/** Returns the proxy that the environment names for the server at this address; undefined if it is reached directly. */
-export function proxyTo(address: string): Proxy | undefined {
+/** The proxy to this server, if the environment names one. Its credentials are `user:password`; its name is without. */
+export function proxyTo(address: string) {
   const variable = VARIABLES.find((name) => process.env[name]);
   if (variable === undefined || isLoopback(address)) return undefined;
   const { target, extraOptions } = mapProxyName({ scheme: 'dns', path: address }, {});
@@ -43,46 +33,32 @@ export function clientOptions(options: ConnectionOptions): ConnectionOptions {
 
 /** Completes options of the SDK's `NativeConnection`, which reads no environment. */
 export function workerOptions<Options extends { readonly address?: string }>(options: Options) {
-  const proxy = options.address === undefined ? undefined : proxyTo(options.address);
-  if (proxy === undefined) return options;
-  const [, username, password = ''] = /^([^:]*):?(.*)$/s.exec(proxy.credentials ?? '') ?? [];
+  const found = options.address === undefined ? undefined : proxyTo(options.address);
+  if (found === undefined) return options;
+  const [, username, password = ''] = /^([^:]*):?(.*)$/s.exec(found.credentials ?? '') ?? [];
   const basicAuth = username ? { username, password } : undefined;
-  return {
-    ...options,
-    proxy: defined({ type: 'http-connect' as const, targetHost: proxy.address, basicAuth }),
-  };
+  const proxy = defined({ type: 'http-connect' as const, targetHost: found.address, basicAuth });
+  return { ...options, proxy };
 }
+
+/** The proxy itself is what keeps us from the server. The message says what to do. */
+export class ProxyError extends Error {}
 
 /** Opens a way through the proxy to the server. @throws ProxyError if the proxy gives none. */
 export async function openTunnel(proxy: Proxy, address: string, signal: AbortSignal): Promise<Socket> {
-  const { host, port } = splitAddress(proxy.address);
+  const failure = (what: string) =>
+    new ProxyError(`the proxy ${what}: correct ${proxy.variable}, or name the server in no_proxy`);
   const authorization = `Basic ${Buffer.from(proxy.credentials ?? '').toString('base64')}`;
   const headers = proxy.credentials === undefined ? {} : { 'Proxy-Authorization': authorization };
-  const asked = request({
-    host,
-    port,
-    method: 'CONNECT',
-    path: withPort(address),
-    headers,
-    signal,
-    agent: false,
-  });
+  const way = { ...splitAddress(proxy.address), method: 'CONNECT', path: withPort(address) };
+  const asked = request({ ...way, headers, signal, agent: false });
   try {
     const [{ statusCode, statusMessage }, socket] = await once(asked.end(), 'connect');
     if (statusCode === 200) return socket;
     socket.destroy();
-    throw new ProxyError(`refuses it (${statusCode} ${statusMessage})`, proxy);
+    throw failure(`refuses it (${statusCode} ${statusMessage})`);
   } catch (error) {
     if (signal.aborted || !(error instanceof Error) || error instanceof ProxyError) throw error;
-    throw new ProxyError(`does not answer (${'code' in error ? error.code : error.message})`, proxy);
-  }
-}
-
-/** The proxy itself is what keeps us from the server. The message says what to do. */
-export class ProxyError extends Error {
-  override readonly name = 'ProxyError';
-
-  constructor(what: string, { variable }: Proxy) {
-    super(`the proxy ${what}: correct ${variable}, or name the server in no_proxy`);
+    throw failure(`does not answer (${'code' in error ? error.code : error.message})`);
   }
 }

@@ -33,7 +33,8 @@ export class OrderIndex {
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
     const staticDetails = orderDetails(order, strategy);
     const shown = { staticSummary: orderSummary(order), staticDetails, memo: { ...orderMemo(order) } };
-    let given = this.attributesOf(order, strategy).filter(({ key }) => !this.isLeftOut(key.name));
+    const isDue = (name: string) => Date.now() >= (this.leftOutUntil.get(name) ?? 0);
+    let given = this.attributesOf(order, strategy).filter(({ key }) => isDue(key.name));
     for (;;) {
       try {
         return await start({ ...shown, typedSearchAttributes: given });
@@ -47,20 +48,17 @@ export class OrderIndex {
   }
 
   private attributesOf(order: Order, strategy: Strategy): SearchAttributePair[] {
-    const content: SearchAttributePair[] = [
-      { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
-      { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
-    ];
-    return [
-      ...(this.isEncrypted ? [] : content),
+    const state: SearchAttributePair[] = [
       { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'pending' },
       { key: defineSearchAttributeKey('OrderStrategy', 'KEYWORD'), value: strategy },
       { key: defineSearchAttributeKey('OrderNeedsAttention', 'BOOL'), value: false },
     ];
-  }
-
-  private isLeftOut(name: string): boolean {
-    return Date.now() < (this.leftOutUntil.get(name) ?? 0);
+    if (this.isEncrypted) return state;
+    return [
+      { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
+      { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },
+      ...state,
+    ];
   }
 }
 

@@ -2,11 +2,8 @@ import { status } from '@grpc/grpc-js';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import pRetry from 'p-retry';
-import {
-  type SearchAttributeName,
-  searchAttributeNames,
-  searchAttributeTypes,
-} from '../../domain/search-attributes.ts';
+import type { SearchAttributeName } from '../../domain/search-attributes.ts';
+import { searchAttributeNames, searchAttributeTypes } from '../../domain/search-attributes.ts';
 
 /** How a namespace's search attributes compare with those of orders. */
 export interface SearchAttributeState {
@@ -19,12 +16,13 @@ export interface SearchAttributeState {
 export interface Registration {
   readonly registered: readonly SearchAttributeName[];
   /** Those that the server did not take, with what it said. Orders do without them. */
-  readonly refused: readonly { readonly name: SearchAttributeName; readonly reason: string }[];
+  readonly refused: Refused;
 }
+
+type Refused = readonly { readonly name: SearchAttributeName; readonly reason: string }[];
 
 type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
 
-/** Compares a namespace's search attributes with those of orders. */
 export async function findSearchAttributes(server: Server, namespace: string): Promise<SearchAttributeState> {
   const { customAttributes } = await server.operatorService.listSearchAttributes({ namespace });
   const missing = searchAttributeNames.filter((name) => customAttributes[name] === undefined);
@@ -36,27 +34,22 @@ export async function findSearchAttributes(server: Server, namespace: string): P
 }
 
 /** Says in one line what orders do without, and why as far as it is known; empty if there is nothing. */
-export function describeLack(
-  { missing, otherwise }: SearchAttributeState,
-  refused: Registration['refused'] = [],
-): string {
-  const unasked = without(missing, refused);
+export function describeLack({ missing, otherwise }: SearchAttributeState, refused: Refused = []): string {
   const refusals = [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
     const names = refused.filter((one) => one.reason === reason).map(({ name }) => name);
     return `${names.join(', ')} (${reason})`;
   });
   const types = otherwise.map(({ name, type }) => `${name} (${type}, not ${searchAttributeTypes[name]})`);
-  return [
-    ...(types.length > 0 ? [`of another type: ${types.join(', ')}`] : []),
-    ...(refusals.length > 0 ? [`refused: ${refusals.join('; ')}`] : []),
-    ...(unasked.length > 0 ? [`missing: ${unasked.join(', ')}`] : []),
-  ].join('; ');
+  const lacks = {
+    'of another type': types.join(', '),
+    refused: refusals.join('; '),
+    missing: without(missing, refused).join(', '),
+  };
+  const found = Object.entries(lacks).filter(([, names]) => names !== '');
+  return found.map(([lack, names]) => `${lack}: ${names}`).join('; ');
 }
 
-/**
- * Registers the search attributes that a namespace lacks, as many as it takes, and returns once the server accepts them.
- * Safe to repeat, also at the same time.
- */
+/** Registers what a namespace lacks, as much as it takes, and returns once the server accepts it. Safe to repeat. */
 export async function registerSearchAttributes(server: Server, namespace: string): Promise<Registration> {
   const { missing } = await findSearchAttributes(server, namespace);
   const refused = await addTo(server, namespace, missing);
@@ -65,7 +58,7 @@ export async function registerSearchAttributes(server: Server, namespace: string
   return { registered, refused };
 }
 
-function without(names: readonly SearchAttributeName[], refused: Registration['refused']) {
+function without(names: readonly SearchAttributeName[], refused: Refused) {
   return names.filter((name) => refused.every((one) => one.name !== name));
 }
 
@@ -75,7 +68,7 @@ async function addTo(server: Server, namespace: string, names: readonly SearchAt
     const searchAttributes = Object.fromEntries(added.map((name) => [name, indexed(name)]));
     return server.operatorService.addSearchAttributes({ namespace, searchAttributes });
   };
-  const refused: Registration['refused'][number][] = [];
+  const refused: Refused[number][] = [];
   const isAdded = names.length === 0 || (await add(names).catch(() => undefined));
   for (const name of isAdded ? [] : names) {
     try {
@@ -95,17 +88,16 @@ async function untilTaken(server: Server, namespace: string, names: readonly Sea
   await pRetry(count, { retries: 60, factor: 1, minTimeout: 500 });
 }
 
-function indexed(name: SearchAttributeName): number {
-  const { IndexedValueType } = proto.temporal.api.enums.v1;
-  return {
-    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-  }[searchAttributeTypes[name]];
-}
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+const INDEXED = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+};
+const indexed = (name: SearchAttributeName) => INDEXED[searchAttributeTypes[name]];
 
 /** As Temporal's CLI writes it, such as `KeywordList`. */
 function nameOf(type: number): string {
-  const words = (proto.temporal.api.enums.v1.IndexedValueType[type] ?? '').split('_').slice(3);
+  const words = (IndexedValueType[type] ?? '').split('_').slice(3);
   return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
 }

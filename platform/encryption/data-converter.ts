@@ -3,10 +3,7 @@ import type { DataConverter } from '@temporalio/common';
 import { EncryptionCodec } from './encryption-codec.ts';
 import type { EncryptionKeys } from './keys.ts';
 
-/**
- * The data converter of every client and worker of Concord. Without keys it encrypts nothing, and refuses an encrypted
- * payload with the id of its key.
- */
+/** For every client and worker. Without keys it encrypts nothing, and refuses an encrypted payload by its key's id. */
 export function dataConverterOf(keys: EncryptionKeys | undefined): DataConverter {
   return { payloadCodecs: [new EncryptionCodec(keys)], ...(keys && encryptedFailures) };
 }

@@ -17,11 +17,9 @@ const NONCE = 12;
 const TAG = 16;
 
 /**
- * Encrypts each payload as a whole, with its metadata, by AES-256-GCM. The data is the nonce, the ciphertext and the tag;
- * the id of the key is authenticated with them.
- *
- * Without keys it encrypts nothing. It leaves what is not encrypted as it is, so that encryption can be switched on while
- * orders are in flight.
+ * Encrypts each payload as a whole, with its metadata, by AES-256-GCM. The data is the nonce, the ciphertext and the
+ * tag; the id of the key is authenticated with them. Without keys it encrypts nothing. What is not encrypted is left as
+ * it is, so that encryption can be switched on while orders are in flight.
  */
 export class EncryptionCodec implements PayloadCodec {
   private readonly keys: readonly EncryptionKey[];

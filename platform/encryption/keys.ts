@@ -1,20 +1,15 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 
-/** A key of AES-256, and the id by which payloads name it. */
+/** A key of AES-256, which shows no bytes in a log, and the id by which payloads name it. */
 export interface EncryptionKey {
   readonly id: string;
-  /** Doesn't show its bytes in a log. */
   readonly secret: KeyObject;
 }
 
 /** The first key encrypts; every key decrypts. */
 export type EncryptionKeys = readonly [EncryptionKey, ...EncryptionKey[]];
 
-/**
- * Reads `id:key`, separated by commas or line breaks; a key is the base64 of 32 bytes.
- *
- * @throws Error that says which entry is wrong, and the fix, but shows no key.
- */
+/** Reads `id:key`, with commas or line breaks between. @throws Error that says which is wrong, but shows no key. */
 export function parseKeys(text: string): EncryptionKeys {
   const entries = text.split(/[\s,]+/).filter(Boolean);
   const [first, ...others] = entries.map((entry, index) => parseKey(entry, index + 1));

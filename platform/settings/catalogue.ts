@@ -1,15 +1,11 @@
 import { services } from '../../domain/services.ts';
-import { optional, type Setting, settingsOf, text } from './setting.ts';
+import { optional, settingsOf, text } from './setting.ts';
 import * as variables from './variables.ts';
 
-/** Settings that belong together; the title says who reads them. */
-export interface Section {
-  readonly title: string;
-  readonly settings: readonly Setting[];
-}
+export type Section = (typeof sections)[number];
 
-/** Every setting of Concord, for docs/configuration.md and `concord settings`. */
-export const sections: readonly Section[] = Object.entries({
+/** Every setting of Concord, for docs/configuration.md and `concord settings`; the titles say who reads them. */
+export const sections = Object.entries({
   'Temporal (workers and the command line)': {
     ...variables.temporalVariables,
     'TEMPORAL_GRPC_META_…': optional(
@@ -37,7 +33,4 @@ export const sections: readonly Section[] = Object.entries({
   },
 }).map(([title, shape]) => ({ title, settings: settingsOf(shape) }));
 
-/** The names of all settings. */
-export const settingNames: readonly string[] = sections.flatMap(({ settings }) =>
-  settings.map(({ name }) => name),
-);
+export const settingNames = sections.flatMap(({ settings }) => settings.map(({ name }) => name));

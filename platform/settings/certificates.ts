@@ -3,19 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { ClientConfigTLS } from '@temporalio/envconfig';
 import { faultOf } from './setting.ts';
 
-type Source = ClientConfigTLS['clientCert'];
-
-/**
- * Finds what is wrong with certificates and keys, before a connection fails on them without saying why.
- *
- * @param nameOf What to call a value: its variable, or its field in a profile.
- */
+/** What can't work, before a connection fails without saying why. @param nameOf A variable, or a profile's field. */
 export function problemsOfTls(
   tls: ClientConfigTLS | undefined,
   nameOf: (variable: string, field: string) => string,
 ): { field: string; fix: string }[] {
   if (tls === undefined || tls.disabled === true) return [];
-  const part = (name: string, source: Source) => {
+  const part = (name: string, source: ClientConfigTLS['clientCert']) => {
     const form = source !== undefined && 'data' in source ? 'data' : 'path';
     return { field: nameOf(`TEMPORAL_TLS_${name}_${form}`.toUpperCase(), `tls.${name}_${form}`), source };
   };

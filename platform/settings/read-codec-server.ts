@@ -8,8 +8,7 @@ export type CodecServerSettings = ReturnType<typeof readCodecServer>;
 /** @throws ConcordError `InvalidInput`, naming each variable and the fix, and never a token. */
 export function readCodecServer(variables: NodeJS.ProcessEnv) {
   const read = parse(environment, withoutEmpty(variables));
-  const certificate = read.CODEC_SERVER_TLS_CERT_PATH;
-  const key = read.CODEC_SERVER_TLS_KEY_PATH;
+  const { CODEC_SERVER_TLS_CERT_PATH: certificate, CODEC_SERVER_TLS_KEY_PATH: key } = read;
   return {
     host: read.CODEC_SERVER_HOST,
     port: read.CODEC_SERVER_PORT,

@@ -11,11 +11,7 @@ const environment = z
     message: 'leave out this one or ENCRYPTION_KEYS',
   });
 
-/**
- * Reads the keys that encrypt payloads; undefined if payloads are not encrypted.
- *
- * @throws ConcordError `InvalidInput`, naming the variable and the fix, and never a key.
- */
+/** @throws ConcordError `InvalidInput`, naming the variable and the fix, and never a key. */
 export function readEncryption(variables: NodeJS.ProcessEnv): EncryptionKeys | undefined {
   const read = parse(environment, withoutEmpty(variables));
   return read.ENCRYPTION_KEYS ?? read.ENCRYPTION_KEYS_FILE;

@@ -15,12 +15,9 @@ const environment = z.object({
     .optional(),
 });
 
-/** How to reach Temporal. */
 export type TemporalSettings = ReturnType<typeof readTemporal>;
 
 /**
- * Reads Temporal's settings from the environment and the profile that it names.
- *
  * @param profile Wins over TEMPORAL_PROFILE.
  * @returns A connection for the SDK's `Connection` and `NativeConnection`; it has no address if none is configured.
  * @throws ConcordError `InvalidInput`, naming each variable (or the field of the profile) and the fix, and no secret.

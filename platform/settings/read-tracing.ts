@@ -3,11 +3,7 @@ import { parse } from '../../domain/validation.ts';
 import { withoutEmpty } from './setting.ts';
 import { tracingVariables } from './variables.ts';
 
-/**
- * Whether OpenTelemetry's standard variables ask for traces, and say where to export them.
- *
- * @throws ConcordError `InvalidInput`, naming each variable and the fix, if they ask for what is not supported.
- */
+/** @throws ConcordError `InvalidInput`, naming each variable and the fix, if they ask for what is not supported. */
 export function isTracingOn(variables: NodeJS.ProcessEnv): boolean {
   const given = withoutEmpty(variables);
   if (parse(disabled, given).OTEL_SDK_DISABLED) return false;

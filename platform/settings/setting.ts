@@ -1,17 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** A setting, as docs/configuration.md and `concord settings` describe it, in Markdown. */
-export interface Setting {
-  readonly name: string;
-  readonly purpose: string;
-  /** The values that it accepts. */
-  readonly range: string;
-  /** What applies without it. */
-  readonly fallback: string;
-}
-
-const texts = z.registry<Pick<Setting, 'purpose' | 'fallback'>>();
+/** What docs/configuration.md and `concord settings` say of a variable, beside the values that it accepts; in Markdown. */
+const texts = z.registry<{ readonly purpose: string; readonly fallback: string }>();
 
 /** Adds the purpose of a variable with a default. The schema's description says which values it accepts. */
 export function documented<Schema extends z.ZodDefault>(schema: Schema, purpose: string): Schema {
@@ -26,8 +17,8 @@ export function optional<Schema extends z.ZodType>(schema: Schema, purpose: stri
   return optionalSchema;
 }
 
-/** The settings of a table of variables, in its order. */
-export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodDefault>>): Setting[] {
+/** The texts of a table of variables, in its order. */
+export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodDefault>>) {
   return Object.entries(shape).map(([name, schema]) => {
     const text = texts.get(schema);
     const { description: range } = schema.unwrap() as z.ZodType;
@@ -36,20 +27,22 @@ export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodD
   });
 }
 
-/**
- * Leaves out empty variables, as scripts and Compose files set them; but an empty header of Temporal's calls stays, because
- * it removes that of the profile.
- */
+/** Leaves out empty variables, as Compose files set them; but an empty header stays: it removes that of the profile. */
 export function withoutEmpty(variables: NodeJS.ProcessEnv): Record<string, string> {
-  const isSet = (entry: [string, string | undefined]): entry is [string, string] =>
-    entry[1] !== undefined && (entry[1] !== '' || entry[0].startsWith('TEMPORAL_GRPC_META_'));
-  return Object.fromEntries(Object.entries(variables).filter(isSet));
+  const isSet = ([name, value]: [name: string, value: string | undefined]) =>
+    value !== undefined && (value !== '' || name.startsWith('TEMPORAL_GRPC_META_'));
+  return Object.fromEntries(Object.entries(variables).filter(isSet)) as Record<string, string>;
 }
 
 export const text = (range: string) => z.string().describe(range);
 
 export const formed = (form: RegExp, range: string, fix = `use ${range}`) =>
   z.string().regex(form, fix).describe(range);
+
+export const choice = <const Values extends readonly string[]>(
+  values: Values,
+  fix = `use one of ${values.join(', ')}`,
+) => z.enum(values, fix).describe(values.map((value) => `\`${value}\``).join(', '));
 
 export function wholeNumber(least: number, most: number, what = 'a whole number') {
   const fix = `use ${what} from ${least} to ${most}`;
@@ -64,7 +57,7 @@ export const readBy = <Result>(read: (text: string) => Result, range: string) =>
       try {
         return read(value);
       } catch (error) {
-        context.addIssue({ code: 'custom', message: (error as Error).message });
+        context.addIssue((error as Error).message);
         return z.NEVER;
       }
     })
@@ -74,8 +67,8 @@ export const readBy = <Result>(read: (text: string) => Result, range: string) =>
 export const readableFile = (range = 'a path') =>
   readBy((path) => {
     const fault = faultOf(path);
-    if (fault !== undefined) throw new Error(fault);
-    return path;
+    if (fault === undefined) return path;
+    throw new Error(fault);
   }, range);
 
 /** The same from a file, as mounted secrets are. */
@@ -89,7 +82,6 @@ export const inFile = <Result>(schema: z.ZodType<Result, string>) =>
 export function faultOf(path: string): string | undefined {
   try {
     readFileSync(path);
-    return undefined;
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     return `${path} can't be read: ${REASONS[code] ?? code}`;

@@ -1,8 +1,17 @@
 import { z } from 'zod';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../../domain/policies.ts';
-import { oneOf } from '../../domain/validation.ts';
 import { parseKeys } from '../encryption/keys.ts';
-import { documented, formed, inFile, optional, readableFile, readBy, text, wholeNumber } from './setting.ts';
+import {
+  choice,
+  documented,
+  formed,
+  inFile,
+  optional,
+  readableFile,
+  readBy,
+  text,
+  wholeNumber,
+} from './setting.ts';
 
 /** Whether a variable's value must never be shown. */
 export const isSecret = (variable: string) => /_(KEYS?|KEY_DATA|TOKENS?|URI)$/.test(variable);
@@ -13,12 +22,13 @@ export const address = formed(
   '`host:port`',
   'use host:port, without https:// before it',
 ).refine((value) => Number(/:(\d+)$/.exec(value)?.[1] ?? 1) <= 65_535, 'use a port from 1 to 65535');
+const TRUTH = 'use true or false';
 const truth = z
-  .enum(['true', 'false', '1', '0'], 'use true or false')
-  .transform((word) => word === 'true' || word === '1')
+  .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], case: 'sensitive', error: TRUTH })
   .describe('`true`, `false`');
 const pem = formed(/-----BEGIN /, 'PEM', 'use PEM text, from -----BEGIN to -----END');
 const pemFile = readableFile('a PEM file');
+const keyFile = readableFile('a PEM file without passphrase');
 const issued = formed(/^[\x21-\x7e]+$/, 'what was issued', 'use what was issued, without spaces around it');
 
 /** The variables of Temporal's own environment configuration that Concord honours. */
@@ -38,10 +48,7 @@ export const temporalVariables = {
   TEMPORAL_TLS_SERVER_NAME: optional(text('a host name'), 'the name to verify', 'that of the address'),
   TEMPORAL_TLS_CLIENT_CERT_PATH: optional(pemFile, 'our own certificate, if the server wants one (mTLS)'),
   TEMPORAL_TLS_CLIENT_CERT_DATA: optional(pem, 'the same, as text'),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(
-    readableFile('a PEM file without passphrase'),
-    'the private key of the client certificate',
-  ),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: optional(keyFile, 'the private key of the client certificate'),
   TEMPORAL_TLS_CLIENT_KEY_DATA: optional(pem, 'the same, as text'),
 };
 
@@ -55,10 +62,10 @@ export const encryptionVariables = {
 // Whoever has MongoDB's driver checks the rest.
 const uri = text('a connection string');
 const database = formed(/^[A-Za-z0-9_-]{1,63}$/, '1 to 63 letters, digits, - and _');
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-const level = z
-  .enum(levels, 'use trace, debug, info, warn, error or fatal')
-  .describe(levels.map((name) => `\`${name}\``).join(', '));
+const level = choice(
+  ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  'use trace, debug, info, warn, error or fatal',
+);
 const seconds = wholeNumber(1, 31_536_000, 'whole seconds,').describe('seconds, 1 to 31536000');
 const ipAddress = z
   .union([z.ipv4(), z.ipv6()], 'use an IP address, such as 0.0.0.0')
@@ -114,9 +121,8 @@ export const workerVariables = {
   TEMPORAL_WORKER_BUILD_ID: optional(build, 'the build that the worker runs', 'no versioning'),
 };
 
-/** A person or program that may decrypt payloads. */
+/** A person or program that may decrypt payloads, and the name that the log has for it. */
 export interface Caller {
-  /** For the log. */
   readonly name: string;
   readonly token: string;
 }
@@ -156,10 +162,6 @@ export const codecServerVariables = {
   CODEC_SERVER_TLS_KEY_PATH: optional(pemFile, "the certificate's private key"),
 };
 
-const choice = <const Values extends readonly string[]>(values: Values, fix?: string) =>
-  (fix === undefined ? oneOf(values) : z.enum(values, fix)).describe(
-    values.map((value) => `\`${value}\``).join(', '),
-  );
 const url = z.url({ protocol: /^https?$/, error: 'use a URL such as http://localhost:4318' });
 const collector = url.describe('a URL, such as `http://localhost:4318`');
 const collectorPath = url.describe('a URL, such as `http://localhost:4318/v1/traces`');
@@ -167,25 +169,21 @@ const protocol = choice(
   ['http/json', 'http/protobuf'],
   'use http/json, and the port at which the collector takes OTLP/HTTP (4318): spans are not sent by gRPC',
 );
-const sampler = choice([
-  'always_on',
-  'always_off',
-  'traceidratio',
-  'parentbased_always_on',
-  'parentbased_always_off',
-  'parentbased_traceidratio',
-]);
+const exporter = choice(['otlp', 'none'], 'use otlp, which is the only exporter, or none');
+const disabled = z
+  .stringbool({ truthy: ['true'], falsy: ['false'], error: TRUTH })
+  .describe('`true`, `false`');
+const samplers = ['always_on', 'always_off', 'traceidratio'];
+const sampler = choice([...samplers, ...samplers.map((name) => `parentbased_${name}`)]);
 const propagators = formed(
   /^\s*(baggage\s*,\s*)?tracecontext(\s*,\s*baggage)?\s*$/,
   '`tracecontext`, `baggage`',
   'use tracecontext, with or without baggage',
 );
-const ratio = z.coerce.number('use a number from 0 to 1').min(0, 'use a number from 0 to 1');
+const RATIO = 'use a number from 0 to 1';
+const ratio = z.coerce.number(RATIO).min(0, RATIO).max(1, RATIO).describe('0 to 1');
 
-/**
- * Of OpenTelemetry's standard variables, those whose value may ask for what isn't there: OpenTelemetry would take another in
- * silence, and spans would be lost.
- */
+/** OpenTelemetry's variables that may ask for what isn't there: it would take another in silence, and spans be lost. */
 export const tracingVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(
     collector,
@@ -199,23 +197,9 @@ export const tracingVariables = {
     '`http/json`',
   ),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: optional(protocol, 'the same, for traces; wins over it'),
-  OTEL_TRACES_EXPORTER: optional(
-    choice(['otlp', 'none'], 'use otlp, which is the only exporter, or none'),
-    '`none`: no traces, whatever else is set',
-    '`otlp`',
-  ),
-  OTEL_SDK_DISABLED: optional(
-    z
-      .stringbool({ truthy: ['true'], falsy: ['false'], error: 'use true or false' })
-      .describe('`true`, `false`'),
-    '`true`: no traces, whatever else is set',
-    '`false`',
-  ),
+  OTEL_TRACES_EXPORTER: optional(exporter, '`none`: no traces, whatever else is set', '`otlp`'),
+  OTEL_SDK_DISABLED: optional(disabled, '`true`: no traces, whatever else is set', '`false`'),
   OTEL_TRACES_SAMPLER: optional(sampler, 'which orders are traced', '`parentbased_always_on`'),
-  OTEL_TRACES_SAMPLER_ARG: optional(
-    ratio.max(1, 'use a number from 0 to 1').describe('0 to 1'),
-    'the share of orders, for a sampler by ratio',
-    '`1`',
-  ),
+  OTEL_TRACES_SAMPLER_ARG: optional(ratio, 'the share of orders, for a sampler by ratio', '`1`'),
   OTEL_PROPAGATORS: optional(propagators, 'how a trace is passed on', '`tracecontext,baggage`'),
 };

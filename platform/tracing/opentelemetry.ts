@@ -10,36 +10,19 @@ import {
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { MongoDBInstrumentation } from '@opentelemetry/instrumentation-mongodb';
-import {
-  detectResources,
-  envDetector,
-  type Resource,
-  resourceFromAttributes,
-} from '@opentelemetry/resources';
+import type { Resource } from '@opentelemetry/resources';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { WorkflowClientInterceptor } from '@temporalio/client';
-import {
-  type OpenTelemetrySinks,
-  OpenTelemetryWorkflowClientInterceptor,
-} from '@temporalio/interceptors-opentelemetry';
-import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
+import type { OpenTelemetrySinks } from '@temporalio/interceptors-opentelemetry';
+import { OpenTelemetryWorkflowClientInterceptor } from '@temporalio/interceptors-opentelemetry';
+import type { InjectedSinks } from '@temporalio/worker';
 import type { WorkflowInfo } from '@temporalio/workflow';
 import { within } from '../time-limit.ts';
 import { inSpan, tracedActivities } from './traced-activities.ts';
 
 /** What a client or worker needs to take part in traces. */
-export interface Tracing {
-  /** Passes the trace on to workflows. */
-  readonly client: WorkflowClientInterceptor[];
-  /** Surrounds each activity; the outermost interceptor. */
-  readonly activity: ActivityInterceptorsFactory;
-  /** Exports the spans of workflows. */
-  readonly sinks: InjectedSinks<OpenTelemetrySinks>;
-  /** Runs work in a child of the active span. */
-  span<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
-  /** Exports what is left, within `limit` milliseconds; never throws. */
-  stop(limit: number): Promise<void>;
-}
+export type Tracing = ReturnType<typeof startOpenTelemetry>;
 
 export interface TracingOptions {
   /** `service.name`, unless `OTEL_SERVICE_NAME` says otherwise. */
@@ -48,14 +31,11 @@ export interface TracingOptions {
   readonly onError?: (error: Error) => void;
 }
 
-/**
- * Starts OpenTelemetry in this process, once: spans are exported in batches, in the background, over OTLP/HTTP. If that
- * fails they are dropped; nothing waits for them.
- */
-export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions): Tracing {
+/** Starts OpenTelemetry, once. Spans are exported in the background; if that fails they are dropped. */
+export function startOpenTelemetry({ service, onError = () => {} }: TracingOptions) {
   setGlobalErrorHandler(seldom(onError));
-  const fromEnvironment = detectResources({ detectors: [envDetector] });
-  const resource = resourceFromAttributes({ 'service.name': service }).merge(fromEnvironment);
+  const named = resourceFromAttributes({ 'service.name': service });
+  const resource = named.merge(detectResources({ detectors: [envDetector] }));
   const processor = new BatchSpanProcessor(new OTLPTraceExporter());
   // An order of a hundred lines makes a long command; its beginning is enough.
   const spanLimits = { attributeValueLengthLimit: 1_000 };
@@ -65,16 +45,21 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
   propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
   instrumentMongoDb();
-  const exportSpans = (info: WorkflowInfo, spans: readonly WorkflowSpan[]) => {
+  const fn = (info: WorkflowInfo, spans: readonly WorkflowSpan[]) => {
     for (const span of spans) processor.onEnd(readable(span, info, resource));
   };
-
+  const sinks: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn } } };
   return {
+    /** Passes the trace on to workflows. */
     client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
+    /** Surrounds each activity; the outermost interceptor. */
     activity: tracedActivities,
-    sinks: { exporter: { export: { fn: exportSpans } } },
+    /** Exports the spans of workflows. */
+    sinks,
+    /** Runs work in a child of the active span. */
     span: inSpan,
-    stop: (limit) => within(limit, () => provider.shutdown()).catch(() => {}),
+    /** Exports what is left, within `limit` milliseconds; never throws. */
+    stop: (limit: number) => within(limit, () => provider.shutdown()).catch(() => {}),
   };
 }
 

@@ -8,11 +8,7 @@ export type { Tracing };
 /** For a worker that doesn't trace: drops the spans of orders that were placed by a client that does. */
 export const droppedSpans: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn: () => {} } } };
 
-/**
- * Starts tracing in this process if the environment asks for it. Otherwise nothing of OpenTelemetry is loaded.
- *
- * @throws ConcordError `InvalidInput` if it asks for what is not supported.
- */
+/** Starts tracing if the environment asks for it; else nothing of OpenTelemetry is loaded. @throws ConcordError */
 export async function startTracing(options: TracingOptions): Promise<Tracing | undefined> {
   if (!isTracingOn(process.env)) return undefined;
   const { startOpenTelemetry } = await import('./opentelemetry.ts');

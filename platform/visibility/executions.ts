@@ -7,22 +7,19 @@ import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 
-/** A workflow in a list. */
+/** A workflow in a list. Times are ISO 8601. */
 export interface Listed {
   readonly workflowId: string;
   readonly runId: string;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
+  readonly startedAt: string;
+  readonly endedAt?: string;
   /** The server's own entry; its memo and search attributes are not decoded. */
   readonly info: NonNullable<Execution['workflowExecutionInfo']>;
 }
 
-/**
- * Lists every workflow that the query finds. The SDK's own `list` fails as a whole on one memo that it can't read, and
- * anyone can start such a workflow.
- *
- * @param query In the language of Temporal's list filters.
- */
+export type Named = Pick<Listed, 'workflowId'>;
+
+/** Lists workflows. The SDK's own `list` fails as a whole on one memo that it can't read, and anyone can write one. */
 export async function* listWorkflows(client: Client, query: string): AsyncGenerator<Listed, void, void> {
   const { namespace } = client.options;
   let nextPageToken: Uint8Array = new Uint8Array();
@@ -30,28 +27,29 @@ export async function* listWorkflows(client: Client, query: string): AsyncGenera
     const page = await client.workflowService.listWorkflowExecutions({ namespace, query, nextPageToken });
     for (const info of page.executions) {
       const { workflowId, runId } = info.execution ?? {};
-      const startedAt = optionalTsToDate(info.startTime);
+      const startedAt = timeOf(info.startTime);
       if (!workflowId || !runId || startedAt === undefined) continue;
-      yield defined({ workflowId, runId, startedAt, endedAt: optionalTsToDate(info.closeTime), info });
+      yield defined({ workflowId, runId, startedAt, endedAt: timeOf(info.closeTime), info });
     }
     nextPageToken = page.nextPageToken;
   } while (nextPageToken.length > 0);
+}
+
+export function timeOf(timestamp: Parameters<typeof optionalTsToDate>[0]): string | undefined {
+  return optionalTsToDate(timestamp)?.toISOString();
 }
 
 /** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 
 /**
- * Describes an execution; returns undefined if it is gone. The SDK's own `describe` fails if it can't read the memo, but an
- * operator without the key must still see that an order is stuck.
+ * The latest without a run id; undefined if it is gone. The SDK's own `describe` fails if it can't read the memo; but
+ * an operator without the key must still see that an order is stuck.
  */
-export async function describeExecution(
-  client: Client,
-  { workflowId, runId = '' }: { readonly workflowId: string; readonly runId?: string },
-): Promise<Execution | undefined> {
+export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
+  const execution = { workflowId, runId: runId ?? '' };
   try {
-    const execution = { workflowId, runId };
     return await client.workflowService.describeWorkflowExecution({ namespace, execution });
   } catch (error) {
     if (grpcErrorIn(error)?.code === status.NOT_FOUND) return undefined;
@@ -77,7 +75,6 @@ export async function endOf(
 ): Promise<{ code?: string; message: string } | undefined> {
   try {
     await client.workflow.getHandle(workflowId, runId).result();
-    return undefined;
   } catch (error) {
     if (isUnreadable(error)) return { message: error.message };
     if (!(error instanceof WorkflowFailedError)) throw error;

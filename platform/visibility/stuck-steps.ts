@@ -2,7 +2,6 @@ import { status } from '@grpc/grpc-js';
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { ProtoFailure } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
-import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import pMap from 'p-map';
 import { orderOf } from '../../domain/addresses.ts';
 import { defined } from '../../domain/defined.ts';
@@ -13,15 +12,8 @@ import type { StuckLimits, StuckStep } from '../../domain/stuck-step.ts';
 import { parseSkipped, problemOf } from '../../domain/sweeps.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
-import {
-  describeExecution,
-  type Execution,
-  endOf,
-  isRunning,
-  type Listed,
-  listWorkflows,
-  statusOf,
-} from './executions.ts';
+import type { Execution, Listed, Named } from './executions.ts';
+import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } from './executions.ts';
 import { listCarriers, waitingIn } from './waiting.ts';
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
@@ -39,23 +31,20 @@ export const UNFINISHED = `(ExecutionStatus = 'Running' OR ${STOPPED})`;
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
-/** Where to look. */
-export interface Scope {
-  /** Workflows of orders, of resolutions and of deliveries that run, or have ended without an outcome. */
-  readonly workflows: AsyncIterable<Listed> | Iterable<Listed>;
-  /** The ids of mailboxes and relays, where messages and events of orders wait. */
-  readonly carriers: AsyncIterable<string> | Iterable<string>;
+/** Where to look: what runs or ended without an outcome, and mailboxes and relays, where messages and events wait. */
+interface Scope {
+  readonly workflows: Items<Listed>;
+  readonly carriers: Items<Named>;
 }
 
-/**
- * Finds the stuck steps there. If one workflow is broken or does not answer, it becomes a step with the problem `skipped`,
- * and the others are still found.
- */
+type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
+
+/** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
 export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, carriers }: Scope) {
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
-    eachAlone(carriers, (workflowId) => waitingSteps(client, workflowId, limits)),
+    eachAlone(carriers, (carrier) => waitingSteps(client, carrier, limits)),
   ]);
   const explained = found.flat();
   const explainedIds = new Set(explained.map(({ orderId }) => orderId));
@@ -66,29 +55,20 @@ export async function findStuckSteps(client: Client, limits: StuckLimits, { work
     if (listed.endedAt !== undefined) return stoppedSteps(client, listed);
     const execution = await describeExecution(client, listed);
     if (!isRunning(execution)) return [];
-    if (isIdle(execution) && isOlder(listed.startedAt.toISOString(), limits.longerThan)) idle.push(listed);
+    if (isIdle(execution) && isOlder(listed.startedAt, limits.longerThan)) idle.push(listed);
     return stuckStepsOf(client, execution, limits);
   }
 }
 
-/** An error about one of them must not keep the others. */
-async function eachAlone<Item extends Listed | string>(
-  items: AsyncIterable<Item> | Iterable<Item>,
-  look: (item: Item) => Promise<StuckStep[]>,
-): Promise<StuckStep[]> {
-  const lookAlone = async (item: Item): Promise<StuckStep[]> => {
+/** Looks at each of them; an error about one must not keep the others. */
+async function eachAlone<Item extends Named>(items: Items<Item>, look: (item: Item) => Promise<StuckStep[]>) {
+  const lookAlone = async (item: Item) => {
     try {
       return await within(QUESTION_LIMIT, () => look(item));
     } catch (error) {
       if (ABOUT_ALL.includes(grpcErrorIn(error)?.code)) throw error;
-      const workflowId = typeof item === 'string' ? item : item.workflowId;
-      const step = {
-        problem: 'skipped',
-        step: 'workflow',
-        attempts: 1,
-        lastError: problemOf(error),
-      } as const;
-      return [{ orderId: orderOf(workflowId), workflowId, ...step, since: now() }];
+      const lastError = problemOf(error);
+      return [stepOf(item, { problem: 'skipped', step: 'workflow', attempts: 1, lastError, since: now() })];
     }
   };
   // Enough for thousands of orders in seconds, and too little for a Temporal server to feel.
@@ -109,17 +89,20 @@ export async function stuckStepsOf(client: Client, execution: Execution, limits:
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });
   const events = history?.events ?? [];
-  const steps = await pMap(execution.pendingActivities ?? [], (pending) =>
-    activityStep(client, pending, events),
-  );
+  const pending = execution.pendingActivities ?? [];
+  const steps = await pMap(pending, (activity) => activityStep(client, activity, events));
   const stuck = steps.filter((step) => isStuck(step, limits));
   const own = await workflowSteps(client, execution, events, limits);
-  return [...stuck, ...own].map((step) => ({ orderId: orderOf(workflowId), workflowId, ...step }));
+  return [...stuck, ...own].map((step) => stepOf({ workflowId }, step));
 }
 
 type Pending = NonNullable<Execution['pendingActivities']>[number];
 type Events = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>;
 type Step = Omit<StuckStep, 'orderId' | 'workflowId'>;
+
+function stepOf({ workflowId }: Named, step: Step): StuckStep {
+  return { orderId: orderOf(workflowId), workflowId, ...step };
+}
 
 /** Saves reading the history of the many orders that are young and well. */
 function maybeStuck(execution: Execution, { failures, longerThan }: StuckLimits): boolean {
@@ -157,7 +140,7 @@ async function messageOf(client: Client, failure: ProtoFailure | null | undefine
   }
 }
 
-/** One step if the workflow's own code is stuck: it fails, or nobody runs it. */
+/** Whether the workflow's own code is stuck: it fails, or nobody runs it. */
 async function workflowSteps(
   client: Client,
   { pendingWorkflowTask: task }: Execution,
@@ -183,13 +166,13 @@ async function workflowSteps(
 }
 
 /** What waits in a mailbox or a relay, and is stuck: by itself, or because its whole batch is. */
-async function waitingSteps(client: Client, workflowId: string, limits: StuckLimits): Promise<StuckStep[]> {
-  const items = await waitingIn(client, workflowId);
+async function waitingSteps(client: Client, carrier: Named, limits: StuckLimits): Promise<StuckStep[]> {
+  const items = await waitingIn(client, carrier);
   if (items.length === 0) return [];
-  const execution = await describeExecution(client, { workflowId });
+  const execution = await describeExecution(client, { workflowId: carrier.workflowId });
   const [pending] = execution?.pendingActivities ?? [];
   const batch = pending && (await activityStep(client, pending, []));
-  const steps = items.map(({ orderId, type: step, failures: attempts, since, ...item }) => {
+  const steps = items.map(({ orderId, workflowId, type: step, failures: attempts, since, ...item }) => {
     const own = { problem: 'retrying' as const, attempts, ...item };
     const shown = attempts > 0 || batch === undefined ? own : batch;
     return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
@@ -203,26 +186,20 @@ function isIdle(execution: Execution): boolean {
   return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
-/**
- * One step if an order still waits for another service's answer, and nothing else shows why: its worker is down, or the
- * workflow that should bring the answer was ended.
- */
-async function unansweredStep(client: Client, { workflowId, startedAt }: Listed): Promise<StuckStep[]> {
+/** One step if an order still waits for an answer: a worker is down, or the workflow that should bring it was ended. */
+async function unansweredStep(client: Client, { workflowId, startedAt: since }: Listed) {
   const execution = await describeExecution(client, { workflowId });
   if (!isRunning(execution) || !isIdle(execution)) return [];
-  const orderId = orderOf(workflowId);
-  const since = startedAt.toISOString();
   const lastError = 'it has not answered';
-  return [{ orderId, workflowId, problem: 'waiting', step: 'inventory', attempts: 0, lastError, since }];
+  return [stepOf({ workflowId }, { problem: 'waiting', step: 'inventory', attempts: 0, lastError, since })];
 }
 
-/** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had not begun anything. */
+/** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had begun nothing. */
 export async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
-  const { workflowId, runId, startedAt, endedAt = startedAt } = listed;
+  const { workflowId, runId, startedAt, endedAt: since = startedAt } = listed;
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
-  const since = endedAt.toISOString();
   const stopped = { orderId, workflowId, problem: 'stopped', attempts: 1, since } as const;
   const how = statusOf(latest);
   if (workflowId.startsWith('event/'))
@@ -256,15 +233,8 @@ async function skippedBySweep(client: Client): Promise<StuckStep[]> {
   const { value: last } = await sweeps.next();
   return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
     const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const since = endedAt.toISOString();
-    const step = {
-      workflowId,
-      problem: 'skipped',
-      step: 'inventory.findOrphans',
-      attempts: 1,
-      since,
-    } as const;
-    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, lastError: problem }));
+    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1, since: endedAt } as const;
+    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, workflowId, lastError: problem }));
   });
 }
 
@@ -274,10 +244,6 @@ function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, lim
 
 function isOlder(since: string, milliseconds: number): boolean {
   return Date.now() - Date.parse(since) > milliseconds;
-}
-
-function timeOf(timestamp: Pending['scheduledTime']): string | undefined {
-  return optionalTsToDate(timestamp)?.toISOString();
 }
 
 function now(): string {

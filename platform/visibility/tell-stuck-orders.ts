@@ -12,16 +12,14 @@ import { listCarriers } from './waiting.ts';
 
 /**
  * Tells orders which of their steps are stuck, so that they show it: once when it is found, and again whenever they are
- * twice as old, so that an order that waits for weeks doesn't fill its history. If one can't be read or told, the others
- * still are.
+ * twice as old, so that an order that waits for weeks doesn't fill its history. What can't be read or told is reported.
  *
- * @param report Called with each order that was left alone.
  * @returns The ids of the orders that were told: at most 100, the oldest.
  */
 export async function tellStuckOrders(
   client: Client,
   limits: StuckLimits,
-  report: (skipped: Skipped) => void = () => {},
+  report: (skipped: Skipped) => void,
 ): Promise<string[]> {
   const orders = await listDue(client, limits);
   if (orders.length === 0) return [];
@@ -42,8 +40,7 @@ export async function tellStuckOrders(
       await within(QUESTION_LIMIT, () => handle.signal(signals.stuckSteps, told));
       return [orderId];
     } catch (error) {
-      const hasEnded = error instanceof WorkflowNotFoundError;
-      if (!hasEnded) report({ orderId, problem: problemOf(error) });
+      if (!(error instanceof WorkflowNotFoundError)) report({ orderId, problem: problemOf(error) });
       return [];
     }
   }
@@ -57,13 +54,13 @@ async function listDue(client: Client, { longerThan }: StuckLimits): Promise<Lis
   const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND ${olderThan(longerThan)}`;
   const due: Listed[] = [];
   for await (const listed of listWorkflows(client, query)) if (isDue(listed, longerThan)) due.push(listed);
-  return due.sort((one, other) => Number(one.startedAt) - Number(other.startedAt)).slice(0, MOST_ORDERS);
+  return due.sort((one, other) => one.startedAt.localeCompare(other.startedAt)).slice(0, MOST_ORDERS);
 }
 
 function isDue({ startedAt, info }: Listed, longerThan: number): boolean {
   const needsAttention = info.searchAttributes?.indexedFields?.OrderNeedsAttention?.data;
   if (needsAttention && Buffer.from(needsAttention).toString() === 'false') return true;
-  const age = Date.now() - startedAt.getTime();
+  const age = Date.now() - Date.parse(startedAt);
   const unit = Math.max(longerThan, WATCH_INTERVAL);
   const doublings = (milliseconds: number) => Math.floor(Math.log2(Math.max(milliseconds / unit, 1)));
   return doublings(age) > doublings(age - WATCH_INTERVAL);
