@@ -34,9 +34,8 @@ export function addPlace(program: Command, session: Session): void {
         const order = orderFromFlags({ sku, customer, orderId });
         return placeOne(order, options, orderId === undefined, session);
       }
-      const { orders, isArray } = await ordersFromFile(file);
-      const [only] = orders;
-      if (!isArray && only !== undefined) return placeOne(only, options, true, session);
+      const orders = await ordersFromFile(file);
+      if (!Array.isArray(orders)) return placeOne(orders, options, true, session);
       const { placeMany } = await import('../shared/place-many.ts');
       return placeMany(orders, options, session);
     });
@@ -81,19 +80,14 @@ async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, s
   // Said before it is sent: whatever happens then, this id is how to ask again.
   if (isNewId) progress.report(`placing order ${orderId}`);
   const follower = follow(connected, () => orderId, progress);
-  try {
-    const placed = await interruptible(connected.concord.place(order, options), () =>
-      follower.hasSeen()
-        ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
-        : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`,
-    );
-    progress.stop();
-    await printPlaced(placed, orderUrl(connected.target, orderId), output);
-    session.exitCode = exitCodeOfPlaced(placed);
-  } finally {
-    follower.stop();
-    progress.stop();
-  }
+  const farewell = () =>
+    follower.hasSeen()
+      ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
+      : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`;
+  const placing = interruptible(connected.concord.place(order, options), farewell);
+  const placed = await placing.finally(() => follower.stop());
+  await printPlaced(placed, orderUrl(connected.target, orderId), output);
+  session.exitCode = exitCodeOfPlaced(placed);
 }
 
 async function printPlaced(placed: Placed, url: string | undefined, output: Output): Promise<void> {

@@ -5,7 +5,7 @@ import { parseReceipt } from '../../../domain/stock.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import type { Session } from '../shared/session.ts';
-import { printLevels } from './stock.ts';
+import { LEVELS } from './stock.ts';
 
 export function addRestock(program: Command, session: Session): void {
   program
@@ -27,7 +27,7 @@ export function addRestock(program: Command, session: Session): void {
       const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
         throw repeatable(error, receiptId);
       });
-      await printLevels([level], session.output, { ...level, receiptId });
+      await session.output.printItems([level], LEVELS, { ...level, receiptId });
     });
 }
 

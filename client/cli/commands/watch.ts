@@ -18,18 +18,11 @@ export function addWatch(program: Command, session: Session): void {
       const connected = await session.connect();
       const { output } = session;
       const progress = await output.progress(`looking for order ${id}`);
-      let last: OrderView | undefined;
-      const showChanges = async () => {
-        for await (const view of connected.concord.watch(id)) {
-          last = view;
-          if (output.json) output.printLine(view);
-          else if (output.isTerminal) progress.update(waitingText(view));
-          else output.printRow(changeRow(view));
-          if (output.isClosed) break;
-        }
-      };
+      const changes = output.printEach(connected.concord.watch(id), changeRow, (view) =>
+        progress.update(waitingText(view)),
+      );
       const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
-      await interruptible(showChanges(), () => farewell).finally(() => progress.stop());
+      const last = await interruptible(changes, () => farewell).finally(() => progress.stop());
       if (last !== undefined && output.isTerminal) await printView(last, connected, output);
       if (last?.phase === 'final' && last.status === 'confirmed') return;
       session.exitCode = output.isClosed ? 0 : exitCodes.refused;

@@ -29,10 +29,11 @@ type Server = Pick<Target, 'address' | 'namespace'>;
 /** Looks whether somebody polls who gets the service's work; and what there is if it turns out that those have ended. */
 export async function examineWorker(
   service: ServiceName,
-  { concord, target }: Connected,
+  connected: Connected,
 ): Promise<{ readonly worker: Check; readonly ifEnded: Check }> {
+  const { target } = connected;
   try {
-    const queue = await describe(service, concord, target);
+    const queue = await describe(service, connected);
     return { worker: judge(queue, target), ifEnded: judge(withoutCurrent(queue), target) };
   } catch (error) {
     const worker = failed(`${service} worker`, messageOf(error), missingWorkerFix(service, target));
@@ -41,9 +42,9 @@ export async function examineWorker(
 }
 
 function withoutCurrent(queue: TaskQueue): TaskQueue {
-  const { workflows, activities, current } = queue;
-  const others = (pollers: readonly Poller[]) => pollers.filter(({ version }) => !isSame(version, current));
-  return { ...queue, workflows: others(workflows), activities: others(activities) };
+  const others = (pollers: readonly Poller[]) =>
+    pollers.filter(({ version }) => !isSame(version, queue.current));
+  return { ...queue, workflows: others(queue.workflows), activities: others(queue.activities) };
 }
 
 /** What to do about a worker that is not there: where its log is depends on what runs it. */
@@ -59,18 +60,26 @@ export function missingWorkerFix(service: ServiceName, { address }: Pick<Target,
 /** All who get new work have to poll: the current version, and the one that gets a share. */
 export function judge(queue: TaskQueue, server: Server): Check {
   const { name, current, ramping } = queue;
-  const [worker, polling] = [`${name} worker`, whoPolls(queue)];
+  const worker = `${name} worker`;
+  const missing = (version: Version, share: string, otherFix: string) => {
+    const variables = `TEMPORAL_DEPLOYMENT_NAME=${version?.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version?.buildId}`;
+    const run = `run ${label(version)}${version === undefined ? '' : ` (${variables})`}`;
+    return failed(worker, `${whoPolls(queue)}; ${share} is for ${label(version)}`, `${run}, or ${otherFix}`);
+  };
   if (!isServed(queue, current)) {
-    if (current === undefined && versionsIn(queue).every((version) => version === undefined))
-      return failed(worker, `nobody polls task queue ${name}`, missingWorkerFix(name, server));
-    const found = `${polling ?? `nobody polls task queue ${name}`}; its new work is for ${label(current)}`;
-    return failed(worker, found, currentFix(queue, server));
+    if ([current, ...versionsIn(queue)].every((version) => version === undefined))
+      return failed(worker, nobodyPolls(queue), missingWorkerFix(name, server));
+    return missing(current, 'its new work', otherVersionsFix(queue, server));
   }
   if (ramping !== undefined && !isServed(queue, ramping.version)) {
-    const found = `${polling}; ${ramping.percentage} % of its new work is for ${label(ramping.version)}`;
-    return failed(worker, found, rampingFix(queue, ramping.version, server));
+    const command = temporalCommand('set-ramping-version', ramping.version, queue, server);
+    return missing(
+      ramping.version,
+      `${ramping.percentage} % of its new work`,
+      `end its share: \`${command} --delete\``,
+    );
   }
-  return ok(worker, polling ?? '');
+  return ok(worker, whoPolls(queue));
 }
 
 /** A worker has to poll for tasks of both types. */
@@ -80,8 +89,8 @@ function isServed({ workflows, activities }: TaskQueue, version: Version): boole
   );
 }
 
-/** Names the pollers of each version; undefined if there are none. */
-function whoPolls(queue: TaskQueue): string | undefined {
+/** Names the pollers of each version. */
+function whoPolls(queue: TaskQueue): string {
   const versions = versionsIn(queue);
   const groups = versions.map((version) => {
     const pollers = [...queue.workflows, ...queue.activities].filter((each) => isSame(each.version, version));
@@ -90,104 +99,85 @@ function whoPolls(queue: TaskQueue): string | undefined {
     const isWorthSaying = version !== undefined || queue.current !== undefined || versions.length > 1;
     return `${identities} polls task queue ${queue.name}${isWorthSaying ? ` ${which}` : ''}`;
   });
-  return groups.length > 0 ? groups.join('; ') : undefined;
+  return groups.join('; ') || nobodyPolls(queue);
 }
 
-/** Either the version that is to get the work polls, or another one is to get it: the newest that polls, or none. */
-function currentFix(queue: TaskQueue, server: Server): string {
-  const { current } = queue;
-  const versions = versionsIn(queue).filter((version) => !isSame(version, current));
-  const newest = versions.find((version) => version !== undefined);
-  const offers: Version[] = newest === undefined ? [] : [newest];
-  if (current !== undefined && (newest === undefined || versions.includes(undefined))) offers.push(undefined);
-  const others = offers.map((version) => {
-    const deploymentName = version?.deploymentName ?? current?.deploymentName ?? '';
-    return `give its work to ${label(version)}: \`${temporal('set-current-version', deploymentName, version, server)}\``;
-  });
-  return [`run ${label(current)}${howToRun(current)}`, ...others].join(', or ');
+const nobodyPolls = ({ name }: TaskQueue) => `nobody polls task queue ${name}`;
+
+/** Whom else to give the work: the newest version that polls, and the workers without one if they poll or nobody does. */
+function otherVersionsFix(queue: TaskQueue, server: Server): string {
+  const [newest, ...others] = versionsIn(queue).filter((version) => !isSame(version, queue.current));
+  const offers = [newest, ...others.filter((version) => version === undefined)];
+  return offers
+    .map((version) => {
+      const command = temporalCommand('set-current-version', version, queue, server);
+      return `give its work to ${label(version)}: \`${command}\``;
+    })
+    .join(', or ');
 }
 
-function rampingFix({ current }: TaskQueue, ramping: Version, server: Server): string {
-  const deploymentName = ramping?.deploymentName ?? current?.deploymentName ?? '';
-  const command = temporal('set-ramping-version', deploymentName, ramping, server);
-  return `run ${label(ramping)}${howToRun(ramping)}, or end its share: \`${command} --delete\``;
-}
-
-function temporal(command: string, deploymentName: string, version: Version, server: Server): string {
+function temporalCommand(verb: string, version: Version, { current }: TaskQueue, server: Server): string {
+  const deployment = (version ?? current)?.deploymentName;
   const choice = version === undefined ? '--unversioned' : `--build-id ${version.buildId}`;
   const { address, namespace } = server;
-  return `temporal worker deployment ${command} --deployment-name ${deploymentName} ${choice} --address ${address} --namespace ${namespace}`;
+  return `temporal worker deployment ${verb} --deployment-name ${deployment} ${choice} --address ${address} --namespace ${namespace}`;
 }
 
 function label(version: Version): string {
-  return version === undefined
-    ? 'workers without a version'
-    : `version ${version.buildId} of ${version.deploymentName}`;
+  return version ? `version ${version.buildId} of ${version.deploymentName}` : 'workers without a version';
 }
 
-function howToRun(version: Version): string {
-  if (version === undefined) return '';
-  return ` (TEMPORAL_DEPLOYMENT_NAME=${version.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version.buildId})`;
-}
+const isSame = (one: Version, other: Version) => label(one) === label(other);
 
-const isSame = (one: Version, other: Version) =>
-  one?.deploymentName === other?.deploymentName && one?.buildId === other?.buildId;
-
-/** The versions that poll, the newest first. */
+/** The versions that poll, the newest first and none at all last. */
 function versionsIn({ workflows, activities }: TaskQueue): Version[] {
-  const all = [...workflows, ...activities].map(({ version }) => version);
-  const distinct = all.filter((one, index) => all.findIndex((other) => isSame(one, other)) === index);
+  const distinct = new Map([...workflows, ...activities].map(({ version }) => [label(version), version]));
   const order = (version: Version) => version?.buildId ?? '';
-  return distinct.sort((one, other) => order(other).localeCompare(order(one), 'en', { numeric: true }));
+  return [...distinct.values()].sort((one, other) =>
+    order(other).localeCompare(order(one), 'en', { numeric: true }),
+  );
 }
 
-async function describe(
-  name: ServiceName,
-  concord: Connected['concord'],
-  { namespace }: Server,
-): Promise<TaskQueue> {
+async function describe(name: ServiceName, { concord, target }: Connected): Promise<TaskQueue> {
   const { default: proto } = await import('@temporalio/proto');
   const { TaskQueueType, WorkerVersioningMode } = proto.temporal.api.enums.v1;
   const ask = async (taskQueueType: number) => {
-    const question = { namespace, taskQueue: { name }, taskQueueType };
+    const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
     const { pollers, versioningInfo } = await concord.client.workflowService.describeTaskQueue(question);
     const alive = pollers.filter(
       ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - POLLER_LIFETIME,
     );
-    const read = alive.map(({ identity, deploymentOptions: options }) => {
+    const known = alive.map(({ identity, deploymentOptions: options }) => {
       const isVersioned =
         options?.workerVersioningMode === WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED;
       return { identity: identity || 'a worker', version: isVersioned ? versionOf(options) : undefined };
     });
-    return { pollers: read, versioningInfo };
+    return { pollers: known, versioningInfo };
   };
   const [workflows, activities] = await Promise.all([
     ask(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
     ask(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
   ]);
   // The task queue knows what is current also where a worker without a version names no deployment that could be asked.
-  const { versioningInfo } = workflows;
-  const percentage = versioningInfo?.rampingVersionPercentage ?? 0;
-  const ramping = { version: versionOf(versioningInfo?.rampingDeploymentVersion), percentage };
+  const { currentDeploymentVersion, rampingDeploymentVersion, rampingVersionPercentage } =
+    workflows.versioningInfo ?? {};
+  const percentage = rampingVersionPercentage ?? 0;
   return {
     name,
     workflows: workflows.pollers,
     activities: activities.pollers,
-    current: versionOf(versioningInfo?.currentDeploymentVersion),
-    ramping: percentage > 0 ? ramping : undefined,
+    current: versionOf(currentDeploymentVersion),
+    ramping: percentage > 0 ? { version: versionOf(rampingDeploymentVersion), percentage } : undefined,
   };
 }
 
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though listed. Milliseconds.
 const POLLER_LIFETIME = 90_000;
 
-/** As Temporal's messages hold it. */
-interface NamedVersion {
-  readonly deploymentName?: string | null;
-  readonly buildId?: string | null;
-}
-
-function versionOf(named: NamedVersion | null | undefined): Version {
+/** Reads a version as Temporal's messages hold it. */
+function versionOf(
+  named: { [Name in keyof NonNullable<Version>]?: string | null } | null | undefined,
+): Version {
   const { deploymentName, buildId } = named ?? {};
   return deploymentName && buildId ? { deploymentName, buildId } : undefined;
 }

@@ -6,12 +6,22 @@ export interface Result {
   /** What `--json` prints. */
   readonly document: unknown;
   /** What a pipe gets: a line for each row, its cells separated by tabs. {@link Output} makes them safe. */
-  readonly rows: Rows;
+  readonly rows: readonly Row[];
   /** What a terminal gets. Whoever builds it makes foreign text {@link safe}. */
   readonly terminal: () => string | Promise<string>;
 }
 
-type Rows = readonly (readonly (string | number)[])[];
+/** How items of one kind are printed: as rows, or as a table. */
+export interface ItemFormat<Item> {
+  readonly row: (item: Item) => Row;
+  readonly heads: readonly string[];
+  /** The item's line in the table, foreign text made {@link safe}. */
+  readonly cells: (item: Item, colors: Colors) => Row;
+  /** What a terminal gets if there are none. */
+  readonly none: string;
+}
+
+export type Row = readonly (string | number)[];
 
 /** Where a command prints: results on standard output, progress and errors on standard error. */
 export class Output {
@@ -27,18 +37,46 @@ export class Output {
     this.json = json;
     this.verbose = verbose;
     this.isTerminal = process.stdout.isTTY === true && !json;
-    survivePartingReaders();
   }
 
   /** True once the reader of standard output is gone (`| head`). */
   get isClosed(): boolean {
-    return isReaderGone === true;
+    return isReaderGone;
   }
 
   async print({ document, rows, terminal }: Result): Promise<void> {
     if (this.json) this.printText(JSON.stringify(document, null, process.stdout.isTTY ? 2 : undefined));
     else if (this.isTerminal) this.printText(await terminal());
     else for (const row of rows) this.printRow(row);
+  }
+
+  /** Prints items of one kind; with `--json`, the document. */
+  async printItems<Item>(items: readonly Item[], format: ItemFormat<Item>, document: unknown = items) {
+    const { row, heads, cells, none } = format;
+    const drawn = () =>
+      table(
+        heads,
+        items.map((item) => cells(item, this.colors)),
+        this.colors,
+      );
+    await this.print({
+      document,
+      rows: items.map(row),
+      terminal: () => (items.length === 0 ? none : drawn()),
+    });
+  }
+
+  /** Prints items as they come, until there are no more or nobody reads on. Returns the last one. */
+  async printEach<Item>(items: AsyncIterable<Item>, row: (item: Item) => Row, show: (item: Item) => void) {
+    let last: Item | undefined;
+    for await (const item of items) {
+      last = item;
+      if (this.json) this.printLine(item);
+      else if (this.isTerminal) show(item);
+      else this.printRow(row(item));
+      if (this.isClosed) break;
+    }
+    return last;
   }
 
   /** Prints a JSON document as one line of many. */
@@ -52,7 +90,7 @@ export class Output {
   }
 
   /** Prints a line for a pipe, made safe. */
-  printRow(row: Rows[number]): void {
+  printRow(row: Row): void {
     this.printText(row.map((cell) => safe(String(cell))).join('\t'));
   }
 
@@ -63,7 +101,7 @@ export class Output {
 
   /** Prints on standard error what is no result; with `--json` nothing, so that what is there stays JSON. */
   note(text: string): void {
-    if (!this.json) process.stderr.write(`${safe(text)}\n`);
+    if (!this.json) this.complain(safe(text));
   }
 
   /** Shows what a command waits for: a spinner on a terminal, plain lines elsewhere, nothing with `--json`. */
@@ -81,17 +119,12 @@ export class Output {
   }
 }
 
-let isReaderGone: boolean | undefined;
-
-/** A reader that leaves is no error: what was asked is still done, and the exit code still tells. */
-function survivePartingReaders(): void {
-  if (isReaderGone !== undefined) return;
-  isReaderGone = false;
-  process.stdout.on('error', () => {
-    isReaderGone = true;
-  });
-  process.stderr.on('error', () => {});
-}
+// A reader that leaves is no error: what was asked is still done, and the exit code still tells.
+let isReaderGone = false;
+process.stdout.on('error', () => {
+  isReaderGone = true;
+});
+process.stderr.on('error', () => {});
 
 /** How a command shows its progress. */
 export interface Progress {
@@ -122,9 +155,9 @@ export function shortened(text: string, width: number): string {
 }
 
 /** Draws a table. Columns of numbers are aligned to the right; the last column is cut so that no line wraps. */
-export async function table(heads: readonly string[], rows: Rows, colors: Colors): Promise<string> {
+export async function table(heads: readonly string[], rows: readonly Row[], colors: Colors): Promise<string> {
   const { default: Table } = await import('cli-table3');
-  const cells = cutLastColumn([heads, ...rows.map((row) => row.map(String))]);
+  const [, ...cells] = cutLastColumn([heads, ...rows.map((row) => row.map(String))]);
   const isNumber = (column: number) => rows.every((row) => typeof row[column] === 'number');
   const drawn = new Table({
     head: heads.map((head) => colors.dim(head)),
@@ -132,7 +165,7 @@ export async function table(heads: readonly string[], rows: Rows, colors: Colors
     chars: WITHOUT_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  drawn.push(...cells.slice(1));
+  drawn.push(...cells);
   return drawn.toString().replace(/ +$/gm, '');
 }
 

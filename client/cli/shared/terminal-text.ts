@@ -39,7 +39,7 @@ export function participantsText({ participants }: OrderView, separator: string,
 }
 
 /** Returns a reason as cells of a row: its code and its message. */
-export function reasonCells(reason: Reason | undefined): string[] {
+export function reasonCells(reason: Pick<Reason, 'code' | 'message'> | undefined): string[] {
   return reason === undefined ? [] : [reason.code, reason.message];
 }
 
