@@ -16,18 +16,12 @@ export function addCodecServer(program: Command, session: Session): void {
       const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
       const settings = readCodecServer(process.env);
       const keys = readEncryption(process.env);
-      if (keys === undefined)
-        throw invalidInput(
-          'ENCRYPTION_KEYS',
-          "give the workers' keys: without any there is nothing to decrypt",
-        );
+      if (keys === undefined) throw invalidInput('ENCRYPTION_KEYS', KEYS_FIX);
       const { host, port, tls } = settings;
       const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
       const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
-        throw invalidInput(
-          'CODEC_SERVER_PORT',
-          `can't listen at ${host}:${port} (${error.message}); use another`,
-        );
+        const fix = `can't listen at ${host}:${port} (${error.message}); use another`;
+        throw invalidInput('CODEC_SERVER_PORT', fix);
       });
       const shownHost = host.includes(':') ? `[${host}]` : host;
       output.note(`codec server at ${tls ? 'https' : 'http'}://${shownHost}:${port}`);
@@ -38,6 +32,8 @@ export function addCodecServer(program: Command, session: Session): void {
       server.closeAllConnections();
     });
 }
+
+const KEYS_FIX = "give the workers' keys: without any there is nothing to decrypt";
 
 const HELP = `
 Reads ENCRYPTION_KEYS and CODEC_SERVER_…; see \`concord settings\`. Prints a line of JSON for each request, without what was

@@ -9,9 +9,7 @@ export function addCompare(program: Command): void {
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
-      throw invalidInput(
-        'compare',
-        'run `npm run compare -- …` in a checkout of Concord, with the same options',
-      );
+      const fix = 'run `npm run compare -- …` in a checkout of Concord, with the same options';
+      throw invalidInput('compare', fix);
     });
 }

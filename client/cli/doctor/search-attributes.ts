@@ -12,13 +12,11 @@ export async function examineSearchAttributes({ concord }: Connected, mayFix: bo
     const lack = describeLack(state, refused);
     const news = registered.length > 0 ? `registered: ${registered.join(', ')}` : '';
     if (lack === '') return ok(ATTRIBUTES, news || 'all there');
-    const isMissing = state.missing.length > refused.length;
-    const fixes = [
-      ...(state.otherwise.length > 0 ? [REMOVE_FIX] : []),
-      ...(refused.length > 0 ? [REFUSED_FIX] : []),
-      ...(isMissing && state.otherwise.length === 0 ? [REGISTER_FIX] : []),
-    ];
-    return failed(ATTRIBUTES, [news, lack].filter(Boolean).join('; '), fixes.join('; '));
+    const fixes: string[] = [];
+    if (state.otherwise.length > 0) fixes.push(REMOVE_FIX);
+    if (refused.length > 0) fixes.push(REFUSED_FIX);
+    if (state.missing.length > refused.length && state.otherwise.length === 0) fixes.push(REGISTER_FIX);
+    return failed(ATTRIBUTES, news ? `${news}; ${lack}` : lack, fixes.join('; '));
   } catch (error) {
     return failed(ATTRIBUTES, messageOf(error), ADD_FIX);
   }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { temporal } from '@temporalio/proto';
 import type { ServiceName } from '../../../domain/services.ts';
 import { isCompiled, moduleFile } from '../../../platform/compiled.ts';
 import { runningTemporals } from '../shared/running-start.ts';
@@ -42,9 +43,9 @@ export async function examineWorker(
 }
 
 function withoutCurrent(queue: TaskQueue): TaskQueue {
-  const others = (pollers: readonly Poller[]) =>
-    pollers.filter(({ version }) => !isSame(version, queue.current));
-  return { ...queue, workflows: others(queue.workflows), activities: others(queue.activities) };
+  const isOther = ({ version }: Poller) => !isSame(version, queue.current);
+  const { workflows, activities } = queue;
+  return { ...queue, workflows: workflows.filter(isOther), activities: activities.filter(isOther) };
 }
 
 /** What to do about a worker that is not there: where its log is depends on what runs it. */
@@ -73,20 +74,16 @@ export function judge(queue: TaskQueue, server: Server): Check {
   }
   if (ramping !== undefined && !isServed(queue, ramping.version)) {
     const command = temporalCommand('set-ramping-version', ramping.version, queue, server);
-    return missing(
-      ramping.version,
-      `${ramping.percentage} % of its new work`,
-      `end its share: \`${command} --delete\``,
-    );
+    const share = `${ramping.percentage} % of its new work`;
+    return missing(ramping.version, share, `end its share: \`${command} --delete\``);
   }
   return ok(worker, whoPolls(queue));
 }
 
 /** A worker has to poll for tasks of both types. */
 function isServed({ workflows, activities }: TaskQueue, version: Version): boolean {
-  return [workflows, activities].every((pollers) =>
-    pollers.some((poller) => isSame(poller.version, version)),
-  );
+  const isPoller = (poller: Poller) => isSame(poller.version, version);
+  return workflows.some(isPoller) && activities.some(isPoller);
 }
 
 /** Names the pollers of each version. */
@@ -107,13 +104,11 @@ const nobodyPolls = ({ name }: TaskQueue) => `nobody polls task queue ${name}`;
 /** Whom else to give the work: the newest version that polls, and the workers without one if they poll or nobody does. */
 function otherVersionsFix(queue: TaskQueue, server: Server): string {
   const [newest, ...others] = versionsIn(queue).filter((version) => !isSame(version, queue.current));
-  const offers = [newest, ...others.filter((version) => version === undefined)];
-  return offers
-    .map((version) => {
-      const command = temporalCommand('set-current-version', version, queue, server);
-      return `give its work to ${label(version)}: \`${command}\``;
-    })
-    .join(', or ');
+  const offers = [newest, ...others.filter((version) => version === undefined)].map((version) => {
+    const command = temporalCommand('set-current-version', version, queue, server);
+    return `give its work to ${label(version)}: \`${command}\``;
+  });
+  return offers.join(', or ');
 }
 
 function temporalCommand(verb: string, version: Version, { current }: TaskQueue, server: Server): string {
@@ -132,52 +127,49 @@ const isSame = (one: Version, other: Version) => label(one) === label(other);
 /** The versions that poll, the newest first and none at all last. */
 function versionsIn({ workflows, activities }: TaskQueue): Version[] {
   const distinct = new Map([...workflows, ...activities].map(({ version }) => [label(version), version]));
-  const order = (version: Version) => version?.buildId ?? '';
-  return [...distinct.values()].sort((one, other) =>
-    order(other).localeCompare(order(one), 'en', { numeric: true }),
-  );
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return [...distinct.values()].sort((one, other) => compare(other?.buildId ?? '', one?.buildId ?? ''));
 }
 
 async function describe(name: ServiceName, { concord, target }: Connected): Promise<TaskQueue> {
   const { default: proto } = await import('@temporalio/proto');
-  const { TaskQueueType, WorkerVersioningMode } = proto.temporal.api.enums.v1;
-  const ask = async (taskQueueType: number) => {
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
+  const ask = (taskQueueType: number) => {
     const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
-    const { pollers, versioningInfo } = await concord.client.workflowService.describeTaskQueue(question);
-    const alive = pollers.filter(
-      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - POLLER_LIFETIME,
-    );
-    const known = alive.map(({ identity, deploymentOptions: options }) => {
-      const isVersioned =
-        options?.workerVersioningMode === WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED;
-      return { identity: identity || 'a worker', version: isVersioned ? versionOf(options) : undefined };
-    });
-    return { pollers: known, versioningInfo };
+    return concord.client.workflowService.describeTaskQueue(question);
   };
   const [workflows, activities] = await Promise.all([
-    ask(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    ask(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    ask(TASK_QUEUE_TYPE_WORKFLOW),
+    ask(TASK_QUEUE_TYPE_ACTIVITY),
   ]);
   // The task queue knows what is current also where a worker without a version names no deployment that could be asked.
-  const { currentDeploymentVersion, rampingDeploymentVersion, rampingVersionPercentage } =
-    workflows.versioningInfo ?? {};
-  const percentage = rampingVersionPercentage ?? 0;
+  const { versioningInfo } = workflows;
+  const percentage = versioningInfo?.rampingVersionPercentage ?? 0;
+  const ramping = { version: versionOf(versioningInfo?.rampingDeploymentVersion), percentage };
   return {
     name,
-    workflows: workflows.pollers,
-    activities: activities.pollers,
-    current: versionOf(currentDeploymentVersion),
-    ramping: percentage > 0 ? { version: versionOf(rampingDeploymentVersion), percentage } : undefined,
+    workflows: livingPollers(workflows.pollers),
+    activities: livingPollers(activities.pollers),
+    current: versionOf(versioningInfo?.currentDeploymentVersion),
+    ramping: percentage > 0 ? ramping : undefined,
   };
+}
+
+function livingPollers(pollers: readonly temporal.api.taskqueue.v1.IPollerInfo[]): Poller[] {
+  const since = Date.now() - POLLER_LIFETIME;
+  return pollers
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since)
+    .map(({ identity, deploymentOptions }) => ({
+      identity: identity || 'a worker',
+      version: versionOf(deploymentOptions),
+    }));
 }
 
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though listed. Milliseconds.
 const POLLER_LIFETIME = 90_000;
 
-/** Reads a version as Temporal's messages hold it. */
-function versionOf(
-  named: { [Name in keyof NonNullable<Version>]?: string | null } | null | undefined,
-): Version {
+/** Workers without a version name a build at most. */
+function versionOf(named: temporal.api.deployment.v1.IWorkerDeploymentVersion | null | undefined): Version {
   const { deploymentName, buildId } = named ?? {};
   return deploymentName && buildId ? { deploymentName, buildId } : undefined;
 }

@@ -107,8 +107,7 @@ export class Output {
   /** Shows what a command waits for: a spinner on a terminal, plain lines elsewhere, nothing with `--json`. */
   async progress(text: string): Promise<Progress> {
     const isAnimated = process.stderr.isTTY === true && process.env.TERM !== 'dumb' && !process.env.CI;
-    if (isAnimated) return spinner(text);
-    return this.json ? SILENT : plainProgress((line) => this.note(line));
+    return isAnimated ? spinner(text) : plainProgress((line) => this.note(line));
   }
 
   /** Shows that some work is under way, until it is done. */
@@ -216,7 +215,5 @@ function plainProgress(print: (line: string) => void): Progress {
     if (text !== last) print(text);
     last = text;
   };
-  return { ...SILENT, report };
+  return { update() {}, report, stop() {} };
 }
-
-const SILENT: Progress = { update() {}, report() {}, stop() {} };
