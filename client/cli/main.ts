@@ -1,20 +1,20 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { addCancel } from './commands/cancel.ts';
-import { addCodecServer } from './commands/codec-server.ts';
-import { addCompare } from './commands/compare.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addEvents } from './commands/events.ts';
-import { addList } from './commands/list.ts';
-import { addPlace } from './commands/place.ts';
-import { addResolve } from './commands/resolve.ts';
-import { addRestock } from './commands/restock.ts';
-import { addRetry } from './commands/retry.ts';
-import { addSettings } from './commands/settings.ts';
-import { addStatus } from './commands/status.ts';
-import { addStock } from './commands/stock.ts';
-import { addStuck } from './commands/stuck.ts';
-import { addWatch } from './commands/watch.ts';
+import { cancel } from './commands/cancel.ts';
+import { codecServer } from './commands/codec-server.ts';
+import { compare } from './commands/compare.ts';
+import { doctor } from './commands/doctor.ts';
+import { events } from './commands/events.ts';
+import { list } from './commands/list.ts';
+import { place } from './commands/place.ts';
+import { resolve } from './commands/resolve.ts';
+import { restock } from './commands/restock.ts';
+import { retry } from './commands/retry.ts';
+import { settings } from './commands/settings.ts';
+import { status } from './commands/status.ts';
+import { stock } from './commands/stock.ts';
+import { stuck } from './commands/stuck.ts';
+import { watch } from './commands/watch.ts';
 import { Output } from './shared/output.ts';
 import { exitCodeOf, printError } from './shared/print-error.ts';
 import { Session } from './shared/session.ts';
@@ -56,14 +56,15 @@ function createProgram(session: Session): Command {
       session.options = command.optsWithGlobals<GlobalOptions>();
     })
     .addHelpText('after', HELP);
-  for (const add of [...FOR_CUSTOMERS, ...FOR_STOCK, ...FOR_OPERATORS]) add(program, session);
+  for (const [name, define] of Object.entries({ ...FOR_CUSTOMERS, ...FOR_STOCK, ...FOR_OPERATORS }))
+    define(program.command(name, { hidden: name === 'compare' }), session);
   return program;
 }
 
 // In this order, `--help` lists them.
-const FOR_CUSTOMERS = [addPlace, addStatus, addWatch, addCancel, addList, addEvents];
-const FOR_STOCK = [addStock, addRestock];
-const FOR_OPERATORS = [addStuck, addRetry, addResolve, addDoctor, addCompare, addSettings, addCodecServer];
+const FOR_CUSTOMERS = { place, status, watch, cancel, list, events };
+const FOR_STOCK = { stock, restock };
+const FOR_OPERATORS = { stuck, retry, resolve, doctor, compare, settings, 'codec-server': codecServer };
 
 const HELP = `
 Which server:

@@ -3,9 +3,8 @@ import type { Command } from 'commander';
 import { invalidInput } from '../../../domain/validation.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addCodecServer(program: Command, session: Session): void {
-  program
-    .command('codec-server')
+export function codecServer(command: Command, session: Session): void {
+  command
     .description('decrypt payloads for those allowed, so that the Web UI can show them')
     .addHelpText('after', HELP)
     .action(async () => {
@@ -18,7 +17,8 @@ export function addCodecServer(program: Command, session: Session): void {
       const keys = readEncryption(process.env);
       if (keys === undefined) throw invalidInput('ENCRYPTION_KEYS', KEYS_FIX);
       const { host, port, tls } = settings;
-      const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
+      const tell = (access: object) =>
+        output.printText(JSON.stringify({ time: new Date().toISOString(), ...access }));
       const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
         const fix = `can't listen at ${host}:${port} (${error.message}); use another`;
         throw invalidInput('CODEC_SERVER_PORT', fix);

@@ -11,9 +11,8 @@ import { exitCodes } from '../shared/print-error.ts';
 import { type Connected, connectTo, type Session } from '../shared/session.ts';
 import { choiceText, findTarget, type Target } from '../shared/target.ts';
 
-export function addDoctor(program: Command, session: Session): void {
-  program
-    .command('doctor')
+export function doctor(command: Command, session: Session): void {
+  command
     .description('check what is reachable and running, and say what to do')
     .option('--fix', 'register the search attributes that the namespace lacks')
     .addHelpText('after', HELP)

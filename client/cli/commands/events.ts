@@ -9,9 +9,8 @@ import { type ItemFormat, type Output, safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-export function addEvents(program: Command, session: Session): void {
-  program
-    .command('events')
+export function events(command: Command, session: Session): void {
+  command
     .description('show what the services have published of orders that are placed event-driven')
     .option('--order <id>', 'only events of this order')
     .option('--limit <number>', 'at most so many of the newest, from 1 to 1000 (default: 20)', wholeNumber)

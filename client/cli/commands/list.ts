@@ -10,17 +10,17 @@ import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured, localTime, reasonCells } from '../shared/terminal-text.ts';
 
-export function addList(program: Command, session: Session): void {
-  const command = program
-    .command('list')
+export function list(command: Command, session: Session): void {
+  command
     .description('list orders, the newest first')
     .addOption(new Option('--status <status>', 'only orders of this status').choices(orderStatuses))
-    .option('--customer <id>', 'only orders of this customer')
+    .option('--customer <id>', 'only orders of this customer', (text) =>
+      parse(identifier(), text, '--customer'),
+    )
     .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies));
   addPageOptions(command)
     .addHelpText('after', HELP)
     .action(async ({ customer, ...others }: Omit<OrderFilter, 'customerId'> & { customer?: string }) => {
-      if (customer !== undefined) parse(identifier(), customer, '--customer');
       const filter = { ...others, ...defined({ customerId: customer }) };
       parseOrderFilter(filter);
       await printListing(session, filter, {

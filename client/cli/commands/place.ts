@@ -13,13 +13,12 @@ import type { Session } from '../shared/session.ts';
 import { orderUrl } from '../shared/target.ts';
 import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
-export function addPlace(program: Command, session: Session): void {
+export function place(command: Command, session: Session): void {
   const file = new Option('--file <file>', 'orders as JSON, one or an array; - is standard input');
   const waitText = 'return when the order is durable, its outcome is, or every service has it';
   const wait = new Option('--wait <for>', waitText);
   const strategy = new Option('--strategy <name>', 'how the services are kept consistent');
-  program
-    .command('place')
+  command
     .description('place an order, or a file of orders')
     .option('--sku <sku:quantity>', 'what is ordered; repeat it for more', collectLine)
     .option('--customer <id>', 'whose order it is')

@@ -7,9 +7,8 @@ import { interruptible } from '../shared/interrupt.ts';
 import type { Session } from '../shared/session.ts';
 import { LEVELS } from './stock.ts';
 
-export function addRestock(program: Command, session: Session): void {
-  program
-    .command('restock')
+export function restock(command: Command, session: Session): void {
+  command
     .description('add a receipt of goods to the stock')
     .argument('<sku>', 'what has arrived')
     .argument('<quantity>', 'how many units', wholeNumber)

@@ -3,9 +3,8 @@ import { defined } from '../../../domain/defined.ts';
 import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addSettings(program: Command, session: Session): void {
-  program
-    .command('settings')
+export function settings(command: Command, session: Session): void {
+  command
     .description('list every environment variable, what it is for, and what it is set to')
     .addHelpText('after', HELP)
     .action(async () => {

@@ -6,11 +6,8 @@ import { type ItemFormat, safe } from '../shared/output.ts';
 import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addStock(program: Command, session: Session): void {
-  const command = program
-    .command('stock')
-    .description('show the stock of some SKUs, or of all')
-    .argument('[sku...]', 'which SKUs');
+export function stock(command: Command, session: Session): void {
+  command.description('show the stock of some SKUs, or of all').argument('[sku...]', 'which SKUs');
   addPageOptions(command)
     .addHelpText('after', HELP)
     .action(async (skus: string[], page: PageOptions) => {

@@ -6,9 +6,8 @@ import { type ItemFormat, safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-export function addStuck(program: Command, session: Session): void {
-  program
-    .command('stuck')
+export function stuck(command: Command, session: Session): void {
+  command
     .description('list the steps of orders that are stuck, and why')
     .option('--failures <number>', 'a step has failed more often than this (default: 5)', wholeNumber)
     .option(

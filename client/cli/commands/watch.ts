@@ -7,9 +7,8 @@ import type { Session } from '../shared/session.ts';
 import { participantsText, reasonCells, waitingText } from '../shared/terminal-text.ts';
 import { printView } from './status.ts';
 
-export function addWatch(program: Command, session: Session): void {
-  program
-    .command('watch')
+export function watch(command: Command, session: Session): void {
+  command
     .description('follow an order until it is final')
     .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)

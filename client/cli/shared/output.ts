@@ -53,17 +53,11 @@ export class Output {
   /** Prints items of one kind; with `--json`, the document. */
   async printItems<Item>(items: readonly Item[], format: ItemFormat<Item>, document: unknown = items) {
     const { row, heads, cells, none } = format;
-    const drawn = () =>
-      table(
-        heads,
-        items.map((item) => cells(item, this.colors)),
-        this.colors,
-      );
-    await this.print({
-      document,
-      rows: items.map(row),
-      terminal: () => (items.length === 0 ? none : drawn()),
-    });
+    const terminal = () => {
+      const lines = items.map((item) => cells(item, this.colors));
+      return lines.length === 0 ? none : table(heads, lines, this.colors);
+    };
+    await this.print({ document, rows: items.map(row), terminal });
   }
 
   /** Prints items as they come, until there are no more or nobody reads on. Returns the last one. */
@@ -71,7 +65,7 @@ export class Output {
     let last: Item | undefined;
     for await (const item of items) {
       last = item;
-      if (this.json) this.printLine(item);
+      if (this.json) this.printText(JSON.stringify(item));
       else if (this.isTerminal) show(item);
       else this.printRow(row(item));
       if (this.isClosed) break;
@@ -79,17 +73,11 @@ export class Output {
     return last;
   }
 
-  /** Prints a JSON document as one line of many. */
-  printLine(document: unknown): void {
-    this.printText(JSON.stringify(document));
-  }
-
-  /** Prints a line for a terminal. Whoever builds it makes foreign text {@link safe}. */
+  /** Prints a line. Whoever builds it makes foreign text {@link safe}. */
   printText(text: string): void {
     if (!this.isClosed) process.stdout.write(`${text}\n`);
   }
 
-  /** Prints a line for a pipe, made safe. */
   printRow(row: Row): void {
     this.printText(row.map((cell) => safe(String(cell))).join('\t'));
   }
@@ -125,13 +113,11 @@ process.stdout.on('error', () => {
 });
 process.stderr.on('error', () => {});
 
-/** How a command shows its progress. */
 export interface Progress {
   /** Redraws how far it is; does nothing on what can't be redrawn. */
   update(text: string): void;
   /** Tells something to know; on what can't be redrawn by a line, once. */
   report(text: string): void;
-  /** Removes what was drawn. */
   stop(): void;
 }
 
@@ -154,7 +140,7 @@ export function shortened(text: string, width: number): string {
 }
 
 /** Draws a table. Columns of numbers are aligned to the right; the last column is cut so that no line wraps. */
-export async function table(heads: readonly string[], rows: readonly Row[], colors: Colors): Promise<string> {
+async function table(heads: readonly string[], rows: readonly Row[], colors: Colors): Promise<string> {
   const { default: Table } = await import('cli-table3');
   const [, ...cells] = cutLastColumn([heads, ...rows.map((row) => row.map(String))]);
   const isNumber = (column: number) => rows.every((row) => typeof row[column] === 'number');
@@ -175,20 +161,16 @@ const FRAME = `top left mid right bottom ${CORNERS}`.split(' ').map((part) => [p
 const WITHOUT_LINES = { ...Object.fromEntries(FRAME), middle: GAP };
 
 function cutLastColumn(rows: readonly (readonly string[])[]): string[][] {
-  const widthOf = (column: number) =>
-    Math.max(...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length));
-  const others = (rows[0] ?? [])
-    .slice(0, -1)
-    .reduce((sum, _, column) => sum + widthOf(column) + GAP.length, 0);
-  const left = Math.max((process.stdout.columns ?? 80) - others, 16); // narrower says nothing
+  const widthsOf = (column: number) => rows.map((row) => stripVTControlCharacters(row[column] ?? '').length);
+  const [heads = []] = rows;
+  let left = process.stdout.columns ?? 80;
+  for (const column of heads.slice(0, -1).keys()) left -= Math.max(...widthsOf(column)) + GAP.length;
+  left = Math.max(left, 16); // narrower says nothing
   return rows.map((row) => [...row.slice(0, -1), shortened(row.at(-1) ?? '', left)]);
 }
 
 /** Draws names and values, one a line, the values aligned; leaves out those without a value. */
-export function fields(
-  entries: readonly [name: string, value: string | undefined][],
-  colors: Colors,
-): string {
+export function fields(colors: Colors, entries: readonly (readonly [string, string | undefined])[]): string {
   const shown = entries.filter(([, value]) => value !== undefined);
   const width = Math.max(...shown.map(([name]) => name.length));
   return shown.map(([name, value]) => `${colors.dim(name.padEnd(width))}  ${value}`).join('\n');
