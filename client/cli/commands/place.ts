@@ -4,6 +4,7 @@ import type { Line, Order } from '../../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../../domain/policies.ts';
 import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
 import type { Placed, PlaceOptions } from '../../concord.ts';
+import { seconds } from '../shared/arguments.ts';
 import { follow } from '../shared/follow.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { type Output, safe } from '../shared/output.ts';
@@ -63,12 +64,7 @@ function collectLine(text: string, lines: readonly Line[] = []): Line[] {
   return [...lines, { sku, quantity: Number(quantity) }];
 }
 
-function budget(text: string): number {
-  const milliseconds = Math.round(Number(text) * 1000);
-  if (/^\d+(\.\d+)?$/.test(text) && milliseconds >= 1_000 && milliseconds <= MAXIMUM_PREPARE_BUDGET)
-    return milliseconds;
-  throw new InvalidArgumentError(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1000} seconds.`);
-}
+const budget = seconds(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1_000} seconds.`, 1_000, MAXIMUM_PREPARE_BUDGET);
 
 async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, session: Session) {
   const { output } = session;

@@ -18,11 +18,8 @@ export function restock(command: Command, session: Session): void {
       const { receiptId } = parseReceipt({ receiptId: randomUUID(), sku, quantity, ...flags });
       const { concord } = await session.connect();
       session.subject = { receiptId };
-      const adding = interruptible(
-        concord.restock(sku, quantity, { receiptId }),
-        () =>
-          `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
-      );
+      const farewell = `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`;
+      const adding = interruptible(concord.restock(sku, quantity, { receiptId }), () => farewell);
       const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
         throw repeatable(error, receiptId);
       });

@@ -121,11 +121,10 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 };
 
 function parseJson(text: string, name: string): unknown {
+  if (text.trim() === '') throw invalidInput(name, 'is empty; give one order or an array of orders as JSON');
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (text.trim() === '')
-      throw invalidInput(name, 'is empty; give one order or an array of orders as JSON');
     // The message repeats what stands around the fault, line breaks included.
     throw invalidInput(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }

@@ -18,8 +18,7 @@ export const startSchema = z.object({
     .object({ address: z.string(), namespace: z.string(), uiUrl: z.string().optional(), origin: z.string() })
     .optional(),
 });
-type RunningStart = z.output<typeof startSchema>;
-export type RunningTemporal = NonNullable<RunningStart['temporal']>;
+export type RunningTemporal = NonNullable<z.output<typeof startSchema>['temporal']>;
 
 /** Returns the servers of running `npm start`s, the newest first. */
 export function runningTemporals(): RunningTemporal[] {
@@ -62,7 +61,7 @@ export function cacheDirectory(): string {
 }
 
 /** Enough to choose a server by; what ends processes has to know more exactly (`tools/servers`). */
-function isAlive({ pid, started }: RunningStart['owner']): boolean {
+function isAlive({ pid, started }: { pid: number; started: string }): boolean {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0);
     const { 0: state = '', 19: since } = statOnLinux(pid);
