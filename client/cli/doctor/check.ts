@@ -13,7 +13,7 @@ export function failed(name: string, found: string, fix: string): Check {
 }
 
 /** Looks at something: ok with what it found, or failed with the reason and the fix. */
-export async function attempt(name: string, look: () => Promise<string>, fix: string): Promise<Check> {
+export async function attempt(name: string, fix: string, look: () => Promise<string>): Promise<Check> {
   try {
     return ok(name, await look());
   } catch (error) {

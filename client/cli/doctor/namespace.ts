@@ -1,10 +1,32 @@
 import { searchAttributeTypes } from '../../../domain/search-attributes.ts';
 import type { Connected } from '../shared/session.ts';
-import { type Check, failed, messageOf, ok } from './check.ts';
+import { attempt, type Check, failed, messageOf, ok } from './check.ts';
+
+export async function examineNamespace({ concord, target }: Connected): Promise<Check> {
+  const { address, namespace } = target;
+  const { namespaceFix } = await import('../../temporal-failures.ts'); // loads the SDK, which is there by now
+  return attempt('namespace', namespaceFix(address, namespace), async () => {
+    const { config } = await concord.client.workflowService.describeNamespace({ namespace });
+    const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
+    return `${namespace}, keeps histories for ${days} ${days === 1 ? 'day' : 'days'}`;
+  });
+}
+
+/** Without them nobody is told how an order was decided before every service is done with it. */
+export async function examineUpdates({ concord, target }: Connected): Promise<Check> {
+  const { lackIn, tryUpdates } = await import('../../../platform/connection/updates.ts'); // loads the SDK
+  try {
+    await tryUpdates(concord.client.workflowService, target.namespace);
+    return ok(UPDATES, 'update-with-start works');
+  } catch (error) {
+    const { feature, fix } = lackIn(error) ?? {};
+    if (feature === undefined || fix === undefined) return failed(UPDATES, messageOf(error), RIGHT_FIX);
+    return failed(UPDATES, `the server has no ${feature}, which \`place --wait decided\` needs`, fix);
+  }
+}
 
 /** Orders go on without them, but lists can't ask for orders by those that are missing. */
-export async function examineSearchAttributes({ concord }: Connected, mayFix: boolean): Promise<Check> {
-  // Loads the SDK, which is there by now.
+export async function examineAttributes({ concord }: Connected, mayFix: boolean): Promise<Check> {
   const { describeLack } = await import('../../../platform/display/register-search-attributes.ts');
   try {
     const { registered, refused } = mayFix ? await concord.register() : { registered: [], refused: [] };
@@ -22,6 +44,8 @@ export async function examineSearchAttributes({ concord }: Connected, mayFix: bo
   }
 }
 
+export const UPDATES = 'updates';
+const RIGHT_FIX = 'see whether TEMPORAL_API_KEY or the client certificate may start workflows there';
 export const ATTRIBUTES = 'search attributes';
 const ALL = Object.entries(searchAttributeTypes).map(([name, type]) => `${name} (${type})`);
 const ADD_FIX = `add ${ALL.join(', ')} in your provider's own way`;
