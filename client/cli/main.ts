@@ -23,7 +23,9 @@ import type { GlobalOptions } from './shared/target.ts';
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because what parsing finds wrong is reported in this form.
-  const output = new Output({ json: hasFlag(args, '--json'), verbose: hasFlag(args, '--verbose') });
+  const end = args.indexOf('--');
+  const flags = end === -1 ? args : args.slice(0, end);
+  const output = new Output({ json: flags.includes('--json'), verbose: flags.includes('--verbose') });
   const session = new Session(output);
   try {
     await createProgram(session).parseAsync(args, { from: 'user' });
@@ -88,9 +90,3 @@ Examples:
   $ concord watch 4711
   $ concord doctor
 `;
-
-/** True if `flag` is given as an option, and not after `--`. */
-function hasFlag(args: readonly string[], flag: string): boolean {
-  const end = args.indexOf('--');
-  return args.slice(0, end === -1 ? undefined : end).includes(flag);
-}

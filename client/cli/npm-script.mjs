@@ -10,11 +10,7 @@ const { ppid } = process;
 const isShell = script !== undefined && processFile(ppid, 'cmdline').replaceAll('\0', ' ').includes(script);
 const npm = isShell ? parentOf(ppid) : undefined;
 
-/**
- * Calls `end` once when npm, which runs this script, or its shell is gone.
- *
- * @param {() => void} end
- */
+/** Calls `end` once when npm, which runs this script, or its shell is gone. @param {() => void} end */
 export function whenNpmIsGone(end) {
   if (script === undefined) return;
   const timer = setInterval(() => {

@@ -25,9 +25,7 @@ export function codecServer(command: Command, session: Session): void {
       });
       const shownHost = host.includes(':') ? `[${host}]` : host;
       output.note(`codec server at ${tls ? 'https' : 'http'}://${shownHost}:${port}`);
-      const stop = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-      await once(stop.signal, 'abort');
+      await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
       server.close();
       server.closeAllConnections();
     });

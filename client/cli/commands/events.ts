@@ -42,7 +42,7 @@ Examples:
 async function followEvents(filter: EventFilter, session: Session): Promise<void> {
   const { output } = session;
   const { concord } = await session.connect();
-  const printing = output.printEach(concord.followEvents(filter), eventRow, (event) =>
+  const printing = output.printEach(concord.followEvents(filter), EVENTS.row, (event) =>
     output.printText(eventText(event, output)),
   );
   await interruptible(printing, () => '').catch((error) => {
@@ -50,12 +50,11 @@ async function followEvents(filter: EventFilter, session: Session): Promise<void
   });
 }
 
-function eventRow({ time, type, orderId, source, deliveries }: OrderEvent): string[] {
-  return [time, type, orderId, source, ...deliveries.map((delivery) => stateText(delivery, '='))];
-}
-
 const EVENTS: ItemFormat<OrderEvent> = {
-  row: eventRow,
+  row: ({ time, type, orderId, source, deliveries }) => {
+    const states = deliveries.map((delivery) => stateText(delivery, '='));
+    return [time, type, orderId, source, ...states];
+  },
   heads: ['time', 'event', 'order', 'from', 'subscribers'],
   cells: ({ time, type, orderId, source, deliveries }) => {
     const states = deliveries.map((delivery) => stateText(delivery));

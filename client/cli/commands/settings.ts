@@ -19,16 +19,9 @@ export function settings(command: Command, session: Session): void {
         }),
       );
       await session.output.printItems(settings, {
-        row: ({ name, value = '', default: fallback, values, purpose }) => [
-          name,
-          value,
-          fallback,
-          values,
-          purpose,
-        ],
+        row: ({ name, value = '', ...texts }) => [name, value, ...Object.values(texts)],
         heads: ['Variable', 'Set to', 'Default', 'What for'],
-        cells: ({ name, value = '', default: fallback, purpose }) =>
-          [name, value, fallback, purpose].map(safe),
+        cells: ({ name, value = '', ...texts }) => [name, value, texts.default, texts.purpose].map(safe),
         none: 'no settings',
       });
     });

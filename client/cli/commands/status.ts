@@ -25,7 +25,6 @@ Example:
   $ concord status 4711
 `;
 
-/** Prints where an order stands. */
 export async function printView(view: OrderView, { target }: Connected, output: Output): Promise<void> {
   const url = orderUrl(target, view.orderId);
   await output.print({

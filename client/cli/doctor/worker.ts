@@ -28,10 +28,7 @@ export interface TaskQueue {
 type Server = Pick<Target, 'address' | 'namespace'>;
 
 /** Looks whether somebody polls who gets the service's work; and what there is if it turns out that those have ended. */
-export async function examineWorker(
-  service: ServiceName,
-  connected: Connected,
-): Promise<{ readonly worker: Check; readonly ifEnded: Check }> {
+export async function examineWorker(service: ServiceName, connected: Connected) {
   const { target } = connected;
   try {
     const queue = await describe(service, connected);

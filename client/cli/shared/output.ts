@@ -3,11 +3,11 @@ import picocolors from 'picocolors';
 
 /** One result in each form that it can be printed in. */
 export interface Result {
-  /** What `--json` prints. */
+  /** For `--json`. */
   readonly document: unknown;
-  /** What a pipe gets: a line for each row, its cells separated by tabs. {@link Output} makes them safe. */
+  /** For a pipe: a line for each row, its cells separated by tabs. {@link Output} makes them safe. */
   readonly rows: readonly Row[];
-  /** What a terminal gets. Whoever builds it makes foreign text {@link safe}. */
+  /** For a terminal. Whoever builds it makes foreign text {@link safe}. */
   readonly terminal: () => string | Promise<string>;
 }
 
@@ -123,10 +123,7 @@ export interface Progress {
 
 type Colors = ReturnType<typeof picocolors.createColors>;
 
-/**
- * Makes one harmless line of text from a user or a server: without escape sequences, control characters and the marks
- * that reverse the direction of writing.
- */
+/** Makes foreign text one harmless line: no escape sequences, control characters and marks of the writing's direction. */
 export function safe(text: string): string {
   return text.replace(ESCAPE_SEQUENCES, '').replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ');
 }
@@ -134,7 +131,6 @@ export function safe(text: string): string {
 // Node's own `stripVTControlCharacters` removes text with some sequences; it is for what we coloured ourselves.
 const ESCAPE_SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g');
 
-/** Cuts `text` to at most `width` characters. */
 export function shortened(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }

@@ -9,10 +9,11 @@ import type { Session } from './session.ts';
 
 /** Adds the options of a command whose list may be too long for a screen. */
 export function addPageOptions(command: Command): Command {
+  const standard = `${DEFAULT_LIMIT} on a terminal, else all`;
   return command
     .option(
       '--limit <number>',
-      `at most so many, from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`,
+      `at most so many, from 1 to ${MAXIMUM_LIMIT} (default: ${standard})`,
       wholeNumber,
     )
     .option('--after <id>', 'go on after this one', (text) => parse(pageFields().after, text, '--after'));
@@ -22,7 +23,6 @@ export const PAGES_HELP = `
 A terminal gets a page, and the --after that the next one begins with. A pipe and --json get all, read page by page, unless
 --limit says how many.`;
 
-/** What a command lists. */
 interface Listing<Item> {
   readonly format: ItemFormat<Item>;
   /** What a terminal is told that there is none of. */
@@ -38,7 +38,7 @@ export async function printListing<Item>(session: Session, page: PageOptions, li
   const { output } = session;
   const { concord } = await session.connect();
   if (page.limit === undefined && !output.isTerminal)
-    return printAll(output, listing, listing.items(concord, page));
+    return printAll(listing.items(concord, page), listing, output);
   const { limit = DEFAULT_LIMIT, after } = page;
   // One more, to know whether there are more.
   const asked = listing.items(concord, { ...page, limit: Math.min(limit + 1, MAXIMUM_LIMIT) });
@@ -52,16 +52,12 @@ export async function printListing<Item>(session: Session, page: PageOptions, li
 }
 
 /** Prints each as it comes, until there are no more, or nobody reads on. */
-async function printAll<Item>(
-  output: Output,
-  { format, question }: Listing<Item>,
-  items: AsyncGenerator<Item>,
-) {
-  const first = await output.during(question, items.next());
+async function printAll<Item>(items: AsyncGenerator<Item>, listing: Listing<Item>, output: Output) {
+  const first = await output.during(listing.question, items.next());
   let printed = 0;
   for (let next = first; !next.done && !output.isClosed; next = await items.next()) {
     if (output.json) output.printText(`${printed === 0 ? '[' : ','}${JSON.stringify(next.value)}`);
-    else output.printRow(format.row(next.value));
+    else output.printRow(listing.format.row(next.value));
     printed += 1;
   }
   if (output.json) output.printText(printed === 0 ? '[]' : ']');

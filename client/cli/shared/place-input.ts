@@ -24,11 +24,7 @@ export function orderFromFlags({ sku, customer, orderId }: OrderFlags): Order {
   return orderOf({ orderId, customerId: customer, lines: sku }, flagOf);
 }
 
-/**
- * Reads a file of orders, or of one order by itself, or standard input for `-`, and checks all of them.
- *
- * @throws ConcordError `InvalidInput`, naming every order and field that is wrong.
- */
+/** Reads a file of orders, or of one by itself, or standard input for `-`. @throws ConcordError `InvalidInput` */
 export async function ordersFromFile(file: string): Promise<Order | Order[]> {
   const name = file === '-' ? 'standard input' : file;
   const document = parseJson(await readBounded(file, name), name);
@@ -66,11 +62,7 @@ function ordersOf(documents: readonly unknown[], name: string): Order[] {
 // A file may be wrong in a hundred thousand places; nobody reads that many.
 const MAXIMUM_PROBLEMS = 20;
 
-/**
- * Checks one order. It gets an id before it is sent, if it has none, so that a lost answer can be repeated with it.
- *
- * @throws ConcordError `InvalidInput`, with the names that the user knows the fields by.
- */
+/** Checks one order. If it has no id it gets one before it is sent, so that a lost answer can be repeated with it. */
 function orderOf(input: unknown, nameOf: (field: string) => string): Order {
   try {
     const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);

@@ -14,10 +14,8 @@ export const exitCodes = {
   unreachable: 3,
 } as const satisfies Record<FailureKind, number>;
 
-/** Which exit code an error ends the process with. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConcordError) return exitCodes[error.kind];
-  // Help and the version end without an error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes['bad input'];
   // What a shell reports of a process that SIGINT ended.
   return error instanceof Interrupted ? 130 : exitCodes.internal;
@@ -28,7 +26,6 @@ export function exitCodeOfPlaced({ status }: Placed): number {
   return status === 'rejected' || status === 'cancelled' ? exitCodes.refused : 0;
 }
 
-/** Describes an error as a JSON document. */
 export function errorDocument(error: unknown): { code: string; message: string; details: object } {
   if (error instanceof ConcordError)
     return { code: error.code, message: error.message, details: error.details };
@@ -55,12 +52,10 @@ function textOf(error: unknown, label: string): string {
   if (error instanceof Interrupted) return message;
   if (error instanceof CommanderError) return `${label} ${message} (see \`concord --help\`)`;
   if (!(error instanceof ConcordError)) return `${label} ${message} ${UNEXPECTED}`;
-  if (error.code !== 'InvalidInput') return `${label} ${message}`;
-  const { problems } = error.details as FailureDetails['InvalidInput'];
-  const lines = problems.map(({ field, fix }) => safe(`${field}: ${fix}`));
-  if (lines.length === 1) return `${label} ${lines[0]}`;
-  const count = `${label} ${lines.length} problems; nothing was sent`;
-  return [count, ...lines.map((line) => `  ${line}`)].join('\n');
+  const { problems = [] }: Partial<FailureDetails['InvalidInput']> = error.details;
+  if (problems.length < 2) return `${label} ${message}`;
+  const lines = problems.map(({ field, fix }) => safe(`  ${field}: ${fix}`));
+  return [`${label} ${lines.length} problems; nothing was sent`, ...lines].join('\n');
 }
 
 const UNEXPECTED = '(unexpected; run with --verbose for the details)';

@@ -8,9 +8,7 @@ import { z } from 'zod';
 export const startSchema = z.object({
   /** What started the servers: `npm start`, or something that users don't talk to. */
   role: z.enum(['start', 'test']),
-  /** Whether every server answers. */
   ready: z.boolean(),
-  /** When the start began, ISO 8601. */
   startedAt: z.string(),
   /** The process that owns the servers, told apart from a later one with the same pid by when it started. */
   owner: z.object({ pid: z.int().positive(), started: z.string() }),
@@ -47,9 +45,7 @@ export function readRecord<Start>(file: string, schema: z.ZodType<Start>): Start
   }
 }
 
-export function runningDirectory(): string {
-  return path.join(cacheDirectory(), 'running');
-}
+export const runningDirectory = () => path.join(cacheDirectory(), 'running');
 
 /** Where downloads, builds and records are kept: CONCORD_CACHE, else the platform's cache. Read at each call. */
 export function cacheDirectory(): string {

@@ -21,7 +21,6 @@ export interface Target {
   readonly address: string;
   readonly namespace: string;
   readonly connection: ConnectionOptions;
-  /** The workers' keys, if they encrypt. */
   readonly encryptionKeys: EncryptionKeys | undefined;
   /** Where the address comes from, such as `TEMPORAL_ADDRESS`. */
   readonly source: string;
@@ -29,16 +28,10 @@ export interface Target {
   readonly fix: string;
   /** Further servers that could have been meant, where none was named. */
   readonly others: readonly string[];
-  /** Where its Web UI is, as far as known. */
   readonly uiUrl?: string;
 }
 
-/**
- * Decides on the server: flags, then the environment and the Temporal configuration file, then the newest running
- * `npm start`, then localhost:7233.
- *
- * @throws ConcordError `InvalidInput` if the configuration can't be read.
- */
+/** Decides on the server, as `concord --help` says. @throws ConcordError `InvalidInput` if the configuration is wrong. */
 export async function findTarget(flags: GlobalOptions): Promise<Target> {
   // Loads the SDK's configuration: not for `--help`.
   const { readTemporal } = await import('../../../platform/settings/read-temporal.ts');
@@ -106,12 +99,8 @@ export async function isRefused(address: string): Promise<boolean> {
   const { host, port } = splitAddress(address);
   if (!isLoopback(address) || port > 65_535) return false;
   const socket = connect({ host, port, timeout: 1_000 });
-  try {
-    await Promise.race([once(socket, 'connect'), once(socket, 'timeout')]);
-    return false;
-  } catch {
-    return true;
-  } finally {
-    socket.destroy();
-  }
+  const answer = Promise.race([once(socket, 'connect'), once(socket, 'timeout')]).finally(() =>
+    socket.destroy(),
+  );
+  return answer.then(() => false).catch(() => true);
 }

@@ -2,7 +2,6 @@ import type { OrderStatus, Reason } from '../../../domain/order.ts';
 import type { OrderView } from '../../view.ts';
 import { type Output, safe } from './output.ts';
 
-/** Shows a status in its colour. */
 export function coloured(status: string, colors: Output['colors']): string {
   const color = STATUS_COLORS[status as OrderStatus];
   return color === undefined ? safe(status) : colors[color](status);
@@ -38,7 +37,6 @@ export function participantsText({ participants }: OrderView, separator: string,
     .join(separator);
 }
 
-/** Returns a reason as cells of a row: its code and its message. */
 export function reasonCells(reason: Pick<Reason, 'code' | 'message'> | undefined): string[] {
   return reason === undefined ? [] : [reason.code, reason.message];
 }
