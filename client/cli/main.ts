@@ -23,7 +23,7 @@ import type { GlobalOptions } from './shared/target.ts';
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because what parsing finds wrong is reported in this form.
-  const end = args.indexOf('--');
+  const end = args.indexOf('--'); // what comes after it is no option
   const flags = end === -1 ? args : args.slice(0, end);
   const output = new Output({ json: flags.includes('--json'), verbose: flags.includes('--verbose') });
   const session = new Session(output);
@@ -39,11 +39,11 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function createProgram(session: Session): Command {
+  const purpose =
+    'Places orders across the order service and the inventory service: all of an order, or nothing.';
   const manifest: { version: string } = createRequire(import.meta.url)('concord/package.json');
   const program = new Command('concord')
-    .description(
-      'Places orders across the order service and the inventory service: all of an order, or nothing.',
-    )
+    .description(purpose)
     .version(manifest.version, '-V, --version', 'print the version')
     .option('--json', 'print JSON: results on standard output, an error on standard error')
     .option('--verbose', 'print stack traces')

@@ -15,7 +15,8 @@ export function codecServer(command: Command, session: Session): void {
       const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
       const settings = readCodecServer(process.env);
       const keys = readEncryption(process.env);
-      if (keys === undefined) throw invalidInput('ENCRYPTION_KEYS', KEYS_FIX);
+      const keysFix = "give the workers' keys: without any there is nothing to decrypt";
+      if (keys === undefined) throw invalidInput('ENCRYPTION_KEYS', keysFix);
       const { host, port, tls } = settings;
       const tell = (access: object) =>
         output.printText(JSON.stringify({ time: new Date().toISOString(), ...access }));
@@ -30,8 +31,6 @@ export function codecServer(command: Command, session: Session): void {
       server.closeAllConnections();
     });
 }
-
-const KEYS_FIX = "give the workers' keys: without any there is nothing to decrypt";
 
 const HELP = `
 Reads ENCRYPTION_KEYS and CODEC_SERVER_…; see \`concord settings\`. Prints a line of JSON for each request, without what was

@@ -15,6 +15,8 @@ import { orderUrl } from '../shared/target.ts';
 import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
 export function place(command: Command, session: Session): void {
+  const most = MAXIMUM_PREPARE_BUDGET;
+  const budget = seconds(`Use 1 to ${most / 1_000} seconds.`, 1_000, most);
   const file = new Option('--file <file>', 'orders as JSON, one or an array; - is standard input');
   const waitText = 'return when the order is durable, its outcome is, or every service has it';
   const wait = new Option('--wait <for>', waitText);
@@ -63,8 +65,6 @@ function collectLine(text: string, lines: readonly Line[] = []): Line[] {
   if (sku === undefined) throw new InvalidArgumentError('Use SKU:QUANTITY, as in A:2.');
   return [...lines, { sku, quantity: Number(quantity) }];
 }
-
-const budget = seconds(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1_000} seconds.`, 1_000, MAXIMUM_PREPARE_BUDGET);
 
 async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, session: Session) {
   const { output } = session;

@@ -7,18 +7,17 @@ import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
 export function stuck(command: Command, session: Session): void {
+  const longer = 'or has been waiting or retried for longer than this (default: 60)';
   command
     .description('list the steps of orders that are stuck, and why')
     .option('--failures <number>', 'a step has failed more often than this (default: 5)', wholeNumber)
-    .option('--longer-than <seconds>', LONGER_TEXT, seconds('Use a number of seconds.'))
+    .option('--longer-than <seconds>', longer, seconds('Use a number of seconds.'))
     .addHelpText('after', HELP)
     .action(async (limits: StuckOptions) => {
       const steps = await session.ask('looking at every order that runs', (concord) => concord.stuck(limits));
       await session.output.printItems(steps, STEPS);
     });
 }
-
-const LONGER_TEXT = 'or has been waiting or retried for longer than this (default: 60)';
 
 const HELP = `
 Exits 0, whatever it finds. On a pipe, a line for each step: order id, problem, step, how often it

@@ -37,12 +37,11 @@ Example:
 `;
 
 function changeRow(view: OrderView): string[] {
-  const details = [
-    participantsText(view, ' ', '='),
-    ...reasonCells(view.reason),
-    ...view.retrying.map(
-      ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
-    ),
-  ].filter((cell) => cell !== '');
+  const retrying = view.retrying.map(
+    ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
+  );
+  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying].filter(
+    Boolean,
+  );
   return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details];
 }

@@ -39,9 +39,8 @@ export async function examineWorker(service: ServiceName, connected: Connected) 
   }
 }
 
-function withoutCurrent(queue: TaskQueue): TaskQueue {
+function withoutCurrent({ workflows, activities, ...queue }: TaskQueue): TaskQueue {
   const isOther = ({ version }: Poller) => !isSame(version, queue.current);
-  const { workflows, activities } = queue;
   return { ...queue, workflows: workflows.filter(isOther), activities: activities.filter(isOther) };
 }
 
@@ -83,7 +82,6 @@ function isServed({ workflows, activities }: TaskQueue, version: Version): boole
   return workflows.some(isPoller) && activities.some(isPoller);
 }
 
-/** Names the pollers of each version. */
 function whoPolls(queue: TaskQueue): string {
   const versions = versionsIn(queue);
   const groups = versions.map((version) => {

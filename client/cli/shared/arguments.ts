@@ -2,8 +2,6 @@ import { InvalidArgumentError } from 'commander';
 import { identifier } from '../../../domain/order.ts';
 import { parse } from '../../../domain/validation.ts';
 
-// Parsers of arguments and options, for commander.
-
 /** @throws ConcordError `InvalidInput` */
 export function orderId(text: string): string {
   return parse(identifier(), text, 'order id');

@@ -1,13 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
 
-/** One result in each form that it can be printed in. */
-export interface Result {
-  /** For `--json`. */
+/** One result in each form that it can be printed in: for `--json`, for a pipe, for a terminal. */
+interface Result {
   readonly document: unknown;
-  /** For a pipe: a line for each row, its cells separated by tabs. {@link Output} makes them safe. */
   readonly rows: readonly Row[];
-  /** For a terminal. Whoever builds it makes foreign text {@link safe}. */
+  /** Whoever builds it makes foreign text {@link safe}; rows are made safe as they are printed. */
   readonly terminal: () => string | Promise<string>;
 }
 

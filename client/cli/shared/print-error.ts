@@ -39,9 +39,8 @@ export function errorDocument(error: unknown): { code: string; message: string; 
 
 /** Prints what went wrong, and what to do, on standard error. */
 export function printError(error: unknown, { output, subject }: Session): void {
-  const isSaid =
-    exitCodeOf(error) === 0 || (error instanceof CommanderError && error.code === 'commander.help');
-  if (isSaid) return;
+  const isHelp = error instanceof CommanderError && error.code === 'commander.help';
+  if (isHelp || exitCodeOf(error) === 0) return;
   if (output.json) output.complain(JSON.stringify({ error: errorDocument(error), ...subject }));
   else output.complain(textOf(error, output.errorColors.red('error:')));
   if (output.verbose) output.complain(inspect(error, { depth: 5 }).split('\n').map(safe).join('\n'));
@@ -51,14 +50,13 @@ function textOf(error: unknown, label: string): string {
   const message = safe(errorDocument(error).message);
   if (error instanceof Interrupted) return message;
   if (error instanceof CommanderError) return `${label} ${message} (see \`concord --help\`)`;
-  if (!(error instanceof ConcordError)) return `${label} ${message} ${UNEXPECTED}`;
+  if (!(error instanceof ConcordError))
+    return `${label} ${message} (unexpected; run with --verbose for the details)`;
   const { problems = [] }: Partial<FailureDetails['InvalidInput']> = error.details;
   if (problems.length < 2) return `${label} ${message}`;
   const lines = problems.map(({ field, fix }) => safe(`  ${field}: ${fix}`));
   return [`${label} ${lines.length} problems; nothing was sent`, ...lines].join('\n');
 }
-
-const UNEXPECTED = '(unexpected; run with --verbose for the details)';
 
 /** The SDK says what it was doing, and only the cause says what went wrong. */
 function messages(error: unknown): string {

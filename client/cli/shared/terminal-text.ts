@@ -30,11 +30,9 @@ const PHASES = {
   failed: 'stopped on an error',
 } as const;
 
-/** Says what each service has done. */
 export function participantsText({ participants }: OrderView, separator: string, assign = ' '): string {
-  return Object.entries(participants)
-    .map(([name, state]) => safe(`${name}${assign}${state}`))
-    .join(separator);
+  const states = Object.entries(participants).map(([name, state]) => safe(`${name}${assign}${state}`));
+  return states.join(separator);
 }
 
 export function reasonCells(reason: Pick<Reason, 'code' | 'message'> | undefined): string[] {
