@@ -3,13 +3,7 @@ import { ConcordError } from '../../../domain/errors.ts';
 import { services } from '../../../domain/services.ts';
 import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
-import {
-  ATTRIBUTES,
-  examineAttributes,
-  examineNamespace,
-  examineUpdates,
-  UPDATES,
-} from '../doctor/namespace.ts';
+import { examineAttributes, examineNamespace, examineUpdates, NAMES } from '../doctor/namespace.ts';
 import { examineService } from '../doctor/service.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
@@ -81,7 +75,7 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
 /** Everything but the server and its namespace. */
 function allSkipped(found: string): Check[] {
   const ofServices = services.flatMap((name) => [`${name} worker`, `${name} service`]);
-  return [UPDATES, ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
+  return [...NAMES, ...ofServices].map((name) => skipped(name, found));
 }
 
 function checksText(checks: readonly Check[], { colors }: Output): string {

@@ -40,8 +40,6 @@ function changeRow(view: OrderView): string[] {
   const retrying = view.retrying.map(
     ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
   );
-  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying].filter(
-    Boolean,
-  );
-  return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details];
+  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying];
+  return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details.filter(Boolean)];
 }

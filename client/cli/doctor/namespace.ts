@@ -44,9 +44,11 @@ export async function examineAttributes({ concord }: Connected, mayFix: boolean)
   }
 }
 
-export const UPDATES = 'updates';
+const UPDATES = 'updates';
 const RIGHT_FIX = 'see whether TEMPORAL_API_KEY or the client certificate may start workflows there';
-export const ATTRIBUTES = 'search attributes';
+const ATTRIBUTES = 'search attributes';
+/** What is looked at in a namespace that is there. */
+export const NAMES = [UPDATES, ATTRIBUTES];
 const ALL = Object.entries(searchAttributeTypes).map(([name, type]) => `${name} (${type})`);
 const ADD_FIX = `add ${ALL.join(', ')} in your provider's own way`;
 const REGISTER_FIX = "run `concord doctor --fix`; until then, lists in the Web UI can't tell orders apart";

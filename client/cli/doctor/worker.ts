@@ -59,9 +59,8 @@ export function judge(queue: TaskQueue, server: Server): Check {
   const { name, current, ramping } = queue;
   const worker = `${name} worker`;
   const missing = (version: Version, share: string, otherFix: string) => {
-    const variables = `TEMPORAL_DEPLOYMENT_NAME=${version?.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version?.buildId}`;
-    const run = `run ${label(version)}${version === undefined ? '' : ` (${variables})`}`;
-    return failed(worker, `${whoPolls(queue)}; ${share} is for ${label(version)}`, `${run}, or ${otherFix}`);
+    const found = `${whoPolls(queue)}; ${share} is for ${label(version)}`;
+    return failed(worker, found, `run ${label(version)}${howToRun(version)}, or ${otherFix}`);
   };
   if (!isServed(queue, current)) {
     if ([current, ...versionsIn(queue)].every((version) => version === undefined))
@@ -117,9 +116,14 @@ function label(version: Version): string {
   return version ? `version ${version.buildId} of ${version.deploymentName}` : 'workers without a version';
 }
 
+function howToRun(version: Version): string {
+  if (version === undefined) return '';
+  return ` (TEMPORAL_DEPLOYMENT_NAME=${version.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version.buildId})`;
+}
+
 const isSame = (one: Version, other: Version) => label(one) === label(other);
 
-/** The versions that poll, the newest first and none at all last. */
+/** The versions that poll, the newest first, workers without one last. */
 function versionsIn({ workflows, activities }: TaskQueue): Version[] {
   const distinct = new Map([...workflows, ...activities].map(({ version }) => [label(version), version]));
   const { compare } = new Intl.Collator('en', { numeric: true });

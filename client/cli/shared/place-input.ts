@@ -45,12 +45,11 @@ function ordersOf(documents: readonly unknown[], name: string): Order[] {
     }
     try {
       const order = orderOf(document, (field) => (field === 'input' ? `[${index}]` : `[${index}].${field}`));
+      orders.push(order);
       const { orderId } = order;
       const first = firstUse.get(orderId);
-      if (first !== undefined)
-        throw invalidInput(`[${index}].orderId`, `${orderId} is the id of [${first}] already`);
-      firstUse.set(orderId, index);
-      orders.push(order);
+      if (first === undefined) firstUse.set(orderId, index);
+      else problems.push({ field: `[${index}].orderId`, fix: `${orderId} is the id of [${first}] already` });
     } catch (error) {
       problems.push(...problemsOf(error));
     }
