@@ -19,7 +19,7 @@ export interface ItemFormat<Item> {
   readonly none: string;
 }
 
-export type Row = readonly (string | number)[];
+type Row = readonly (string | number)[];
 
 /** Where a command prints: results on standard output, progress and errors on standard error. */
 export class Output {
