@@ -1,20 +1,20 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { addCancel } from './commands/cancel.ts';
-import { addCodecServer } from './commands/codec-server.ts';
-import { addCompare } from './commands/compare.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addEvents } from './commands/events.ts';
-import { addList } from './commands/list.ts';
-import { addPlace } from './commands/place.ts';
-import { addResolve } from './commands/resolve.ts';
-import { addRestock } from './commands/restock.ts';
-import { addRetry } from './commands/retry.ts';
-import { addSettings } from './commands/settings.ts';
-import { addStatus } from './commands/status.ts';
-import { addStock } from './commands/stock.ts';
-import { addStuck } from './commands/stuck.ts';
-import { addWatch } from './commands/watch.ts';
+import { cancel } from './commands/cancel.ts';
+import { codecServer } from './commands/codec-server.ts';
+import { compare } from './commands/compare.ts';
+import { doctor } from './commands/doctor.ts';
+import { events } from './commands/events.ts';
+import { list } from './commands/list.ts';
+import { place } from './commands/place.ts';
+import { resolve } from './commands/resolve.ts';
+import { restock } from './commands/restock.ts';
+import { retry } from './commands/retry.ts';
+import { settings } from './commands/settings.ts';
+import { status } from './commands/status.ts';
+import { stock } from './commands/stock.ts';
+import { stuck } from './commands/stuck.ts';
+import { watch } from './commands/watch.ts';
 import { Output } from './shared/output.ts';
 import { exitCodeOf, printError } from './shared/print-error.ts';
 import { Session } from './shared/session.ts';
@@ -23,7 +23,9 @@ import type { GlobalOptions } from './shared/target.ts';
 /** Runs one invocation of the command line and returns its exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
   // Known before parsing, because what parsing finds wrong is reported in this form.
-  const output = new Output({ json: hasFlag(args, '--json'), verbose: hasFlag(args, '--verbose') });
+  const end = args.indexOf('--'); // what comes after it is no option
+  const flags = end === -1 ? args : args.slice(0, end);
+  const output = new Output({ json: flags.includes('--json'), verbose: flags.includes('--verbose') });
   const session = new Session(output);
   try {
     await createProgram(session).parseAsync(args, { from: 'user' });
@@ -37,11 +39,11 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 function createProgram(session: Session): Command {
+  const purpose =
+    'Places orders across the order service and the inventory service: all of an order, or nothing.';
   const manifest: { version: string } = createRequire(import.meta.url)('concord/package.json');
   const program = new Command('concord')
-    .description(
-      'Places orders across the order service and the inventory service: all of an order, or nothing.',
-    )
+    .description(purpose)
     .version(manifest.version, '-V, --version', 'print the version')
     .option('--json', 'print JSON: results on standard output, an error on standard error')
     .option('--verbose', 'print stack traces')
@@ -56,14 +58,15 @@ function createProgram(session: Session): Command {
       session.options = command.optsWithGlobals<GlobalOptions>();
     })
     .addHelpText('after', HELP);
-  for (const add of [...FOR_CUSTOMERS, ...FOR_STOCK, ...FOR_OPERATORS]) add(program, session);
+  for (const [name, define] of Object.entries({ ...FOR_CUSTOMERS, ...FOR_STOCK, ...FOR_OPERATORS }))
+    define(program.command(name, { hidden: name === 'compare' }), session);
   return program;
 }
 
 // In this order, `--help` lists them.
-const FOR_CUSTOMERS = [addPlace, addStatus, addWatch, addCancel, addList, addEvents];
-const FOR_STOCK = [addStock, addRestock];
-const FOR_OPERATORS = [addStuck, addRetry, addResolve, addDoctor, addCompare, addSettings, addCodecServer];
+const FOR_CUSTOMERS = { place, status, watch, cancel, list, events };
+const FOR_STOCK = { stock, restock };
+const FOR_OPERATORS = { stuck, retry, resolve, doctor, compare, settings, 'codec-server': codecServer };
 
 const HELP = `
 Which server:
@@ -87,9 +90,3 @@ Examples:
   $ concord watch 4711
   $ concord doctor
 `;
-
-/** True if `flag` is given as an option, and not after `--`. */
-function hasFlag(args: readonly string[], flag: string): boolean {
-  const end = args.indexOf('--');
-  return args.slice(0, end === -1 ? undefined : end).includes(flag);
-}

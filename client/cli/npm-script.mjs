@@ -6,14 +6,11 @@ import { readFileSync } from 'node:fs';
 const script = process.env.npm_lifecycle_script;
 // Known at once: an install in a fresh clone takes a minute, in which they may be gone already.
 const { ppid } = process;
-// Debian's shell stays between npm and us; those of other systems become what they run.
-const npm = process.platform === 'linux' && isShell() ? parentOf(ppid) : undefined;
+// Debian's shell stays between npm and us; those of other systems become what they run, and our parent is npm itself.
+const isShell = script !== undefined && processFile(ppid, 'cmdline').replaceAll('\0', ' ').includes(script);
+const npm = isShell ? parentOf(ppid) : undefined;
 
-/**
- * Calls `end` once when npm, which runs this script, or its shell is gone.
- *
- * @param {() => void} end
- */
+/** Calls `end` once when npm, which runs this script, or its shell is gone. @param {() => void} end */
 export function whenNpmIsGone(end) {
   if (script === undefined) return;
   const timer = setInterval(() => {
@@ -24,21 +21,16 @@ export function whenNpmIsGone(end) {
   timer.unref();
 }
 
-/** Whether our parent is the shell that npm runs scripts in; it may as well be npm itself. */
-function isShell() {
-  try {
-    const command = readFileSync(`/proc/${ppid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    return script !== undefined && command.includes(script);
-  } catch {
-    return false; // gone already
-  }
-}
-
 /** @param {number} pid */
 function parentOf(pid) {
+  return /^PPid:\s*(\d+)$/m.exec(processFile(pid, 'status'))?.[1];
+}
+
+/** Empty if the process is gone, and on systems that have no such files. @param {number} pid @param {string} name */
+function processFile(pid, name) {
   try {
-    return /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }

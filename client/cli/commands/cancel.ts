@@ -5,9 +5,8 @@ import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured } from '../shared/terminal-text.ts';
 
-export function addCancel(program: Command, session: Session): void {
-  program
-    .command('cancel')
+export function cancel(command: Command, session: Session): void {
+  command
     .description('cancel an order that is not decided yet')
     .argument('<id>', 'the order id', orderId)
     .option('--reason <text>', 'why, in at most 200 characters', 'cancelled by the customer')

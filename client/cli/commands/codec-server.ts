@@ -3,9 +3,8 @@ import type { Command } from 'commander';
 import { invalidInput } from '../../../domain/validation.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addCodecServer(program: Command, session: Session): void {
-  program
-    .command('codec-server')
+export function codecServer(command: Command, session: Session): void {
+  command
     .description('decrypt payloads for those allowed, so that the Web UI can show them')
     .addHelpText('after', HELP)
     .action(async () => {
@@ -16,24 +15,18 @@ export function addCodecServer(program: Command, session: Session): void {
       const { readEncryption } = await import('../../../platform/settings/read-encryption.ts');
       const settings = readCodecServer(process.env);
       const keys = readEncryption(process.env);
-      if (keys === undefined)
-        throw invalidInput(
-          'ENCRYPTION_KEYS',
-          "give the workers' keys: without any there is nothing to decrypt",
-        );
+      const keysFix = "give the workers' keys: without any there is nothing to decrypt";
+      if (keys === undefined) throw invalidInput('ENCRYPTION_KEYS', keysFix);
       const { host, port, tls } = settings;
-      const tell = (access: object) => output.printLine({ time: new Date().toISOString(), ...access });
+      const tell = (access: object) =>
+        output.printText(JSON.stringify({ time: new Date().toISOString(), ...access }));
       const server = await serveCodec(settings, keys, tell).catch((error: Error) => {
-        throw invalidInput(
-          'CODEC_SERVER_PORT',
-          `can't listen at ${host}:${port} (${error.message}); use another`,
-        );
+        const fix = `can't listen at ${host}:${port} (${error.message}); use another`;
+        throw invalidInput('CODEC_SERVER_PORT', fix);
       });
       const shownHost = host.includes(':') ? `[${host}]` : host;
       output.note(`codec server at ${tls ? 'https' : 'http'}://${shownHost}:${port}`);
-      const stop = new AbortController();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-      await once(stop.signal, 'abort');
+      await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
       server.close();
       server.closeAllConnections();
     });

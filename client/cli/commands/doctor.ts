@@ -3,17 +3,15 @@ import { ConcordError } from '../../../domain/errors.ts';
 import { services } from '../../../domain/services.ts';
 import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
-import { ATTRIBUTES, examineSearchAttributes } from '../doctor/search-attributes.ts';
+import { examineAttributes, examineNamespace, examineUpdates, NAMES } from '../doctor/namespace.ts';
 import { examineService } from '../doctor/service.ts';
-import { examineUpdates, UPDATES } from '../doctor/updates.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
 import { type Connected, connectTo, type Session } from '../shared/session.ts';
 import { choiceText, findTarget, type Target } from '../shared/target.ts';
 
-export function addDoctor(program: Command, session: Session): void {
-  program
-    .command('doctor')
+export function doctor(command: Command, session: Session): void {
+  command
     .description('check what is reachable and running, and say what to do')
     .option('--fix', 'register the search attributes that the namespace lacks')
     .addHelpText('after', HELP)
@@ -41,41 +39,34 @@ Example:
 `;
 
 async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
-  const versions = [nodeVersion(), sdkVersion(), encryption(target)];
+  const local = [nodeVersion(), sdkVersion(), encryption(target)];
   const choice = choiceText(target);
   const where = `${target.address}, from ${target.source}${choice === undefined ? '' : ` (${choice})`}`;
   try {
     const connected = await connectTo(target);
-    try {
-      return [...versions, ...(await examineServer(connected, where, mayFix))];
-    } finally {
-      await connected.concord.close();
-    }
+    const checks = examineServer(connected, where, mayFix).finally(() => connected.concord.close());
+    return [...local, ...(await checks)];
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
     const { fix = target.fix, through }: { fix?: string; through?: string } = error.details;
     const because = 'not looked at, because Temporal does not answer';
     const way = through === undefined ? where : `${where}, through ${through}`;
     const server = failed('temporal', `${way}: does not answer`, fix);
-    return [...versions, server, skipped('namespace', because), ...allSkipped(because)];
+    return [...local, server, skipped('namespace', because), ...allSkipped(because)];
   }
 }
 
 async function examineServer(connected: Connected, where: string, mayFix: boolean): Promise<Check[]> {
-  const { namespaceFix } = await import('../../temporal-failures.ts'); // loads the SDK, which is there by now
-  const { concord, target } = connected;
-  const serverVersion = async () => {
-    const { serverVersion } = await concord.client.workflowService.getSystemInfo({});
+  const server = await attempt('temporal', `${where}: see its own output`, async () => {
+    const { serverVersion } = await connected.concord.client.workflowService.getSystemInfo({});
     return `server ${serverVersion} at ${where}`;
-  };
-  const server = await attempt('temporal', serverVersion, `${where}: see its own output`);
-  const namespaceMissing = namespaceFix(target.address, target.namespace);
-  const namespace = await attempt('namespace', () => namespaceState(connected), namespaceMissing);
+  });
+  const namespace = await examineNamespace(connected);
   if (namespace.status !== 'ok')
     return [server, namespace, ...allSkipped('not looked at, because the namespace is missing')];
   const [updates, attributes, ...answers] = await Promise.all([
     examineUpdates(connected),
-    examineSearchAttributes(connected, mayFix),
+    examineAttributes(connected, mayFix),
     ...services.map((service) => examineService(service, connected)),
   ]);
   return [server, namespace, updates, attributes, ...answers.flat()];
@@ -84,13 +75,7 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
 /** Everything but the server and its namespace. */
 function allSkipped(found: string): Check[] {
   const ofServices = services.flatMap((name) => [`${name} worker`, `${name} service`]);
-  return [UPDATES, ATTRIBUTES, ...ofServices].map((name) => skipped(name, found));
-}
-
-async function namespaceState({ concord, target: { namespace } }: Connected): Promise<string> {
-  const { config } = await concord.client.workflowService.describeNamespace({ namespace });
-  const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
-  return `${namespace}, keeps histories for ${days} ${days === 1 ? 'day' : 'days'}`;
+  return [...NAMES, ...ofServices].map((name) => skipped(name, found));
 }
 
 function checksText(checks: readonly Check[], { colors }: Output): string {

@@ -5,13 +5,12 @@ import type { DeliveryView } from '../../deliveries.ts';
 import type { OrderEvent } from '../../events.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { Interrupted, interruptible } from '../shared/interrupt.ts';
-import { type Output, safe, table } from '../shared/output.ts';
+import { type ItemFormat, type Output, safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-export function addEvents(program: Command, session: Session): void {
-  program
-    .command('events')
+export function events(command: Command, session: Session): void {
+  command
     .description('show what the services have published of orders that are placed event-driven')
     .option('--order <id>', 'only events of this order')
     .option('--limit <number>', 'at most so many of the newest, from 1 to 1000 (default: 20)', wholeNumber)
@@ -22,11 +21,7 @@ export function addEvents(program: Command, session: Session): void {
       parseEventFilter(filter);
       if (follow) return followEvents(filter, session);
       const found = await session.ask('looking for events', (concord) => concord.events(filter));
-      await session.output.print({
-        document: found,
-        rows: found.map(eventRow),
-        terminal: () => (found.length === 0 ? NO_EVENTS : eventsTable(found, session.output)),
-      });
+      await session.output.printItems(found, EVENTS);
     });
 }
 
@@ -47,24 +42,26 @@ Examples:
 async function followEvents(filter: EventFilter, session: Session): Promise<void> {
   const { output } = session;
   const { concord } = await session.connect();
-  const print = async () => {
-    for await (const event of concord.followEvents(filter)) {
-      if (output.json) output.printLine(event);
-      else if (output.isTerminal) output.printText(eventText(event, output));
-      else output.printRow(eventRow(event));
-      if (output.isClosed) break;
-    }
-  };
-  await interruptible(print(), () => '').catch((error) => {
+  const printing = output.printEach(concord.followEvents(filter), EVENTS.row, (event) =>
+    output.printText(eventText(event, output)),
+  );
+  await interruptible(printing, () => '').catch((error) => {
     if (!(error instanceof Interrupted)) throw error; // Ctrl-C is its only end
   });
 }
 
-const NO_EVENTS = 'no events; orders have some that are placed with --strategy event-driven';
-
-function eventRow({ time, type, orderId, source, deliveries }: OrderEvent): string[] {
-  return [time, type, orderId, source, ...deliveries.map((delivery) => stateText(delivery, '='))];
-}
+const EVENTS: ItemFormat<OrderEvent> = {
+  row: ({ time, type, orderId, source, deliveries }) => {
+    const states = deliveries.map((delivery) => stateText(delivery, '='));
+    return [time, type, orderId, source, ...states];
+  },
+  heads: ['time', 'event', 'order', 'from', 'subscribers'],
+  cells: ({ time, type, orderId, source, deliveries }) => {
+    const states = deliveries.map((delivery) => stateText(delivery));
+    return [localTime(time), type, safe(orderId), source, safe(states.join(', '))];
+  },
+  none: 'no events; orders have some that are placed with --strategy event-driven',
+};
 
 function eventText({ time, type, orderId, deliveries }: OrderEvent, { colors }: Output): string {
   const states = deliveries.map((delivery) => {
@@ -73,17 +70,6 @@ function eventText({ time, type, orderId, deliveries }: OrderEvent, { colors }: 
   });
   // As wide as the longest, `OrderCancelled`.
   return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${states.join(', ')}`;
-}
-
-function eventsTable(events: readonly OrderEvent[], { colors }: Output): Promise<string> {
-  const rows = events.map(({ time, type, orderId, source, deliveries }) => [
-    localTime(time),
-    type,
-    safe(orderId),
-    source,
-    safe(deliveries.map((delivery) => stateText(delivery)).join(', ')),
-  ]);
-  return table(['time', 'event', 'order', 'from', 'subscribers'], rows, colors);
 }
 
 function stateText({ subscriber, state, attempt, lastError }: DeliveryView, assign = ' '): string {

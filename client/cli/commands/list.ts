@@ -5,33 +5,30 @@ import { identifier, type Line, orderStatuses } from '../../../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../../../domain/order-record.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import { invalidInput, parse } from '../../../domain/validation.ts';
-import { type Output, safe, shortened, table } from '../shared/output.ts';
+import { type ItemFormat, safe, shortened } from '../shared/output.ts';
 import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured, localTime, reasonCells } from '../shared/terminal-text.ts';
 
-export function addList(program: Command, session: Session): void {
-  const command = program
-    .command('list')
+export function list(command: Command, session: Session): void {
+  command
     .description('list orders, the newest first')
     .addOption(new Option('--status <status>', 'only orders of this status').choices(orderStatuses))
-    .option('--customer <id>', 'only orders of this customer')
+    .option('--customer <id>', 'only orders of this customer', (text) =>
+      parse(identifier(), text, '--customer'),
+    )
     .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies));
   addPageOptions(command)
     .addHelpText('after', HELP)
     .action(async ({ customer, ...others }: Omit<OrderFilter, 'customerId'> & { customer?: string }) => {
-      if (customer !== undefined) parse(identifier(), customer, '--customer');
       const filter = { ...others, ...defined({ customerId: customer }) };
       parseOrderFilter(filter);
       await printListing(session, filter, {
+        format: ORDERS,
+        noun: 'orders',
         question: 'asking the order service',
         items: (concord, page) => concord.orders({ ...filter, ...page }),
         idOf: ({ orderId }) => orderId,
-        row: orderRow,
-        terminal: (orders) => {
-          if (orders.length > 0) return ordersTable(orders, session.output);
-          return filter.after === undefined ? 'no orders' : `no orders after ${safe(filter.after)}`;
-        },
       }).catch((error) => {
         if (!(error instanceof ConcordError) || error.code !== 'UnknownOrder') throw error;
         throw invalidInput('--after', error.message);
@@ -51,30 +48,23 @@ Examples:
   $ concord list --after 4711
 `;
 
-function orderRow({
-  orderId,
-  status,
-  customerId,
-  lines,
-  createdAt,
-  strategy,
-  reason,
-}: OrderRecord): string[] {
-  return [orderId, status, customerId, linesText(lines), createdAt, strategy, ...reasonCells(reason)];
-}
-
-function ordersTable(orders: readonly OrderRecord[], { colors }: Output): Promise<string> {
-  const rows = orders.map((order) => [
-    safe(order.orderId),
-    coloured(order.status, colors),
-    safe(order.customerId),
-    shortened(safe(linesText(order.lines)), 30),
-    localTime(order.createdAt),
-    order.strategy,
-    safe(order.reason?.message ?? ''),
-  ]);
-  return table(['order', 'status', 'customer', 'lines', 'placed', 'strategy', 'reason'], rows, colors);
-}
+const ORDERS: ItemFormat<OrderRecord> = {
+  row: (order) => {
+    const { orderId, status, customerId, lines, createdAt, strategy, reason } = order;
+    return [orderId, status, customerId, linesText(lines), createdAt, strategy, ...reasonCells(reason)];
+  },
+  heads: ['order', 'status', 'customer', 'lines', 'placed', 'strategy', 'reason'],
+  cells: ({ orderId, status, customerId, lines, createdAt, strategy, reason }, colors) => [
+    safe(orderId),
+    coloured(status, colors),
+    safe(customerId),
+    shortened(safe(linesText(lines)), 30),
+    localTime(createdAt),
+    strategy,
+    safe(reason?.message ?? ''),
+  ],
+  none: 'no orders',
+};
 
 /** Returns lines as `place --sku` takes them. */
 function linesText(lines: readonly Line[]): string {

@@ -4,6 +4,7 @@ import type { Line, Order } from '../../../domain/order.ts';
 import { MAXIMUM_PREPARE_BUDGET } from '../../../domain/policies.ts';
 import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
 import type { Placed, PlaceOptions } from '../../concord.ts';
+import { seconds } from '../shared/arguments.ts';
 import { follow } from '../shared/follow.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import { type Output, safe } from '../shared/output.ts';
@@ -13,13 +14,14 @@ import type { Session } from '../shared/session.ts';
 import { orderUrl } from '../shared/target.ts';
 import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
-export function addPlace(program: Command, session: Session): void {
+export function place(command: Command, session: Session): void {
+  const most = MAXIMUM_PREPARE_BUDGET;
+  const budget = seconds(`Use 1 to ${most / 1_000} seconds.`, 1_000, most);
   const file = new Option('--file <file>', 'orders as JSON, one or an array; - is standard input');
   const waitText = 'return when the order is durable, its outcome is, or every service has it';
   const wait = new Option('--wait <for>', waitText);
   const strategy = new Option('--strategy <name>', 'how the services are kept consistent');
-  program
-    .command('place')
+  command
     .description('place an order, or a file of orders')
     .option('--sku <sku:quantity>', 'what is ordered; repeat it for more', collectLine)
     .option('--customer <id>', 'whose order it is')
@@ -34,9 +36,8 @@ export function addPlace(program: Command, session: Session): void {
         const order = orderFromFlags({ sku, customer, orderId });
         return placeOne(order, options, orderId === undefined, session);
       }
-      const { orders, isArray } = await ordersFromFile(file);
-      const [only] = orders;
-      if (!isArray && only !== undefined) return placeOne(only, options, true, session);
+      const orders = await ordersFromFile(file);
+      if (!Array.isArray(orders)) return placeOne(orders, options, true, session);
       const { placeMany } = await import('../shared/place-many.ts');
       return placeMany(orders, options, session);
     });
@@ -65,13 +66,6 @@ function collectLine(text: string, lines: readonly Line[] = []): Line[] {
   return [...lines, { sku, quantity: Number(quantity) }];
 }
 
-function budget(text: string): number {
-  const milliseconds = Math.round(Number(text) * 1000);
-  if (/^\d+(\.\d+)?$/.test(text) && milliseconds >= 1_000 && milliseconds <= MAXIMUM_PREPARE_BUDGET)
-    return milliseconds;
-  throw new InvalidArgumentError(`Use 1 to ${MAXIMUM_PREPARE_BUDGET / 1000} seconds.`);
-}
-
 async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, session: Session) {
   const { output } = session;
   const { orderId } = order;
@@ -81,19 +75,14 @@ async function placeOne(order: Order, options: PlaceOptions, isNewId: boolean, s
   // Said before it is sent: whatever happens then, this id is how to ask again.
   if (isNewId) progress.report(`placing order ${orderId}`);
   const follower = follow(connected, () => orderId, progress);
-  try {
-    const placed = await interruptible(connected.concord.place(order, options), () =>
-      follower.hasSeen()
-        ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
-        : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`,
-    );
-    progress.stop();
-    await printPlaced(placed, orderUrl(connected.target, orderId), output);
-    session.exitCode = exitCodeOfPlaced(placed);
-  } finally {
-    follower.stop();
-    progress.stop();
-  }
+  const farewell = () =>
+    follower.hasSeen()
+      ? `order ${orderId} goes on; see it with \`concord status ${orderId}\`, or stop it with \`concord cancel ${orderId}\``
+      : `order ${orderId} may have been accepted; see \`concord status ${orderId}\`, or place it again with this id`;
+  const placing = interruptible(connected.concord.place(order, options), farewell);
+  const placed = await placing.finally(() => follower.stop());
+  await printPlaced(placed, orderUrl(connected.target, orderId), output);
+  session.exitCode = exitCodeOfPlaced(placed);
 }
 
 async function printPlaced(placed: Placed, url: string | undefined, output: Output): Promise<void> {

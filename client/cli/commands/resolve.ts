@@ -6,9 +6,8 @@ import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { coloured, reasonCells } from '../shared/terminal-text.ts';
 
-export function addResolve(program: Command, session: Session): void {
-  program
-    .command('resolve')
+export function resolve(command: Command, session: Session): void {
+  command
     .description('settle an order whose workflow can no longer go on')
     .argument('<id>', 'the order id', orderId)
     .addOption(new Option('--as <status>', 'how it ends').choices(finalStatuses).makeOptionMandatory())

@@ -5,11 +5,10 @@ import { parseReceipt } from '../../../domain/stock.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { interruptible } from '../shared/interrupt.ts';
 import type { Session } from '../shared/session.ts';
-import { printLevels } from './stock.ts';
+import { LEVELS } from './stock.ts';
 
-export function addRestock(program: Command, session: Session): void {
-  program
-    .command('restock')
+export function restock(command: Command, session: Session): void {
+  command
     .description('add a receipt of goods to the stock')
     .argument('<sku>', 'what has arrived')
     .argument('<quantity>', 'how many units', wholeNumber)
@@ -19,15 +18,12 @@ export function addRestock(program: Command, session: Session): void {
       const { receiptId } = parseReceipt({ receiptId: randomUUID(), sku, quantity, ...flags });
       const { concord } = await session.connect();
       session.subject = { receiptId };
-      const adding = interruptible(
-        concord.restock(sku, quantity, { receiptId }),
-        () =>
-          `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`,
-      );
+      const farewell = `receipt ${receiptId} may have been accepted; repeat it with this --receipt-id, which adds it once`;
+      const adding = interruptible(concord.restock(sku, quantity, { receiptId }), () => farewell);
       const level = await session.output.during(`adding receipt ${receiptId}`, adding).catch((error) => {
         throw repeatable(error, receiptId);
       });
-      await printLevels([level], session.output, { ...level, receiptId });
+      await session.output.printItems([level], LEVELS, { ...level, receiptId });
     });
 }
 

@@ -3,9 +3,8 @@ import { orderId } from '../shared/arguments.ts';
 import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addRetry(program: Command, session: Session): void {
-  program
-    .command('retry')
+export function retry(command: Command, session: Session): void {
+  command
     .description('try the failing steps of an order now, instead of at the next attempt')
     .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)

@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
 import { defined } from '../../../domain/defined.ts';
-import { safe, table } from '../shared/output.ts';
+import { safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 
-export function addSettings(program: Command, session: Session): void {
-  program
-    .command('settings')
+export function settings(command: Command, session: Session): void {
+  command
     .description('list every environment variable, what it is for, and what it is set to')
     .addHelpText('after', HELP)
     .action(async () => {
-      const { output } = session;
       const { sections } = await import('../../../platform/settings/catalogue.ts');
       const { isSecret } = await import('../../../platform/settings/variables.ts');
       const settings = sections.flatMap(({ settings }) =>
@@ -20,14 +18,11 @@ export function addSettings(program: Command, session: Session): void {
           return { name, ...defined({ value }), ...texts };
         }),
       );
-      const rows = settings.map(({ name, value = '', ...setting }) => ({ name, value, ...setting }));
-      await output.print({
-        document: settings,
-        rows: rows.map((row) => [row.name, row.value, row.default, row.values, row.purpose]),
-        terminal: () => {
-          const cells = rows.map((row) => [row.name, row.value, row.default, row.purpose].map(safe));
-          return table(['Variable', 'Set to', 'Default', 'What for'], cells, output.colors);
-        },
+      await session.output.printItems(settings, {
+        row: ({ name, value = '', ...texts }) => [name, value, ...Object.values(texts)],
+        heads: ['Variable', 'Set to', 'Default', 'What for'],
+        cells: ({ name, value = '', ...texts }) => [name, value, texts.default, texts.purpose].map(safe),
+        none: 'no settings',
       });
     });
 }

@@ -7,9 +7,8 @@ import type { Connected, Session } from '../shared/session.ts';
 import { orderUrl } from '../shared/target.ts';
 import { coloured, localTime, participantsText, reasonCells } from '../shared/terminal-text.ts';
 
-export function addStatus(program: Command, session: Session): void {
-  program
-    .command('status')
+export function status(command: Command, session: Session): void {
+  command
     .description('show where an order stands')
     .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
@@ -26,7 +25,6 @@ Example:
   $ concord status 4711
 `;
 
-/** Prints where an order stands. */
 export async function printView(view: OrderView, { target }: Connected, output: Output): Promise<void> {
   const url = orderUrl(target, view.orderId);
   await output.print({
@@ -43,7 +41,7 @@ function viewText(view: OrderView, url: string | undefined, colors: Output['colo
     const at = nextAttemptAt === undefined ? '' : ` at ${localTime(nextAttemptAt)}`;
     return colors.yellow(safe(`${step}, attempt ${attempt}${at}: ${lastError}`));
   });
-  const entries: [name: string, value: string | undefined][] = [
+  return fields(colors, [
     ['order', colors.bold(safe(view.orderId))],
     ['status', coloured(view.status, colors)],
     ['phase', view.phase === 'final' ? undefined : phase],
@@ -51,14 +49,13 @@ function viewText(view: OrderView, url: string | undefined, colors: Output['colo
     ['customer', safe(view.customerId)],
     ['strategy', view.strategy],
     ['lines', firstLine],
-    ...otherLines.map((line): [string, string] => ['', line]),
+    ...otherLines.map((line) => ['', line] as const),
     ['services', participantsText(view, ', ') || undefined],
-    ...retrying.map((text): [string, string] => ['retrying', text]),
+    ...retrying.map((text) => ['retrying', text] as const),
     ['placed', localTime(view.placedAt)],
     ['closed', view.closedAt && localTime(view.closedAt)],
     ['web', url && colors.dim(url)],
-  ];
-  return fields(entries, colors);
+  ]);
 }
 
 function viewRows(view: OrderView, url: string | undefined): string[][] {

@@ -2,29 +2,20 @@ import type { Command } from 'commander';
 import type { StuckStep } from '../../../domain/stuck-step.ts';
 import type { StuckOptions } from '../../concord.ts';
 import { seconds, wholeNumber } from '../shared/arguments.ts';
-import { type Output, safe, table } from '../shared/output.ts';
+import { type ItemFormat, safe } from '../shared/output.ts';
 import type { Session } from '../shared/session.ts';
 import { localTime } from '../shared/terminal-text.ts';
 
-export function addStuck(program: Command, session: Session): void {
-  program
-    .command('stuck')
+export function stuck(command: Command, session: Session): void {
+  const longer = 'or has been waiting or retried for longer than this (default: 60)';
+  command
     .description('list the steps of orders that are stuck, and why')
     .option('--failures <number>', 'a step has failed more often than this (default: 5)', wholeNumber)
-    .option(
-      '--longer-than <seconds>',
-      'or has been waiting or retried for longer than this (default: 60)',
-      seconds,
-    )
+    .option('--longer-than <seconds>', longer, seconds('Use a number of seconds.'))
     .addHelpText('after', HELP)
     .action(async (limits: StuckOptions) => {
-      const { output } = session;
       const steps = await session.ask('looking at every order that runs', (concord) => concord.stuck(limits));
-      await output.print({
-        document: steps,
-        rows: steps.map(stepRow),
-        terminal: () => (steps.length === 0 ? 'nothing is stuck' : stuckTable(steps, output)),
-      });
+      await session.output.printItems(steps, STEPS);
     });
 }
 
@@ -41,14 +32,14 @@ Example:
   $ concord stuck --longer-than 300
 `;
 
-/** A cell that is empty stays one, so that the others keep their places. */
-function stepRow(stuck: StuckStep): (string | number)[] {
-  const { orderId, problem, step, attempts, since, nextAttemptAt = '', lastError } = stuck;
-  return [orderId, problem, step, attempts, since, nextAttemptAt, lastError];
-}
-
-function stuckTable(steps: readonly StuckStep[], { colors }: Output): Promise<string> {
-  const rows = steps.map(({ orderId, problem, step, attempts, since, nextAttemptAt, lastError }) => [
+const STEPS: ItemFormat<StuckStep> = {
+  // A cell that is empty stays one, so that the others keep their places.
+  row: (stuck) => {
+    const { orderId, problem, step, attempts, since, nextAttemptAt = '', lastError } = stuck;
+    return [orderId, problem, step, attempts, since, nextAttemptAt, lastError];
+  },
+  heads: ['order', 'problem', 'step', 'tried', 'since', 'next try', 'last error'],
+  cells: ({ orderId, problem, step, attempts, since, nextAttemptAt, lastError }, colors) => [
     safe(orderId),
     colors.yellow(problem),
     safe(step),
@@ -56,6 +47,6 @@ function stuckTable(steps: readonly StuckStep[], { colors }: Output): Promise<st
     localTime(since),
     nextAttemptAt === undefined ? '' : localTime(nextAttemptAt),
     safe(lastError),
-  ]);
-  return table(['order', 'problem', 'step', 'tried', 'since', 'next try', 'last error'], rows, colors);
-}
+  ],
+  none: 'nothing is stuck',
+};

@@ -7,9 +7,8 @@ import type { Session } from '../shared/session.ts';
 import { participantsText, reasonCells, waitingText } from '../shared/terminal-text.ts';
 import { printView } from './status.ts';
 
-export function addWatch(program: Command, session: Session): void {
-  program
-    .command('watch')
+export function watch(command: Command, session: Session): void {
+  command
     .description('follow an order until it is final')
     .argument('<id>', 'the order id', orderId)
     .addHelpText('after', HELP)
@@ -18,18 +17,11 @@ export function addWatch(program: Command, session: Session): void {
       const connected = await session.connect();
       const { output } = session;
       const progress = await output.progress(`looking for order ${id}`);
-      let last: OrderView | undefined;
-      const showChanges = async () => {
-        for await (const view of connected.concord.watch(id)) {
-          last = view;
-          if (output.json) output.printLine(view);
-          else if (output.isTerminal) progress.update(waitingText(view));
-          else output.printRow(changeRow(view));
-          if (output.isClosed) break;
-        }
-      };
+      const changes = output.printEach(connected.concord.watch(id), changeRow, (view) =>
+        progress.update(waitingText(view)),
+      );
       const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
-      await interruptible(showChanges(), () => farewell).finally(() => progress.stop());
+      const last = await interruptible(changes, () => farewell).finally(() => progress.stop());
       if (last !== undefined && output.isTerminal) await printView(last, connected, output);
       if (last?.phase === 'final' && last.status === 'confirmed') return;
       session.exitCode = output.isClosed ? 0 : exitCodes.refused;
@@ -45,12 +37,9 @@ Example:
 `;
 
 function changeRow(view: OrderView): string[] {
-  const details = [
-    participantsText(view, ' ', '='),
-    ...reasonCells(view.reason),
-    ...view.retrying.map(
-      ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
-    ),
-  ].filter((cell) => cell !== '');
-  return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details];
+  const retrying = view.retrying.map(
+    ({ step, attempt, lastError }) => `retrying ${step}, attempt ${attempt}: ${lastError}`,
+  );
+  const details = [participantsText(view, ' ', '='), ...reasonCells(view.reason), ...retrying];
+  return [new Date().toISOString(), view.status, view.phase, view.strategy, ...details.filter(Boolean)];
 }

@@ -7,16 +7,13 @@ export interface Check {
 }
 
 export const ok = (name: string, found: string): Check => ({ name, status: 'ok', found });
-export const failed = (name: string, found: string, fix: string): Check => ({
-  name,
-  status: 'failed',
-  found,
-  fix,
-});
 export const skipped = (name: string, found: string): Check => ({ name, status: 'skipped', found });
+export function failed(name: string, found: string, fix: string): Check {
+  return { name, status: 'failed', found, fix };
+}
 
 /** Looks at something: ok with what it found, or failed with the reason and the fix. */
-export async function attempt(name: string, look: () => Promise<string>, fix: string): Promise<Check> {
+export async function attempt(name: string, fix: string, look: () => Promise<string>): Promise<Check> {
   try {
     return ok(name, await look());
   } catch (error) {

@@ -4,8 +4,7 @@ import { type Check, failed, ok } from './check.ts';
 
 export function nodeVersion(): Check {
   const { node } = process.versions;
-  const [major = 0, minor = 0] = node.split('.').map(Number);
-  const isRecent = major > 20 || (major === 20 && minor >= 19);
+  const isRecent = node.localeCompare('20.19', 'en', { numeric: true }) >= 0;
   return isRecent ? ok('node', node) : failed('node', node, 'install Node 20.19 or newer');
 }
 

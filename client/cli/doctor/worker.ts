@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { temporal } from '@temporalio/proto';
 import type { ServiceName } from '../../../domain/services.ts';
 import { isCompiled, moduleFile } from '../../../platform/compiled.ts';
 import { runningTemporals } from '../shared/running-start.ts';
@@ -27,12 +28,10 @@ export interface TaskQueue {
 type Server = Pick<Target, 'address' | 'namespace'>;
 
 /** Looks whether somebody polls who gets the service's work; and what there is if it turns out that those have ended. */
-export async function examineWorker(
-  service: ServiceName,
-  { concord, target }: Connected,
-): Promise<{ readonly worker: Check; readonly ifEnded: Check }> {
+export async function examineWorker(service: ServiceName, connected: Connected) {
+  const { target } = connected;
   try {
-    const queue = await describe(service, concord, target);
+    const queue = await describe(service, connected);
     return { worker: judge(queue, target), ifEnded: judge(withoutCurrent(queue), target) };
   } catch (error) {
     const worker = failed(`${service} worker`, messageOf(error), missingWorkerFix(service, target));
@@ -40,10 +39,9 @@ export async function examineWorker(
   }
 }
 
-function withoutCurrent(queue: TaskQueue): TaskQueue {
-  const { workflows, activities, current } = queue;
-  const others = (pollers: readonly Poller[]) => pollers.filter(({ version }) => !isSame(version, current));
-  return { ...queue, workflows: others(workflows), activities: others(activities) };
+function withoutCurrent({ workflows, activities, ...queue }: TaskQueue): TaskQueue {
+  const isOther = ({ version }: Poller) => !isSame(version, queue.current);
+  return { ...queue, workflows: workflows.filter(isOther), activities: activities.filter(isOther) };
 }
 
 /** What to do about a worker that is not there: where its log is depends on what runs it. */
@@ -59,29 +57,31 @@ export function missingWorkerFix(service: ServiceName, { address }: Pick<Target,
 /** All who get new work have to poll: the current version, and the one that gets a share. */
 export function judge(queue: TaskQueue, server: Server): Check {
   const { name, current, ramping } = queue;
-  const [worker, polling] = [`${name} worker`, whoPolls(queue)];
+  const worker = `${name} worker`;
+  const missing = (version: Version, share: string, otherFix: string) => {
+    const found = `${whoPolls(queue)}; ${share} is for ${label(version)}`;
+    return failed(worker, found, `run ${label(version)}${howToRun(version)}, or ${otherFix}`);
+  };
   if (!isServed(queue, current)) {
-    if (current === undefined && versionsIn(queue).every((version) => version === undefined))
-      return failed(worker, `nobody polls task queue ${name}`, missingWorkerFix(name, server));
-    const found = `${polling ?? `nobody polls task queue ${name}`}; its new work is for ${label(current)}`;
-    return failed(worker, found, currentFix(queue, server));
+    if ([current, ...versionsIn(queue)].every((version) => version === undefined))
+      return failed(worker, nobodyPolls(queue), missingWorkerFix(name, server));
+    return missing(current, 'its new work', otherVersionsFix(queue, server));
   }
   if (ramping !== undefined && !isServed(queue, ramping.version)) {
-    const found = `${polling}; ${ramping.percentage} % of its new work is for ${label(ramping.version)}`;
-    return failed(worker, found, rampingFix(queue, ramping.version, server));
+    const command = temporalCommand('set-ramping-version', ramping.version, queue, server);
+    const share = `${ramping.percentage} % of its new work`;
+    return missing(ramping.version, share, `end its share: \`${command} --delete\``);
   }
-  return ok(worker, polling ?? '');
+  return ok(worker, whoPolls(queue));
 }
 
 /** A worker has to poll for tasks of both types. */
 function isServed({ workflows, activities }: TaskQueue, version: Version): boolean {
-  return [workflows, activities].every((pollers) =>
-    pollers.some((poller) => isSame(poller.version, version)),
-  );
+  const isPoller = (poller: Poller) => isSame(poller.version, version);
+  return workflows.some(isPoller) && activities.some(isPoller);
 }
 
-/** Names the pollers of each version; undefined if there are none. */
-function whoPolls(queue: TaskQueue): string | undefined {
+function whoPolls(queue: TaskQueue): string {
   const versions = versionsIn(queue);
   const groups = versions.map((version) => {
     const pollers = [...queue.workflows, ...queue.activities].filter((each) => isSame(each.version, version));
@@ -90,39 +90,30 @@ function whoPolls(queue: TaskQueue): string | undefined {
     const isWorthSaying = version !== undefined || queue.current !== undefined || versions.length > 1;
     return `${identities} polls task queue ${queue.name}${isWorthSaying ? ` ${which}` : ''}`;
   });
-  return groups.length > 0 ? groups.join('; ') : undefined;
+  return groups.join('; ') || nobodyPolls(queue);
 }
 
-/** Either the version that is to get the work polls, or another one is to get it: the newest that polls, or none. */
-function currentFix(queue: TaskQueue, server: Server): string {
-  const { current } = queue;
-  const versions = versionsIn(queue).filter((version) => !isSame(version, current));
-  const newest = versions.find((version) => version !== undefined);
-  const offers: Version[] = newest === undefined ? [] : [newest];
-  if (current !== undefined && (newest === undefined || versions.includes(undefined))) offers.push(undefined);
-  const others = offers.map((version) => {
-    const deploymentName = version?.deploymentName ?? current?.deploymentName ?? '';
-    return `give its work to ${label(version)}: \`${temporal('set-current-version', deploymentName, version, server)}\``;
+const nobodyPolls = ({ name }: TaskQueue) => `nobody polls task queue ${name}`;
+
+/** Whom else to give the work: the newest version that polls, and the workers without one if they poll or nobody does. */
+function otherVersionsFix(queue: TaskQueue, server: Server): string {
+  const [newest, ...others] = versionsIn(queue).filter((version) => !isSame(version, queue.current));
+  const offers = [newest, ...others.filter((version) => version === undefined)].map((version) => {
+    const command = temporalCommand('set-current-version', version, queue, server);
+    return `give its work to ${label(version)}: \`${command}\``;
   });
-  return [`run ${label(current)}${howToRun(current)}`, ...others].join(', or ');
+  return offers.join(', or ');
 }
 
-function rampingFix({ current }: TaskQueue, ramping: Version, server: Server): string {
-  const deploymentName = ramping?.deploymentName ?? current?.deploymentName ?? '';
-  const command = temporal('set-ramping-version', deploymentName, ramping, server);
-  return `run ${label(ramping)}${howToRun(ramping)}, or end its share: \`${command} --delete\``;
-}
-
-function temporal(command: string, deploymentName: string, version: Version, server: Server): string {
+function temporalCommand(verb: string, version: Version, { current }: TaskQueue, server: Server): string {
+  const deployment = (version ?? current)?.deploymentName;
   const choice = version === undefined ? '--unversioned' : `--build-id ${version.buildId}`;
   const { address, namespace } = server;
-  return `temporal worker deployment ${command} --deployment-name ${deploymentName} ${choice} --address ${address} --namespace ${namespace}`;
+  return `temporal worker deployment ${verb} --deployment-name ${deployment} ${choice} --address ${address} --namespace ${namespace}`;
 }
 
 function label(version: Version): string {
-  return version === undefined
-    ? 'workers without a version'
-    : `version ${version.buildId} of ${version.deploymentName}`;
+  return version ? `version ${version.buildId} of ${version.deploymentName}` : 'workers without a version';
 }
 
 function howToRun(version: Version): string {
@@ -130,40 +121,25 @@ function howToRun(version: Version): string {
   return ` (TEMPORAL_DEPLOYMENT_NAME=${version.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version.buildId})`;
 }
 
-const isSame = (one: Version, other: Version) =>
-  one?.deploymentName === other?.deploymentName && one?.buildId === other?.buildId;
+const isSame = (one: Version, other: Version) => label(one) === label(other);
 
-/** The versions that poll, the newest first. */
+/** The versions that poll, the newest first, workers without one last. */
 function versionsIn({ workflows, activities }: TaskQueue): Version[] {
-  const all = [...workflows, ...activities].map(({ version }) => version);
-  const distinct = all.filter((one, index) => all.findIndex((other) => isSame(one, other)) === index);
-  const order = (version: Version) => version?.buildId ?? '';
-  return distinct.sort((one, other) => order(other).localeCompare(order(one), 'en', { numeric: true }));
+  const distinct = new Map([...workflows, ...activities].map(({ version }) => [label(version), version]));
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return [...distinct.values()].sort((one, other) => compare(other?.buildId ?? '', one?.buildId ?? ''));
 }
 
-async function describe(
-  name: ServiceName,
-  concord: Connected['concord'],
-  { namespace }: Server,
-): Promise<TaskQueue> {
+async function describe(name: ServiceName, { concord, target }: Connected): Promise<TaskQueue> {
   const { default: proto } = await import('@temporalio/proto');
-  const { TaskQueueType, WorkerVersioningMode } = proto.temporal.api.enums.v1;
-  const ask = async (taskQueueType: number) => {
-    const question = { namespace, taskQueue: { name }, taskQueueType };
-    const { pollers, versioningInfo } = await concord.client.workflowService.describeTaskQueue(question);
-    const alive = pollers.filter(
-      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 > Date.now() - POLLER_LIFETIME,
-    );
-    const read = alive.map(({ identity, deploymentOptions: options }) => {
-      const isVersioned =
-        options?.workerVersioningMode === WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED;
-      return { identity: identity || 'a worker', version: isVersioned ? versionOf(options) : undefined };
-    });
-    return { pollers: read, versioningInfo };
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = proto.temporal.api.enums.v1.TaskQueueType;
+  const ask = (taskQueueType: number) => {
+    const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
+    return concord.client.workflowService.describeTaskQueue(question);
   };
   const [workflows, activities] = await Promise.all([
-    ask(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    ask(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    ask(TASK_QUEUE_TYPE_WORKFLOW),
+    ask(TASK_QUEUE_TYPE_ACTIVITY),
   ]);
   // The task queue knows what is current also where a worker without a version names no deployment that could be asked.
   const { versioningInfo } = workflows;
@@ -171,23 +147,28 @@ async function describe(
   const ramping = { version: versionOf(versioningInfo?.rampingDeploymentVersion), percentage };
   return {
     name,
-    workflows: workflows.pollers,
-    activities: activities.pollers,
+    workflows: livingPollers(workflows.pollers),
+    activities: livingPollers(activities.pollers),
     current: versionOf(versioningInfo?.currentDeploymentVersion),
     ramping: percentage > 0 ? ramping : undefined,
   };
 }
 
+function livingPollers(pollers: readonly temporal.api.taskqueue.v1.IPollerInfo[]): Poller[] {
+  const since = Date.now() - POLLER_LIFETIME;
+  return pollers
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since)
+    .map(({ identity, deploymentOptions }) => ({
+      identity: identity || 'a worker',
+      version: versionOf(deploymentOptions),
+    }));
+}
+
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though listed. Milliseconds.
 const POLLER_LIFETIME = 90_000;
 
-/** As Temporal's messages hold it. */
-interface NamedVersion {
-  readonly deploymentName?: string | null;
-  readonly buildId?: string | null;
-}
-
-function versionOf(named: NamedVersion | null | undefined): Version {
+/** Workers without a version name a build at most. */
+function versionOf(named: temporal.api.deployment.v1.IWorkerDeploymentVersion | null | undefined): Version {
   const { deploymentName, buildId } = named ?? {};
   return deploymentName && buildId ? { deploymentName, buildId } : undefined;
 }

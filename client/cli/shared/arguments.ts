@@ -2,8 +2,6 @@ import { InvalidArgumentError } from 'commander';
 import { identifier } from '../../../domain/order.ts';
 import { parse } from '../../../domain/validation.ts';
 
-// Parsers of arguments and options, for commander.
-
 /** @throws ConcordError `InvalidInput` */
 export function orderId(text: string): string {
   return parse(identifier(), text, 'order id');
@@ -14,9 +12,11 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError(`Use a whole number, at most ${Number.MAX_SAFE_INTEGER}.`);
 }
 
-/** Returns milliseconds. */
-export function seconds(text: string): number {
-  const milliseconds = Math.round(Number(text) * 1_000);
-  if (/^\d{1,9}(\.\d+)?$/.test(text)) return milliseconds;
-  throw new InvalidArgumentError('Use a number of seconds.');
+/** Returns a parser of seconds in these bounds. They and what it returns are milliseconds. */
+export function seconds(fix: string, least = 0, most = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const milliseconds = Math.round(Number(text) * 1_000);
+    if (/^\d{1,9}(\.\d+)?$/.test(text) && milliseconds >= least && milliseconds <= most) return milliseconds;
+    throw new InvalidArgumentError(fix);
+  };
 }

@@ -5,12 +5,8 @@ import { waitingText } from './terminal-text.ts';
 /** How often to look at the order that is waited for. Milliseconds. */
 const FOLLOW_INTERVAL = 1_500;
 
-/** Looks now and then at an order that somebody waits for, and says why it takes so long. */
-export function follow(
-  { concord }: Connected,
-  currentOrder: () => string | undefined,
-  progress: Progress,
-): { stop(): void; hasSeen(): boolean } {
+/** Looks now and then at an order that somebody waits for, and says why it takes so long, until it is stopped. */
+export function follow({ concord }: Connected, currentOrder: () => string | undefined, progress: Progress) {
   let isStopped = false;
   let hasSeen = false;
   let lastOrder: string | undefined;
@@ -32,6 +28,7 @@ export function follow(
   const stop = () => {
     isStopped = true;
     clearTimeout(timer);
+    progress.stop();
   };
   return { hasSeen: () => hasSeen, stop };
 }

@@ -1,14 +1,7 @@
 /** Ctrl-C while something goes on without us. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-}
+export class Interrupted extends Error {}
 
-/**
- * Waits for `work`, which goes on without us, until it is done or Ctrl-C is pressed.
- *
- * @param farewell Says then what goes on, and how to look at it.
- * @throws Interrupted
- */
+/** Waits for work that goes on without us until it is done, or until Ctrl-C, and then says farewell. @throws Interrupted */
 export async function interruptible<Result>(work: Promise<Result>, farewell: () => string): Promise<Result> {
   let onInterrupt = () => {};
   const interrupted = new Promise<never>((_, reject) => {

@@ -1,17 +1,25 @@
 import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
 
-/** One result in each form that it can be printed in. */
-export interface Result {
-  /** What `--json` prints. */
+/** One result in each form that it can be printed in: for `--json`, for a pipe, for a terminal. */
+interface Result {
   readonly document: unknown;
-  /** What a pipe gets: a line for each row, its cells separated by tabs. {@link Output} makes them safe. */
-  readonly rows: Rows;
-  /** What a terminal gets. Whoever builds it makes foreign text {@link safe}. */
+  readonly rows: readonly Row[];
+  /** Whoever builds it makes foreign text {@link safe}; rows are made safe as they are printed. */
   readonly terminal: () => string | Promise<string>;
 }
 
-type Rows = readonly (readonly (string | number)[])[];
+/** How items of one kind are printed: as rows, or as a table. */
+export interface ItemFormat<Item> {
+  readonly row: (item: Item) => Row;
+  readonly heads: readonly string[];
+  /** The item's line in the table, foreign text made {@link safe}. */
+  readonly cells: (item: Item, colors: Colors) => Row;
+  /** What a terminal gets if there are none. */
+  readonly none: string;
+}
+
+type Row = readonly (string | number)[];
 
 /** Where a command prints: results on standard output, progress and errors on standard error. */
 export class Output {
@@ -27,12 +35,11 @@ export class Output {
     this.json = json;
     this.verbose = verbose;
     this.isTerminal = process.stdout.isTTY === true && !json;
-    survivePartingReaders();
   }
 
   /** True once the reader of standard output is gone (`| head`). */
   get isClosed(): boolean {
-    return isReaderGone === true;
+    return isReaderGone;
   }
 
   async print({ document, rows, terminal }: Result): Promise<void> {
@@ -41,18 +48,35 @@ export class Output {
     else for (const row of rows) this.printRow(row);
   }
 
-  /** Prints a JSON document as one line of many. */
-  printLine(document: unknown): void {
-    this.printText(JSON.stringify(document));
+  /** Prints items of one kind; with `--json`, the document. */
+  async printItems<Item>(items: readonly Item[], format: ItemFormat<Item>, document: unknown = items) {
+    const { row, heads, cells, none } = format;
+    const terminal = () => {
+      const lines = items.map((item) => cells(item, this.colors));
+      return lines.length === 0 ? none : table(heads, lines, this.colors);
+    };
+    await this.print({ document, rows: items.map(row), terminal });
   }
 
-  /** Prints a line for a terminal. Whoever builds it makes foreign text {@link safe}. */
+  /** Prints items as they come, until there are no more or nobody reads on. Returns the last one. */
+  async printEach<Item>(items: AsyncIterable<Item>, row: (item: Item) => Row, show: (item: Item) => void) {
+    let last: Item | undefined;
+    for await (const item of items) {
+      last = item;
+      if (this.json) this.printText(JSON.stringify(item));
+      else if (this.isTerminal) show(item);
+      else this.printRow(row(item));
+      if (this.isClosed) break;
+    }
+    return last;
+  }
+
+  /** Prints a line. Whoever builds it makes foreign text {@link safe}. */
   printText(text: string): void {
     if (!this.isClosed) process.stdout.write(`${text}\n`);
   }
 
-  /** Prints a line for a pipe, made safe. */
-  printRow(row: Rows[number]): void {
+  printRow(row: Row): void {
     this.printText(row.map((cell) => safe(String(cell))).join('\t'));
   }
 
@@ -63,14 +87,13 @@ export class Output {
 
   /** Prints on standard error what is no result; with `--json` nothing, so that what is there stays JSON. */
   note(text: string): void {
-    if (!this.json) process.stderr.write(`${safe(text)}\n`);
+    if (!this.json) this.complain(safe(text));
   }
 
   /** Shows what a command waits for: a spinner on a terminal, plain lines elsewhere, nothing with `--json`. */
   async progress(text: string): Promise<Progress> {
     const isAnimated = process.stderr.isTTY === true && process.env.TERM !== 'dumb' && !process.env.CI;
-    if (isAnimated) return spinner(text);
-    return this.json ? SILENT : plainProgress((line) => this.note(line));
+    return isAnimated ? spinner(text) : plainProgress((line) => this.note(line));
   }
 
   /** Shows that some work is under way, until it is done. */
@@ -81,34 +104,24 @@ export class Output {
   }
 }
 
-let isReaderGone: boolean | undefined;
+// A reader that leaves is no error: what was asked is still done, and the exit code still tells.
+let isReaderGone = false;
+process.stdout.on('error', () => {
+  isReaderGone = true;
+});
+process.stderr.on('error', () => {});
 
-/** A reader that leaves is no error: what was asked is still done, and the exit code still tells. */
-function survivePartingReaders(): void {
-  if (isReaderGone !== undefined) return;
-  isReaderGone = false;
-  process.stdout.on('error', () => {
-    isReaderGone = true;
-  });
-  process.stderr.on('error', () => {});
-}
-
-/** How a command shows its progress. */
 export interface Progress {
   /** Redraws how far it is; does nothing on what can't be redrawn. */
   update(text: string): void;
   /** Tells something to know; on what can't be redrawn by a line, once. */
   report(text: string): void;
-  /** Removes what was drawn. */
   stop(): void;
 }
 
 type Colors = ReturnType<typeof picocolors.createColors>;
 
-/**
- * Makes one harmless line of text from a user or a server: without escape sequences, control characters and the marks
- * that reverse the direction of writing.
- */
+/** Makes foreign text one harmless line: no escape sequences, control characters and marks of the writing's direction. */
 export function safe(text: string): string {
   return text.replace(ESCAPE_SEQUENCES, '').replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ');
 }
@@ -116,15 +129,14 @@ export function safe(text: string): string {
 // Node's own `stripVTControlCharacters` removes text with some sequences; it is for what we coloured ourselves.
 const ESCAPE_SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g');
 
-/** Cuts `text` to at most `width` characters. */
 export function shortened(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
 }
 
 /** Draws a table. Columns of numbers are aligned to the right; the last column is cut so that no line wraps. */
-export async function table(heads: readonly string[], rows: Rows, colors: Colors): Promise<string> {
+async function table(heads: readonly string[], rows: readonly Row[], colors: Colors): Promise<string> {
   const { default: Table } = await import('cli-table3');
-  const cells = cutLastColumn([heads, ...rows.map((row) => row.map(String))]);
+  const [, ...cells] = cutLastColumn([heads, ...rows.map((row) => row.map(String))]);
   const isNumber = (column: number) => rows.every((row) => typeof row[column] === 'number');
   const drawn = new Table({
     head: heads.map((head) => colors.dim(head)),
@@ -132,7 +144,7 @@ export async function table(heads: readonly string[], rows: Rows, colors: Colors
     chars: WITHOUT_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  drawn.push(...cells.slice(1));
+  drawn.push(...cells);
   return drawn.toString().replace(/ +$/gm, '');
 }
 
@@ -143,20 +155,16 @@ const FRAME = `top left mid right bottom ${CORNERS}`.split(' ').map((part) => [p
 const WITHOUT_LINES = { ...Object.fromEntries(FRAME), middle: GAP };
 
 function cutLastColumn(rows: readonly (readonly string[])[]): string[][] {
-  const widthOf = (column: number) =>
-    Math.max(...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length));
-  const others = (rows[0] ?? [])
-    .slice(0, -1)
-    .reduce((sum, _, column) => sum + widthOf(column) + GAP.length, 0);
-  const left = Math.max((process.stdout.columns ?? 80) - others, 16); // narrower says nothing
+  const widthsOf = (column: number) => rows.map((row) => stripVTControlCharacters(row[column] ?? '').length);
+  const [heads = []] = rows;
+  let left = process.stdout.columns ?? 80;
+  for (const column of heads.slice(0, -1).keys()) left -= Math.max(...widthsOf(column)) + GAP.length;
+  left = Math.max(left, 16); // narrower says nothing
   return rows.map((row) => [...row.slice(0, -1), shortened(row.at(-1) ?? '', left)]);
 }
 
 /** Draws names and values, one a line, the values aligned; leaves out those without a value. */
-export function fields(
-  entries: readonly [name: string, value: string | undefined][],
-  colors: Colors,
-): string {
+export function fields(colors: Colors, entries: readonly (readonly [string, string | undefined])[]): string {
   const shown = entries.filter(([, value]) => value !== undefined);
   const width = Math.max(...shown.map(([name]) => name.length));
   return shown.map(([name, value]) => `${colors.dim(name.padEnd(width))}  ${value}`).join('\n');
@@ -183,7 +191,5 @@ function plainProgress(print: (line: string) => void): Progress {
     if (text !== last) print(text);
     last = text;
   };
-  return { ...SILENT, report };
+  return { update() {}, report, stop() {} };
 }
-
-const SILENT: Progress = { update() {}, report() {}, stop() {} };

@@ -13,36 +13,27 @@ export interface OrderFlags {
   readonly orderId?: string | undefined;
 }
 
+type Problem = FailureDetails['InvalidInput']['problems'][number];
+
 /** Returns the order that options describe; one without an id gets a new one. @throws ConcordError `InvalidInput` */
 export function orderFromFlags({ sku, customer, orderId }: OrderFlags): Order {
   const problems: Problem[] = [];
   if (sku === undefined) problems.push({ field: '--sku', fix: 'say what is ordered, as in --sku A:2' });
   if (customer === undefined) problems.push({ field: '--customer', fix: 'say whose order it is' });
   if (problems.length > 0) throw new ConcordError('InvalidInput', { problems });
-  const { order, ...checked } = check({ orderId, customerId: customer, lines: sku }, flagOf);
-  if (order === undefined) throw new ConcordError('InvalidInput', checked);
-  return order;
+  return orderOf({ orderId, customerId: customer, lines: sku }, flagOf);
 }
 
-/**
- * Reads a file of orders, or standard input for `-`, and checks all of them. `isArray` is false if it holds one order
- * by itself.
- *
- * @throws ConcordError `InvalidInput`, naming every order and field that is wrong.
- */
-export async function ordersFromFile(file: string): Promise<{ orders: readonly Order[]; isArray: boolean }> {
+/** Reads a file of orders, or of one by itself, or standard input for `-`. @throws ConcordError `InvalidInput` */
+export async function ordersFromFile(file: string): Promise<Order | Order[]> {
   const name = file === '-' ? 'standard input' : file;
   const document = parseJson(await readBounded(file, name), name);
-  if (Array.isArray(document)) return { orders: checkAll(document, name), isArray: true };
-  const { order, ...checked } = check(document, (field) => `${name}: ${field}`);
-  if (order === undefined) throw new ConcordError('InvalidInput', checked);
-  return { orders: [order], isArray: false };
+  if (!Array.isArray(document)) return orderOf(document, (field) => `${name}: ${field}`);
+  if (document.length === 0) throw invalidInput(name, 'give at least one order');
+  return ordersOf(document, name);
 }
 
-type Problem = FailureDetails['InvalidInput']['problems'][number];
-
-function checkAll(documents: readonly unknown[], name: string): Order[] {
-  if (documents.length === 0) throw invalidInput(name, 'give at least one order');
+function ordersOf(documents: readonly unknown[], name: string): Order[] {
   const orders: Order[] = [];
   const problems: Problem[] = [];
   const firstUse = new Map<string, number>();
@@ -52,15 +43,16 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
       problems.push({ field: name, fix });
       break;
     }
-    const nameOf = (field: string) => (field === 'input' ? `[${index}]` : `[${index}].${field}`);
-    const checked = check(document, nameOf);
-    problems.push(...checked.problems);
-    if (checked.order === undefined) continue;
-    const { orderId } = checked.order;
-    const first = firstUse.get(orderId);
-    if (first === undefined) firstUse.set(orderId, index);
-    else problems.push({ field: `[${index}].orderId`, fix: `${orderId} is the id of [${first}] already` });
-    orders.push(checked.order);
+    try {
+      const order = orderOf(document, (field) => (field === 'input' ? `[${index}]` : `[${index}].${field}`));
+      orders.push(order);
+      const { orderId } = order;
+      const first = firstUse.get(orderId);
+      if (first === undefined) firstUse.set(orderId, index);
+      else problems.push({ field: `[${index}].orderId`, fix: `${orderId} is the id of [${first}] already` });
+    } catch (error) {
+      problems.push(...problemsOf(error));
+    }
   }
   if (problems.length > 0) throw new ConcordError('InvalidInput', { problems });
   return orders;
@@ -69,22 +61,20 @@ function checkAll(documents: readonly unknown[], name: string): Order[] {
 // A file may be wrong in a hundred thousand places; nobody reads that many.
 const MAXIMUM_PROBLEMS = 20;
 
-/** Checks one order. It gets an id before it is sent, if it has none, so that a lost answer can be repeated with it. */
-function check(
-  input: unknown,
-  nameOf: (field: string) => string,
-): { readonly order?: Order; readonly problems: Problem[] } {
+/** Checks one order. If it has no id it gets one before it is sent, so that a lost answer can be repeated with it. */
+function orderOf(input: unknown, nameOf: (field: string) => string): Order {
   try {
     const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
-    return {
-      order: parseOrder(isObject ? { orderId: randomUUID(), ...defined(input) } : input),
-      problems: [],
-    };
+    return parseOrder(isObject ? { orderId: randomUUID(), ...defined(input) } : input);
   } catch (error) {
-    if (!(error instanceof ConcordError) || error.code !== 'InvalidInput') throw error;
-    const { problems } = error.details as FailureDetails['InvalidInput'];
-    return { problems: problems.map(({ field, fix }) => ({ field: nameOf(field), fix })) };
+    const problems = problemsOf(error).map(({ field, fix }) => ({ field: nameOf(field), fix }));
+    throw new ConcordError('InvalidInput', { problems });
   }
+}
+
+function problemsOf(error: unknown): Problem[] {
+  if (!(error instanceof ConcordError) || error.code !== 'InvalidInput') throw error;
+  return (error as ConcordError<'InvalidInput'>).details.problems;
 }
 
 function flagOf(field: string): string {
@@ -122,11 +112,10 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 };
 
 function parseJson(text: string, name: string): unknown {
+  if (text.trim() === '') throw invalidInput(name, 'is empty; give one order or an array of orders as JSON');
   try {
     return JSON.parse(text);
   } catch (error) {
-    if (text.trim() === '')
-      throw invalidInput(name, 'is empty; give one order or an array of orders as JSON');
     // The message repeats what stands around the fault, line breaks included.
     throw invalidInput(name, `is not JSON: ${(error as Error).message.replace(/\s+/g, ' ')}`);
   }

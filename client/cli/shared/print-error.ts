@@ -14,10 +14,9 @@ export const exitCodes = {
   unreachable: 3,
 } as const satisfies Record<FailureKind, number>;
 
-/** Which exit code an error ends the process with. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConcordError) return exitCodes[error.kind];
-  if (error instanceof CommanderError) return isHelp(error) ? 0 : exitCodes['bad input'];
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes['bad input'];
   // What a shell reports of a process that SIGINT ended.
   return error instanceof Interrupted ? 130 : exitCodes.internal;
 }
@@ -27,24 +26,21 @@ export function exitCodeOfPlaced({ status }: Placed): number {
   return status === 'rejected' || status === 'cancelled' ? exitCodes.refused : 0;
 }
 
-/** Describes an error as a JSON document. */
 export function errorDocument(error: unknown): { code: string; message: string; details: object } {
-  if (error instanceof ConcordError) {
-    const { code, message, details } = error;
-    return { code, message, details };
-  }
-  if (error instanceof CommanderError) {
-    // It repeats what was typed, which may be of any length.
-    const message = shortened(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), 500);
-    return { code: 'Usage', message, details: {} };
-  }
+  if (error instanceof ConcordError)
+    return { code: error.code, message: error.message, details: error.details };
   if (error instanceof Interrupted) return { code: 'Interrupted', message: error.message, details: {} };
-  return { code: 'Unexpected', message: messages(error), details: {} };
+  if (!(error instanceof CommanderError))
+    return { code: 'Unexpected', message: messages(error), details: {} };
+  // It repeats what was typed, which may be of any length.
+  const message = shortened(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), 500);
+  return { code: 'Usage', message, details: {} };
 }
 
 /** Prints what went wrong, and what to do, on standard error. */
 export function printError(error: unknown, { output, subject }: Session): void {
-  if (error instanceof CommanderError && (isHelp(error) || error.code === 'commander.help')) return;
+  const isHelp = error instanceof CommanderError && error.code === 'commander.help';
+  if (isHelp || exitCodeOf(error) === 0) return;
   if (output.json) output.complain(JSON.stringify({ error: errorDocument(error), ...subject }));
   else output.complain(textOf(error, output.errorColors.red('error:')));
   if (output.verbose) output.complain(inspect(error, { depth: 5 }).split('\n').map(safe).join('\n'));
@@ -56,20 +52,14 @@ function textOf(error: unknown, label: string): string {
   if (error instanceof CommanderError) return `${label} ${message} (see \`concord --help\`)`;
   if (!(error instanceof ConcordError))
     return `${label} ${message} (unexpected; run with --verbose for the details)`;
-  if (error.code !== 'InvalidInput') return `${label} ${message}`;
-  const { problems } = error.details as FailureDetails['InvalidInput'];
-  const lines = problems.map(({ field, fix }) => safe(`${field}: ${fix}`));
-  if (lines.length === 1) return `${label} ${lines[0]}`;
-  const count = `${label} ${lines.length} problems; nothing was sent`;
-  return [count, ...lines.map((line) => `  ${line}`)].join('\n');
+  const { problems = [] }: Partial<FailureDetails['InvalidInput']> = error.details;
+  if (problems.length < 2) return `${label} ${message}`;
+  const lines = problems.map(({ field, fix }) => safe(`  ${field}: ${fix}`));
+  return [`${label} ${lines.length} problems; nothing was sent`, ...lines].join('\n');
 }
 
 /** The SDK says what it was doing, and only the cause says what went wrong. */
 function messages(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message;
-}
-
-function isHelp({ code }: CommanderError): boolean {
-  return code === 'commander.helpDisplayed' || code === 'commander.version';
 }

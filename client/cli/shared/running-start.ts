@@ -8,9 +8,7 @@ import { z } from 'zod';
 export const startSchema = z.object({
   /** What started the servers: `npm start`, or something that users don't talk to. */
   role: z.enum(['start', 'test']),
-  /** Whether every server answers. */
   ready: z.boolean(),
-  /** When the start began, ISO 8601. */
   startedAt: z.string(),
   /** The process that owns the servers, told apart from a later one with the same pid by when it started. */
   owner: z.object({ pid: z.int().positive(), started: z.string() }),
@@ -18,8 +16,7 @@ export const startSchema = z.object({
     .object({ address: z.string(), namespace: z.string(), uiUrl: z.string().optional(), origin: z.string() })
     .optional(),
 });
-type RunningStart = z.output<typeof startSchema>;
-export type RunningTemporal = NonNullable<RunningStart['temporal']>;
+export type RunningTemporal = NonNullable<z.output<typeof startSchema>['temporal']>;
 
 /** Returns the servers of running `npm start`s, the newest first. */
 export function runningTemporals(): RunningTemporal[] {
@@ -48,9 +45,7 @@ export function readRecord<Start>(file: string, schema: z.ZodType<Start>): Start
   }
 }
 
-export function runningDirectory(): string {
-  return path.join(cacheDirectory(), 'running');
-}
+export const runningDirectory = () => path.join(cacheDirectory(), 'running');
 
 /** Where downloads, builds and records are kept: CONCORD_CACHE, else the platform's cache. Read at each call. */
 export function cacheDirectory(): string {
@@ -62,7 +57,7 @@ export function cacheDirectory(): string {
 }
 
 /** Enough to choose a server by; what ends processes has to know more exactly (`tools/servers`). */
-function isAlive({ pid, started }: RunningStart['owner']): boolean {
+function isAlive({ pid, started }: { pid: number; started: string }): boolean {
   try {
     if (process.platform !== 'linux') return process.kill(pid, 0);
     const { 0: state = '', 19: since } = statOnLinux(pid);

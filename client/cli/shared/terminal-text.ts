@@ -2,7 +2,6 @@ import type { OrderStatus, Reason } from '../../../domain/order.ts';
 import type { OrderView } from '../../view.ts';
 import { type Output, safe } from './output.ts';
 
-/** Shows a status in its colour. */
 export function coloured(status: string, colors: Output['colors']): string {
   const color = STATUS_COLORS[status as OrderStatus];
   return color === undefined ? safe(status) : colors[color](status);
@@ -31,15 +30,12 @@ const PHASES = {
   failed: 'stopped on an error',
 } as const;
 
-/** Says what each service has done. */
 export function participantsText({ participants }: OrderView, separator: string, assign = ' '): string {
-  return Object.entries(participants)
-    .map(([name, state]) => safe(`${name}${assign}${state}`))
-    .join(separator);
+  const states = Object.entries(participants).map(([name, state]) => safe(`${name}${assign}${state}`));
+  return states.join(separator);
 }
 
-/** Returns a reason as cells of a row: its code and its message. */
-export function reasonCells(reason: Reason | undefined): string[] {
+export function reasonCells(reason: Pick<Reason, 'code' | 'message'> | undefined): string[] {
   return reason === undefined ? [] : [reason.code, reason.message];
 }
 
