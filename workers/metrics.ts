@@ -40,9 +40,8 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
   return (openedAt, holdLimit) => {
     const now = Date.now();
     const ages = openedAt.map((at) => Math.max(0, now - at.getTime()) / 1_000);
-    for (const [age, { from, to }] of Object.entries(AGES)) {
+    for (const [age, from, to] of AGES)
       holds.set(ages.filter((seconds) => seconds >= from && seconds < to).length, { age });
-    }
     oldest.set(Math.max(0, ...ages));
     limit.set(holdLimit / 1_000);
     swept.set(now / 1_000);
@@ -57,9 +56,9 @@ export function showSweepInterval(meter: MetricMeter, { workflowType, interval }
 }
 
 // The reaper's limit is 15 minutes by default. Seconds.
-const AGES: Readonly<Record<string, { from: number; to: number }>> = {
-  'under 1 minute': { from: 0, to: 60 },
-  '1 to 5 minutes': { from: 60, to: 300 },
-  '5 to 15 minutes': { from: 300, to: 900 },
-  'over 15 minutes': { from: 900, to: Number.POSITIVE_INFINITY },
-};
+const AGES = [
+  ['under 1 minute', 0, 60],
+  ['1 to 5 minutes', 60, 300],
+  ['5 to 15 minutes', 300, 900],
+  ['over 15 minutes', 900, Number.POSITIVE_INFINITY],
+] as const;
