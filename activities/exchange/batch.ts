@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import pMap from 'p-map';
 import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
@@ -23,18 +24,11 @@ export async function handleEach<Item extends { readonly id: string }>(
 ): Promise<Unhandled[]> {
   const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const late = new Error(`no answer in ${timeLimit} ms`);
-  let isTimeUp = false;
-  let timer: NodeJS.Timeout | undefined;
-  const timeUp = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => {
-      isTimeUp = true;
-      resolve(late);
-    }, timeLimit);
-  });
+  const timer = AbortSignal.timeout(timeLimit);
+  const timeUp = once(timer, 'abort').then(() => late);
   const attempt = async (item: Item): Promise<unknown> =>
-    isTimeUp ? late : Promise.race([failureOf(() => inScope(item.id, () => handle(item))), timeUp]);
+    timer.aborted ? late : Promise.race([failureOf(() => inScope(item.id, () => handle(item))), timeUp]);
   const failures = await pMap(items, attempt, { concurrency });
-  clearTimeout(timer);
   const found = failures.filter((failure) => failure !== undefined);
   const isDown = found.length === items.length && !found.some(isAboutItem);
   if (isDown && found.length > 1) throw found[0];

@@ -4,6 +4,7 @@ import type { Line, Order } from '../../domain/order.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf } from '../mongodb/order-content.ts';
+import { handleEach, type Unhandled } from './batch.ts';
 import { handOver, type Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
@@ -70,6 +71,26 @@ export function createOutboxes(service: string, collection: Collection, post: Po
     },
   };
 }
+
+/** Publishes what a service has put into its outboxes. */
+export function createRelay(outboxes: Outboxes) {
+  return {
+    /** Publishes the events of these orders, each order's in order; returns the orders that must be tried again. */
+    publish(orderIds: readonly string[]): Promise<Unhandled[]> {
+      const orders = orderIds.map((id) => ({ id }));
+      // This also finds messages that nobody has sent: they must not go out as events, which nobody takes.
+      return handleEach(orders, ({ id }) => outboxes.empty(id), { concurrency: ORDERS_AT_ONCE });
+    },
+    /** Finds orders with something to publish, of which the relay may never have been told. */
+    findUnpublished: (): Promise<string[]> => outboxes.findFull(MAXIMUM_UNPUBLISHED),
+  };
+}
+
+export type Relay = ReturnType<typeof createRelay>;
+
+const ORDERS_AT_ONCE = 25;
+// Their ids fit into one payload; a relay finds the rest when it begins anew.
+const MAXIMUM_UNPUBLISHED = 10_000;
 
 /** The part of an update that puts an announcement into the outbox; empty if there is nothing to tell. */
 export function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {

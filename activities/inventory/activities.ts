@@ -1,6 +1,5 @@
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes } from '../exchange/outbox.ts';
-import { createRelay } from '../exchange/publishing.ts';
+import { createOutboxes, createRelay } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createInventoryService } from './announcing.ts';
 import type { ReservationDocument, StockDocument } from './documents.ts';

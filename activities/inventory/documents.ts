@@ -97,10 +97,9 @@ export const DEFAULT_INVENTORY_LIMITS = {
 };
 
 export type InventoryLimits = Readonly<typeof DEFAULT_INVENTORY_LIMITS>;
-type TombstoneLimits = Omit<InventoryLimits, 'maximumHolds'>;
 
 /** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
-export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: TombstoneLimits): number {
+export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
   return attemptLifetime + writeLimit + tombstoneMargin;
 }
 

@@ -13,7 +13,6 @@ import { pushed } from '../exchange/outbox.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf, decidableBy } from '../mongodb/order-content.ts';
 import type {
-  Hold,
   InventoryCollections,
   InventoryLimits,
   ReservationDocument,
@@ -26,18 +25,12 @@ const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, i
 
 /** The inventory as a participant, and what keeps its stock tidy. */
 export interface Inventory extends Participant, Inspectable {
-  /**
-   * Carries out what was decided on an order if it still holds units: for a hold that came late, and for a decision whose
-   * attempts all died. An order that is not decided is left alone.
-   */
+  /** Carries out what was decided on an order if it still holds units, because a hold came late or all attempts died. */
   settleDecided(orderId: string): Promise<void>;
 }
 
 /** A prepare attempt that was let in: its number within its order, and when, on the database's clock. */
-interface Attempt {
-  readonly number: number;
-  readonly openedAt: Date;
-}
+type Attempt = { readonly number: number; readonly openedAt: Date };
 
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition. The order's reservation
@@ -169,9 +162,8 @@ export function createInventory(
     if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
     if (available < quantity) throw new ConcordError('OutOfStock', { sku, requested: quantity, available });
     const { maximumHolds: limit } = limits;
-    throw found.holds.length < limit
-      ? attemptExpired(orderId)
-      : new ConcordError('TooManyHolds', { sku, limit });
+    if (found.holds.length >= limit) throw new ConcordError('TooManyHolds', { sku, limit });
+    throw attemptExpired(orderId);
   }
 
   /** The vote and its announcement are one write: neither can be there without the other. */
@@ -286,8 +278,7 @@ export function createInventory(
     const late = await findHold(reservation, sku);
     if (late === undefined || late.attempt === attempt) return;
     const { orderId, quantity } = late;
-    const isReleased = await settleHold(reservation, { sku, quantity, attempt: late.attempt }, 'available');
-    if (isReleased) onLateHold({ orderId, sku, quantity });
+    if (await settleHold(reservation, { sku, ...late }, 'available')) onLateHold({ orderId, sku, quantity });
   }
 
   async function release(reservation: ReservationDocument, line: Line): Promise<void> {
@@ -320,7 +311,7 @@ export function createInventory(
   }
 
   /** A hold that isn't there was settled before, or was never made; but a damaged document can't say so. */
-  async function findHold({ _id }: ReservationDocument, sku: string): Promise<Hold | undefined> {
+  async function findHold({ _id }: ReservationDocument, sku: string) {
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     if (found === null) return undefined;
     refuseDamaged(found);

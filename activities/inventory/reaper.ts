@@ -50,13 +50,11 @@ export function createReaper({
       const held = await readHolds(skip);
       const openings = await readOpenings([...held.keys()], skip);
       await settleLateHolds([...openings.keys()], skip);
-      const oldestFirst = [...openings].sort(([, one], [, other]) => one.getTime() - other.getTime());
+      const byAge = [...openings].sort(([, one], [, other]) => one.getTime() - other.getTime());
+      const oldestFirst = byAge.map(([orderId]) => orderId);
       const orphans: Orphan[] = [];
       for (const batch of batchesOf(oldestFirst, BATCH)) {
-        const old = await readOld(
-          batch.map(([orderId]) => orderId),
-          holdLimit,
-        );
+        const old = await readOld(batch, holdLimit);
         const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
         const found = await pMap(old, judge, { concurrency: QUESTIONS_AT_ONCE });
         orphans.push(...found.filter((orphan) => orphan !== undefined));

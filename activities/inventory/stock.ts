@@ -1,13 +1,8 @@
 import { ConcordError } from '../../domain/errors.ts';
 import type { Page, PageOptions } from '../../domain/page.ts';
 import { refusalsOf } from '../../domain/participant.ts';
-import {
-  parseReceipt,
-  parseStockQuestion,
-  type Receipt,
-  STOCK_LIMIT,
-  type StockLevel,
-} from '../../domain/stock.ts';
+import type { Receipt, StockLevel } from '../../domain/stock.ts';
+import { parseReceipt, parseStockQuestion, STOCK_LIMIT } from '../../domain/stock.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
 import { pageOf } from '../mongodb/page.ts';
@@ -44,10 +39,10 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
     async readStock(input: readonly string[], page: PageOptions = {}): Promise<Page<StockLevel>> {
       const { skus, limit, after = '' } = parseStockQuestion(input, page);
       if (skus.length === 0) return pageOf(levelsAfter(after, limit + 1), limit, ({ sku }) => sku);
-      const levels = await readLevels(skus);
-      const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
+      const items = await readLevels(skus);
+      const unknown = skus.find((sku) => !items.some((level) => level.sku === sku));
       if (unknown !== undefined) throw new ConcordError('UnknownSku', { sku: unknown });
-      return { items: levels };
+      return { items };
     },
   };
 
@@ -120,9 +115,9 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
     return (await found.toArray()).map(levelOf);
   }
 
-  async function* levelsAfter(sku: string, limit: number): AsyncGenerator<StockLevel> {
-    const found = stock.find({ _id: { $gt: sku } }, { ...LEVELS, limit, batchSize: limit }).sort({ _id: 1 });
-    for await (const document of found) yield levelOf(document);
+  function levelsAfter(sku: string, limit: number): AsyncIterable<StockLevel> {
+    const found = stock.find({ _id: { $gt: sku } }, { ...LEVELS, limit, batchSize: limit });
+    return found.sort({ _id: 1 }).map(levelOf);
   }
 }
 

@@ -1,8 +1,7 @@
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes } from '../exchange/outbox.ts';
-import { createRelay } from '../exchange/publishing.ts';
+import { createOutboxes, createRelay } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createOrderService } from './announcing.ts';
 import { createOrders } from './participant.ts';

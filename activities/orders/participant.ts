@@ -175,15 +175,8 @@ function newDocument(
 ): OrderDocument {
   const createdAt = new Date(placedAt);
   const outbox = announcement && [announcement];
-  return defined({
-    ...contentOf(order),
-    coordinatorId,
-    status,
-    createdAt,
-    updatedAt: createdAt,
-    strategy,
-    outbox,
-  });
+  const times = { createdAt, updatedAt: createdAt };
+  return defined({ ...contentOf(order), coordinatorId, status, ...times, strategy, outbox });
 }
 
 function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
