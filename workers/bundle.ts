@@ -8,7 +8,7 @@ import { isCompiled } from '../platform/compiled.ts';
 import type { Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 
-/** Bundles a service's workflow code as {@link bundleWorkflowCode} does, and returns the file in this directory that it is in. */
+/** Does as {@link bundleWorkflowCode}, and returns the file in this directory that the code is in. */
 export async function bundleWorkflows(
   name: ServiceName,
   directory: string,
@@ -44,8 +44,8 @@ export async function bundleWorkflowCode(
 }
 
 /**
- * The bundle that `npm run build` has made of a service's workflows; other participants than Concord's have none, and neither
- * have sources: they may be newer than any bundle, and an old one must not run in silence.
+ * The bundle that `npm run build` has made of a service's workflows. There is none for other participants, and none for
+ * sources: they may be newer than any bundle, and an old one must not run in silence.
  */
 export function builtBundle(service: Service, converter: DataConverter) {
   const name = service.name as ServiceName;

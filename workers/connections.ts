@@ -61,13 +61,10 @@ export async function connectDatabase(service: Service, { databases, limits }: W
   }
 }
 
-/**
- * Creates the indexes of a service that are missing, by a client of its own: on a large collection that takes minutes, longer
- * than the worker's own client waits for an answer.
- */
+/** Creates the indexes that a service lacks. A large one takes minutes, longer than the worker's own client waits. */
 export async function createIndexes(service: Service, { databases }: WorkerSettings): Promise<void> {
   const { uri, name, variable } = databases[service.name] as DatabaseSettings;
-  const mongo = createMongoClient(uri, `concord-${service.name}-indexes`, undefined, { socketTimeoutMS: 0 });
+  const mongo = createMongoClient(uri, `concord-${service.name}-indexes`, { answerLimit: 0 });
   try {
     await ensureIndexes(mongo.db(name), service.indexes ?? {});
   } catch (error) {

@@ -12,8 +12,7 @@ import { builtBundle } from './bundle.ts';
 import { STOP_LIMITS } from './ending.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
-import { holdMetrics } from './metrics.ts';
-import { reportLateHold, reportSkipped } from './reports.ts';
+import { holdMetrics, reportLateHold, reportSkipped } from './metrics.ts';
 import type { Activities, Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
@@ -70,7 +69,6 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
   });
 }
 
-/** All that a service's worker hosts. */
 export function activitiesOf(service: Service, options: ServiceWorkerOptions): Activities {
   const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
   const { subscriptions: table = subscriptions } = options;

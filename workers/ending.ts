@@ -23,7 +23,6 @@ export const EXIT_CODES = { stopped: 0, failed: 1, wrongSetting: 2, overdue: 4 }
 export function createEnding(started: Started, logger: Logger) {
   const { interceptor, names } = createRunningActivities();
   const unfinished = () => [...names(), ...started.hosted.flatMap(unfinishedOf)];
-  /** Says what is given up, and returns the exit code. */
   const giveUp = () => {
     const known = unfinished();
     const message = 'ended although something did not return; Temporal has it tried again';

@@ -38,8 +38,7 @@ export function healthChecks(started: Started) {
   const databasesAnswer = asked(() => Promise.all(started.hosted.map(({ mongo }) => ping(mongo))));
   const temporalAnswers = asked(async () => {
     const { connection } = started;
-    const ask = () => connection?.workflowService.getSystemInfo({});
-    await connection?.withDeadline(Date.now() + PATIENCE, async () => ask());
+    await connection?.withDeadline(Date.now() + PATIENCE, () => connection.workflowService.getSystemInfo({}));
   });
   return {
     /** `GET /live`: whether it is of use to let this process run. Never depends on a server: a restart brings none back. */
@@ -81,7 +80,7 @@ function isPolling({ service, worker }: Hosted): boolean {
   return activityPollerState === 'POLLING' && (runsNoWorkflows || workflowPollerState === 'POLLING');
 }
 
-/** Answers each check with 200 while it says so, and with 503 otherwise. Returns once it listens; fails if the port is taken. */
+/** Answers each check with 200 while it says so, else with 503. Returns once it listens; throws if the port is taken. */
 export async function serveHealth({ host, port }: Address, checks: HealthChecks): Promise<Server> {
   const server = createServer(async ({ url }, response) => {
     const name = (['live', 'ready', 'health'] as const).find((name) => url === `/${name}`);

@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import type { MetricMeter } from '@temporalio/common';
 import type { RuntimeOptions } from '@temporalio/worker';
-import type { HoldObserver } from '../activities/dependencies.ts';
+import type { HoldObserver, LateHold } from '../activities/dependencies.ts';
+import type { Skipped } from '../domain/sweeps.ts';
 import type { Schedule } from './schedules.ts';
 import type { Address } from './settings.ts';
 
@@ -48,13 +50,6 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
   };
 }
 
-/** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
-export function showSweepInterval(meter: MetricMeter, { workflowType, interval }: Schedule): void {
-  meter
-    .createGauge('concord_sweep_interval_seconds', 'float', '', 'How often a sweep should succeed')
-    .set(interval / 1_000, { workflowType });
-}
-
 // The reaper's limit is 15 minutes by default. Seconds.
 const AGES = [
   ['under 1 minute', 0, 60],
@@ -62,3 +57,28 @@ const AGES = [
   ['5 to 15 minutes', 300, 900],
   ['over 15 minutes', 900, Number.POSITIVE_INFINITY],
 ] as const;
+
+/** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
+export function showSweepInterval(meter: MetricMeter, { workflowType, interval }: Schedule): void {
+  meter
+    .createGauge('concord_sweep_interval_seconds', 'float', '', 'How often a sweep should succeed')
+    .set(interval / 1_000, { workflowType });
+}
+
+// Activities report in their log, and as a count for whoever watches.
+
+/** Reports a hold that came after its order was settled, and was released. */
+export function reportLateHold(late: LateHold): void {
+  const { log, metricMeter } = Context.current();
+  log.warn('a hold came after its order was settled, and was released', { ...late });
+  const description = 'Holds that came after their order was settled, and were released';
+  metricMeter.createCounter('concord_late_holds', '', description).add(1);
+}
+
+/** Reports what a sweep has left alone. */
+export function reportSkipped(skipped: Skipped): void {
+  const { info, log, metricMeter } = Context.current();
+  log.warn('left alone', { ...skipped });
+  const description = 'What sweeps have left alone, because something is wrong with it';
+  metricMeter.createCounter('concord_skipped', '', description).add(1, { activity_type: info.activityType });
+}

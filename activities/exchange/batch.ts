@@ -4,15 +4,11 @@ import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 
 /** An item of a batch that could not be handled now, and why. */
-export interface Unhandled {
-  readonly id: string;
-  readonly error: string;
-}
+export type Unhandled = { readonly id: string; readonly error: string };
 
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
  *
- * @param options How many items are handled at once, and how many milliseconds the batch may take.
  * @returns What must be tried again. An item that hung may still be at work; one that had not begun by then never does.
  * @throws The first failure, if several items have all failed and none because of what it is about: the batch is then tried
  *   again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.

@@ -18,14 +18,12 @@ interface OutboxDocument {
 /**
  * The outboxes of one service. An announcement is written together with the state that it tells of. It is removed when it
  * has been handed over, by the next write to its document if one will come: at least once, in order for each order.
- *
  * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
  */
 export type Outboxes = ReturnType<typeof createOutboxes>;
 
 /** @param service The service whose relay publishes these outboxes. */
-export function createOutboxes(service: string, collection: Collection, post: Post) {
-  const documents = collection as unknown as Collection<OutboxDocument>;
+export function createOutboxes(service: string, documents: Collection<OutboxDocument>, post: Post) {
   const full = { 'outbox.0': { $exists: true } };
   const onlyIds = { ...READ_COMMITTED, projection: { _id: 1 } };
 

@@ -10,7 +10,6 @@ import { createStockKeeping } from './stock.ts';
 /** All activities of the inventory, by the names that the Web UI shows. */
 export type InventoryActivities = ReturnType<typeof createInventoryActivities>;
 
-/** Every activity that the inventory's worker registers. */
 export function createInventoryActivities(dependencies: ServiceDependencies) {
   const { database, post, onLateHold } = dependencies;
   const stock = database.collection<StockDocument>('stock');

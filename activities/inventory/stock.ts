@@ -4,7 +4,7 @@ import { refusalsOf } from '../../domain/participant.ts';
 import type { Receipt, StockLevel } from '../../domain/stock.ts';
 import { parseReceipt, parseStockQuestion, STOCK_LIMIT } from '../../domain/stock.ts';
 import { invalidInput } from '../../domain/validation.ts';
-import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
+import { insertUnlessPresent, READ_COMMITTED, unlessTaken } from '../mongodb/client.ts';
 import { pageOf } from '../mongodb/page.ts';
 import { type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
@@ -48,25 +48,23 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
 
   /** Lets an attempt in, and returns its number; null if the units were added before. */
   async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<number | null> {
-    try {
-      const opened = await receipts.findOneAndUpdate(
+    const opened = await unlessTaken(() =>
+      receipts.findOneAndUpdate(
         { _id: receiptId, sku, quantity, state: 'open' },
         { $inc: { attempts: 1 }, $currentDate: { changedAt: true } },
         { upsert: true, returnDocument: 'after' },
-      );
-      if (opened?.changedAt === undefined) throw attemptExpired(receiptId);
+      ),
+    );
+    if (opened?.changedAt !== undefined) {
       await prune(stock, sku, opened.changedAt);
       return opened.attempts;
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
-      if (found === null) throw attemptExpired(receiptId);
-      if (found.sku !== sku || found.quantity !== quantity) {
-        throw invalidInput('receiptId', 'this id is taken by another delivery; use a new one');
-      }
-      if (found.state === 'open') throw attemptExpired(receiptId);
-      return null;
     }
+    const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
+    if (found === null) throw attemptExpired(receiptId);
+    if (found.sku !== sku || found.quantity !== quantity)
+      throw invalidInput('receiptId', 'this id is taken by another delivery; use a new one');
+    if (found.state === 'open') throw attemptExpired(receiptId);
+    return null;
   }
 
   /** Puts the receipt into the stock document, still without its units. Returns the attempt whose entry is there. */
@@ -121,10 +119,8 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
   }
 }
 
-const LEVELS = {
-  ...READ_COMMITTED,
-  projection: { available: 1, reserved: 1, sold: 1, received: 1 },
-} as const;
+const projection = { available: 1, reserved: 1, sold: 1, received: 1 };
+const LEVELS = { ...READ_COMMITTED, projection };
 
 function levelOf({ _id: sku, available, reserved, sold, received }: StockDocument): StockLevel {
   return { sku, available, reserved, sold, received };

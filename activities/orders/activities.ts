@@ -9,7 +9,6 @@ import { createOrders } from './participant.ts';
 /** All activities of the order service, by the names that the Web UI shows. */
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
-/** Every activity that the order service's worker registers. */
 export function createOrderActivities({ database, post, coordinators, client, report }: ServiceDependencies) {
   const orders = createOrders(database.collection('orders'));
   const outboxes = createOutboxes('orders', database.collection('orders'), post);
