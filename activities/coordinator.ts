@@ -5,24 +5,21 @@ import { type Coordinator, resolutionIdOf } from '../domain/resolution.ts';
 import { parse } from '../domain/validation.ts';
 
 /** Knows what became of an order's workflows: the only code of a service that asks Temporal. */
-export interface Coordinators {
-  /** Looks at the workflow that placed the order. */
-  findCoordinator(orderId: string): Promise<Coordinator>;
-  /** Returns true if a resolution of the order runs, or has failed and waits for an operator. */
-  isBeingResolved(orderId: string): Promise<boolean>;
-}
+export type Coordinators = ReturnType<typeof createCoordinators>;
 
 /** @param client Reaches the namespace that the orders run in. */
-export function createCoordinators(client: Client): Coordinators {
+export function createCoordinators(client: Client) {
   return {
-    async findCoordinator(input) {
+    /** Looks at the workflow that placed the order. */
+    async findCoordinator(input: string): Promise<Coordinator> {
       const found = await describe(workflowIdOf(parse(identifier(), input, 'orderId')));
       if (found === undefined) return { state: 'unknown' };
       // Its status doesn't count: a paused workflow goes on as well.
       return { state: found.closeTime === undefined ? 'running' : 'closed' };
     },
 
-    async isBeingResolved(orderId) {
+    /** Returns true if a resolution of the order runs, or has failed and waits for an operator. */
+    async isBeingResolved(orderId: string): Promise<boolean> {
       const found = await describe(resolutionIdOf(orderId));
       return found !== undefined && (found.closeTime === undefined || found.status.name === 'FAILED');
     },

@@ -5,14 +5,10 @@ import type { DataConverter } from '@temporalio/common';
 import { bundleWorkflowCode as bundle, DefaultLogger } from '@temporalio/worker';
 import { defined } from '../domain/defined.ts';
 import { isCompiled } from '../platform/compiled.ts';
-import { preloadedModules, type ServiceName, services, workflowInterceptorModules } from './services.ts';
+import type { Service, ServiceName } from './services.ts';
+import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 
-/**
- * Bundles a service's workflow code, which takes a few seconds, and returns the file in this directory that it is in.
- *
- * @param converter Its worker's: if that encrypts, workflows hand over their failures in payloads.
- * @param workflowsPath The module that exports the workflows.
- */
+/** Does as {@link bundleWorkflowCode}, and returns the file in this directory that the code is in. */
 export async function bundleWorkflows(
   name: ServiceName,
   directory: string,
@@ -24,7 +20,12 @@ export async function bundleWorkflows(
   return file;
 }
 
-/** Bundles a service's workflow code; see {@link bundleWorkflows}. */
+/**
+ * Bundles a service's workflow code, which takes a few seconds.
+ *
+ * @param converter Its worker's: if that encrypts, workflows hand over their failures in payloads.
+ * @param workflowsPath The module that exports the workflows.
+ */
 export async function bundleWorkflowCode(
   name: ServiceName,
   { failureConverterPath }: DataConverter,
@@ -43,12 +44,13 @@ export async function bundleWorkflowCode(
 }
 
 /**
- * Returns the file in which `npm run build` has bundled a service's workflow code. Sources have none: they may be newer than
- * any bundle, and an old one must not run in silence.
+ * The bundle that `npm run build` has made of a service's workflows. There is none for other participants, and none for
+ * sources: they may be newer than any bundle, and an old one must not run in silence.
  */
-export function builtBundle(name: ServiceName, converter: DataConverter = {}): string | undefined {
-  const bundles = fileURLToPath(new URL('../bundles/', import.meta.url));
-  return isCompiled ? bundleIn(bundles, name, converter) : undefined;
+export function builtBundle(service: Service, converter: DataConverter) {
+  const name = service.name as ServiceName;
+  if (!isCompiled || service !== services[name]) return undefined;
+  return { codePath: bundleIn(fileURLToPath(new URL('../bundles/', import.meta.url)), name, converter) };
 }
 
 function bundleIn(directory: string, name: ServiceName, { failureConverterPath }: DataConverter): string {

@@ -1,12 +1,33 @@
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { MongoServerError, MongoServerSelectionError } from 'mongodb';
+import pRetry from 'p-retry';
+import type { Logger } from 'pino';
 import { createMongoClient } from '../activities/mongodb/client.ts';
 import { ensureIndexes } from '../activities/mongodb/indexes.ts';
 import { temporalFailure, tlsFailure } from '../platform/connection/connection-failure.ts';
 import { proxyTo, workerOptions } from '../platform/connection/proxy.ts';
-import { poolOf, type WorkerLimits } from './limits.ts';
+import { poolOf } from './limits.ts';
 import type { Service } from './services.ts';
-import type { DatabaseSettings } from './settings.ts';
+import type { DatabaseSettings, WorkerSettings } from './settings.ts';
+
+/** Servers start in any order, so a worker waits rather than crashes; until it is told to stop. */
+export function waiting(logger: Logger, signal: AbortSignal, maxTimeout = 5_000) {
+  return <Result>(what: string, connect: () => Promise<Result>): Promise<Result> => {
+    const connected = pRetry(connect, {
+      retries: Number.POSITIVE_INFINITY,
+      minTimeout: 500,
+      maxTimeout,
+      signal,
+      onFailedAttempt: ({ error }) =>
+        logger.warn({ reason: error.message }, `${what} can't be used yet; trying again`),
+    });
+    const stopped = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+    // A server that hangs must not keep a worker that is to stop: what was asked of it goes on, and nobody waits for it.
+    return Promise.race([connected, stopped]);
+  };
+}
 
 /** Connects to Temporal. @throws Error saying what to do, as far as that can be told. */
 export async function connectTemporal(options: NativeConnectionOptions): Promise<NativeConnection> {
@@ -17,22 +38,18 @@ export async function connectTemporal(options: NativeConnectionOptions): Promise
     const failure = await temporalFailure({ address, tls, ...(apiKey ? { apiKey } : {}) });
     const message = error instanceof Error ? error.message : String(error);
     // gRPC's words for UNAUTHENTICATED and PERMISSION_DENIED, in what the SDK's core says.
-    const refusal = /valid authentication credentials|does not have permission/i.test(message)
+    const isRefused = /valid authentication credentials|does not have permission/i.test(message);
+    const said = isRefused
       ? 'it does not accept who we are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH'
-      : undefined;
+      : message;
     const proxy = proxyTo(address);
-    const way = proxy === undefined ? '' : `through ${proxy.name}: `;
-    throw new Error(`${way}${failure ?? refusal ?? message}`, { cause: error });
+    throw new Error(`${proxy ? `through ${proxy.name}: ` : ''}${failure ?? said}`, { cause: error });
   }
 }
 
-/**
- * Connects to a service's database, by a new client each time: one whose first connection failed never recovers.
- *
- * @throws Error saying what to do, as far as that can be told.
- */
-export async function connectDatabase(service: Service, settings: DatabaseSettings, limits: WorkerLimits) {
-  const { uri, name, variable } = settings;
+/** Connects to a service's database, by a new client each time: one whose first connection failed never recovers. */
+export async function connectDatabase(service: Service, { databases, limits }: WorkerSettings) {
+  const { uri, name, variable } = databases[service.name] as DatabaseSettings;
   const mongo = createMongoClient(uri, `concord-${service.name}`, poolOf(limits));
   try {
     const database = mongo.db(name);
@@ -44,23 +61,16 @@ export async function connectDatabase(service: Service, settings: DatabaseSettin
   }
 }
 
-/**
- * Creates the indexes of a service that are missing, by a client of its own: on a large collection that takes minutes, longer
- * than the worker's own client waits for an answer.
- *
- * @throws Error saying what to do, as far as that can be told.
- */
-export async function createIndexes(
-  { name, indexes = {} }: Service,
-  settings: DatabaseSettings,
-): Promise<void> {
-  const mongo = createMongoClient(settings.uri, `concord-${name}-indexes`, undefined, { socketTimeoutMS: 0 });
+/** Creates the indexes that a service lacks. A large one takes minutes, longer than the worker's own client waits. */
+export async function createIndexes(service: Service, { databases }: WorkerSettings): Promise<void> {
+  const { uri, name, variable } = databases[service.name] as DatabaseSettings;
+  const mongo = createMongoClient(uri, `concord-${service.name}-indexes`, { answerLimit: 0 });
   try {
-    await ensureIndexes(mongo.db(settings.name), indexes);
+    await ensureIndexes(mongo.db(name), service.indexes ?? {});
   } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    const reason = cause === undefined ? '' : `: ${mongodbFailure(cause, settings.variable)}`;
-    throw new Error(`${error instanceof Error ? error.message : error}${reason}`, { cause: error });
+    const { message, cause } = error as Error;
+    const reason = cause === undefined ? '' : `: ${mongodbFailure(cause, variable)}`;
+    throw new Error(`${message}${reason}`, { cause: error });
   } finally {
     await mongo.close();
   }

@@ -12,8 +12,7 @@ import { builtBundle } from './bundle.ts';
 import { STOP_LIMITS } from './ending.ts';
 import { activityInterceptors } from './interceptors.ts';
 import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
-import { holdMetrics } from './metrics.ts';
-import { reportLateHold, reportSkipped } from './reports.ts';
+import { holdMetrics, reportLateHold, reportSkipped } from './metrics.ts';
 import type { Activities, Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
 import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
@@ -48,7 +47,7 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
   const service = typeof hosted === 'string' ? services[hosted] : hosted;
   const { connection, namespace, interceptors = [], activities = {}, tracing, version } = options;
   const { limits = DEFAULT_LIMITS, dataConverter = PLAIN } = options;
-  const { workflowBundle = built(service, dataConverter) } = options;
+  const { workflowBundle = builtBundle(service, dataConverter) } = options;
   const { name: taskQueue, workflowsPath } = service;
   const bundlerOptions = { preloadModules: preloadedModules };
   return Worker.create({
@@ -64,28 +63,12 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
     },
     sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
-    // Workflows that may outlive every version go along to the next one. An order stays with the version that began it
-    // (`workflows/order/pinned.ts`), so that no code replays a history that it doesn't fit.
-    ...(version && {
-      workerDeploymentOptions: {
-        useWorkerVersioning: true,
-        version,
-        defaultVersioningBehavior: 'AUTO_UPGRADE',
-      },
-    }),
+    ...(version && { workerDeploymentOptions: { version, ...VERSIONING } }),
     shutdownGraceTime: STOP_LIMITS.grace,
     shutdownForceTime: STOP_LIMITS.force,
   });
 }
 
-/** The bundle of the build. Sources are bundled now, and so are workflows that aren't Concord's own. */
-function built(service: Service, dataConverter: DataConverter): WorkflowBundleOption | undefined {
-  const name = service.name as ServiceName;
-  const codePath = service === services[name] ? builtBundle(name, dataConverter) : undefined;
-  return codePath === undefined ? undefined : { codePath };
-}
-
-/** All that a service's worker hosts. */
 export function activitiesOf(service: Service, options: ServiceWorkerOptions): Activities {
   const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
   const { subscriptions: table = subscriptions } = options;
@@ -106,5 +89,8 @@ export function activitiesOf(service: Service, options: ServiceWorkerOptions): A
   };
 }
 
+// Workflows that may outlive every version go along to the next one. An order stays with the version that began it
+// (`workflows/order/pinned.ts`), so that no code replays a history that it doesn't fit.
+const VERSIONING = { useWorkerVersioning: true, defaultVersioningBehavior: 'AUTO_UPGRADE' } as const;
 // Even so, what is encrypted is refused with the id of its key.
 const PLAIN = dataConverterOf(undefined);

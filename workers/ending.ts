@@ -1,7 +1,7 @@
 import type { Info } from '@temporalio/activity';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { type Hosted, hasEnded, type Started } from './hosted.ts';
+import { type Hosted, hasEnded, type Started } from './health.ts';
 
 /**
  * How long a worker may take to end, from the signal or failure that ends it. A handler that never returns would keep it for
@@ -23,33 +23,28 @@ export const EXIT_CODES = { stopped: 0, failed: 1, wrongSetting: 2, overdue: 4 }
 export function createEnding(started: Started, logger: Logger) {
   const { interceptor, names } = createRunningActivities();
   const unfinished = () => [...names(), ...started.hosted.flatMap(unfinishedOf)];
-  let deadline: NodeJS.Timeout | undefined;
   const giveUp = () => {
     const known = unfinished();
     const message = 'ended although something did not return; Temporal has it tried again';
     logger.fatal({ unfinished: known.length > 0 ? known : ["the shutdown of Temporal's SDK"] }, message);
     return EXIT_CODES.overdue;
   };
-  return {
-    /** For each worker of the process: surrounds everything that may not return. */
-    interceptor,
-    /** From now on, the process has only so long. Idempotent. */
-    begin() {
-      if (deadline === undefined) deadline = setTimeout(() => process.exit(giveUp()), STOP_LIMITS.process);
-    },
-    isUnfinished: () => unfinished().length > 0,
-    /** Says what is given up, and returns the exit code. */
-    giveUp,
+  let deadline: NodeJS.Timeout | undefined;
+  /** From now on, the process has only so long. Idempotent. */
+  const begin = () => {
+    if (deadline === undefined) deadline = setTimeout(() => process.exit(giveUp()), STOP_LIMITS.process);
   };
+  return { interceptor, begin, isUnfinished: () => unfinished().length > 0, giveUp };
 }
 
 /** Remembers which activities run, so that a process that can't end in good order says why. */
 export function createRunningActivities() {
-  const running = new Set<Info>();
+  const running = new Map<Info, string>();
   const interceptor: ActivityInterceptorsFactory = ({ info }) => ({
     inbound: {
       async execute(input, next) {
-        running.add(info);
+        const workflowId = info.workflowExecution?.workflowId ?? 'no workflow';
+        running.set(info, `${info.activityType} of ${workflowId}, attempt ${info.attempt}`);
         try {
           return await next(input);
         } finally {
@@ -58,12 +53,7 @@ export function createRunningActivities() {
       },
     },
   });
-  const names = () =>
-    [...running].map(
-      ({ activityType, workflowExecution, attempt }) =>
-        `${activityType} of ${workflowExecution?.workflowId ?? 'no workflow'}, attempt ${attempt}`,
-    );
-  return { interceptor, names };
+  return { interceptor, names: () => [...running.values()] };
 }
 
 /** What of a worker has not ended: its workflow tasks, and the worker itself. */

@@ -1,29 +1,22 @@
 import type { WorkerOptions } from '@temporalio/worker';
 import { z } from 'zod';
-import type { PoolLimits } from '../activities/mongodb/client.ts';
 import { policies } from '../domain/policies.ts';
 import { workerVariables } from '../platform/settings/variables.ts';
 
 /** The few figures that size a worker; everything else is derived from them here, so that it fits together. */
-export interface WorkerLimits {
-  /** How many activities run at once, and so how many MongoDB connections are used. */
-  readonly activities: number;
-  /** How many workflow tasks run at once; from 2. */
-  readonly workflowTasks: number;
-  /** How many workflows stay in memory between their tasks; not fewer than the tasks. Others are replayed when needed. */
-  readonly cachedWorkflows: number;
-  /** How many polls of each kind wait for work; from 2. */
-  readonly pollers: number;
-}
+export type WorkerLimits = Readonly<ReturnType<typeof limitsIn>>;
 
 const environment = z.object(workerVariables);
 
-/** The limits that a worker's variables set. */
-export function limitsIn(read: z.output<typeof environment>): WorkerLimits {
+export function limitsIn(read: z.output<typeof environment>) {
   return {
+    /** How many activities run at once, and so how many MongoDB connections are used. */
     activities: read.MAXIMUM_ACTIVITIES,
+    /** How many workflow tasks run at once; from 2. */
     workflowTasks: read.MAXIMUM_WORKFLOW_TASKS,
+    /** How many workflows stay in memory between their tasks; not fewer than the tasks. Others are replayed when needed. */
     cachedWorkflows: read.CACHED_WORKFLOWS,
+    /** How many polls of each kind wait for work; from 2. */
     pollers: read.MAXIMUM_POLLERS,
   };
 }
@@ -48,7 +41,7 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
  * behind the activities and have a busy worker restarted. An activity that settles several lines at once uses more, and waits
  * for them no longer than another one's write takes.
  */
-export function poolOf({ activities }: WorkerLimits): PoolLimits {
+export function poolOf({ activities }: WorkerLimits) {
   return { size: activities + 1, waitLimit: POOL_WAIT };
 }
 

@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import type { MetricMeter } from '@temporalio/common';
 import type { RuntimeOptions } from '@temporalio/worker';
-import type { HoldObserver } from '../activities/dependencies.ts';
+import type { HoldObserver, LateHold } from '../activities/dependencies.ts';
+import type { Skipped } from '../domain/sweeps.ts';
 import type { Schedule } from './schedules.ts';
 import type { Address } from './settings.ts';
 
@@ -40,14 +42,21 @@ export function holdMetrics(meter: MetricMeter): HoldObserver {
   return (openedAt, holdLimit) => {
     const now = Date.now();
     const ages = openedAt.map((at) => Math.max(0, now - at.getTime()) / 1_000);
-    for (const [age, { from, to }] of Object.entries(AGES)) {
+    for (const [age, from, to] of AGES)
       holds.set(ages.filter((seconds) => seconds >= from && seconds < to).length, { age });
-    }
     oldest.set(Math.max(0, ...ages));
     limit.set(holdLimit / 1_000);
     swept.set(now / 1_000);
   };
 }
+
+// The reaper's limit is 15 minutes by default. Seconds.
+const AGES = [
+  ['under 1 minute', 0, 60],
+  ['1 to 5 minutes', 60, 300],
+  ['5 to 15 minutes', 300, 900],
+  ['over 15 minutes', 900, Number.POSITIVE_INFINITY],
+] as const;
 
 /** Shows how often a sweep should succeed, by the type of its workflow: what its last success is compared with. */
 export function showSweepInterval(meter: MetricMeter, { workflowType, interval }: Schedule): void {
@@ -56,10 +65,20 @@ export function showSweepInterval(meter: MetricMeter, { workflowType, interval }
     .set(interval / 1_000, { workflowType });
 }
 
-// The reaper's limit is 15 minutes by default. Seconds.
-const AGES: Readonly<Record<string, { from: number; to: number }>> = {
-  'under 1 minute': { from: 0, to: 60 },
-  '1 to 5 minutes': { from: 60, to: 300 },
-  '5 to 15 minutes': { from: 300, to: 900 },
-  'over 15 minutes': { from: 900, to: Number.POSITIVE_INFINITY },
-};
+// Activities report in their log, and as a count for whoever watches.
+
+/** Reports a hold that came after its order was settled, and was released. */
+export function reportLateHold(late: LateHold): void {
+  const { log, metricMeter } = Context.current();
+  log.warn('a hold came after its order was settled, and was released', { ...late });
+  const description = 'Holds that came after their order was settled, and were released';
+  metricMeter.createCounter('concord_late_holds', '', description).add(1);
+}
+
+/** Reports what a sweep has left alone. */
+export function reportSkipped(skipped: Skipped): void {
+  const { info, log, metricMeter } = Context.current();
+  log.warn('left alone', { ...skipped });
+  const description = 'What sweeps have left alone, because something is wrong with it';
+  metricMeter.createCounter('concord_skipped', '', description).add(1, { activity_type: info.activityType });
+}

@@ -1,53 +1,45 @@
 import { Client } from '@temporalio/client';
-import type { DataConverter, MetricMeter } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { describeLack, findSearchAttributes } from '../platform/display/register-search-attributes.ts';
-import { createIndexes } from './connections.ts';
+import { createIndexes, waiting } from './connections.ts';
+import type { ServiceWorkerOptions } from './create-worker.ts';
 import { showSweepInterval } from './metrics.ts';
 import { ensureSchedule } from './schedules.ts';
 import type { Service } from './services.ts';
-import type { DatabaseSettings, WorkerSettings } from './settings.ts';
-import { waiting } from './waiting.ts';
-
-interface Surroundings {
-  readonly connection: NativeConnection;
-  readonly dataConverter: DataConverter;
-  readonly meter: MetricMeter | undefined;
-  readonly logger: Logger;
-  /** When to give up. */
-  readonly signal: AbortSignal;
-}
+import type { WorkerSettings } from './settings.ts';
 
 /** Prepares what the lists and sweeps of these services need. No order needs any of it, so no worker waits for it. */
 export function prepareMeanwhile(
   chosen: readonly Service[],
   settings: WorkerSettings,
-  { connection, dataConverter, meter, logger, signal }: Surroundings,
+  {
+    connection,
+    dataConverter,
+    meter,
+  }: Required<Pick<ServiceWorkerOptions, 'connection' | 'dataConverter' | 'meter'>>,
+  logger: Logger,
+  signal: AbortSignal,
 ): void {
   const { namespace } = settings.temporal;
   const client = new Client({ connection, namespace, dataConverter });
-  const often = waiting(logger, signal);
-  const rarely = waiting(logger, signal, LONGEST_PAUSE);
-  const inBackground = (what: string, work: Promise<unknown>) =>
-    work.catch((error) => logger.debug({ err: error }, `ended before ${what}`));
+  const inBackground = (work: Promise<unknown>, done: string) =>
+    work.catch((error) => logger.debug({ err: error }, `ended before ${done}`));
   for (const service of chosen) {
-    const { name, indexes } = service;
     const schedule = service.schedule?.(settings);
     if (schedule !== undefined) {
       if (meter !== undefined) showSweepInterval(meter, schedule);
       const what = `the schedule ${schedule.id}`;
-      inBackground(
-        `${what} was there`,
-        often(what, () => ensureSchedule(client, schedule)),
-      );
+      const ensured = waiting(logger, signal)(what, () => ensureSchedule(client, schedule));
+      inBackground(ensured, `${what} was there`);
     }
-    if (indexes !== undefined) {
-      const create = () => createIndexes(service, settings.databases[name] as DatabaseSettings);
-      inBackground(`the indexes of ${name} were there`, rarely(`an index of ${name}`, create));
+    if (service.indexes !== undefined) {
+      const rarely = waiting(logger, signal, LONGEST_PAUSE);
+      const created = rarely(`an index of ${service.name}`, () => createIndexes(service, settings));
+      inBackground(created, `the indexes of ${service.name} were there`);
     }
-    if (name === 'orders')
-      inBackground('the search attributes were read', tellLack(connection, namespace, logger));
+    if (service.name === 'orders')
+      inBackground(tellLack(connection, namespace, logger), 'the search attributes were read');
   }
 }
 

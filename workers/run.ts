@@ -5,18 +5,15 @@ import { ConcordError } from '../domain/errors.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
 import { within } from '../platform/time-limit.ts';
 import { startTracing } from '../platform/tracing/tracing.ts';
-import { connectDatabase, connectTemporal } from './connections.ts';
+import { connectDatabase, connectTemporal, waiting } from './connections.ts';
 import { createServiceWorker, type ServiceWorkerOptions } from './create-worker.ts';
 import { createEnding, EXIT_CODES, runAll } from './ending.ts';
-import { serveHealth } from './health.ts';
-import { healthChecks } from './health-checks.ts';
-import type { Started } from './hosted.ts';
+import { healthChecks, type Started, serveHealth } from './health.ts';
 import { createLogger, temporalLogger } from './logging.ts';
 import { metricsOptions } from './metrics.ts';
 import { prepareMeanwhile } from './preparations.ts';
 import { type Service, type ServiceName, services } from './services.ts';
-import { type DatabaseSettings, readSettings, type WorkerSettings } from './settings.ts';
-import { waiting } from './waiting.ts';
+import { readSettings, type WorkerSettings } from './settings.ts';
 
 /**
  * Runs the workers of these services, Concord's or further participants, in this process until SIGINT or SIGTERM; then they
@@ -48,19 +45,17 @@ export async function runServices(
   });
   const interceptors = [ending.interceptor, ...(extras.interceptors ?? [])];
   const host = { started, logger, stopped: stop.signal, onEnding: ending.begin };
-  const exitCode = await hostWorkers(chosen, settings, { ...extras, interceptors, tracing }, host).then(
-    () => EXIT_CODES.stopped,
-    (error) => {
-      // The SDK has logged why the worker failed; what it throws then may only say that something is still in use.
-      if (ending.isUnfinished()) return ending.giveUp();
-      if (stop.signal.aborted && started.hosted.length === 0) {
-        logger.info('stopped before it had started');
-        return EXIT_CODES.stopped;
-      }
-      logger.fatal({ err: error }, 'the worker failed');
-      return EXIT_CODES.failed;
-    },
-  );
+  const hosting = hostWorkers(chosen, settings, { ...extras, interceptors, tracing }, host);
+  const exitCode = await hosting.catch((error) => {
+    // The SDK has logged why the worker failed; what it throws then may only say that something is still in use.
+    if (ending.isUnfinished()) return ending.giveUp();
+    if (stop.signal.aborted && started.hosted.length === 0) {
+      logger.info('stopped before it had started');
+      return EXIT_CODES.stopped;
+    }
+    logger.fatal({ err: error }, 'the worker failed');
+    return EXIT_CODES.failed;
+  });
   await tracing?.stop(CLOSE_LIMIT);
   // A connection that is half open would keep the process, and a process manager would never start it again.
   process.exit(exitCode);
@@ -69,21 +64,14 @@ export async function runServices(
 // A server that doesn't answer must not keep a worker that is to stop. Milliseconds.
 const CLOSE_LIMIT = 2_000;
 
-/** What surrounds the workers of a process. */
-interface Host {
-  readonly started: Started;
-  readonly logger: Logger;
-  readonly stopped: AbortSignal;
-  /** Told as soon as a worker ends, for whatever reason: the process has only so long from then on. */
-  readonly onEnding: () => void;
-}
-
+/** Runs the workers until they are to stop, and returns the exit code. It tells as soon as one of them ends. */
 async function hostWorkers(
   chosen: readonly Service[],
   settings: WorkerSettings,
   extras: Partial<ServiceWorkerOptions>,
-  { started, logger, stopped, onEnding }: Host,
-): Promise<void> {
+  host: { started: Started; logger: Logger; stopped: AbortSignal; onEnding: () => void },
+): Promise<number> {
+  const { started, logger, stopped, onEnding } = host;
   const { limits, version } = settings;
   const { namespace, connection: connectionOptions } = settings.temporal;
   const { address = 'localhost:7233' } = connectionOptions;
@@ -93,32 +81,27 @@ async function hostWorkers(
   const connection = await untilItAnswers(`Temporal at ${address}`, () => connectTemporal(connectionOptions));
   const databases = await Promise.all(
     chosen.map((service) =>
-      untilItAnswers(`MongoDB of ${service.name}`, () =>
-        connectDatabase(service, settings.databases[service.name] as DatabaseSettings, limits),
-      ),
+      untilItAnswers(`MongoDB of ${service.name}`, () => connectDatabase(service, settings)),
     ),
   );
   const ended = new AbortController();
   const dataConverter = dataConverterOf(settings.encryptionKeys);
   const meter = settings.metrics && Runtime.instance().metricMeter;
+  const common = { connection, namespace, dataConverter, limits, version, meter, ...extras };
   const hosted = await Promise.all(
     databases.map(async ({ service, mongo, database }) => {
       reviveWhenDeaf(mongo, ended.signal, (reason) =>
         logger.warn({ reason }, `MongoDB of ${service.name} is connected anew`),
       );
-      const common = { connection, namespace, dataConverter, database, limits, version, meter };
-      return { service, mongo, worker: await createServiceWorker(service, { ...common, ...extras }) };
+      return { service, mongo, worker: await createServiceWorker(service, { ...common, database }) };
     }),
   );
-  const untilEnd = AbortSignal.any([stopped, ended.signal]);
-  prepareMeanwhile(chosen, settings, { connection, dataConverter, meter, logger, signal: untilEnd });
+  prepareMeanwhile(chosen, settings, common, logger, AbortSignal.any([stopped, ended.signal]));
   Object.assign(started, { connection, hosted });
   logger.info({ address, services: chosen.map(({ name }) => name) }, 'worker started');
+  const workers = hosted.map(({ worker }) => worker);
   try {
-    await runAll(
-      hosted.map(({ worker }) => worker),
-      onEnding,
-    );
+    await runAll(workers, onEnding);
   } finally {
     ended.abort();
     health?.close();
@@ -128,6 +111,7 @@ async function hostWorkers(
     );
   }
   logger.info('worker stopped');
+  return EXIT_CODES.stopped;
 }
 
 /** A worker that a parent process hosts (`npm start`) ends with it, even if the parent is killed. */
@@ -145,8 +129,7 @@ function installRuntime({ metrics }: WorkerSettings, logger: Logger): void {
   try {
     Runtime.install({ logger: temporalLogger(logger), telemetryOptions: metricsOptions(metrics) });
   } catch (error) {
-    console.error(`METRICS_PORT, METRICS_HOST: ${(error as Error).message}; use a free port`);
-    process.exit(EXIT_CODES.wrongSetting);
+    refuse(`METRICS_PORT, METRICS_HOST: ${(error as Error).message}; use a free port`);
   }
 }
 
@@ -155,7 +138,11 @@ function settingsOrExit(names: readonly string[]): WorkerSettings {
     return readSettings(process.env, names);
   } catch (error) {
     if (!(error instanceof ConcordError)) throw error;
-    console.error(error.message);
-    process.exit(EXIT_CODES.wrongSetting);
+    return refuse(error.message);
   }
+}
+
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(EXIT_CODES.wrongSetting);
 }

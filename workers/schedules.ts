@@ -1,6 +1,7 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { SWEEP_BUDGET, WATCH_INTERVAL } from '../domain/policies.ts';
 import type { reapHolds } from '../workflows/inventory.ts';
+import type { WorkerSettings } from './settings.ts';
 
 /** A workflow that Temporal starts again and again. */
 export interface Schedule {
@@ -14,13 +15,7 @@ export interface Schedule {
   readonly args: unknown[];
 }
 
-/** How often the reaper looks, and how old a hold is before it is looked at. Milliseconds. */
-export interface ReaperSettings {
-  readonly interval: number;
-  readonly holdLimit: number;
-}
-
-export function reaperSchedule({ interval, holdLimit }: ReaperSettings): Schedule {
+export function reaperSchedule({ interval, holdLimit }: WorkerSettings['reaper']): Schedule {
   return {
     id: 'reap-holds',
     interval,

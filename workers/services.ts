@@ -4,18 +4,15 @@ import type { Indexes } from '../activities/mongodb/indexes.ts';
 import { createOrderActivities, orderIndexes } from '../activities/orders/activities.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { moduleFile } from '../platform/compiled.ts';
-import { type ReaperSettings, reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
+import { reaperSchedule, type Schedule, watchSchedule } from './schedules.ts';
+import type { WorkerSettings } from './settings.ts';
 
 export type { ServiceName };
 
 /** An activity as a worker registers it: by name, over plain JSON. */
 export type Activities = Record<string, (...input: never[]) => Promise<unknown>>;
 
-/**
- * A service, as a worker hosts it.
- *
- * @example examples/payment/service.ts
- */
+/** A service, as a worker hosts it. @example examples/payment/service.ts */
 export interface Service {
   /** Its task queue; its settings begin with it, as `ORDERS_DATABASE` does. */
   readonly name: string;
@@ -25,7 +22,7 @@ export interface Service {
   /** What its queries need that are not by `_id`. A worker creates them while it works. */
   readonly indexes?: Indexes;
   /** The workflow that Temporal starts again and again on its worker. */
-  schedule?(settings: { readonly reaper: ReaperSettings }): Schedule;
+  schedule?(settings: Pick<WorkerSettings, 'reaper'>): Schedule;
 }
 
 /** Concord's own services. */

@@ -13,17 +13,9 @@ import { limitsIn } from './limits.ts';
 export type WorkerSettings<Name extends string = string> = ReturnType<typeof readSettings<Name>>;
 
 /** Where something listens. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type Address = { readonly host: string; readonly port: number };
 
-export interface DatabaseSettings {
-  readonly uri: string;
-  readonly name: string;
-  /** The variable that has named the connection string. */
-  readonly variable: string;
-}
+export type DatabaseSettings = ReturnType<typeof databaseOf>;
 
 /**
  * Reads every setting of a worker from the environment; `platform/settings/variables.ts` says what there is.
@@ -49,6 +41,7 @@ export function readSettings<Name extends string = ServiceName>(
     health: addressOf(read.HEALTH_HOST, read.HEALTH_PORT),
     /** Where Prometheus scrapes `GET /metrics`; nowhere by default. */
     metrics: addressOf(read.METRICS_HOST, read.METRICS_PORT),
+    /** How often the reaper looks, and how old a hold is before it is looked at. Milliseconds. */
     reaper: {
       interval: read.REAPER_INTERVAL_SECONDS * 1_000,
       holdLimit: read.REAPER_HOLD_LIMIT_SECONDS * 1_000,
@@ -62,8 +55,8 @@ function addressOf(host: string, port: number | undefined): Address | undefined 
   return port === undefined ? undefined : { host, port };
 }
 
-/** An own connection string wins over the common one. */
-function databaseOf(service: string, read: object): DatabaseSettings {
+/** An own connection string wins over the common one. Says which variable has named it. */
+function databaseOf(service: string, read: object) {
   const values = read as Readonly<Record<string, string | undefined>>;
   const prefix = service.toUpperCase();
   const variable = values[`${prefix}_MONGODB_URI`] === undefined ? 'MONGODB_URI' : `${prefix}_MONGODB_URI`;

@@ -57,7 +57,6 @@ export function hostedHandlers(service: string, table: readonly Subscription[], 
   );
 }
 
-/** Returns who takes events of this type. */
 export function subscribersOf(table: readonly Subscription[], type: AnnouncementType): Subscriber[] {
   return table.flatMap(({ subscriber, host, handlers: { [type]: handler } }) =>
     handler === undefined ? [] : [{ subscriber, host, handler }],

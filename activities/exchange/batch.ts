@@ -1,17 +1,14 @@
+import { once } from 'node:events';
 import pMap from 'p-map';
 import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 
 /** An item of a batch that could not be handled now, and why. */
-export interface Unhandled {
-  readonly id: string;
-  readonly error: string;
-}
+export type Unhandled = { readonly id: string; readonly error: string };
 
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
  *
- * @param options How many items are handled at once, and how many milliseconds the batch may take.
  * @returns What must be tried again. An item that hung may still be at work; one that had not begun by then never does.
  * @throws The first failure, if several items have all failed and none because of what it is about: the batch is then tried
  *   again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.
@@ -23,18 +20,11 @@ export async function handleEach<Item extends { readonly id: string }>(
 ): Promise<Unhandled[]> {
   const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const late = new Error(`no answer in ${timeLimit} ms`);
-  let isTimeUp = false;
-  let timer: NodeJS.Timeout | undefined;
-  const timeUp = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => {
-      isTimeUp = true;
-      resolve(late);
-    }, timeLimit);
-  });
+  const timer = AbortSignal.timeout(timeLimit);
+  const timeUp = once(timer, 'abort').then(() => late);
   const attempt = async (item: Item): Promise<unknown> =>
-    isTimeUp ? late : Promise.race([failureOf(() => inScope(item.id, () => handle(item))), timeUp]);
+    timer.aborted ? late : Promise.race([failureOf(() => inScope(item.id, () => handle(item))), timeUp]);
   const failures = await pMap(items, attempt, { concurrency });
-  clearTimeout(timer);
   const found = failures.filter((failure) => failure !== undefined);
   const isDown = found.length === items.length && !found.some(isAboutItem);
   if (isDown && found.length > 1) throw found[0];

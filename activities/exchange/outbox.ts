@@ -4,6 +4,7 @@ import type { Line, Order } from '../../domain/order.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf } from '../mongodb/order-content.ts';
+import { handleEach, type Unhandled } from './batch.ts';
 import { handOver, type Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
@@ -17,14 +18,12 @@ interface OutboxDocument {
 /**
  * The outboxes of one service. An announcement is written together with the state that it tells of. It is removed when it
  * has been handed over, by the next write to its document if one will come: at least once, in order for each order.
- *
  * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
  */
 export type Outboxes = ReturnType<typeof createOutboxes>;
 
 /** @param service The service whose relay publishes these outboxes. */
-export function createOutboxes(service: string, collection: Collection, post: Post) {
-  const documents = collection as unknown as Collection<OutboxDocument>;
+export function createOutboxes(service: string, documents: Collection<OutboxDocument>, post: Post) {
   const full = { 'outbox.0': { $exists: true } };
   const onlyIds = { ...READ_COMMITTED, projection: { _id: 1 } };
 
@@ -70,6 +69,26 @@ export function createOutboxes(service: string, collection: Collection, post: Po
     },
   };
 }
+
+/** Publishes what a service has put into its outboxes. */
+export function createRelay(outboxes: Outboxes) {
+  return {
+    /** Publishes the events of these orders, each order's in order; returns the orders that must be tried again. */
+    publish(orderIds: readonly string[]): Promise<Unhandled[]> {
+      const orders = orderIds.map((id) => ({ id }));
+      // This also finds messages that nobody has sent: they must not go out as events, which nobody takes.
+      return handleEach(orders, ({ id }) => outboxes.empty(id), { concurrency: ORDERS_AT_ONCE });
+    },
+    /** Finds orders with something to publish, of which the relay may never have been told. */
+    findUnpublished: (): Promise<string[]> => outboxes.findFull(MAXIMUM_UNPUBLISHED),
+  };
+}
+
+export type Relay = ReturnType<typeof createRelay>;
+
+const ORDERS_AT_ONCE = 25;
+// Their ids fit into one payload; a relay finds the rest when it begins anew.
+const MAXIMUM_UNPUBLISHED = 10_000;
 
 /** The part of an update that puts an announcement into the outbox; empty if there is nothing to tell. */
 export function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {

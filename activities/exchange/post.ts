@@ -33,10 +33,6 @@ export interface Subscriber {
   readonly handler: string;
 }
 
-/**
- * @param client Reaches the namespace that the orders run in.
- * @param subscribersOf Returns who subscribes to events of this type.
- */
 export function createPost(
   { workflow }: Client,
   subscribersOf: (type: Announcement['type']) => readonly Subscriber[],

@@ -1,6 +1,5 @@
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes } from '../exchange/outbox.ts';
-import { createRelay } from '../exchange/publishing.ts';
+import { createOutboxes, createRelay } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createInventoryService } from './announcing.ts';
 import type { ReservationDocument, StockDocument } from './documents.ts';
@@ -11,7 +10,6 @@ import { createStockKeeping } from './stock.ts';
 /** All activities of the inventory, by the names that the Web UI shows. */
 export type InventoryActivities = ReturnType<typeof createInventoryActivities>;
 
-/** Every activity that the inventory's worker registers. */
 export function createInventoryActivities(dependencies: ServiceDependencies) {
   const { database, post, onLateHold } = dependencies;
   const stock = database.collection<StockDocument>('stock');

@@ -16,28 +16,15 @@ export interface StockDocument {
   reserved: number;
   sold: number;
   received: number;
-  /** The orders that hold units now, each once. */
-  holds: Hold[];
+  /** The orders that hold units now, each once; with the prepare attempt that has made the hold, counted from 1. */
+  holds: { orderId: string; quantity: number; attempt: number }[];
   /**
-   * Tombstones of orders an attempt of which may still be running. Dropped once `until` is past on the database's clock, so
-   * that the document doesn't grow with the orders that it ever saw.
+   * Tombstones of orders an attempt of which may still be running. They go once `until` is past on the database's clock, so
+   * that the document doesn't grow with all orders; where nobody knows when an order was decided, it is null, and they stay.
    */
-  settled: Tombstone[];
+  settled: { id: string; until: Date | null }[];
   /** Receipts whose units are about to be added, each by one attempt. Absent if there was never one. */
   arriving?: { receiptId: string; attempt: number }[];
-}
-
-export interface Hold {
-  readonly orderId: string;
-  readonly quantity: number;
-  /** The prepare attempt of its order that has made it, counted from 1. */
-  readonly attempt: number;
-}
-
-export interface Tombstone {
-  readonly id: string;
-  /** Null if nobody knows when the order was decided; such a tombstone stays. */
-  readonly until: Date | null;
 }
 
 /** One order's vote and its decision: the participant's log, as in classical two-phase commit. */
@@ -97,10 +84,9 @@ export const DEFAULT_INVENTORY_LIMITS = {
 };
 
 export type InventoryLimits = Readonly<typeof DEFAULT_INVENTORY_LIMITS>;
-type TombstoneLimits = Omit<InventoryLimits, 'maximumHolds'>;
 
 /** How long after the decision a tombstone stays: longer than any write of an attempt that was let in before. */
-export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: TombstoneLimits): number {
+export function tombstoneLifetime({ attemptLifetime, writeLimit, tombstoneMargin }: InventoryLimits): number {
   return attemptLifetime + writeLimit + tombstoneMargin;
 }
 

@@ -10,10 +10,9 @@ import type { Inspectable } from '../../domain/resolution.ts';
 import type { LateHold } from '../dependencies.ts';
 import { failureOf } from '../exchange/batch.ts';
 import { pushed } from '../exchange/outbox.ts';
-import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
+import { insertUnlessPresent, READ_COMMITTED, unlessTaken } from '../mongodb/client.ts';
 import { contentOf, decidableBy } from '../mongodb/order-content.ts';
 import type {
-  Hold,
   InventoryCollections,
   InventoryLimits,
   ReservationDocument,
@@ -26,18 +25,12 @@ const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, i
 
 /** The inventory as a participant, and what keeps its stock tidy. */
 export interface Inventory extends Participant, Inspectable {
-  /**
-   * Carries out what was decided on an order if it still holds units: for a hold that came late, and for a decision whose
-   * attempts all died. An order that is not decided is left alone.
-   */
+  /** Carries out what was decided on an order that still holds units: a hold came late, or all attempts have died. */
   settleDecided(orderId: string): Promise<void>;
 }
 
 /** A prepare attempt that was let in: its number within its order, and when, on the database's clock. */
-interface Attempt {
-  readonly number: number;
-  readonly openedAt: Date;
-}
+type Attempt = { readonly number: number; readonly openedAt: Date };
 
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition. The order's reservation
@@ -45,8 +38,6 @@ interface Attempt {
  *
  * A hold names the attempt that made it, the vote names the hold of each line, and a sale sells just that hold. So an order
  * is sold once, however late another attempt's hold lands: such a hold is released.
- *
- * @param onLateHold Told of each hold that was released because it came after its order was settled.
  */
 export function createInventory(
   { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
@@ -76,8 +67,7 @@ export function createInventory(
     },
 
     async rollback(input) {
-      const reservation = await decideRollback(parseRollbackRequest(input));
-      if (reservation !== null) await carryOut(reservation);
+      await carryOut(await decideRollback(parseRollbackRequest(input)));
     },
 
     async inspect(input) {
@@ -91,8 +81,7 @@ export function createInventory(
     },
 
     async settleDecided(orderId) {
-      const found = await find(orderId);
-      if (found !== null) await carryOut(found);
+      await carryOut(await find(orderId));
     },
   };
 
@@ -110,8 +99,8 @@ export function createInventory(
   /** Lets an attempt in, unless the order is decided. */
   async function openReservation({ order, coordinatorId, strategy }: ParticipantRequest): Promise<Attempt> {
     const { orderId } = order;
-    try {
-      const opened = await reservations.findOneAndUpdate(
+    const opened = await unlessTaken(() =>
+      reservations.findOneAndUpdate(
         { ...contentOf(order), coordinatorId, decision: null },
         {
           $setOnInsert: { prepared: false, ended: 0, strategy },
@@ -119,19 +108,16 @@ export function createInventory(
           $currentDate: { openedAt: true },
         },
         { upsert: true, returnDocument: 'after' },
-      );
-      if (opened?.openedAt === undefined) throw attemptExpired(orderId);
-      return { number: opened.attempts, openedAt: opened.openedAt };
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      const found = await find(orderId);
-      if (found === null) throw attemptExpired(orderId);
-      if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
-      const isOurs = found.coordinatorId === coordinatorId;
-      // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
-      if (found.decision === null) throw isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
-      throw (isOurs ? lateArrival : alreadyDecided)(orderId, recordedAs(found.decision));
-    }
+      ),
+    );
+    if (opened?.openedAt !== undefined) return { number: opened.attempts, openedAt: opened.openedAt };
+    const found = await find(orderId);
+    if (found === null) throw attemptExpired(orderId);
+    if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
+    const isOurs = found.coordinatorId === coordinatorId;
+    // Undecided: another attempt has inserted it in this very moment, and the next one will find it.
+    if (found.decision === null) throw isOurs ? attemptExpired(orderId) : leftUndecided(orderId);
+    throw (isOurs ? lateArrival : alreadyDecided)(orderId, recordedAs(found.decision));
   }
 
   /** Returns the attempt whose hold is there now: this one, or an earlier one. */
@@ -169,9 +155,8 @@ export function createInventory(
     if (found.settled.some(({ id }) => id === orderId)) throw lateArrival(orderId);
     if (available < quantity) throw new ConcordError('OutOfStock', { sku, requested: quantity, available });
     const { maximumHolds: limit } = limits;
-    throw found.holds.length < limit
-      ? attemptExpired(orderId)
-      : new ConcordError('TooManyHolds', { sku, limit });
+    if (found.holds.length >= limit) throw new ConcordError('TooManyHolds', { sku, limit });
+    throw attemptExpired(orderId);
   }
 
   /** The vote and its announcement are one write: neither can be there without the other. */
@@ -218,7 +203,7 @@ export function createInventory(
   async function endAttempt(_id: string): Promise<ReservationDocument['decision']> {
     const ended = await change({ _id }, { $inc: { ended: 1 } });
     // Units that it held after the decision go back: there may have been no tombstone in its way.
-    if (ended !== null) await carryOut(ended);
+    await carryOut(ended);
     return ended?.decision ?? null;
   }
 
@@ -264,12 +249,9 @@ export function createInventory(
     );
   }
 
-  /**
-   * Sells or releases what the order still holds, as it was decided; does nothing if it is not decided. If a line fails, the
-   * others are settled all the same, and then its failure is thrown.
-   */
-  async function carryOut(reservation: ReservationDocument): Promise<void> {
-    if (reservation.decision === null) return;
+  /** Sells or releases what the order still holds, as it was decided. All lines are settled before a failure is thrown. */
+  async function carryOut(reservation: ReservationDocument | null): Promise<void> {
+    if (reservation === null || reservation.decision === null) return;
     const settle = reservation.decision === 'commit' ? sell : release;
     const settled = (line: Line, index: number) => failureOf(() => settle(reservation, line, index));
     const failures = await pMap(reservation.lines, settled, { concurrency: LINES_AT_ONCE });
@@ -286,8 +268,7 @@ export function createInventory(
     const late = await findHold(reservation, sku);
     if (late === undefined || late.attempt === attempt) return;
     const { orderId, quantity } = late;
-    const isReleased = await settleHold(reservation, { sku, quantity, attempt: late.attempt }, 'available');
-    if (isReleased) onLateHold({ orderId, sku, quantity });
+    if (await settleHold(reservation, { sku, ...late }, 'available')) onLateHold({ orderId, sku, quantity });
   }
 
   async function release(reservation: ReservationDocument, line: Line): Promise<void> {
@@ -320,7 +301,7 @@ export function createInventory(
   }
 
   /** A hold that isn't there was settled before, or was never made; but a damaged document can't say so. */
-  async function findHold({ _id }: ReservationDocument, sku: string): Promise<Hold | undefined> {
+  async function findHold({ _id }: ReservationDocument, sku: string) {
     const found = await stock.findOne({ _id: sku }, READ_COMMITTED);
     if (found === null) return undefined;
     refuseDamaged(found);
@@ -338,9 +319,8 @@ const SOUND_LISTS = { holds: { $type: 'array' }, settled: { $type: 'array' } } a
 function refuseDamaged(found: StockDocument): void {
   const count = COUNTS.find((field) => typeof found[field] !== 'number');
   const list = LISTS.find((field) => !Array.isArray(found[field]));
-  if (count === undefined && list === undefined) return;
-  const problem = count === undefined ? `${list} is no list` : `${count} is no number`;
-  throw new ConcordError('DamagedStock', { sku: found._id, problem });
+  const problem = count === undefined ? list && `${list} is no list` : `${count} is no number`;
+  if (problem !== undefined) throw new ConcordError('DamagedStock', { sku: found._id, problem });
 }
 
 const COUNTS = ['available', 'reserved', 'sold', 'received'] as const;

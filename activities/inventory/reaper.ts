@@ -1,3 +1,4 @@
+import type { Document, Filter } from 'mongodb';
 import pMap from 'p-map';
 import { identifier, type Line, sameContent } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
@@ -10,30 +11,21 @@ import { failureOf } from '../exchange/batch.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import type { InventoryCollections, ReservationDocument } from './documents.ts';
 import { DEFAULT_INVENTORY_LIMITS, tombstoneLifetime } from './documents.ts';
+import type { Inventory } from './participant.ts';
 
 export interface ReaperDependencies
   extends Pick<InventoryCollections, 'stock' | 'reservations'>,
+    Pick<Inventory, 'settleDecided'>,
     Pick<ServiceDependencies, 'coordinators' | 'observeHolds'>,
     Partial<Pick<ServiceDependencies, 'report'>> {
-  /** Carries out what is decided on an order that still holds units. */
-  readonly settleDecided: (orderId: string) => Promise<void>;
   /** How long one order may be asked about, and how long all of them, in milliseconds. */
   readonly limits?: { readonly question: number; readonly all: number };
 }
 
-/**
- * Looks for holds that are left over, and settles those of orders that the inventory itself knows to be decided. What is
- * wrong with one order or document keeps none of the others.
- */
-export function createReaper({
-  stock,
-  reservations,
-  coordinators,
-  settleDecided,
-  observeHolds,
-  report,
-  limits = { question: QUESTION_LIMIT, all: SWEEP_TIME },
-}: ReaperDependencies) {
+/** Looks for holds that are left over. What is wrong with one order or document keeps none of the others. */
+export function createReaper(dependencies: ReaperDependencies) {
+  const { stock, reservations, coordinators, settleDecided, observeHolds, report } = dependencies;
+  const { limits = { question: QUESTION_LIMIT, all: SWEEP_TIME } } = dependencies;
   return {
     /**
      * Finds at most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and at
@@ -50,13 +42,11 @@ export function createReaper({
       const held = await readHolds(skip);
       const openings = await readOpenings([...held.keys()], skip);
       await settleLateHolds([...openings.keys()], skip);
-      const oldestFirst = [...openings].sort(([, one], [, other]) => one.getTime() - other.getTime());
+      const byAge = [...openings].sort(([, one], [, other]) => one.getTime() - other.getTime());
+      const oldestFirst = byAge.map(([orderId]) => orderId);
       const orphans: Orphan[] = [];
       for (const batch of batchesOf(oldestFirst, BATCH)) {
-        const old = await readOld(
-          batch.map(([orderId]) => orderId),
-          holdLimit,
-        );
+        const old = await readOld(batch, holdLimit);
         const judge = (reservation: ReservationDocument) => judged(reservation, held, timeIsUp, skip);
         const found = await pMap(old, judge, { concurrency: QUESTIONS_AT_ONCE });
         orphans.push(...found.filter((orphan) => orphan !== undefined));
@@ -68,7 +58,6 @@ export function createReaper({
     },
   };
 
-  /** Reads what every order holds now. */
   async function readHolds(skip: Skip): Promise<Holds> {
     const found = stock.find(
       { $or: [{ 'holds.0': { $exists: true } }, { holds: { $not: { $type: 'array' } } }] },
@@ -92,14 +81,17 @@ export function createReaper({
     return held;
   }
 
+  /** Finds reservations of these orders, however many there are. */
+  async function* findAmong(orderIds: string[], filter: Filter<ReservationDocument>, projection: Document) {
+    for (const batch of batchesOf(orderIds, IDS_AT_ONCE))
+      yield* reservations.find({ _id: { $in: batch }, ...filter }, { ...READ_COMMITTED, projection });
+  }
+
   /** Reads when each of these orders has opened its holds, if that is on record. */
   async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
-    const projection = { openedAt: 1 };
     const openings = new Map<string, unknown>();
-    for (const batch of batchesOf(orderIds, IDS_AT_ONCE)) {
-      const found = reservations.find({ _id: { $in: batch } }, { ...READ_COMMITTED, projection });
-      for await (const { _id, openedAt } of found) openings.set(_id, openedAt);
-    }
+    for await (const { _id, openedAt } of findAmong(orderIds, {}, { openedAt: 1 }))
+      openings.set(_id, openedAt);
     const sound = new Map<string, Date>();
     for (const orderId of orderIds) {
       const openedAt = openings.get(orderId);
@@ -119,17 +111,14 @@ export function createReaper({
 
   /** A hold that is left so long after the decision came late, or the workers that were to settle it have died. */
   async function settleLateHolds(orderIds: string[], skip: Skip): Promise<void> {
-    const isOver = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
+    const $expr = { $lt: ['$decidedAt', { $subtract: ['$$NOW', TOMBSTONE_LIFETIME] }] };
+    const found = findAmong(orderIds, { decision: { $in: ['commit', 'rollback'] }, $expr }, { _id: 1 });
     const decided: string[] = [];
-    for (const batch of batchesOf(orderIds, IDS_AT_ONCE)) {
-      const found = reservations.find(
-        { _id: { $in: batch }, decision: { $in: ['commit', 'rollback'] }, $expr: isOver },
-        { ...READ_COMMITTED, projection: { _id: 1 } },
-      );
-      decided.push(...(await found.toArray()).map(({ _id }) => _id));
-      if (decided.length >= MAXIMUM_FOUND) break;
+    for await (const { _id } of found) {
+      decided.push(_id);
+      if (decided.length === MAXIMUM_FOUND) break;
     }
-    for (const orderId of decided.slice(0, MAXIMUM_FOUND)) {
+    for (const orderId of decided) {
       const failure = await failureOf(() => within(limits.question, () => settleDecided(orderId)));
       if (failure !== undefined) skip(orderId, problemOf(failure));
     }

@@ -1,15 +1,10 @@
 import { ConcordError } from '../../domain/errors.ts';
 import type { Page, PageOptions } from '../../domain/page.ts';
 import { refusalsOf } from '../../domain/participant.ts';
-import {
-  parseReceipt,
-  parseStockQuestion,
-  type Receipt,
-  STOCK_LIMIT,
-  type StockLevel,
-} from '../../domain/stock.ts';
+import type { Receipt, StockLevel } from '../../domain/stock.ts';
+import { parseReceipt, parseStockQuestion, STOCK_LIMIT } from '../../domain/stock.ts';
 import { invalidInput } from '../../domain/validation.ts';
-import { insertUnlessPresent, isDuplicateKey, READ_COMMITTED } from '../mongodb/client.ts';
+import { insertUnlessPresent, READ_COMMITTED, unlessTaken } from '../mongodb/client.ts';
 import { pageOf } from '../mongodb/page.ts';
 import { type InventoryCollections, prune, type StockDocument } from './documents.ts';
 
@@ -44,34 +39,32 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
     async readStock(input: readonly string[], page: PageOptions = {}): Promise<Page<StockLevel>> {
       const { skus, limit, after = '' } = parseStockQuestion(input, page);
       if (skus.length === 0) return pageOf(levelsAfter(after, limit + 1), limit, ({ sku }) => sku);
-      const levels = await readLevels(skus);
-      const unknown = skus.find((sku) => !levels.some((level) => level.sku === sku));
+      const items = await readLevels(skus);
+      const unknown = skus.find((sku) => !items.some((level) => level.sku === sku));
       if (unknown !== undefined) throw new ConcordError('UnknownSku', { sku: unknown });
-      return { items: levels };
+      return { items };
     },
   };
 
   /** Lets an attempt in, and returns its number; null if the units were added before. */
   async function openReceipt({ receiptId, sku, quantity }: Receipt): Promise<number | null> {
-    try {
-      const opened = await receipts.findOneAndUpdate(
+    const opened = await unlessTaken(() =>
+      receipts.findOneAndUpdate(
         { _id: receiptId, sku, quantity, state: 'open' },
         { $inc: { attempts: 1 }, $currentDate: { changedAt: true } },
         { upsert: true, returnDocument: 'after' },
-      );
-      if (opened?.changedAt === undefined) throw attemptExpired(receiptId);
+      ),
+    );
+    if (opened?.changedAt !== undefined) {
       await prune(stock, sku, opened.changedAt);
       return opened.attempts;
-    } catch (error) {
-      if (!isDuplicateKey(error)) throw error;
-      const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
-      if (found === null) throw attemptExpired(receiptId);
-      if (found.sku !== sku || found.quantity !== quantity) {
-        throw invalidInput('receiptId', 'this id is taken by another delivery; use a new one');
-      }
-      if (found.state === 'open') throw attemptExpired(receiptId);
-      return null;
     }
+    const found = await receipts.findOne({ _id: receiptId }, READ_COMMITTED);
+    if (found === null) throw attemptExpired(receiptId);
+    if (found.sku !== sku || found.quantity !== quantity)
+      throw invalidInput('receiptId', 'this id is taken by another delivery; use a new one');
+    if (found.state === 'open') throw attemptExpired(receiptId);
+    return null;
   }
 
   /** Puts the receipt into the stock document, still without its units. Returns the attempt whose entry is there. */
@@ -120,16 +113,14 @@ export function createStockKeeping({ stock, receipts }: Pick<InventoryCollection
     return (await found.toArray()).map(levelOf);
   }
 
-  async function* levelsAfter(sku: string, limit: number): AsyncGenerator<StockLevel> {
-    const found = stock.find({ _id: { $gt: sku } }, { ...LEVELS, limit, batchSize: limit }).sort({ _id: 1 });
-    for await (const document of found) yield levelOf(document);
+  function levelsAfter(sku: string, limit: number): AsyncIterable<StockLevel> {
+    const found = stock.find({ _id: { $gt: sku } }, { ...LEVELS, limit, batchSize: limit });
+    return found.sort({ _id: 1 }).map(levelOf);
   }
 }
 
-const LEVELS = {
-  ...READ_COMMITTED,
-  projection: { available: 1, reserved: 1, sold: 1, received: 1 },
-} as const;
+const projection = { available: 1, reserved: 1, sold: 1, received: 1 };
+const LEVELS = { ...READ_COMMITTED, projection };
 
 function levelOf({ _id: sku, available, reserved, sold, received }: StockDocument): StockLevel {
   return { sku, available, reserved, sold, received };

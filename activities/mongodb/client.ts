@@ -11,10 +11,13 @@ import { invalidInput } from '../../domain/validation.ts';
  */
 export const READ_COMMITTED = { readConcern: { level: 'majority' } } as const;
 
-/** How many connections a client may open, and after how many milliseconds a call fails while all are in use. */
-export interface PoolLimits {
-  readonly size: number;
-  readonly waitLimit: number;
+/** What bounds a client. By default, its pool is as the driver has it, and an answer takes 15 seconds. Milliseconds. */
+export interface ClientLimits {
+  /** How many connections it may open, and when a call fails while all are in use; a worker's come from its limits. */
+  readonly size?: number;
+  readonly waitLimit?: number;
+  /** How long to wait for an answer; 0: for ever. */
+  readonly answerLimit?: number;
 }
 
 /**
@@ -51,16 +54,9 @@ export function weakeningIn(uri: string): string | undefined {
  * Creates a client whose every write is acknowledged only once it is durable on a majority of the replica set. It reconnects
  * by itself, except when `reviveWhenDeaf` must help; one whose first connection failed must be replaced (mongodb 7.9.0).
  *
- * @param pool A worker's comes from its limits; without it the driver's own defaults hold.
- * @param options How long to wait for an answer, in milliseconds; 0: for ever.
  * @throws ConcordError `InvalidInput` if the connection string asks for less; some of it wins over our options.
  */
-export function createMongoClient(
-  uri: string,
-  applicationName: string,
-  pool?: PoolLimits,
-  { socketTimeoutMS = ANSWER_LIMIT } = {},
-): MongoClient {
+export function createMongoClient(uri: string, applicationName: string, limits: ClientLimits = {}) {
   const fix = weakeningIn(uri);
   if (fix !== undefined) throw invalidInput('connection string', fix);
   return new MongoClient(uri, {
@@ -70,8 +66,8 @@ export function createMongoClient(
     // An attempt has ten seconds; a server that can't be found in three leaves the rest to the retry policy.
     serverSelectionTimeoutMS: 3_000,
     connectTimeoutMS: 3_000,
-    socketTimeoutMS,
-    ...defined({ maxPoolSize: pool?.size, waitQueueTimeoutMS: pool?.waitLimit }),
+    socketTimeoutMS: limits.answerLimit ?? ANSWER_LIMIT,
+    ...defined({ maxPoolSize: limits.size, waitQueueTimeoutMS: limits.waitLimit }),
   });
 }
 
@@ -85,16 +81,20 @@ export function isDuplicateKey(error: unknown): boolean {
   return error.code === 11_000 || error.message.startsWith('duplicate key value violates unique constraint');
 }
 
+/** Returns what a write returns, or null if it would insert a document whose `_id` is taken. */
+export async function unlessTaken<Result>(write: () => Promise<Result>): Promise<Result | null> {
+  try {
+    return await write();
+  } catch (error) {
+    if (isDuplicateKey(error)) return null;
+    throw error;
+  }
+}
+
 /** Inserts the document and returns true, or returns false if its `_id` is taken. */
 export async function insertUnlessPresent<Schema extends Document>(
   collection: Collection<Schema>,
   document: OptionalUnlessRequiredId<Schema>,
 ): Promise<boolean> {
-  try {
-    await collection.insertOne(document);
-    return true;
-  } catch (error) {
-    if (isDuplicateKey(error)) return false;
-    throw error;
-  }
+  return (await unlessTaken(() => collection.insertOne(document))) !== null;
 }

@@ -17,20 +17,18 @@ export const FULL_OUTBOXES: Index = {
 
 /**
  * Creates those that are missing. Safe to repeat, and to do by several workers at once. MongoDB keeps nobody waiting while it
- * builds one; FerretDB keeps those who write to the collection.
- *
- * @throws Error that names the first that could not be created; the others are created all the same.
+ * builds one; FerretDB keeps those who write to the collection. Throws the first failure, naming its index, after all were tried.
  */
 export async function ensureIndexes(database: Db, indexes: Indexes): Promise<void> {
-  const wanted = Object.entries(indexes).flatMap(([name, all]) => all.map((index) => ({ name, index })));
   let failure: Error | undefined;
   // One after the other: each build reads its whole collection.
-  for (const { name, index } of wanted) {
-    const { key, ...options } = index;
-    try {
-      await database.collection(name).createIndex({ ...key }, options);
-    } catch (cause) {
-      failure ??= new Error(`no index of ${name} by ${Object.keys(key).join(', ')}`, { cause });
+  for (const [name, wanted] of Object.entries(indexes)) {
+    for (const { key, ...options } of wanted) {
+      try {
+        await database.collection(name).createIndex({ ...key }, options);
+      } catch (cause) {
+        failure ??= new Error(`no index of ${name} by ${Object.keys(key).join(', ')}`, { cause });
+      }
     }
   }
   if (failure !== undefined) throw failure;

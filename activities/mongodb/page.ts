@@ -3,8 +3,6 @@ import type { Page } from '../../domain/page.ts';
 /**
  * Reads a page: at most `limit` items, and no more than an answer takes. Temporal refuses 2 MB, and warns from 512 KB on;
  * encryption adds some hundred bytes. It always has an item, so that one which is large can't keep the others from being read.
- *
- * @param idOf What the next page may come after.
  */
 export async function pageOf<Item>(
   items: AsyncIterable<Item>,
@@ -26,7 +24,6 @@ export async function pageOf<Item>(
 /** How large the items of a page may be together, as JSON. */
 export const PAGE_BYTES = 500_000;
 
-/** The size of a value as an answer has it. */
 export function bytesOf(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }

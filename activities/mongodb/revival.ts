@@ -4,25 +4,22 @@ import pRetry from 'p-retry';
 /**
  * Connects a client anew that has gone deaf. The driver (7.9.0) waits for ever for the answer to a heartbeat whose connection
  * closed in the wrong moment, as happens behind a proxy when a server restarts: it stops looking for its server, and every
- * operation fails until the process ends.
+ * operation fails until the process ends. Databases and collections of the client go on working.
  *
- * @param client One that has connected. Its databases and collections go on working.
  * @param signal Aborted before the client is closed.
- * @param onDeaf Told why, each time.
  */
 export function reviveWhenDeaf(client: MongoClient, signal: AbortSignal, onDeaf: (reason: string) => void) {
   const waiting = new Map<string, NodeJS.Timeout>();
   let isReviving = false;
 
-  const heard = (address: string) => {
+  const heard = ({ connectionId: address }: { readonly connectionId: string }) =>
     clearTimeout(waiting.get(address));
-    waiting.delete(address);
-  };
   const forgetAll = () => {
-    for (const address of waiting.keys()) heard(address);
+    for (const timer of waiting.values()) clearTimeout(timer);
   };
-  const asked = ({ connectionId: address, awaited }: ServerHeartbeatStartedEvent) => {
-    heard(address);
+  const asked = (event: ServerHeartbeatStartedEvent) => {
+    heard(event);
+    const { connectionId: address, awaited } = event;
     const { connectTimeoutMS, heartbeatFrequencyMS } = client.options;
     const limit = connectTimeoutMS + (awaited ? heartbeatFrequencyMS : 0) + MARGIN;
     waiting.set(address, setTimeout(() => void revive(address, limit), limit).unref());
@@ -44,8 +41,8 @@ export function reviveWhenDeaf(client: MongoClient, signal: AbortSignal, onDeaf:
   };
 
   client.on('serverHeartbeatStarted', asked);
-  client.on('serverHeartbeatSucceeded', ({ connectionId }) => heard(connectionId));
-  client.on('serverHeartbeatFailed', ({ connectionId }) => heard(connectionId));
+  client.on('serverHeartbeatSucceeded', heard);
+  client.on('serverHeartbeatFailed', heard);
   signal.addEventListener('abort', forgetAll);
 }
 

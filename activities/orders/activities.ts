@@ -1,8 +1,7 @@
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes } from '../exchange/outbox.ts';
-import { createRelay } from '../exchange/publishing.ts';
+import { createOutboxes, createRelay } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createOrderService } from './announcing.ts';
 import { createOrders } from './participant.ts';
@@ -10,7 +9,6 @@ import { createOrders } from './participant.ts';
 /** All activities of the order service, by the names that the Web UI shows. */
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
-/** Every activity that the order service's worker registers. */
 export function createOrderActivities({ database, post, coordinators, client, report }: ServiceDependencies) {
   const orders = createOrders(database.collection('orders'));
   const outboxes = createOutboxes('orders', database.collection('orders'), post);

@@ -3,14 +3,14 @@ import type { Announcement } from '../../domain/announcements.ts';
 import { announcementOfOrders, announcementOfOutcome } from '../../domain/announcements.ts';
 import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
-import type { Line, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
+import type { Line, Order, OrderOutcome, OrderStatus, Reason } from '../../domain/order.ts';
 import { identifier, orderStatuses, parseOrder, reasonBy, sameContent } from '../../domain/order.ts';
 import type { OrderFilter, OrderRecord } from '../../domain/order-record.ts';
 import { checkStored, parseOrderFilter } from '../../domain/order-record.ts';
 import type { Page } from '../../domain/page.ts';
-import type { DecideRequest, Participant, ParticipantRequest } from '../../domain/participant.ts';
+import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
 import { parseDecideRequest, parseParticipantRequest, refusalsOf } from '../../domain/participant.ts';
-import type { Inspectable } from '../../domain/resolution.ts';
+import type { RecordedStatus } from '../../domain/resolution.ts';
 import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../domain/strategies.ts';
 import { problemOf } from '../../domain/sweeps.ts';
 import { invalidInput, parse } from '../../domain/validation.ts';
@@ -38,35 +38,12 @@ export interface OrderDocument {
 }
 
 /** The order service's part in an order: it votes like every participant, and holds the decision. */
-export interface Orders extends Pick<Participant, 'prepare'>, Inspectable {
-  /**
-   * Puts the outcome on record unless there is one already, and returns what is on record then.
-   *
-   * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
-   * all are told what it says. So all services agree, whichever runs and resolutions of the order are at work at once.
-   *
-   * @throws ConcordError `LeftUndecided` if another coordinator's order is pending, and the request doesn't take over;
-   *   `ProtocolViolation` if an order is to be confirmed that was never put on record.
-   */
-  decide(request: DecideRequest): Promise<OrderOutcome>;
-  /** Returns the order's record, or null if the id is unknown. */
-  findOrder(orderId: string): Promise<OrderRecord | null>;
-  /**
-   * Returns a page, the newest first; a damaged one says so as its reason, and those whose time is damaged are the last.
-   *
-   * @throws ConcordError `InvalidInput`; `UnknownOrder` if there is no order for the page to come after.
-   */
-  listOrders(filter: OrderFilter): Promise<Page<OrderRecord>>;
-}
+export type Orders = ReturnType<typeof createOrders>;
 
-/**
- * An order is a document that is `pending` from prepare until it is decided.
- *
- * @param orders The collection that holds the orders; nobody else writes to it.
- */
-export function createOrders(orders: Collection<OrderDocument>): Orders {
+/** An order is a document that is `pending` from prepare until it is decided. Nobody else writes to this collection. */
+export function createOrders(orders: Collection<OrderDocument>) {
   return {
-    async prepare(input) {
+    async prepare(input: ParticipantRequest): Promise<void> {
       const request = parseParticipantRequest(input);
       const { order, coordinatorId } = request;
       const { orderId } = order;
@@ -77,12 +54,20 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       if (found === null) throw attemptExpired(orderId);
       if (!sameContent(order, toRecord(found))) throw idTaken(orderId);
       const isOurs = found.coordinatorId === coordinatorId;
-      if (found.status !== 'pending')
-        throw isOurs ? lateArrival(orderId, found) : alreadyDecided(orderId, found);
+      if (found.status !== 'pending') throw (isOurs ? lateArrival : alreadyDecided)(orderId, found);
       if (!isOurs) throw leftUndecided(orderId);
     },
 
-    async decide(input) {
+    /**
+     * Puts the outcome on record unless there is one already, and returns what is on record then.
+     *
+     * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
+     * all are told what it says. So all services agree, whichever runs and resolutions of the order are at work at once.
+     *
+     * @throws ConcordError `LeftUndecided` if another coordinator's order is pending, and the request doesn't take over;
+     *   `ProtocolViolation` if an order is to be confirmed that was never put on record.
+     */
+    async decide(input: DecideRequest): Promise<OrderOutcome> {
       const request = parseDecideRequest(input);
       const { order, status, coordinatorId, takesOver = false } = request;
       const { orderId } = order;
@@ -94,9 +79,8 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
         // Another order holds this id, so nothing on record was ever this one's, whatever else speaks against it.
         if (found !== null) return { ...asked, reason: reasonBy(idTaken(orderId)) };
       }
-      if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver) {
+      if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver)
         throw leftUndecided(orderId);
-      }
       // Somebody came in between, whom the next attempt sees.
       if (found === null || found.status === 'pending') throw attemptExpired(orderId);
       // A resolution is another one by its nature, and joins nothing.
@@ -104,7 +88,7 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       return defined({ orderId, status: found.status, reason: found.reason, joined });
     },
 
-    async inspect(input) {
+    async inspect(input: Order): Promise<RecordedStatus> {
       const order = parseOrder(input);
       const found = await find(order.orderId);
       // Another order of this id is none of ours.
@@ -112,12 +96,18 @@ export function createOrders(orders: Collection<OrderDocument>): Orders {
       return found.status === 'pending' ? 'prepared' : found.status;
     },
 
-    async findOrder(input) {
+    /** Returns the order's record, or null if the id is unknown. */
+    async findOrder(input: string): Promise<OrderRecord | null> {
       const found = await find(parse(identifier(), input, 'orderId'));
       return found === null ? null : toRecord(found);
     },
 
-    async listOrders(filter) {
+    /**
+     * Returns a page, the newest first; a damaged one says so as its reason, and those whose time is damaged are the last.
+     *
+     * @throws ConcordError `InvalidInput`; `UnknownOrder` if there is no order for the page to come after.
+     */
+    async listOrders(filter: OrderFilter): Promise<Page<OrderRecord>> {
       const { limit, after, ...wanted } = parseOrderFilter(filter);
       const last = after === undefined ? undefined : await find(after);
       if (last === null) throw new ConcordError('UnknownOrder', { orderId: after ?? '' });
@@ -180,15 +170,8 @@ function newDocument(
 ): OrderDocument {
   const createdAt = new Date(placedAt);
   const outbox = announcement && [announcement];
-  return defined({
-    ...contentOf(order),
-    coordinatorId,
-    status,
-    createdAt,
-    updatedAt: createdAt,
-    strategy,
-    outbox,
-  });
+  const times = { createdAt, updatedAt: createdAt };
+  return defined({ ...contentOf(order), coordinatorId, status, ...times, strategy, outbox });
 }
 
 function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> {
@@ -198,16 +181,9 @@ function endOf(request: DecideRequest): Pick<OrderOutcome, 'status' | 'reason'> 
 
 function toRecord(document: OrderDocument): OrderRecord {
   const { _id: orderId, strategy, customerId, status, reason } = document;
-  return defined({
-    orderId,
-    strategy,
-    customerId,
-    lines: document.lines.map(({ sku, quantity }) => ({ sku, quantity })),
-    status,
-    reason,
-    createdAt: document.createdAt.toISOString(),
-    updatedAt: document.updatedAt.toISOString(),
-  });
+  const lines = document.lines.map(({ sku, quantity }) => ({ sku, quantity }));
+  const times = { createdAt: document.createdAt.toISOString(), updatedAt: document.updatedAt.toISOString() };
+  return defined({ orderId, strategy, customerId, lines, status, reason, ...times });
 }
 
 function hasTime({ createdAt }: OrderDocument): boolean {

@@ -1,5 +1,5 @@
 import { log, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { Relay } from '../../activities/exchange/publishing.ts';
+import type { Relay } from '../../activities/exchange/outbox.ts';
 import { relayIdOf } from '../../domain/addresses.ts';
 import { identifier } from '../../domain/order.ts';
 import { type ServiceName, services } from '../../domain/services.ts';

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createOutboxes } from '../../../activities/exchange/outbox.ts';
+import { createOutboxes, createRelay } from '../../../activities/exchange/outbox.ts';
 import type { Post } from '../../../activities/exchange/post.ts';
-import { createRelay } from '../../../activities/exchange/publishing.ts';
 import { createInventoryService } from '../../../activities/inventory/announcing.ts';
 import type { InventoryCollections } from '../../../activities/inventory/documents.ts';
 import { createOrderService } from '../../../activities/orders/announcing.ts';

@@ -7,7 +7,7 @@ import {
   STOP_LIMITS,
   unfinishedOf,
 } from '../../../workers/ending.ts';
-import type { Hosted } from '../../../workers/hosted.ts';
+import type { Hosted } from '../../../workers/health.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { healthChecks, PATIENCE } from '../../../workers/health-checks.ts';
-import type { Started } from '../../../workers/hosted.ts';
+import { healthChecks, PATIENCE, type Started } from '../../../workers/health.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test, vi } from 'vitest';
-import { reportLateHold } from '../../../workers/reports.ts';
+import { reportLateHold } from '../../../workers/metrics.ts';
 
 test('a late hold shows in the log of the activity that has released it, and in a count', async () => {
   const warn = vi.fn();
