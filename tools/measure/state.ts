@@ -9,11 +9,12 @@ import type {
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { type Delivery, listDeliveries } from '../../client/deliveries.ts';
 import { firstInput } from '../../client/history.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { parseReceipt } from '../../domain/stock.ts';
-import { type WaitingView, waitingQuery } from '../../workflows/order/messages.ts';
+import { waitingQuery } from '../../workflows/order/messages.ts';
 
 export type OrderExecution = Readonly<Awaited<ReturnType<typeof readOrderExecution>>>;
 
