@@ -124,13 +124,9 @@ const LOW = 2;
 // Orders of each customer: few at a time need fewer to be measured.
 const ENOUGH = 20;
 
-async function measureOnce(
-  bench: Bench,
-  part: Part,
-  subject: Subject,
-  { setting, atOnce = MANY, rate, demand, times = 1 }: Setting,
-): Promise<Run> {
+async function measureOnce(bench: Bench, part: Part, subject: Subject, wanted: Setting): Promise<Run> {
   const { stage, options } = bench;
+  const { setting, atOnce = MANY, rate, demand, times = 1 } = wanted;
   const enough = rate === undefined ? Math.max(atOnce * ENOUGH, 1) : options.orders;
   const orders = ordersOf(bench, subject, Math.min(options.orders * times, enough), demand);
   const placing = placingOf(stage.concord, subject);

@@ -43,12 +43,8 @@ export async function measureGrowth(stage: Stage, orders: number, report: Report
 type Look = Awaited<ReturnType<typeof lookAfter>> & { readonly largestStockBytes: number };
 
 /** Returns the largest size of the SKU's document meanwhile, in bytes. */
-async function drive(
-  from: number,
-  orders: number,
-  { drive, collections: { stock } }: Participants,
-  report: Report,
-): Promise<number> {
+async function drive(from: number, orders: number, participants: Participants, report: Report) {
+  const { stock } = participants.collections;
   const step = report.step(`Driving orders ${from} to ${orders} through the participants`);
   let largest = 0;
   const stop = keepLooking(LOOK_EVERY, async () => {
@@ -57,7 +53,7 @@ async function drive(
   const tenth = Math.ceil((orders - from) / 10);
   for (let next = from; next < orders; next += tenth) {
     const end = Math.min(next + tenth, orders);
-    await drive(HOT, next, end);
+    await participants.drive(HOT, next, end);
     report.note(`${end} orders; at most ${largest} bytes so far`);
   }
   await stop();

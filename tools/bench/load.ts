@@ -16,7 +16,6 @@ const SHELVES = 20;
 const UNFULFILLABLE = 20;
 // So many that orders come in far faster than they are done.
 const CALLERS = 200;
-const LOOK_EVERY = 500;
 // Gives up if nothing becomes final for so long. Milliseconds.
 const STALL = 3 * 60_000;
 
@@ -78,7 +77,7 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
   const untilFinal = async () => {
     let final = 0;
     let changedAt = Date.now();
-    for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; await delay(LOOK_EVERY)) {
+    for (let told = 0; final < orders.length && Date.now() - changedAt < STALL; await delay(500)) {
       const query = "WorkflowType = 'placeOrder' AND ExecutionStatus != 'Running'";
       const ended = await client.workflow.count(query);
       backlog = Math.max(backlog, accepted - ended.count);

@@ -8,53 +8,44 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   const saturation = `${atOnce.at(-1)} at once`;
   const pick = (part: Part, subject: Subject, setting: string) =>
     runs.filter((run) => run.part === part && run.subject === subject && run.setting === setting);
-  const closed = (subject: Subject, setting: string) => pick('closed', subject, setting);
-  const hot = (subject: Subject, setting: string) => pick('hot', subject, setting);
-  const growth = (subject: Subject): [Run[], Run[]] => [
+  const closed = (setting: string, base: Subject): Compared => [
+    pick('closed', 'two-phase', setting),
+    pick('closed', base, setting),
+  ];
+  const growth = (subject: Subject): Compared => [
     pick('growth', subject, '10 times as many'),
     pick('growth', subject, 'as many'),
   ];
   const workers = (setting: string) => pick('workers', 'two-phase', setting);
+  const toFloor = closed(saturation, 'floor');
+  const toSaga = closed(saturation, 'sequential-saga');
+  const toSagaAtLow = closed(low, 'sequential-saga');
+  const onOneSku = pick('hot', 'two-phase', 'one SKU');
+  const queueOnOneSku: Compared = [pick('hot', 'message-queue', 'one SKU'), onOneSku];
+  const oneSkuToMany: Compared = [onOneSku, pick('hot', 'two-phase', '50 SKUs')];
+  const second: Compared = [workers('2 workers of each service'), workers('1 worker of each service')];
   return [
-    ratio(`two-phase to the floor: orders a second, ${saturation}`, '≥ 0.95', throughputOf, [
-      closed('two-phase', saturation),
-      closed('floor', saturation),
-    ]),
-    ratio(`two-phase to the sequential saga: orders a second, ${saturation}`, '≥ 1', throughputOf, [
-      closed('two-phase', saturation),
-      closed('sequential-saga', saturation),
-    ]),
-    ratio(`two-phase to the sequential saga: p50 to the decision, ${low}`, '≤ 0.6', decisionOf, [
-      closed('two-phase', low),
-      closed('sequential-saga', low),
-    ]),
-    ratio(`two-phase to the sequential saga: p50 until final, ${low}`, '≤ 0.7', finalOf, [
-      closed('two-phase', low),
-      closed('sequential-saga', low),
-    ]),
-    ratio('message-queue to two-phase: orders a second, one SKU', '≥ 1', throughputOf, [
-      hot('message-queue', 'one SKU'),
-      hot('two-phase', 'one SKU'),
-    ]),
-    ratio('two-phase on one SKU to 50: orders a second', '≥ 0.7', throughputOf, [
-      hot('two-phase', 'one SKU'),
-      hot('two-phase', '50 SKUs'),
-    ]),
+    ratio(`two-phase to the floor: orders a second, ${saturation}`, '≥ 0.95', throughputOf, toFloor),
+    ratio(`two-phase to the sequential saga: orders a second, ${saturation}`, '≥ 1', throughputOf, toSaga),
+    ratio(`two-phase to the sequential saga: p50 to the decision, ${low}`, '≤ 0.6', decisionOf, toSagaAtLow),
+    ratio(`two-phase to the sequential saga: p50 until final, ${low}`, '≤ 0.7', finalOf, toSagaAtLow),
+    ratio('message-queue to two-phase: orders a second, one SKU', '≥ 1', throughputOf, queueOnOneSku),
+    ratio('two-phase on one SKU to 50: orders a second', '≥ 0.7', throughputOf, oneSkuToMany),
     ratio('two-phase, 10 times the orders: time', '≤ 10.5', elapsedOf, growth('two-phase')),
     ratio('floor, 10 times the orders: time', '', elapsedOf, growth('floor')),
-    ratio('two-phase, a second worker of each service: orders a second', '≥ 1', throughputOf, [
-      workers('2 workers of each service'),
-      workers('1 worker of each service'),
-    ]),
+    ratio('two-phase, a second worker of each service: orders a second', '≥ 1', throughputOf, second),
   ].filter((each) => each !== undefined);
 }
+
+/** What is measured, and what it is compared with, round by round. */
+type Compared = [measured: Run[], base: Run[]];
 
 const decisionOf = ({ decided }: Run) => median(decided);
 const elapsedOf = ({ elapsed }: Run) => elapsed;
 const finalOf = ({ final }: Run) => median(final);
 
 /** Returns undefined if one of both was not measured. */
-function ratio(name: string, target: string, of: (run: Run) => number, [measured, base]: [Run[], Run[]]) {
+function ratio(name: string, target: string, of: (run: Run) => number, [measured, base]: Compared) {
   const pairs = measured.flatMap((run, round) => {
     const other = base[round];
     return other === undefined ? [] : [of(run) / of(other)];

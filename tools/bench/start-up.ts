@@ -45,7 +45,7 @@ async function startOnce(program: readonly string[], { environment, client }: Se
   const ended = once(child, 'exit');
   const since = () => performance.now() - began;
   const untilPolling = async () => {
-    while (!hasEnded(child) && !(await polls(client, 'orders', child.pid))) await delay(LOOK_EVERY);
+    while (!hasEnded(child) && !(await polls(client, 'orders', child.pid))) await delay(20);
   };
   try {
     const [started, polling] = await Promise.all([
@@ -66,8 +66,6 @@ async function untilStarted({ stdout }: ChildProcess): Promise<void> {
   }
   throw new ServersError('The worker ended while starting.');
 }
-
-const LOOK_EVERY = 20;
 
 export function renderStartUp(result: Awaited<ReturnType<typeof measureStartUp>>): string {
   const cellOf = (measured: readonly number[]) => {

@@ -19,11 +19,11 @@ const inventory = proxyActivities<InventoryActivities & FloorActivities>({
 /** The floor: a two-phase commit's activities with nothing in them, on the same task queues. It costs what the engine takes. */
 export async function floor(order: Order): Promise<OrderOutcome> {
   const request = requestOf(order);
-  const decision = new Decision();
+  const decide = answeringWhoAsks();
   const both = () =>
     Promise.all([orders['orders.nothing'](request), inventory['inventory.nothing'](request)]);
   await both();
-  const outcome = decision.take({ orderId: order.orderId, status: 'confirmed' });
+  const outcome = decide({ orderId: order.orderId, status: 'confirmed' });
   await both();
   return outcome;
 }
@@ -37,7 +37,7 @@ export async function floor(order: Order): Promise<OrderOutcome> {
 export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   const { orderId } = order;
   const request = requestOf(order);
-  const decision = new Decision();
+  const decide = answeringWhoAsks();
   const compensations: (() => Promise<unknown>)[] = [];
   const reason = { code: 'Failed', message: 'a step failed' };
   const refused = { ...request, status: 'rejected', reason } as const;
@@ -46,7 +46,7 @@ export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
     compensations.unshift(() => orders['orders.decide'](refused));
     await inventory['inventory.prepare'](request);
     compensations.unshift(() => inventory['inventory.rollback'](refused));
-    const outcome = decision.take({ orderId, status: 'confirmed' });
+    const outcome = decide({ orderId, status: 'confirmed' });
     await inventory['inventory.commit'](request);
     await orders['orders.decide']({ ...request, status: 'confirmed' });
     return outcome;
@@ -56,21 +56,17 @@ export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   }
 }
 
-/** Answers who asks for the decision, as Concord's workflow does. */
-class Decision {
-  private outcome: OrderOutcome | undefined;
-
-  constructor() {
-    setHandler(decisionUpdate, async () => {
-      await condition(() => this.outcome !== undefined);
-      return this.outcome as OrderOutcome;
-    });
-  }
-
-  take(outcome: OrderOutcome): OrderOutcome {
-    this.outcome = outcome;
+/** Answers who asks for the decision, as Concord's workflow does. @returns Takes the decision. */
+function answeringWhoAsks() {
+  let decision: OrderOutcome | undefined;
+  setHandler(decisionUpdate, async () => {
+    await condition(() => decision !== undefined);
+    return decision as OrderOutcome;
+  });
+  return (outcome: OrderOutcome): OrderOutcome => {
+    decision = outcome;
     return outcome;
-  }
+  };
 }
 
 function requestOf(order: Order): ParticipantRequest {

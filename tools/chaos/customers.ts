@@ -20,8 +20,6 @@ const WATCH_INTERVAL = 3_000;
 /**
  * Lets the customers and the warehouse do what is planned, over one connection, and over one each for those who will
  * lose it.
- *
- * @param address host:port of Temporal
  */
 export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   const start = Date.now();

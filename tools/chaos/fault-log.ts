@@ -39,7 +39,6 @@ export async function readActivityFaults(file: string): Promise<ActivityFault[]>
 
 /** Whether an attempt that comes too late has still to write what it has to write. */
 export async function isAnyTryLate(file: string): Promise<boolean> {
-  const open = (await readActivityFaults(file)).filter(({ until }) => until === undefined);
-  const alive = open.map(({ pid }) => identify(pid) !== undefined);
-  return alive.includes(true);
+  const faults = await readActivityFaults(file);
+  return faults.some(({ until, pid }) => until === undefined && identify(pid) !== undefined);
 }

@@ -17,11 +17,7 @@ interface Options extends CompareOptions, Program {
 
 export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
 
-/**
- * Measures the three strategies on the same servers and services, alternately, and checks all orders at the end.
- *
- * @throws {ServersError} if a server or a worker can't be started
- */
+/** Measures the three strategies on the same servers, in turns, and checks all orders at the end. @throws {ServersError} */
 export async function compareStrategies({ temporal, report, cleanUp, fail, ...options }: Options) {
   /** When it began, in ISO 8601. */
   const at = new Date().toISOString();
@@ -58,7 +54,7 @@ async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, te
   if (runs.length > 0) tell('reading histories');
   const cost = await measureCost(stage.client, runs);
   const asked = faults.filter((fault) => parts.includes(fault));
-  const struck = await measureFaults(stage, { faults: asked, seconds: options.faultSeconds }, tell);
+  const struck = await measureFaults(stage, asked, options.faultSeconds, tell);
 
   tell('checking every order');
   await untilQuiet(stage);

@@ -77,12 +77,9 @@ export function roundsOf(runs: readonly Run[]): [Run, ...Run[]][] {
   return groupsOf(runs, ({ demand, load, strategy }) => `${demand} ${load} ${strategy}`);
 }
 
-async function measureRun(
-  stage: Stage,
-  kind: Pick<Run, 'strategy' | 'load' | 'demand'>,
-  count: number,
-  shelves: Shelves,
-): Promise<Run> {
+type Kind = Pick<Run, 'strategy' | 'load' | 'demand'>;
+
+async function measureRun(stage: Stage, kind: Kind, count: number, shelves: Shelves): Promise<Run> {
   const before = await countsAtRest(stage);
   const atOnce = Math.min(AT_ONCE[kind.load], count);
   const orders = Array.from({ length: count }, () => shelves.nextOrder(kind.demand));

@@ -54,12 +54,10 @@ export async function closedLoop(
 }
 
 /**
- * Has customers come at a fixed rate, whatever becomes of those before. An order's time counts from when its customer was
+ * Has so many customers a second come, whatever becomes of those before. An order's time counts from when its customer was
  * due, so that the figures include those who were served late.
  *
  * Source: Tene, How NOT to Measure Latency (coordinated omission).
- *
- * @param rate Orders a second.
  */
 export async function openLoop(placing: Placing, orders: readonly Order[], rate: number): Promise<Load> {
   const began = performance.now();

@@ -34,9 +34,8 @@ Runtime.install({
   logger: temporalLogger(createLogger(logLevel, name)),
   telemetryOptions: metricsOptions(metrics),
 });
-const connection = await pRetry(() => NativeConnection.connect(workerOptions(temporal.connection)), {
-  retries: 20,
-});
+const connect = () => NativeConnection.connect(workerOptions(temporal.connection));
+const connection = await pRetry(connect, { retries: 20 });
 const uri = withCommandMonitoring(databases[name].uri);
 const mongo = createMongoClient(uri, `measured-${name}`, poolOf(limits));
 const database = mongo.db(databases[name].name);

@@ -1,9 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readCarriers, type Sources } from './state.ts';
 
-// Milliseconds.
-const INTERVAL = 500;
-
 /**
  * Waits until every workflow has ended, no announcement is under way, and nobody else is at work. Gives up if none has
  * ended for so many milliseconds: a slow machine is no violation.
@@ -11,7 +8,7 @@ const INTERVAL = 500;
 export async function untilQuiet(sources: Sources, patience = 60_000, isAtWork = async () => false) {
   let fewest = Number.POSITIVE_INFINITY;
   let quietLooks = 0;
-  for (let deadline = Date.now(); Date.now() <= deadline; await delay(INTERVAL)) {
+  for (let deadline = Date.now(); Date.now() <= deadline; await delay(500)) {
     const open = await countOpen(sources);
     quietLooks = open === 0 && !(await isAtWork()) ? quietLooks + 1 : 0;
     // What has just been started is in no list yet.
@@ -39,11 +36,7 @@ async function countOpen({ client, databases }: Sources): Promise<number> {
   return waiting.reduce((sum, count) => sum + count, orders + reservations);
 }
 
-/**
- * Looks every so many milliseconds.
- *
- * @returns Stops it after a last look; throws what a look has thrown.
- */
+/** Looks every so many milliseconds. @returns Stops it after a last look; throws what a look has thrown. */
 export function keepLooking(interval: number, look: () => Promise<void>): () => Promise<void> {
   const stopping = new AbortController();
   const looking = (async () => {

@@ -46,11 +46,6 @@ export function orderOf(prefix: string, index: number, skus: readonly string[]):
 }
 
 /** Tries again while the workers still start. */
-export async function deliver(
-  concord: Concord,
-  sku: string,
-  quantity: number,
-  receiptId: string = randomUUID(),
-): Promise<void> {
-  await pRetry(() => concord.restock(sku, quantity, { receiptId }), { retries: 5 });
+export function deliver(concord: Concord, sku: string, quantity: number, receiptId: string = randomUUID()) {
+  return pRetry(() => concord.restock(sku, quantity, { receiptId }), { retries: 5 });
 }

@@ -45,11 +45,7 @@ interface MeasuredWorkers {
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
 }
 
-/**
- * Sets the stage, on databases and, on a server of the user's, in a namespace of its own.
- *
- * @throws {ServersError} if a server or a worker can't be started
- */
+/** Sets the stage, on databases and, on a server of the user's, in a namespace of its own. @throws {ServersError} */
 export async function setStage(options: Options, measured: MeasuredWorkers = {}) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
@@ -65,13 +61,10 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   });
   const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
   const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
-    const lost = async (how: string) => {
-      const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;
-      options.fail(new ServersError(`${what}.\n${await tail(created.log)}`));
-    };
     const onEnd = (how: string) => {
       if (measured.restarts) return true;
-      void lost(how);
+      const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;
+      void tail(created.log).then((end) => options.fail(new ServersError(`${what}.\n${end}`)));
       return false;
     };
     const created = createLaunchedWorker({ ...worker, onEnd });

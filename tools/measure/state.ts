@@ -9,16 +9,15 @@ import type {
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { type Delivery, listDeliveries } from '../../client/deliveries.ts';
 import { firstInput } from '../../client/history.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { parseReceipt } from '../../domain/stock.ts';
-import { type WaitingView, waitingQuery } from '../../workflows/order/messages.ts';
+import { waitingQuery } from '../../workflows/order/messages.ts';
 
 export type OrderExecution = Readonly<Awaited<ReturnType<typeof readOrderExecution>>>;
-
 export type DeliveryExecution = Awaited<ReturnType<typeof readDeliveryExecution>>;
-
 export type State = Awaited<ReturnType<typeof readState>>;
 
 export interface Sources {
@@ -29,25 +28,27 @@ export interface Sources {
 /** Reads all that MongoDB and Temporal know. Call it when nothing is in flight: it isn't read in one moment. */
 export async function readState({ client, databases }: Sources) {
   const { stock, reservations, receipts, orders } = collectionsIn(databases);
-  const executions = await listAll(client, 'placeOrder');
-  const resolutions = await listAll(client, 'resolveOrder');
-  const sweeps = await listAll(client, 'reapHolds');
-  const deliveries = await listAll(client, 'restock');
+  /** Of the workflows that placed orders, and of those that the reaper has started. */
+  const executions = await readAll(client, 'placeOrder', readOrderExecution);
+  const resolutions = await readAll(client, 'resolveOrder', readOrderExecution);
+  const deliveries = await readAll(client, 'restock', readDeliveryExecution);
+  const sweeps = await readAll(client, 'reapHolds', async (_, sweep) => sweep);
   return {
+    ...{ executions, resolutions, deliveries },
     stock: await stock.find().sort({ _id: 1 }).toArray(),
     reservations: await reservations.find().toArray(),
     receipts: await receipts.find().toArray(),
     orders: await orders.find().toArray(),
-    /** Of the workflows that placed orders, and of those that the reaper has started. */
-    executions: await pMap(executions, (info) => readOrderExecution(client, info), CONCURRENCY),
-    resolutions: await pMap(resolutions, (info) => readOrderExecution(client, info), CONCURRENCY),
     /** Each look of the reaper. */
     sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
       closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),
-    deliveries: await pMap(deliveries, (info) => readDeliveryExecution(client, info), CONCURRENCY),
-    /** Of events to their subscribers. */
-    eventDeliveries: await readEventDeliveries(client),
+    /** Of events to their subscribers, one for each time that it was started. */
+    eventDeliveries: await pMap(
+      listDeliveries(client),
+      (each) => withNewestStatus(client, each),
+      CONCURRENCY,
+    ),
     carriers: await readCarriers(client),
   };
 }
@@ -63,10 +64,11 @@ export function collectionsIn({ orders, inventory }: Sources['databases']) {
 
 const CONCURRENCY = { concurrency: 8 };
 
-async function listAll(client: Client, type: string): Promise<WorkflowExecutionInfo[]> {
-  const found: WorkflowExecutionInfo[] = [];
-  for await (const info of client.workflow.list({ query: `WorkflowType = '${type}'` })) found.push(info);
-  return found;
+type Read<Result> = (client: Client, info: WorkflowExecutionInfo) => Promise<Result>;
+
+function readAll<Result>(client: Client, type: string, read: Read<Result>): Promise<Result[]> {
+  const found = client.workflow.list({ query: `WorkflowType = '${type}'` });
+  return pMap(found, (info) => read(client, info), CONCURRENCY);
 }
 
 /** Asks the run of a workflow that places or resolves an order, because the list may lag behind. */
@@ -103,15 +105,12 @@ const QUERY_TIMEOUT = 20_000;
 
 /** Reads every mailbox and relay. */
 export async function readCarriers(client: Client): Promise<Carrier[]> {
-  const found = client.workflow.list({
-    query: `WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'`,
-  });
-  return pMap(found, ({ workflowId }) => readCarrier(client, workflowId), CONCURRENCY);
-}
-
-/** Reads every delivery of an event, one for each time that it was started. */
-export async function readEventDeliveries(client: Client): Promise<EventDelivery[]> {
-  return pMap(listDeliveries(client), (delivery) => withNewestStatus(client, delivery), CONCURRENCY);
+  const query = "WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'";
+  return pMap(
+    client.workflow.list({ query }),
+    ({ workflowId }) => readCarrier(client, workflowId),
+    CONCURRENCY,
+  );
 }
 
 async function readCarrier(client: Client, workflowId: string): Promise<Carrier> {

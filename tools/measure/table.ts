@@ -23,12 +23,10 @@ export function tableOf(head: readonly string[], rows: readonly (readonly (strin
   return built.toString();
 }
 
-const WITHOUT_LINES = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map((place) => [place, '']),
-);
+// What cli-table3 calls the parts of its frame.
+const CORNERS = 'top-left top-mid top-right left-mid mid-mid right-mid bottom-left bottom-mid bottom-right';
+const FRAME = `top left mid right bottom middle ${CORNERS}`.split(' ');
+const WITHOUT_LINES = Object.fromEntries(FRAME.map((part) => [part, '']));
 
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;

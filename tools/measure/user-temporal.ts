@@ -7,11 +7,7 @@ import { registerSearchAttributes } from '../../platform/display/register-search
 
 export type UserTemporal = NonNullable<Awaited<ReturnType<typeof userTemporal>>>;
 
-/**
- * The server that the user names for a measurement; undefined if there is only other commands' default.
- *
- * @throws ConcordError `Unreachable` if nothing answers there.
- */
+/** The server that the user names for a measurement, beyond other commands' default. @throws ConcordError `Unreachable` */
 export async function userTemporal(options: GlobalOptions = {}) {
   const profile = options.profile ?? process.env.TEMPORAL_PROFILE;
   if (!options.address && !process.env.TEMPORAL_ADDRESS && !profile) return undefined;
@@ -22,20 +18,16 @@ export async function userTemporal(options: GlobalOptions = {}) {
   return { address, connection, source, environment };
 }
 
-const RETENTION = { seconds: 24 * 60 * 60 };
-
 /**
- * Registers a namespace on a server that others use as well, and waits until it takes workflows there.
- *
- * @returns Deletes it with its histories, if the server allows that.
- * @throws Error if the server doesn't allow it.
+ * Registers a namespace on a server that others use as well, and waits until it takes workflows there. Throws if the
+ * server doesn't allow it. @returns Deletes it with its histories, if the server allows that.
  */
 export async function openNamespace(namespace: string, options: ConnectionOptions) {
   const connection = await Connection.connect(clientOptions(options));
   await connection.workflowService.registerNamespace({
     namespace,
     description: 'a measurement of Concord; may be deleted when that is over',
-    workflowExecutionRetentionPeriod: RETENTION as never,
+    workflowExecutionRetentionPeriod: { seconds: 24 * 60 * 60 } as never,
   });
   // The server's parts learn of it one by one, within about ten seconds.
   await pRetry(() => probe(connection, namespace), { retries: 60, factor: 1, minTimeout: 500 });

@@ -7,9 +7,8 @@ import path from 'node:path';
 const [program, directory = ''] = process.argv.slice(2);
 
 try {
-  process.stdout.write(
-    program === 'mongod' ? await downloadMongod(directory) : await downloadTemporal(directory),
-  );
+  const download = program === 'mongod' ? downloadMongod : downloadTemporal;
+  process.stdout.write(await download(directory));
   process.exit(0);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message.replaceAll('\n', ' ') : error}\n`);

@@ -15,12 +15,7 @@ export interface ServerOptions {
 
 export type LocalServer = ReturnType<typeof localServer>;
 
-/**
- * A server on loopback that we run.
- *
- * @param origin One line for people: which program this is.
- * @param processes In order of start; the last one answers clients.
- */
+/** A server on loopback that we run. @param processes In order of start; the last one answers clients. */
 export function localServer(port: number, origin: string, processes: readonly ServerProcess[]) {
   const pid = processes.at(-1)?.identity.pid ?? 0;
   return {

@@ -37,10 +37,7 @@ export async function startMongoDB(options: ServerOptions) {
   );
 }
 
-/**
- * The MongoDB that the environment names by MONGODB_URI, if it does.
- * @throws {ServersError} when it does not answer
- */
+/** The MongoDB that MONGODB_URI names, if it does. @throws {ServersError} when it does not answer */
 export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: string } | undefined> {
   const uri = process.env.MONGODB_URI;
   if (!uri) return undefined;
@@ -48,10 +45,8 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
   try {
     const { MongoClient } = await import('mongodb');
     const client = new MongoClient(uri, { serverSelectionTimeoutMS: 3000 });
-    await client
-      .db('admin')
-      .command({ ping: 1 })
-      .finally(() => client.close());
+    const answered = client.db('admin').command({ ping: 1 });
+    await answered.finally(() => client.close());
   } catch (error) {
     // Loaded late, as the driver is: both are large.
     const { mongodbFailure } = await import('../../workers/connections.ts');
@@ -64,11 +59,7 @@ export async function mongodbFromEnvironment(): Promise<{ uri: string; origin: s
   return { uri, origin };
 }
 
-/**
- * Finds `mongod` on PATH, what an earlier run has put into the cache, a download, or FerretDB over PostgreSQL: the first that
- * runs here.
- * @throws {NoServerError} when none of these works
- */
+/** Finds the first that runs here: `mongod`, or FerretDB over PostgreSQL. @throws {NoServerError} when none does */
 export async function findMongoDB(report: Report): Promise<Program | FerretProgram> {
   const message = 'Downloading MongoDB (about 100 MB, once)';
   const install = byDownload('mongod', 'mongod', message, 'fastdl.mongodb.org');
@@ -89,10 +80,8 @@ async function tryAll(program: Program | FerretProgram): Promise<void> {
   if ('tree' in program) await tryOut(postgresBinary(program.tree, 'postgres'));
 }
 
-async function startMongod(
-  { command, origin }: Program,
-  { supervisor, directory, port }: ServerOptions & { readonly port: number },
-) {
+async function startMongod({ command, origin }: Program, options: ServerOptions & { readonly port: number }) {
+  const { supervisor, directory, port } = options;
   const data = path.join(directory, 'data');
   await mkdir(data, { recursive: true });
   const uri = `mongodb://127.0.0.1:${port}`;

@@ -27,7 +27,7 @@ export async function portsOfAnother(variables: Variables): Promise<Record<strin
   for (const { port, host } of ENDPOINTS) {
     const first = Number(variables[port]);
     if (!first) continue;
-    const free = { port: portNumbers(first + 1, LAST_PORT), host: variables[host] || LOOPBACK };
+    const free = { port: portNumbers(first + 1, 65_535), host: variables[host] || LOOPBACK };
     own[port] = String(await getPort(free));
   }
   return own;
@@ -43,4 +43,3 @@ export function endpointsOf(variables: Variables): string[] {
 }
 
 const LOOPBACK = '127.0.0.1';
-const LAST_PORT = 65_535;

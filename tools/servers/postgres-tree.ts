@@ -17,10 +17,7 @@ const KEYRINGS = ['gpg', 'pgp'].map((kind) => `/usr/share/keyrings/debian-archiv
 export const MONGOD_INSTEAD =
   'install MongoDB itself (`mongod` on PATH: https://www.mongodb.com/docs/manual/installation/) or set MONGODB_URI';
 
-/**
- * Fills `directory` with PostgreSQL 18, DocumentDB, and every library they need.
- * @throws {UnavailableError} elsewhere than on Debian, or without access to its archive
- */
+/** Fills a directory with PostgreSQL 18, DocumentDB, and every library that they need. @throws {UnavailableError} */
 export async function installPostgres(directory: string): Promise<void> {
   const apt = path.join(directory, 'apt');
   const unpacked = path.join(directory, 'unpacked');

@@ -53,10 +53,8 @@ export function byDownload(program: Downloaded, entry: string, message: string, 
 }
 
 /** The path of an entry of the cache, installed first if it is not there. */
-export function installedBy(
-  { entry, message, into }: Pick<Install, 'entry' | 'message' | 'into'>,
-  report: Report,
-): Promise<string> {
+export function installedBy(install: Pick<Install, 'entry' | 'message' | 'into'>, report: Report) {
+  const { entry, message, into } = install;
   return installed(entry, (directory) => step(report, message, () => into(directory)), report);
 }
 
@@ -89,11 +87,8 @@ export function programOnPath(program: string): Way<Program> {
 }
 
 /**
- * Runs a program just to see whether it can: one for another processor, or whose libraries are missing, ends before it has
- * done anything.
- *
- * @returns What it printed.
- * @throws {UnfitProgramError} that says how it ended
+ * Runs a program just to see whether it can, and returns what it printed: one for another processor, or whose libraries are
+ * missing, ends before it has done anything. @throws {UnfitProgramError} that says how it ended
  */
 export async function tryOut(command: string, args: readonly string[] = ['--version']): Promise<string> {
   const options = { timeout: TRY_LIMIT, stdin: 'ignore', reject: false, all: true } as const;
@@ -127,10 +122,7 @@ export function executableName(program: string): string {
   return process.platform === 'win32' ? `${program}.exe` : program;
 }
 
-/**
- * Runs a program to its end, bounded in time. Its output is shown only when it fails.
- * @throws {UnavailableError} naming `next` when it is not there, fails, or takes longer than `timeout` milliseconds
- */
+/** Runs a program to its end, in so many milliseconds at most. @throws {UnavailableError} that says why, and `next` */
 export async function run(
   command: string,
   args: readonly string[],
@@ -154,8 +146,7 @@ export async function run(
 
 /**
  * Builds a Go program into `directory` with the user's own Go settings. It uses Go's caches if there are some; otherwise
- * it leaves none, which would be gigabytes.
- * @throws {UnavailableError} when there is no Go, or the build fails
+ * it leaves none, which would be gigabytes. @throws {UnavailableError} when there is no Go, or the build fails
  */
 export async function goInstall(module: string, directory: string, next: string): Promise<void> {
   // Go derives its caches from HOME, which a service's environment may lack.
@@ -174,8 +165,7 @@ export async function goInstall(module: string, directory: string, next: string)
 
 /**
  * Lets a library download a server into `directory`, under the name of `program`'s file. Its own process can be killed as
- * soon as no byte has arrived for `stallMs` milliseconds.
- * @throws {UnavailableError} when the download fails or stalls
+ * soon as no byte has arrived for `stallMs` milliseconds. @throws {UnavailableError} when the download fails or stalls
  */
 export async function download(program: Downloaded, directory: string, next: string, stallMs = 15_000) {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));

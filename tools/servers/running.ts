@@ -43,7 +43,10 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
   let record: RunningRecord = { ...empty, startedAt, owner, ...fields };
   const update = (changes: Partial<RunningRecord>) => {
     record = { ...record, ...changes };
-    write(file, record);
+    mkdirSync(path.dirname(file), { recursive: true });
+    // It may hold a connection string with a password. Renamed, so that nobody reads half of it.
+    writeFileSync(`${file}.tmp`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${file}.tmp`, file);
   };
   update({});
   return { file, update, remove: () => rmSync(file, { force: true }) };
@@ -99,12 +102,4 @@ export async function endStart(file: string): Promise<number> {
   await endAll();
   await remove(file);
   return ended;
-}
-
-/** Writes it in one go, so that nobody reads half of it. */
-function write(file: string, record: RunningRecord): void {
-  mkdirSync(path.dirname(file), { recursive: true });
-  // It may hold a connection string with a password.
-  writeFileSync(`${file}.tmp`, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.tmp`, file);
 }

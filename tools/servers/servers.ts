@@ -3,7 +3,6 @@ import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { defined } from '../../domain/defined.ts';
-import type { ConcordError } from '../../domain/errors.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
@@ -70,19 +69,14 @@ async function ownDataDirectory(given: string): Promise<string> {
     await mkdir(given, { recursive: true });
     await access(given, constants.W_OK);
   } catch (error) {
-    throw invalid(
-      `${given} can't be used as data directory (${oneLine(error)}). Name a directory that you may write to.`,
-    );
+    const why = `${given} can't be used as data directory (${oneLine(error)})`;
+    throw invalidInput('--data', `${why}. Name a directory that you may write to.`);
   }
   const directory = await realpath(given);
   const other = livingServers().find((record) => record.dataDirectory === directory);
   if (other === undefined) return directory;
   const what = `${directory} is in use by process ${other.owner.pid}, started ${other.startedAt}`;
-  throw invalid(`${what}. Stop that one, or use another data directory.`);
-}
-
-function invalid(fix: string): ConcordError {
-  return invalidInput('--data', fix);
+  throw invalidInput('--data', `${what}. Stop that one, or use another data directory.`);
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */

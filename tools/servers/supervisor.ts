@@ -47,7 +47,6 @@ export type OnLoss = (loss: ServersError) => void;
 /**
  * Starts servers that do not outlive this process, however it ends: a guard ends them.
  *
- * @param about For other processes.
  * @param onLoss For servers that had been ready; what `start` throws tells of the others.
  */
 export async function createSupervisor(about: About = { role: 'test' }, onLoss: OnLoss = () => {}) {
@@ -86,7 +85,7 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     return server;
   };
   const start = async (command: ServerCommand) => {
-    const { name, directory, isReady = isStarted } = command;
+    const { name, directory, isReady = async () => true } = command;
     const log = path.join(directory, `${name}.log`);
     // A restart that is under way when all is stopped would leave a server behind.
     if (stopping !== undefined)
@@ -138,8 +137,6 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     },
   };
 }
-
-const isStarted = async () => true;
 
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 

@@ -53,11 +53,7 @@ export async function temporalFromEnvironment(): Promise<RunningTemporal | undef
   return { address, namespace, origin: `TEMPORAL_ADDRESS=${address}` };
 }
 
-/**
- * Finds `temporal` on PATH, what an earlier run has put into the cache, a download, or a build with Go: the first that runs
- * here and is new enough.
- * @throws {NoServerError} when none of these works
- */
+/** Finds the first Temporal CLI that runs here and is new enough. @throws {NoServerError} when none is */
 export async function findTemporal(report: Report): Promise<Program> {
   const module = `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`;
   const installs = [

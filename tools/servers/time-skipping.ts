@@ -8,12 +8,7 @@ const VERSION = '1.38.0';
 const PROGRAM = 'time-skipping-server';
 const JAVA = 'Java 11 or newer and Maven (`java` and `mvn` on PATH)';
 
-/**
- * Temporal's test server that skips time: from the cache, by the SDK's download, or as a Java program.
- *
- * @returns The executable for `TestWorkflowEnvironment.createTimeSkipping({ server: { executable } })`.
- * @throws {NoServerError} when none of these works
- */
+/** Finds Temporal's test server that skips time, as the `executable` that the SDK takes. @throws {NoServerError} */
 export async function timeSkippingServer(report: Report) {
   const message = "Downloading Temporal's time-skipping test server";
   const installs = [

@@ -63,14 +63,12 @@ async function cancelInFlight(concord: Concord, { order, cancel }: Sample, repor
   for (;;) {
     const { phase, participants } = await concord.status(orderId);
     if (phase !== 'preparing' || participants.orders === 'prepared') break;
-    await delay(POLL_INTERVAL);
+    await delay(50);
   }
   const { status } = await concord.cancel(orderId, cancel);
   const placed = `Placed ${orderId}; ${status} while the inventory service is down`;
   step.done(joined ? `${orderId} was placed by an earlier run` : placed);
 }
-
-const POLL_INTERVAL = 50;
 
 function resultOf(
   { name, order, expected }: Sample,

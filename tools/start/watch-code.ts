@@ -6,9 +6,7 @@ import type { WorkerProcess } from './worker-process.ts';
 
 /**
  * Restarts a worker when its code changes, with new workflow code. Orders in flight go on, because Temporal keeps their
- * workflows; a change that their histories don't fit shows in `concord stuck`.
- *
- * @returns Stops watching.
+ * workflows; a change that their histories don't fit shows in `concord stuck`. @returns Stops watching.
  */
 export function watchCode(workers: ReadonlyMap<ServiceName, WorkerProcess>, report: Report): () => void {
   const changed = new Set<ServiceName>();

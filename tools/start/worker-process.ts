@@ -54,7 +54,6 @@ export function prepareWorker({ name, directory, report, environment: known }: P
     stop,
     /**
      * Tells it where the servers are, and waits until it polls. From then on it is started again when it ends unasked.
-     *
      * @throws ServersError with the tail of its log, if it ends before it is ready.
      */
     async start(environment: Environment, concord: Concord): Promise<void> {

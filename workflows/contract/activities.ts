@@ -1,11 +1,10 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
 import type { InventoryActivities } from '../../activities/inventory/activities.ts';
 import type { OrderActivities } from '../../activities/orders/activities.ts';
-import { policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
+import { BATCH_HEARTBEAT, policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
 import { summaryOf } from '../../domain/summaries.ts';
 
-// Activities as workflows call them, typed by what workers register: `inventory(settling)['inventory.commit'](request)`
-// runs the activity of that name, and compiles only with the arguments and the result of its implementation.
+// Activities as workflows call them, typed by what workers register: a call that doesn't fit doesn't compile.
 
 export const orders = (options: ActivityOptions) => callable<OrderActivities>('orders', options);
 export const inventory = (options: ActivityOptions) => callable<InventoryActivities>('inventory', options);
@@ -33,6 +32,13 @@ export function preparing(budget: number): ActivityOptions {
 
 /** Options of what must succeed, without limit. */
 export const settling = optionsOf('settle');
+
+/** After some attempts, which keep the history short, a batch is put back: a hopeless one keeps no others waiting. */
+export const inBatches: ActivityOptions = {
+  ...settling,
+  heartbeatTimeout: BATCH_HEARTBEAT,
+  retry: { ...settling.retry, maximumAttempts: 5 },
+};
 
 /** Options of what a person waits for. */
 export const reading = { ...optionsOf('read'), scheduleToCloseTimeout: READ_BUDGET };

@@ -29,8 +29,6 @@ export interface Carried<Item> {
 /**
  * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
  * on its input would keep its id from the one that is needed.
- *
- * @param validItem Returns the item, or undefined if it is none.
  */
 export function carriedOver<Item>(
   waiting: unknown,
@@ -73,7 +71,6 @@ export class Backlog<Item> {
   private readonly startedAt: number;
   private handling: readonly Waiting<Item>[] = [];
 
-  /** @param now Milliseconds since 1970. */
   constructor({ waiting, unkept }: Carried<Item>, outranks: Outranks, now: () => number = Date.now) {
     this.outranks = outranks;
     this.now = now;
@@ -94,7 +91,6 @@ export class Backlog<Item> {
     this.waiting.set(orderId, { orderId, type, item, since, failures: 0, lastError: '', retryAt: 0 });
   }
 
-  /** Makes what waits for this order ready now. */
   tryNow(orderId: string): void {
     const found = this.waiting.get(orderId);
     if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
@@ -133,15 +129,11 @@ export class Backlog<Item> {
     return [...times, ...asked].reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
   }
 
-  /** Returns true if an item can be taken out now, or an order be asked. */
   isReady(): boolean {
     return this.ready().length > 0 || this.unkeptToAsk().length > 0;
   }
 
-  /**
-   * Returns the orders to ask now for their items, as many as there is room for, and not one by one. Each counts as
-   * waiting until it has answered, and is named again after a while.
-   */
+  /** Returns the orders to ask now for their items, not one by one: each takes up room until it has answered. */
   unkeptToAsk(): string[] {
     const now = this.now();
     const unasked = [...this.unkept].filter(([, { askAgainAt }]) => askAgainAt <= now);
@@ -167,17 +159,14 @@ export class Backlog<Item> {
     for (const entry of this.handling) this.restore(entry);
     this.handling = [];
     const oldestFirst = [...this.waiting.values()].sort((one, other) => one.since - other.since);
-    const kept = countWithin(limits.items, oldestFirst, sizeOf);
+    const kept = countWithin(limits.items, oldestFirst);
     const tooMuch = oldestFirst.slice(kept).map((entry) => [entry.orderId, entry] as const);
     const unkept = [...tooMuch, ...this.unkept];
     // What is beyond even that comes back, too: an order that isn't answered says it again by itself.
-    const named = countWithin(limits.ids, unkept, ([orderId]) => sizeOf(orderId));
-    const byType = new Map<string, string[]>();
-    for (const [orderId, { type }] of unkept.slice(0, named)) {
-      const orderIds = byType.get(type);
-      if (orderIds === undefined) byType.set(type, [orderId]);
-      else orderIds.push(orderId);
-    }
+    const orderIds = unkept.map(([orderId]) => orderId);
+    const named = unkept.slice(0, countWithin(limits.ids, orderIds));
+    const byType = new Map(named.map(([, { type }]) => [type, [] as string[]]));
+    for (const [orderId, { type }] of named) byType.get(type)?.push(orderId);
     return { waiting: oldestFirst.slice(0, kept), unkept: Object.fromEntries(byType) };
   }
 
@@ -186,7 +175,6 @@ export class Backlog<Item> {
     return [...this.handling, ...this.waiting.values()].map(viewOf);
   }
 
-  /** Returns how many wait and are being handled, and which have failed most often, for the Web UI. */
   details(): string {
     return waitingDetails(this.handling.length, this.views(), this.unkept.size);
   }
@@ -223,17 +211,12 @@ function viewOf({ orderId, type, failures, lastError, since, retryAt }: Omit<Wai
   return defined({ orderId, type, failures, lastError, since: new Date(since).toISOString(), nextAttemptAt });
 }
 
-/** Returns how many of the first entries fit together into so many bytes. */
-function countWithin<Entry>(limit: number, entries: readonly Entry[], bytesOf: (entry: Entry) => number) {
+/** Returns how many of the first values fit together into so many bytes of JSON. */
+function countWithin(limit: number, values: readonly unknown[]): number {
   let left = limit;
-  const tooMuch = entries.findIndex((entry) => {
-    left -= bytesOf(entry);
+  const tooMuch = values.findIndex((value) => {
+    left -= new TextEncoder().encode(`${JSON.stringify(value)},`).length;
     return left < 0;
   });
-  return tooMuch < 0 ? entries.length : tooMuch;
-}
-
-/** In bytes of JSON, with the comma. */
-function sizeOf(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value)).length + 1;
+  return tooMuch < 0 ? values.length : tooMuch;
 }

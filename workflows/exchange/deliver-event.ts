@@ -19,9 +19,6 @@ export async function deliverEvent(delivery: Delivery): Promise<void> {
     subscriber: parse(identifier(), delivery?.subscriber, 'subscriber'),
     handler: parse(identifier(), delivery?.handler, 'handler'),
   }));
-  await scheduleActivity(handler, [event], {
-    ...settling,
-    summary: `Hand ${event.type} to ${subscriber}`,
-  });
+  await scheduleActivity(handler, [event], { ...settling, summary: `Hand ${event.type} to ${subscriber}` });
   log.info('event delivered', { orderId: event.subject, event: event.type, subscriber });
 }

@@ -1,13 +1,4 @@
-import {
-  type ActivityOptions,
-  condition,
-  continueAsNew,
-  setCurrentDetails,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
-import { BATCH_HEARTBEAT } from '../../domain/policies.ts';
-import { settling } from '../contract/activities.ts';
+import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import { causeOf } from '../order/failures.ts';
 import { tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { Backlog, type Carried, type Outranks } from './backlog.ts';
@@ -35,7 +26,6 @@ export class Inbox<Item> {
   private readonly backlog: Backlog<Item>;
   private readonly treatment: Treatment<Item>;
 
-  /** @param carried What the run before this one left. */
   constructor(carried: Carried<Item>, treatment: Treatment<Item>) {
     this.treatment = treatment;
     this.backlog = new Backlog(carried, treatment.outranks ?? (() => false));
@@ -47,11 +37,7 @@ export class Inbox<Item> {
     this.backlog.add(orderId, type, item);
   }
 
-  /**
-   * Handles what arrives until the history is long, and then goes on in a new run.
-   *
-   * @param first The arguments of the new run, before what is left.
-   */
+  /** Handles what arrives until the history is long; then goes on in a new run, with these arguments and what is left. */
   async handleAll(first: readonly unknown[]): Promise<never> {
     while (!isHistoryLong()) {
       await this.askForUnkept();
@@ -106,10 +92,3 @@ const LONG_HISTORY = 2_000;
 const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
 // An answer of Temporal's takes 2 MB.
 const MOST_SHOWN = 1_000;
-
-/** After some attempts, which keep the history short, a batch is put back: a hopeless one keeps no others waiting. */
-export const inBatches: ActivityOptions = {
-  ...settling,
-  heartbeatTimeout: BATCH_HEARTBEAT,
-  retry: { ...settling.retry, maximumAttempts: 5 },
-};

@@ -1,11 +1,11 @@
 import { getExternalWorkflowHandle, log, setHandler } from '@temporalio/workflow';
 import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { inventory } from '../contract/activities.ts';
+import { inBatches, inventory } from '../contract/activities.ts';
 import { validOrNothing } from '../order/failures.ts';
 import { messageSignal, sayAgainSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';
-import { Inbox, inBatches } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 
 /**
  * A durable mailbox of the inventory: it keeps messages until they are handled and answered, also while the inventory

@@ -4,11 +4,11 @@ import { relayIdOf } from '../../domain/addresses.ts';
 import { identifier } from '../../domain/order.ts';
 import { type ServiceName, services } from '../../domain/services.ts';
 import { invalidInput } from '../../domain/validation.ts';
-import { inventory, orders, settling } from '../contract/activities.ts';
-import { asWorkflowFailure } from '../order/failures.ts';
+import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
+import { refusal } from '../order/failures.ts';
 import { wakeSignal } from '../order/messages.ts';
 import { carriedOver } from './backlog.ts';
-import { Inbox, inBatches } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 
 const relays: Readonly<Record<ServiceName, Relay>> = {
   orders: {
@@ -25,12 +25,16 @@ const relays: Readonly<Record<ServiceName, Relay>> = {
  * Publishes the events in a service's outboxes. Whoever has put one in wakes it, so nothing is polled; a relay that
  * begins anew looks for those that it was never told of.
  *
- * @param service Whose outboxes; also its task queue.
  * @param carried What the run before this one left,
  * @param unkept and orders of which it kept no more than the id, which is all that is needed here.
  */
 export async function relay(service: ServiceName, carried?: unknown, unkept?: unknown): Promise<never> {
-  asWorkflowFailure(() => refuseOtherService(service));
+  const { workflowId, continuedFromExecutionRunId } = workflowInfo();
+  // Anyone may start a workflow: one for another service than its id says would keep the id from the right one. Its task
+  // queue doesn't count, because a history is replayed on another one.
+  if (!services.some((name) => name === service && workflowId === relayIdOf(name))) {
+    throw refusal(invalidInput('service', 'name the service of this id, such as orders for relay/orders'));
+  }
   const { publish, findUnpublished } = relays[service];
   const add = (input: unknown): boolean => {
     const orderId = validOrderId(input);
@@ -43,7 +47,7 @@ export async function relay(service: ServiceName, carried?: unknown, unkept?: un
     askAgain: async (orderId) => add(orderId),
   });
   setHandler(wakeSignal, (input) => void add(input));
-  const isNew = workflowInfo().continuedFromExecutionRunId === undefined;
+  const isNew = continuedFromExecutionRunId === undefined;
   for (const found of isNew ? await findUnpublished() : []) {
     if (!add(found)) log.warn('left alone', { found, problem: 'it has an outbox, and is no order' });
   }
@@ -53,16 +57,4 @@ export async function relay(service: ServiceName, carried?: unknown, unkept?: un
 // Each is published in some milliseconds, several at a time.
 const BATCH = 100;
 
-/**
- * Anyone may start a workflow: one for another service than its id says would keep the id from the right one. Its task
- * queue doesn't count, because a history is replayed on another one.
- */
-function refuseOtherService(service: unknown): void {
-  const { workflowId } = workflowInfo();
-  if (services.some((name) => name === service && workflowId === relayIdOf(name))) return;
-  throw invalidInput('service', 'name the service of this id, such as orders for relay/orders');
-}
-
-function validOrderId(input: unknown): string | undefined {
-  return identifier().safeParse(input).data;
-}
+const validOrderId = (input: unknown) => identifier().safeParse(input).data;

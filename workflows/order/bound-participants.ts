@@ -6,20 +6,15 @@ import { participants } from '../contract/participants.ts';
 type Refusal = Pick<RollbackRequest, 'status' | 'reason'>;
 
 /** A participant, bound to one order: it votes, and is told the decision. */
-export interface BoundParticipant {
-  readonly name: string;
-  prepare(): Promise<void>;
-  commit(): Promise<void>;
-  rollback(refusal: Refusal): Promise<void>;
-}
+export type BoundParticipant = ReturnType<typeof bindParticipants>[number];
 
 /** The participants beside the order service: they prepare and commit at once, and roll back last to first. */
-export function bindParticipants(request: ParticipantRequest, prepareBudget: number): BoundParticipant[] {
+export function bindParticipants(request: ParticipantRequest, prepareBudget: number) {
   return Object.entries(participants).map(([name, activities]) => ({
     name,
     prepare: () => activities(preparing(prepareBudget)).prepare(request),
     commit: () => activities(settling).commit(request),
-    rollback: (refusal) => activities(settling).rollback({ ...request, ...refusal }),
+    rollback: (refusal: Refusal) => activities(settling).rollback({ ...request, ...refusal }),
   }));
 }
 

@@ -6,10 +6,7 @@ export class Compensations {
     this.stack.push(compensation);
   }
 
-  /**
-   * Runs them all, in a scope that must not be cancelled, and returns the errors of those that failed for good: one
-   * broken participant doesn't keep the others' stock.
-   */
+  /** Runs all, even if one fails for good, and returns the errors. The scope must not be one that can be cancelled. */
   async run(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (let undo = this.stack.pop(); undo !== undefined; undo = this.stack.pop()) {

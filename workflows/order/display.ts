@@ -23,7 +23,6 @@ export class Display {
     this.refresh();
   }
 
-  /** Shows where the order stands now. */
   refresh(): void {
     const { stuckSteps, failure } = this;
     setCurrentDetails(currentDetails(this.snapshot(), { stuckSteps, failure }));

@@ -1,12 +1,7 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  isCancellation,
-  log,
-  TimeoutFailure,
-} from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/common';
+import { isCancellation, log } from '@temporalio/workflow';
 import { defined } from '../../domain/defined.ts';
-import { ConcordError, type FailureCode, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
+import { ConcordError, type FailureDetails, isFailureCode } from '../../domain/errors.ts';
 import { finalStatuses, type OrderOutcome, type Reason, reasonBy } from '../../domain/order.ts';
 
 /** Returns why this participant's failed prepare makes the order fail, in the words of the failure table. */
@@ -18,8 +13,8 @@ export function reasonOf(error: unknown, participant: string): Reason {
     return { code: cause.type, message: cause.message, details: detailsOf(cause) };
   }
   const isTimeout = error.retryState === 'TIMEOUT' || cause instanceof TimeoutFailure;
-  const lastError = lastErrorOf(cause);
-  return reason(isTimeout ? 'PrepareTimedOut' : 'ParticipantFailed', { participant, lastError });
+  const code = isTimeout ? 'PrepareTimedOut' : 'ParticipantFailed';
+  return reasonBy(new ConcordError(code, { participant, lastError: lastErrorOf(cause) }));
 }
 
 /**
@@ -42,7 +37,7 @@ export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome 
 
 /** Returns why an order fails if a participant has not answered within the prepare budget. */
 export function noAnswer(participant: string): Reason {
-  return reason('PrepareTimedOut', { participant, lastError: 'no answer came' });
+  return reasonBy(new ConcordError('PrepareTimedOut', { participant, lastError: 'no answer came' }));
 }
 
 /** Runs a check of the domain inside a workflow, where only an `ApplicationFailure` means a refusal. */
@@ -73,10 +68,6 @@ export function validOrNothing<Valid>(parse: (input: unknown) => Valid, input: u
 /** Returns what an activity has failed of, in its own words. */
 export function causeOf(error: unknown): string {
   return error instanceof ActivityFailure ? lastErrorOf(error.cause) : String(error);
-}
-
-function reason<Code extends FailureCode>(code: Code, details: FailureDetails[Code]): Reason {
-  return reasonBy(new ConcordError(code, details));
 }
 
 function detailsOf({ details }: ApplicationFailure): Readonly<Record<string, unknown>> {

@@ -1,6 +1,5 @@
 import { setHandler } from '@temporalio/workflow';
-import { parseCancelRequest } from '../../domain/place-order.ts';
-import { asWorkflowFailure, validOrNothing } from './failures.ts';
+import { asWorkflowFailure } from './failures.ts';
 import {
   cancelSignal,
   cancelUpdate,
@@ -24,15 +23,14 @@ export function registerHandlers(progress: Progress, replies: Replies): void {
   setHandler(cancelUpdate, (request) => progress.cancel(request), {
     validator: (request) => asWorkflowFailure(() => progress.refuseLateCancel(request)),
   });
-  setHandler(cancelSignal, (input) => {
-    const request = validOrNothing(parseCancelRequest, input);
-    if (request !== undefined) progress.hear(request);
-  });
+  setHandler(cancelSignal, (input) => progress.hear(input));
 
   // From the other services, where they tell each other.
   setHandler(replySignal, (input) => replies.hear(input));
   setHandler(recordedSignal, (input) => replies.hearRecord(input));
-  setHandler(sayAgainSignal, () => replies.askAgain());
+  setHandler(sayAgainSignal, () => {
+    replies.isAskedAgain = true;
+  });
 
   setHandler(stuckStepsSignal, (input) => progress.display.takeIn(input));
 }

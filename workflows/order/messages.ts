@@ -42,8 +42,6 @@ export const messageSignal = defineSignal<[Announcement]>(signals.message);
 /** To a relay: the id of an order whose outbox has something to publish. */
 export const wakeSignal = defineSignal<[string]>(signals.wake);
 
-export type { WaitingView };
-
 /** Of a mailbox or relay: what waits in it, and why it has failed. */
 export const waitingQuery = defineQuery<WaitingView[]>(queries.waiting);
 

@@ -3,18 +3,13 @@ import { announcementOfOrders, announcementOfOutcome } from '../../domain/announ
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { orders, preparing, settling } from '../contract/activities.ts';
-import { type BoundParticipant, refusalOf } from './bound-participants.ts';
+import { refusalOf } from './bound-participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
 import { awaitAnswer, type Replies } from './replies.ts';
 
 /** The order service, bound to one order: it votes like a participant, and holds the decision. */
-export interface OrderService extends Pick<BoundParticipant, 'name' | 'prepare'> {
-  /** Puts the outcome on record unless there is one, tells the inventory, and returns what is on record then. */
-  decide(outcome: OrderOutcome): Promise<OrderOutcome>;
-  /** Tells the inventory once more of the order, or of its outcome. */
-  announceAgain(outcome?: OrderOutcome): Promise<void>;
-}
+export type OrderService = ReturnType<typeof bindOrderService>;
 
 /** An order that is being placed, as its strategy gets it. */
 export interface Placement {
@@ -26,17 +21,19 @@ export interface Placement {
   readonly replies: Replies;
 }
 
-export function bindOrderService(request: ParticipantRequest, prepareBudget: number): OrderService {
+export function bindOrderService(request: ParticipantRequest, prepareBudget: number) {
   const { 'orders.decide': decide, 'orders.announce': announce } = orders(settling);
   return {
     name: 'orders',
     prepare: () => orders(preparing(prepareBudget))['orders.prepare'](request),
-    decide: (outcome) =>
+    /** Puts the outcome on record unless there is one, tells the inventory, and returns what is on record then. */
+    decide: (outcome: OrderOutcome) =>
       decide({
         ...request,
         ...(outcome.status === 'confirmed' ? { status: 'confirmed' } : refusalOf(outcome)),
       }),
-    async announceAgain(outcome) {
+    /** Tells the inventory once more of the order, or of its outcome. */
+    async announceAgain(outcome?: OrderOutcome) {
       const announcement = outcome
         ? announcementOfOutcome(request, outcome)
         : announcementOfOrders('prepare', request);
@@ -45,10 +42,7 @@ export function bindOrderService(request: ParticipantRequest, prepareBudget: num
   };
 }
 
-/**
- * Puts the decision on record. What is on record then is the decision: it stands, however often this workflow is reset
- * and whoever resolves the order, and nobody is told of another one.
- */
+/** Puts the decision on record, unless there is one: that stands, whatever is reset, and nobody is told of another. */
 export function decideOrder(placement: Placement, proposal: OrderOutcome): Promise<OrderOutcome> {
   const { orders, progress } = placement;
   progress.show(orders.name, proposal.status === 'confirmed' ? 'committing' : 'rolling-back');

@@ -7,6 +7,7 @@ import { parseCancelRequest } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { participantNames } from '../contract/participants.ts';
 import { Display } from './display.ts';
+import { validOrNothing } from './failures.ts';
 import { countCompensation, countOrder, isCounted, recordDecision } from './order-metrics.ts';
 
 /** The state of an order while it is being placed; `handlers.ts` says who may ask for it and change it. */
@@ -37,7 +38,7 @@ export class Progress {
   /** Returns what this workflow would decide: yes only if nobody refused and nobody has cancelled. */
   proposal(refusal: Reason | undefined): OrderOutcome {
     const { orderId } = this.order;
-    const reason = this.cancellation(refusal) ?? refusal;
+    const reason = this.cancellation() ?? refusal;
     if (reason === undefined) return { orderId, status: 'confirmed' };
     return { orderId, status: reason.code === 'Cancelled' ? 'cancelled' : 'rejected', reason };
   }
@@ -90,20 +91,19 @@ export class Progress {
     return outcome;
   }
 
-  /** Cancels the order, and returns how it ends. */
-  cancel(request: CancelRequest): Promise<OrderOutcome> {
+  cancel(request: unknown): Promise<OrderOutcome> {
     this.hear(request);
     return this.decided();
   }
 
   /** The first reason to cancel counts; after the decision none does. */
-  hear(request: CancelRequest): void {
-    if (this.decision !== undefined) return;
+  hear(input: unknown): void {
+    const request = validOrNothing(parseCancelRequest, input);
+    if (request === undefined || this.decision !== undefined) return;
     this.cancelRequest ??= request;
     this.stopVoting();
   }
 
-  /** The decision, as soon as there is one. */
   async decided(): Promise<OrderOutcome> {
     // A cancel of the workflow itself must not cut off those who wait: they are told what came of it.
     await CancellationScope.nonCancellable(() => condition(() => this.decision !== undefined));
@@ -123,16 +123,15 @@ export class Progress {
     throw new ConcordError('OrderIdTaken', { orderId: this.order.orderId });
   }
 
-  /** Where the order stands. */
   snapshot(): OrderProgress {
     const { order, phase, participants, decision } = this;
     return defined({ ...order, phase, participants: { ...participants }, decision });
   }
 
-  private cancellation(refusal: Reason | undefined): Reason | undefined {
+  private cancellation(): Reason | undefined {
     if (this.cancelRequest !== undefined) return { code: 'Cancelled', message: this.cancelRequest.reason };
     // Temporal's own cancel, from its Web UI or CLI, is a cancel as well.
-    const byTemporal = CancellationScope.current().consideredCancelled || refusal?.code === 'Cancelled';
+    const byTemporal = CancellationScope.current().consideredCancelled;
     return byTemporal ? { code: 'Cancelled', message: 'the workflow was cancelled' } : undefined;
   }
 }

@@ -40,18 +40,11 @@ export class Replies {
     const outcome = validOrNothing(parseOutcome, input);
     if (outcome?.orderId === this.request.order.orderId) this.outcome ??= outcome;
   }
-
-  askAgain(): void {
-    this.isAskedAgain = true;
-  }
 }
 
 /**
- * Waits for an answer. Calls `sayAgain` when it is asked to, and now and then: what was handed over is durable, but an
- * operator can have ended the workflow that it was handed to.
- *
- * @param budget How long to wait, in milliseconds; for ever by default.
- * @returns False if there was none in time.
+ * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` when asked to,
+ * and now and then: what was handed over is durable, but an operator can have ended the workflow that has it.
  */
 export async function awaitAnswer(
   replies: Replies,

@@ -7,51 +7,41 @@ import { asWorkflowFailure } from '../order/failures.ts';
 import { recordSweep } from '../order/order-metrics.ts';
 import type { resolveOrder } from './resolve-order.ts';
 
-/** The orders that a sweep has begun to settle, and what it has left alone. */
-export interface Reaped {
-  readonly orderIds: readonly string[];
-  readonly skipped: readonly Skipped[];
-}
-
 /**
  * Settles holds that nobody else will: each orphan by a workflow of its own, so that one which can't be settled keeps
  * nobody waiting and shows in `concord stuck`; so does what is damaged.
  *
+ * @returns The orders that it has begun to settle, and what it has left alone.
  * @param holdLimit How old a hold is before it is looked at: 0 to 365 days, in milliseconds.
  * @throws ApplicationFailure `InvalidInput`
  */
-export async function reapHolds(holdLimit: number): Promise<Reaped> {
+export async function reapHolds(holdLimit: number) {
   const limit = asWorkflowFailure(() => parseHoldLimit(holdLimit));
   const found = await inventory(sweeping)['inventory.findOrphans'](limit);
-  const orphans = found.filter((one): one is Orphan => !isSkipped(one));
-  const skipped = found.filter(isSkipped);
+  const orphans = found.filter((one): one is Orphan => !('problem' in one));
+  const skipped = found.filter((one) => 'problem' in one);
   const started = await Promise.all(orphans.map((orphan) => startResolution(orphan, skipped)));
   recordSweep();
-  const orderIds = orphans.filter((_, index) => started[index]).map(({ order }) => order.orderId);
-  return { orderIds, skipped };
+  return { orderIds: started.filter((orderId) => orderId !== undefined), skipped };
 }
 
-function isSkipped(found: Orphan | Skipped): found is Skipped {
-  return 'problem' in found;
-}
-
-/** Returns false if somebody else was faster, or if it can't be started, which keeps no other from it. */
-async function startResolution(orphan: Orphan, skipped: Skipped[]): Promise<boolean> {
+/** Returns the order's id, unless somebody else was faster, or it can't be started, which keeps no other from it. */
+async function startResolution(orphan: Orphan, skipped: Skipped[]): Promise<string | undefined> {
   const { order, strategy } = orphan;
+  const { orderId } = order;
   try {
     await startChild<typeof resolveOrder>('resolveOrder', {
       ...resolutionStart(orphan),
       args: [{ order, strategy }],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
-    return true;
+    return orderId;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
-    const { orderId } = order;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     const problem = `its resolution can't be started: ${problemOf(error)}`;
     log.warn('left alone', { orderId, problem });
     skipped.push({ orderId, problem });
-    return false;
+    return undefined;
   }
 }

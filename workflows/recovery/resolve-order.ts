@@ -16,13 +16,9 @@ import { bindOrderService } from '../order/order-service.ts';
 import { pinned } from '../order/pinned.ts';
 
 /**
- * Settles what is left of an order whose own workflow can't go on, through the participants' own operations.
- *
- * It runs beside the closed workflow, as `resolve/<id>`. If Temporal knows of none, it takes that workflow's place and
- * id, so that nobody can place the order meanwhile.
- *
- * @param placed The order, in the form that started its own workflow.
- * @throws ApplicationFailure `CannotResolve`, before anything is written.
+ * Settles what is left of an order whose own workflow can't go on, through the participants' own operations. It runs
+ * beside the closed workflow, as `resolve/<id>`. If Temporal knows of none, it takes that workflow's place and id, so
+ * that nobody can place the order meanwhile. @throws ApplicationFailure `CannotResolve`, before anything is written.
  */
 export async function resolveOrder(
   placed: Pick<PlaceOrderInput, 'order' | 'strategy'>,
@@ -72,13 +68,10 @@ async function refuseBesideCoordinator(orderId: string): Promise<void> {
 }
 
 async function inspectAll(order: Order): Promise<RecordedStatuses> {
-  const inspections = [
-    ['orders', orders(settling)['orders.inspect'](order)] as const,
-    ...Object.entries(participants).map(([name, of]) => [name, of(settling).inspect(order)] as const),
-  ];
-  return Object.fromEntries(
-    await Promise.all(inspections.map(async ([name, status]) => [name, await status] as const)),
-  );
+  const others = Object.entries(participants).map(([name, of]) => [name, of(settling).inspect] as const);
+  const all = [['orders', orders(settling)['orders.inspect']] as const, ...others];
+  const inspected = all.map(async ([name, inspect]) => [name, await inspect(order)] as const);
+  return Object.fromEntries(await Promise.all(inspected));
 }
 
 /** Answers what `concord status`, `place` and `cancel` ask of an order's workflow. */

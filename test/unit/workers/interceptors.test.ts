@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import { BATCH_HEARTBEAT } from '../../../domain/policies.ts';
 import { activityInterceptors } from '../../../workers/interceptors.ts';
-import { inBatches } from '../../../workflows/exchange/inbox.ts';
+import { inBatches } from '../../../workflows/contract/activities.ts';
 
 test('an activity that is to say that its worker lives does so for as long as it runs', {
   timeout: 10_000,
