@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { propagation } from '@opentelemetry/api';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isTracingOn } from '../../../platform/settings/read-tracing.ts';
+import { startOpenTelemetry } from '../../../platform/tracing/opentelemetry.ts';
 import { readSettings } from '../../../workers/settings.ts';
 import { runCli } from '../../support/run-cli.ts';
 
@@ -75,4 +77,22 @@ test('the command line refuses it before it looks for a server, by 2', async () 
   const { exitCode, stderr } = await runCli(['stock', '--address', '127.0.0.1:1'], { env });
   expect(exitCode).toBe(2);
   expect(stderr).toContain('OTEL_EXPORTER_OTLP_PROTOCOL: use http/json');
+});
+
+test.each([
+  [undefined, ['traceparent', 'tracestate', 'baggage']],
+  ['', ['traceparent', 'tracestate', 'baggage']],
+  ['baggage, tracecontext,baggage', ['traceparent', 'tracestate', 'baggage']],
+  ['tracecontext', ['traceparent', 'tracestate']],
+  ['baggage', ['baggage']],
+  ['none', []],
+])('with OTEL_PROPAGATORS=%s, %j are passed on', async (value, fields) => {
+  vi.stubEnv('OTEL_PROPAGATORS', value);
+  const tracing = startOpenTelemetry({ service: 'test' });
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    propagation.disable();
+    await tracing.stop(1_000);
+  });
+  expect(propagation.fields()).toEqual(fields);
 });
