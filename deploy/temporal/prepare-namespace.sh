@@ -2,28 +2,30 @@
 # Creates the namespace where it is missing, with the search attributes of orders, and returns once workers can use it. The server is at TEMPORAL_ADDRESS.
 set -eu
 
-# Calls the command until it succeeds, at most so often, every 2 seconds. $output is what it said last.
-within() {
-  left=$1
-  shift
+# Calls the command every 2 seconds until it succeeds, for a minute; what fails then fails for good.
+eventually() {
+  left=30
   until output=$("$@" 2>&1); do
     left=$((left - 1))
-    [ "$left" -gt 0 ] || return 1
+    [ "$left" -gt 0 ] || {
+      echo "Giving up: $*: $output" >&2
+      exit 1
+    }
     sleep 2
   done
 }
 
-# The same for a minute; what fails then fails for good.
-eventually() {
-  within 30 "$@" || {
-    echo "Giving up: $*: $output" >&2
-    exit 1
-  }
+# Prints nothing if the server takes the attribute. A refusal, which stays, is no failure.
+create() {
+  said=$(temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" "$@" 2>&1) && return
+  echo "$said"
+  case $said in *"different type"* | *"cannot have more than"* | *ermission* | *nauthorized*) ;; *) return 1 ;; esac
 }
 
 # One that the server refuses (another type, no room) keeps neither the others nor the workers: orders do without it.
 register() {
-  if within 3 temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" "$@"; then
+  eventually create "$@"
+  if [ -z "$output" ]; then
     query="$query AND $2 IS NULL"
   else
     echo "Orders do without the search attribute $2: $output" >&2

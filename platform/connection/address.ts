@@ -11,7 +11,7 @@ export function withPort(address: string): string {
   return /:\d+$/.test(address) ? address : `${address}:${DEFAULT_PORT}`;
 }
 
-/** True if the address is one of this machine alone. */
+/** True if the address is one of this machine alone; at 0.0.0.0 or [::], it reaches itself. */
 export function isLoopback(address: string): boolean {
-  return /^(localhost|127(\.\d+){3}|::1)$/i.test(splitAddress(address).host);
+  return /^(localhost|127(\.\d+){3}|0\.0\.0\.0|::1?)$/i.test(splitAddress(address).host);
 }

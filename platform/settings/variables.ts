@@ -22,9 +22,8 @@ export const address = formed(
   '`host:port`',
   'use host:port, without https:// before it',
 ).refine((value) => Number(/:(\d+)$/.exec(value)?.[1] ?? 1) <= 65_535, 'use a port from 1 to 65535');
-const TRUTH = 'use true or false';
 const truth = z
-  .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], case: 'sensitive', error: TRUTH })
+  .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], case: 'sensitive', error: 'use true or false' })
   .describe('`true`, `false`');
 const pem = formed(/-----BEGIN /, 'PEM', 'use PEM text, from -----BEGIN to -----END');
 const pemFile = readableFile('a PEM file');
@@ -170,15 +169,12 @@ const protocol = choice(
   'use http/json, and the port at which the collector takes OTLP/HTTP (4318): spans are not sent by gRPC',
 );
 const exporter = choice(['otlp', 'none'], 'use otlp, which is the only exporter, or none');
-const disabled = z
-  .stringbool({ truthy: ['true'], falsy: ['false'], error: TRUTH })
-  .describe('`true`, `false`');
 const samplers = ['always_on', 'always_off', 'traceidratio'];
 const sampler = choice([...samplers, ...samplers.map((name) => `parentbased_${name}`)]);
 const propagators = formed(
-  /^\s*(baggage\s*,\s*)?tracecontext(\s*,\s*baggage)?\s*$/,
-  '`tracecontext`, `baggage`',
-  'use tracecontext, with or without baggage',
+  /^\s*(none|(tracecontext|baggage)(\s*,\s*(tracecontext|baggage))*)\s*$/,
+  '`tracecontext`, `baggage`, `none`',
+  'use tracecontext and baggage, one of them, or none',
 );
 const RATIO = 'use a number from 0 to 1';
 const ratio = z.coerce.number(RATIO).min(0, RATIO).max(1, RATIO).describe('0 to 1');
@@ -198,7 +194,11 @@ export const tracingVariables = {
   ),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: optional(protocol, 'the same, for traces; wins over it'),
   OTEL_TRACES_EXPORTER: optional(exporter, '`none`: no traces, whatever else is set', '`otlp`'),
-  OTEL_SDK_DISABLED: optional(disabled, '`true`: no traces, whatever else is set', '`false`'),
+  OTEL_SDK_DISABLED: optional(
+    text('`true`, `false`'),
+    '`true`, also in capitals: no traces, whatever else is set; anything else counts as `false`',
+    '`false`',
+  ),
   OTEL_TRACES_SAMPLER: optional(sampler, 'which orders are traced', '`parentbased_always_on`'),
   OTEL_TRACES_SAMPLER_ARG: optional(ratio, 'the share of orders, for a sampler by ratio', '`1`'),
   OTEL_PROPAGATORS: optional(propagators, 'how a trace is passed on', '`tracecontext,baggage`'),

@@ -42,7 +42,9 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   const provider = new BasicTracerProvider({ resource, spanProcessors: [processor], spanLimits });
   trace.setGlobalTracerProvider(provider);
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+  const asked = process.env.OTEL_PROPAGATORS || 'tracecontext,baggage';
+  const known = { tracecontext: new W3CTraceContextPropagator(), baggage: new W3CBaggagePropagator() };
+  const propagators = Object.entries(known).flatMap(([name, each]) => (asked.includes(name) ? [each] : []));
   propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
   instrumentMongoDb();
   const fn = (info: WorkflowInfo, spans: readonly WorkflowSpan[]) => {

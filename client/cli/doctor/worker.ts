@@ -32,15 +32,24 @@ export async function examineWorker(service: ServiceName, connected: Connected) 
   const { target } = connected;
   try {
     const queue = await describe(service, connected);
-    return { worker: judge(queue, target), ifEnded: judge(withoutCurrent(queue), target) };
+    return { worker: judge(queue, target), ifEnded: judgeEnded(queue, target) };
   } catch (error) {
     const worker = failed(`${service} worker`, messageOf(error), missingWorkerFix(service, target));
     return { worker, ifEnded: worker };
   }
 }
 
-function withoutCurrent({ workflows, activities, ...queue }: TaskQueue): TaskQueue {
-  const isOther = ({ version }: Poller) => !isSame(version, queue.current);
+/** What to do if those who get new work have ended, though all of them are listed for a while longer. */
+export function judgeEnded(queue: TaskQueue, server: Server): Check {
+  const { current, ramping } = queue;
+  if (ramping === undefined) return judge(without(current, queue), server);
+  // Either may have ended, so neither is offered as the one to get the other's work.
+  const check = judge(without(ramping.version, queue), server);
+  return { ...check, fix: `${check.fix}; and ${howToRun(current)} if that has ended` };
+}
+
+function without(version: Version, { workflows, activities, ...queue }: TaskQueue): TaskQueue {
+  const isOther = (poller: Poller) => !isSame(poller.version, version);
   return { ...queue, workflows: workflows.filter(isOther), activities: activities.filter(isOther) };
 }
 
@@ -60,7 +69,7 @@ export function judge(queue: TaskQueue, server: Server): Check {
   const worker = `${name} worker`;
   const missing = (version: Version, share: string, otherFix: string) => {
     const found = `${whoPolls(queue)}; ${share} is for ${label(version)}`;
-    return failed(worker, found, `run ${label(version)}${howToRun(version)}, or ${otherFix}`);
+    return failed(worker, found, `${howToRun(version)}, or ${otherFix}`);
   };
   if (!isServed(queue, current)) {
     if ([current, ...versionsIn(queue)].every((version) => version === undefined))
@@ -117,8 +126,9 @@ function label(version: Version): string {
 }
 
 function howToRun(version: Version): string {
-  if (version === undefined) return '';
-  return ` (TEMPORAL_DEPLOYMENT_NAME=${version.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version.buildId})`;
+  const run = `run ${label(version)}`;
+  if (version === undefined) return run;
+  return `${run} (TEMPORAL_DEPLOYMENT_NAME=${version.deploymentName} TEMPORAL_WORKER_BUILD_ID=${version.buildId})`;
 }
 
 const isSame = (one: Version, other: Version) => label(one) === label(other);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { judge, missingWorkerFix, type TaskQueue } from '../../../client/cli/doctor/worker.ts';
+import { judge, judgeEnded, missingWorkerFix, type TaskQueue } from '../../../client/cli/doctor/worker.ts';
 import { keepRecord } from '../../../tools/servers/running.ts';
 
 // What doctor says of who polls and which version gets the work. That the server says so: test/system/client/versions.test.ts.
@@ -142,5 +142,33 @@ describe('it is not', () => {
       found: expect.stringMatching(/; 10 % of its new work is for version 2 of concord-orders$/),
       fix: expect.stringContaining(`\`${command('--build-id 2', 'set-ramping-version')} --delete\``),
     });
+  });
+});
+
+describe('where all are listed, but nobody takes a task', () => {
+  test('the current version may have ended: run it, or give its work to another', () => {
+    expect(judgeEnded(polledBy([one, two], { current: two }), server)).toMatchObject({
+      status: 'failed',
+      fix: expect.stringMatching(/^run version 2 .* or give its work to version 1 /),
+    });
+  });
+
+  test('the version with a share may have ended as well: end its share, and give it no work', () => {
+    const ramping = { version: ten, percentage: 100 };
+    const { status, fix } = judgeEnded(polledBy([two, ten], { current: two, ramping }), server);
+    expect({ status, fix }).toEqual({
+      status: 'failed',
+      fix:
+        'run version 10 of concord-orders (TEMPORAL_DEPLOYMENT_NAME=concord-orders TEMPORAL_WORKER_BUILD_ID=10), ' +
+        `or end its share: \`${command('--build-id 10', 'set-ramping-version')} --delete\`; ` +
+        'and run version 2 of concord-orders (TEMPORAL_DEPLOYMENT_NAME=concord-orders TEMPORAL_WORKER_BUILD_ID=2) if that has ended',
+    });
+  });
+
+  test('the same where workers without a version have the share', () => {
+    const ramping = { version: undefined, percentage: 10 };
+    expect(judgeEnded(polledBy([one, undefined], { current: one, ramping }), server).fix).toMatch(
+      /^run workers without a version, or end its share: .* --unversioned .* --delete`; and run version 1 /,
+    );
   });
 });

@@ -31,8 +31,11 @@ describe('the way to a server', () => {
     ['127.1.2.3:7233', true],
     ['[::1]:7233', true],
     ['[::1]', true],
+    ['0.0.0.0:7233', true],
+    ['[::]:7233', true],
     ['localhost.example:7233', false],
     ['10.127.0.1:7233', false],
+    ['10.0.0.0:7233', false],
     ['127.0.0.1.example:7233', false],
     ['[2001:db8::1]:7233', false],
   ])('%s is of this machine: %s, and then it is never sent to a proxy', (address, isOurs) => {
