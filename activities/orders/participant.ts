@@ -77,7 +77,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');
         // Another order holds this id, so nothing on record was ever this one's, whatever else speaks against it.
-        if (found !== null) return { ...asked, reason: reasonBy(idTaken(orderId)) };
+        if (found !== null) return { orderId, status: 'rejected', reason: reasonBy(idTaken(orderId)) };
       }
       if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver)
         throw leftUndecided(orderId);
