@@ -1,4 +1,4 @@
-import type { Db } from 'mongodb';
+import { type Db, Timestamp } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createOrders } from '../../../activities/orders/participant.ts';
 import type { OrderRecord } from '../../../domain/order-record.ts';
@@ -113,7 +113,8 @@ describe('a list of orders', () => {
     const document = await platform.orders.findOne({ _id: 'paged-00' });
     // What is no order, because no order has such an id.
     await untyped.insertMany([1, 2, 3, 4, 5, 6].map((_id) => ({ ...document, _id })));
-    for (const [index, createdAt] of ['yesterday', null, 5, 'never'].entries()) {
+    const damaged = ['yesterday', null, 5, 'never', ...DAMAGED_TIMES];
+    for (const [index, createdAt] of damaged.entries()) {
       await untyped.insertOne({ ...document, _id: `untimed-${index}`, createdAt });
       expected.push(`untimed-${index}`);
     }
@@ -125,8 +126,12 @@ describe('a list of orders', () => {
     }
     expect(found).toEqual(expected);
     const last = await platform.concord.list({ after: 'paged-28' });
-    expect(idsOf(last)).toEqual(['paged-29', 'untimed-0', 'untimed-1', 'untimed-2', 'untimed-3']);
-    expect(await platform.concord.list({ after: 'untimed-3' })).toEqual([]);
+    const untimed = damaged.map((_, index) => `untimed-${index}`);
+    expect(idsOf(last)).toEqual(['paged-29', ...untimed]);
+    // On from each of them.
+    for (const [index, after] of untimed.entries()) {
+      expect(idsOf(await platform.concord.list({ after }))).toEqual(untimed.slice(index + 1));
+    }
     expect(
       idsOf(await platform.concord.list({ customerId: 'customer', after: 'paged-02', limit: 2 })),
     ).toEqual(['paged-03', 'paged-04']);
@@ -181,6 +186,16 @@ describe('a list of orders', () => {
     expect(page.stderr).toContain('there are more: go on with --after shown-19');
   });
 });
+
+/** What databases sort before, after and among dates, and a date that JavaScript doesn't know. */
+const DAMAGED_TIMES = [
+  new Timestamp({ t: 1_800_000_000, i: 1 }),
+  /^2026/,
+  [new Date('2026-01-15')],
+  [new Date('2020-01-01'), new Date('2040-01-01')],
+  [],
+  Object.assign(new Date(0), { getTime: () => 9e15 }),
+];
 
 /** Somebody else has written into it. */
 function untypedOrders(database: Db) {
