@@ -94,6 +94,30 @@ describe('40,000 SKUs', () => {
   });
 });
 
+test('an SKU whose counts somebody has overwritten is shown as damaged, and all others as they are', async () => {
+  const { inventory, databases } = platform;
+  const sound = await inventory.stock.findOne({ _id: 'SKU-00000' });
+  const damages = [{ available: 'x'.repeat(3_000_000) }, { sold: null }, { received: { units: 5 } }, {}];
+  const documents = damages.map((damage, index) => ({ ...sound, ...damage, _id: `ZZ-${index}` }));
+  await databases.inventory.collection<{ _id: string }>('stock').insertMany(documents);
+  onTestFinished(async () => {
+    await inventory.stock.deleteMany({ _id: /^ZZ-/ });
+  });
+  const none = { available: 0, reserved: 0, sold: 0, received: 0 };
+  expect(await platform.concord.stock([], { after: 'SKU-39999' })).toEqual([
+    { sku: 'ZZ-0', ...none, damaged: 'available is no number' },
+    { sku: 'ZZ-1', ...none, damaged: 'sold is no number' },
+    { sku: 'ZZ-2', ...none, damaged: 'received is no number' },
+    { sku: 'ZZ-3', available: 5, reserved: 0, sold: 0, received: 5 },
+  ]);
+  expect(await platform.concord.stock(['ZZ-0'])).toMatchObject([{ damaged: 'available is no number' }]);
+  const { stdout } = await concord(['stock', '--after', 'ZZ-1']);
+  expect(stdout).toBe('ZZ-2\t?\t?\t?\t?\tdamaged: received is no number\nZZ-3\t5\t0\t0\t5\n');
+  onTerminal();
+  const shown = (await concord(['stock', '--after', 'ZZ-0'])).stdout;
+  expect(shown).toMatch(/ZZ-2 .*damaged: received is no number/);
+});
+
 describe('a list of orders', () => {
   const lines = [{ sku: 'SKU-00000', quantity: 1 }];
   const orders = () => createOrders(platform.orders);
