@@ -49,7 +49,7 @@ import { requestCancel } from './cancelling.ts';
 import { eventFollower, findEvents, type OrderEvent } from './events.ts';
 import { firstInput } from './history.ts';
 import { allPages, firstOf } from './pages.ts';
-import { type Retried, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
+import { isTaken, type Retried, resolvedOutcome, retryNow, startResolution } from './recovery.ts';
 import { translated, unreachableAt } from './temporal-failures.ts';
 import { type OrderHandle, type OrderView, viewOf, viewOfRecord } from './view.ts';
 
@@ -247,7 +247,7 @@ export class Concord {
 
   /**
    * Cancels an order that is not decided yet, and returns once that is decided. Repeating it answers the same.
-   * @throws ConcordError `TooLate` if it is decided otherwise; `UnknownOrder`
+   * @throws ConcordError `TooLate` if it is decided otherwise; `LeftUndecided` if only its record is left; `UnknownOrder`
    * @example const { status } = await concord.cancel('4711', { reason: 'ordered twice' });
    */
   async cancel(orderId: string, { reason = 'cancelled by the customer' } = {}): Promise<Cancelled> {
@@ -270,17 +270,22 @@ export class Concord {
         return status === 'pending' ? 'being resolved' : status;
       }
       const decision = await requestCancel(this.client, handle, request, ANSWER_TIMEOUT);
-      if (decision !== undefined) return decision.status;
-      // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
-      // Temporal's own cancel request; the reason is that of the signal, which comes first.
-      await handle.cancel();
-      return 'requested';
+      if (decision === undefined) {
+        // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
+        // Temporal's own cancel request; the reason is that of the signal, which comes first.
+        await handle.cancel();
+        return 'requested';
+      }
+      if (!isTaken(decision)) return decision.status;
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
-      const { status, phase, reason } = await this.status(orderId);
-      if (phase !== 'failed') return status;
-      throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
     }
+    // No workflow is left that would hear of it.
+    const { status, phase, reason } = await this.status(orderId);
+    if (phase === 'failed')
+      throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
+    if (status === 'pending') throw new ConcordError('LeftUndecided', { orderId });
+    return status;
   }
 
   /**
@@ -458,6 +463,7 @@ export class Concord {
     const { orderId } = order;
     const record = await this.findRecord(orderId);
     if (record === null || !sameContent(record, order)) throw new ConcordError('OrderIdTaken', { orderId });
+    if (record.status === 'pending') throw new ConcordError('LeftUndecided', { orderId });
     return defined({ orderId, status: record.status, reason: record.reason });
   }
 
@@ -505,11 +511,6 @@ const newId = (): string => randomUUID();
 function refuseTakenId(answer: Told): Told {
   if (!isTaken(answer)) return answer;
   throw new ConcordError('OrderIdTaken', { orderId: answer.orderId });
-}
-
-/** True of an order that was refused because another one has its id. */
-function isTaken({ reason }: Pick<Told, 'reason'>): boolean {
-  return reason?.code === 'OrderIdTaken';
 }
 
 /** Returns what a workflow returns. @throws ConcordError `NoAnswer` with this fix if it takes longer; it goes on. */

@@ -3,7 +3,7 @@ import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle 
 import pMap, { pMapSkip } from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
 import { literal } from '../domain/markdown.ts';
-import type { OrderOutcome } from '../domain/order.ts';
+import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
@@ -109,7 +109,7 @@ export async function startResolution(
   if (isRunning(execution))
     throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
   const remains = execution
-    ? await remainsOfClosed(client, orderId, execution)
+    ? await remainsOfClosed(client, orderId, execution, findRecord)
     : remainsOnRecord(orderId, await findRecord());
   const { order, strategy } = remains;
   try {
@@ -125,14 +125,26 @@ export async function startResolution(
   }
 }
 
-async function remainsOfClosed(client: Client, orderId: string, execution: Execution): Promise<Orphan> {
+async function remainsOfClosed(
+  client: Client,
+  orderId: string,
+  execution: Execution,
+  findRecord: () => Promise<OrderRecord | null>,
+): Promise<Orphan> {
   const workflowId = workflowIdOf(orderId);
   if (statusOf(execution) === 'completed') {
-    const { status }: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    throw new ConcordError('TooLate', { orderId, status });
+    const outcome: OrderOutcome = await client.workflow.getHandle(workflowId).result();
+    // Another order's workflow, which has only tried to take the id.
+    if (isTaken(outcome)) return { ...remainsOnRecord(orderId, await findRecord()), coordinator: 'closed' };
+    throw new ConcordError('TooLate', { orderId, status: outcome.status });
   }
   const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
   return { order, strategy, coordinator: 'closed' };
+}
+
+/** True of an order that was refused because another one has its id. */
+export function isTaken({ reason }: { readonly reason?: Reason | undefined }): boolean {
+  return reason?.code === 'OrderIdTaken';
 }
 
 function remainsOnRecord(orderId: string, record: OrderRecord | null): Orphan {

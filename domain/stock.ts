@@ -10,7 +10,11 @@ export interface StockLevel {
   readonly reserved: number;
   readonly sold: number;
   readonly received: number;
+  /** What is wrong with the SKU's document, if somebody has damaged it; then all counts are 0, and claim nothing. */
+  readonly damaged?: string;
 }
+
+export const STOCK_COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
 
 /** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
 export interface Receipt {

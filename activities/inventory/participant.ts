@@ -7,6 +7,7 @@ import { type Line, parseOrder, sameContent } from '../../domain/order.ts';
 import type { Participant, ParticipantRequest } from '../../domain/participant.ts';
 import { parseParticipantRequest, parseRollbackRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
+import { STOCK_COUNTS } from '../../domain/stock.ts';
 import type { LateHold } from '../dependencies.ts';
 import { failureOf } from '../exchange/batch.ts';
 import { pushed } from '../exchange/outbox.ts';
@@ -317,13 +318,12 @@ const SOUND_LISTS = { holds: { $type: 'array' }, settled: { $type: 'array' } } a
 
 /** Refuses a document that no write of ours leaves behind, and that no count may be built upon. */
 function refuseDamaged(found: StockDocument): void {
-  const count = COUNTS.find((field) => typeof found[field] !== 'number');
+  const count = STOCK_COUNTS.find((field) => typeof found[field] !== 'number');
   const list = LISTS.find((field) => !Array.isArray(found[field]));
   const problem = count === undefined ? list && `${list} is no list` : `${count} is no number`;
   if (problem !== undefined) throw new ConcordError('DamagedStock', { sku: found._id, problem });
 }
 
-const COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
 const LISTS = ['holds', 'settled'] as const;
 
 function recordedAs(decision: 'commit' | 'rollback'): { status: string } {

@@ -2,7 +2,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import type { Page, PageOptions } from '../../domain/page.ts';
 import { refusalsOf } from '../../domain/participant.ts';
 import type { Receipt, StockLevel } from '../../domain/stock.ts';
-import { parseReceipt, parseStockQuestion, STOCK_LIMIT } from '../../domain/stock.ts';
+import { parseReceipt, parseStockQuestion, STOCK_COUNTS, STOCK_LIMIT } from '../../domain/stock.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { insertUnlessPresent, READ_COMMITTED, unlessTaken } from '../mongodb/client.ts';
 import { pageOf } from '../mongodb/page.ts';
@@ -123,7 +123,10 @@ const projection = { available: 1, reserved: 1, sold: 1, received: 1 };
 const LEVELS = { ...READ_COMMITTED, projection };
 
 function levelOf({ _id: sku, available, reserved, sold, received }: StockDocument): StockLevel {
-  return { sku, available, reserved, sold, received };
+  const counts = { available, reserved, sold, received };
+  const damaged = STOCK_COUNTS.find((count) => !Number.isFinite(counts[count]));
+  if (damaged === undefined) return { sku, ...counts };
+  return { sku, available: 0, reserved: 0, sold: 0, received: 0, damaged: `${damaged} is no number` };
 }
 
 /** Finds the SKU's document while it has room for the units. */

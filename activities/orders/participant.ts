@@ -77,7 +77,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');
         // Another order holds this id, so nothing on record was ever this one's, whatever else speaks against it.
-        if (found !== null) return { ...asked, reason: reasonBy(idTaken(orderId)) };
+        if (found !== null) return { orderId, status: 'rejected', reason: reasonBy(idTaken(orderId)) };
       }
       if (found?.status === 'pending' && found.coordinatorId !== coordinatorId && !takesOver)
         throw leftUndecided(orderId);
@@ -128,7 +128,6 @@ export function createOrders(orders: Collection<OrderDocument>) {
       const found = orders.find({ ...wanted, ...olderThan(from) }, options).sort({ createdAt: -1, _id: 1 });
       let read = 0;
       for await (const document of found) {
-        if (!hasTime(document)) break;
         read += 1;
         from = document;
         // No order has an id that is no text, and nobody could name it to go on after it.
@@ -137,7 +136,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       isMore = read === count;
     }
     const _id = isLastTimed ? { $type: 'string' as const } : { $gt: last._id };
-    const untimed = orders.find({ ...wanted, _id, createdAt: { $not: { $type: 'date' } } }, options);
+    const untimed = orders.find({ ...wanted, _id, $nor: [{ createdAt: SOUND_TIME }] }, options);
     for await (const document of untimed.sort({ _id: 1 })) yield listed(document);
   }
 
@@ -186,18 +185,24 @@ function toRecord(document: OrderDocument): OrderRecord {
   return defined({ orderId, strategy, customerId, lines, status, reason, ...times });
 }
 
+/** Finds the dates that JavaScript knows, and nothing that a database only sorts among them, such as a list of dates. */
+const SOUND_TIME = { $gte: new Date(-8.64e15), $lte: new Date(8.64e15), $not: { $type: 'array' as const } };
+
 function hasTime({ createdAt }: OrderDocument): boolean {
-  return createdAt instanceof Date;
+  return timeOrNothing(createdAt) !== '';
 }
 
 /** Finds orders that are listed after this one; without one, all. */
 function olderThan(last: OrderDocument | undefined): Filter<OrderDocument> {
-  if (last === undefined) return {};
+  if (last === undefined) return { createdAt: SOUND_TIME };
   const { _id, createdAt } = last;
   // What is no order may have any id, and `$gt` by itself compares only with those of its type.
   const isBehind =
     typeof _id === 'string' ? { _id: { $gt: _id } } : { $expr: { $gt: ['$_id', { $literal: _id }] } };
-  return { createdAt: { $lte: createdAt }, $or: [{ createdAt: { $lt: createdAt } }, isBehind] };
+  return {
+    createdAt: { ...SOUND_TIME, $lte: createdAt },
+    $or: [{ createdAt: { $lt: createdAt } }, isBehind],
+  };
 }
 
 /** As much as can be told of a damaged document, so that all others are listed; `pending` claims nothing. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { PageOptions } from '../../../domain/page.ts';
-import { parseStockQuestion, type StockLevel } from '../../../domain/stock.ts';
+import { parseStockQuestion, STOCK_COUNTS, type StockLevel } from '../../../domain/stock.ts';
 import { invalidInput } from '../../../domain/validation.ts';
 import { type ItemFormat, safe } from '../shared/output.ts';
 import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
@@ -30,7 +30,7 @@ export function stock(command: Command, session: Session): void {
 }
 
 const HELP = `
-Sorted by SKU. On a pipe, a line for each SKU: sku, available, reserved, sold, received.
+Sorted by SKU. On a pipe, a line for each SKU: sku, available, reserved, sold, received; what is damaged, if anything.
 ${PAGES_HELP}
 
 Examples:
@@ -38,12 +38,14 @@ Examples:
   $ concord stock --limit 50 --after COFFEE
 `;
 
-const COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
-const levelRow = ({ sku, ...counts }: StockLevel) => [safe(sku), ...COUNTS.map((count) => counts[count])];
+function levelRow({ sku, damaged, ...counts }: StockLevel) {
+  if (damaged !== undefined) return [safe(sku), ...STOCK_COUNTS.map(() => '?'), `damaged: ${damaged}`];
+  return [safe(sku), ...STOCK_COUNTS.map((count) => counts[count])];
+}
 
 export const LEVELS: ItemFormat<StockLevel> = {
   row: levelRow,
-  heads: ['sku', ...COUNTS],
+  heads: ['sku', ...STOCK_COUNTS],
   cells: levelRow,
   none: 'no stock; add some with `concord restock SKU QUANTITY`',
 };

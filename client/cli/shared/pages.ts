@@ -54,10 +54,14 @@ export async function printListing<Item>(session: Session, page: PageOptions, li
 async function printAll<Item>(items: AsyncGenerator<Item>, listing: Listing<Item>, output: Output) {
   const first = await output.during(listing.question, items.next());
   let printed = 0;
-  for (let next = first; !next.done && !output.isClosed; next = await items.next()) {
-    if (output.json) output.printText(`${printed === 0 ? '[' : ','}${JSON.stringify(next.value)}`);
-    else output.printRow(listing.format.row(next.value));
-    printed += 1;
+  try {
+    for (let next = first; !next.done && !output.isClosed; next = await items.next()) {
+      if (output.json) output.printText(`${printed === 0 ? '[' : ','}${JSON.stringify(next.value)}`);
+      else output.printRow(listing.format.row(next.value));
+      printed += 1;
+    }
+  } finally {
+    // What was printed before an error stays JSON.
+    if (output.json) output.printText(printed === 0 ? '[]' : ']');
   }
-  if (output.json) output.printText(printed === 0 ? '[]' : ']');
 }

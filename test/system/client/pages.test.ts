@@ -1,4 +1,4 @@
-import type { Db } from 'mongodb';
+import { type Db, Timestamp } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createOrders } from '../../../activities/orders/participant.ts';
 import type { OrderRecord } from '../../../domain/order-record.ts';
@@ -94,6 +94,30 @@ describe('40,000 SKUs', () => {
   });
 });
 
+test('an SKU whose counts somebody has overwritten is shown as damaged, and all others as they are', async () => {
+  const { inventory, databases } = platform;
+  const sound = await inventory.stock.findOne({ _id: 'SKU-00000' });
+  const damages = [{ available: 'x'.repeat(3_000_000) }, { sold: null }, { received: { units: 5 } }, {}];
+  const documents = damages.map((damage, index) => ({ ...sound, ...damage, _id: `ZZ-${index}` }));
+  await databases.inventory.collection<{ _id: string }>('stock').insertMany(documents);
+  onTestFinished(async () => {
+    await inventory.stock.deleteMany({ _id: /^ZZ-/ });
+  });
+  const none = { available: 0, reserved: 0, sold: 0, received: 0 };
+  expect(await platform.concord.stock([], { after: 'SKU-39999' })).toEqual([
+    { sku: 'ZZ-0', ...none, damaged: 'available is no number' },
+    { sku: 'ZZ-1', ...none, damaged: 'sold is no number' },
+    { sku: 'ZZ-2', ...none, damaged: 'received is no number' },
+    { sku: 'ZZ-3', available: 5, reserved: 0, sold: 0, received: 5 },
+  ]);
+  expect(await platform.concord.stock(['ZZ-0'])).toMatchObject([{ damaged: 'available is no number' }]);
+  const { stdout } = await concord(['stock', '--after', 'ZZ-1']);
+  expect(stdout).toBe('ZZ-2\t?\t?\t?\t?\tdamaged: received is no number\nZZ-3\t5\t0\t0\t5\n');
+  onTerminal();
+  const shown = (await concord(['stock', '--after', 'ZZ-0'])).stdout;
+  expect(shown).toMatch(/ZZ-2 .*damaged: received is no number/);
+});
+
 describe('a list of orders', () => {
   const lines = [{ sku: 'SKU-00000', quantity: 1 }];
   const orders = () => createOrders(platform.orders);
@@ -113,7 +137,8 @@ describe('a list of orders', () => {
     const document = await platform.orders.findOne({ _id: 'paged-00' });
     // What is no order, because no order has such an id.
     await untyped.insertMany([1, 2, 3, 4, 5, 6].map((_id) => ({ ...document, _id })));
-    for (const [index, createdAt] of ['yesterday', null, 5, 'never'].entries()) {
+    const damaged = ['yesterday', null, 5, 'never', ...DAMAGED_TIMES];
+    for (const [index, createdAt] of damaged.entries()) {
       await untyped.insertOne({ ...document, _id: `untimed-${index}`, createdAt });
       expected.push(`untimed-${index}`);
     }
@@ -125,8 +150,12 @@ describe('a list of orders', () => {
     }
     expect(found).toEqual(expected);
     const last = await platform.concord.list({ after: 'paged-28' });
-    expect(idsOf(last)).toEqual(['paged-29', 'untimed-0', 'untimed-1', 'untimed-2', 'untimed-3']);
-    expect(await platform.concord.list({ after: 'untimed-3' })).toEqual([]);
+    const untimed = damaged.map((_, index) => `untimed-${index}`);
+    expect(idsOf(last)).toEqual(['paged-29', ...untimed]);
+    // On from each of them.
+    for (const [index, after] of untimed.entries()) {
+      expect(idsOf(await platform.concord.list({ after }))).toEqual(untimed.slice(index + 1));
+    }
     expect(
       idsOf(await platform.concord.list({ customerId: 'customer', after: 'paged-02', limit: 2 })),
     ).toEqual(['paged-03', 'paged-04']);
@@ -181,6 +210,16 @@ describe('a list of orders', () => {
     expect(page.stderr).toContain('there are more: go on with --after shown-19');
   });
 });
+
+/** What databases sort before, after and among dates, and a date that JavaScript doesn't know. */
+const DAMAGED_TIMES = [
+  new Timestamp({ t: 1_800_000_000, i: 1 }),
+  /^2026/,
+  [new Date('2026-01-15')],
+  [new Date('2020-01-01'), new Date('2040-01-01')],
+  [],
+  Object.assign(new Date(0), { getTime: () => 9e15 }),
+];
 
 /** Somebody else has written into it. */
 function untypedOrders(database: Db) {

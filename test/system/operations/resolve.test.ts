@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInventory } from '../../../activities/inventory/participant.ts';
+import { createOrders } from '../../../activities/orders/participant.ts';
+import { strategies } from '../../../domain/strategies.ts';
+import { statusQuery } from '../../../workflows/order/messages.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { runCliAsJson } from '../../support/run-cli.ts';
 import {
@@ -8,6 +11,7 @@ import {
   prepareByHand,
   preparedAndTerminated,
   recorded,
+  requestByHand,
   terminate,
 } from './support.ts';
 
@@ -133,6 +137,68 @@ test('an order that was placed again in vain ends as its first workflow had begu
   expect(await concord.resolve('again', { as: 'confirmed' })).toMatchObject({ status: 'confirmed' });
   expect(await recorded(platform, 'again')).toEqual(CONFIRMED);
   expect(await concord.place(orderOf('again', 2))).toMatchObject({ status: 'confirmed', joined: true });
+});
+
+describe('an order whose history is gone, and whose id another one has tried to take', () => {
+  const other = (orderId: string) => orderOf(orderId, 3);
+
+  test.each(strategies)(
+    'is what cancel answers for, also while the other one is cancelled: %s',
+    async (strategy) => {
+      const { concord, orders } = platform;
+      const orderId = `sold-${strategy}`;
+      await concord.restock(orderId, 10);
+      await prepareByHand(platform, orderId, { strategy });
+      await createOrders(orders).decide({
+        ...requestByHand(orderId, 'forgotten', strategy),
+        status: 'confirmed',
+      });
+      const confirmed = { code: 'TooLate', details: { orderId, status: 'confirmed' } };
+      await expect(concord.cancel(orderId)).rejects.toMatchObject(confirmed);
+
+      await platform.stop('orders');
+      await concord.place(other(orderId), { strategy, wait: 'accepted' });
+      const handle = concord.client.workflow.getHandle(`order/${orderId}`);
+      const isAsked = async () => {
+        const { events } = await handle.fetchHistory();
+        return events?.some((event) => event.workflowExecutionSignaledEventAttributes);
+      };
+      const [cancelled] = await Promise.allSettled([
+        concord.cancel(orderId),
+        expect
+          .poll(isAsked)
+          .toBe(true)
+          .then(() => platform.start('orders')),
+      ]);
+      expect(cancelled).toMatchObject({ reason: confirmed });
+      // Its workflow may still wait until the inventory has heard of it.
+      expect(await handle.query(statusQuery)).toMatchObject({
+        decision: { status: 'rejected', reason: { code: 'OrderIdTaken' } },
+      });
+      await expect(concord.cancel(orderId)).rejects.toMatchObject(confirmed);
+      expect(await concord.status(orderId)).toMatchObject({ status: 'confirmed', phase: 'final' });
+    },
+  );
+
+  test('is, while it is pending, for an operator to settle, and nobody is told more than that', async () => {
+    const { concord } = platform;
+    await concord.restock('tried', 10);
+    await prepareByHand(platform, 'tried');
+    await expect(concord.cancel('tried')).rejects.toMatchObject({ code: 'LeftUndecided' });
+    await expect(concord.place(other('tried'))).rejects.toMatchObject({ code: 'OrderIdTaken' });
+    for (const wait of ['decided', 'final'] as const) {
+      await expect(concord.place(orderOf('tried', 2), { wait })).rejects.toMatchObject({
+        code: 'LeftUndecided',
+      });
+    }
+    await expect(concord.cancel('tried')).rejects.toMatchObject({ code: 'LeftUndecided' });
+    expect(await concord.resolve('tried', { as: 'rejected' })).toMatchObject({ status: 'rejected' });
+    expect(await recorded(platform, 'tried')).toEqual({ status: 'rejected', ...RELEASED });
+    expect(await concord.place(orderOf('tried', 2))).toMatchObject({ status: 'rejected', joined: true });
+    await expect(concord.cancel('tried')).rejects.toMatchObject({ code: 'TooLate' });
+    await expect(concord.resolve('tried', { as: 'cancelled' })).rejects.toMatchObject({ code: 'TooLate' });
+    await expect(concord.place(other('tried'))).rejects.toMatchObject({ code: 'OrderIdTaken' });
+  });
 });
 
 test('a resolution that waits for a service is accepted; what it has decided outlives even its end', async () => {
