@@ -177,15 +177,15 @@ async function untilReady({ name, exited }: ServerProcess, isReady: () => Promis
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
 }
 
-/** The last lines of a log, indented, under a line that names it; before them why a Go program broke off. */
+/** The last lines of a log, which may be gone by then, indented; before them why a Go program broke off. */
 export async function tail(log: string): Promise<string> {
   // A loss may be told while directories are being removed.
   const text = (await readFile(log, 'utf8').catch(() => '')).trimEnd();
-  if (text === '') return `It printed nothing (${log}).`;
+  if (text === '') return 'It printed nothing.';
   const lines = text.split('\n');
   const panic = lines.slice(0, -LAST_LINES).findLast((line) => /^(panic|fatal error|SIG[A-Z]+): /.test(line));
   const shown = [...(panic === undefined ? [] : [panic, '…']), ...lines.slice(-LAST_LINES)];
-  return [`The end of ${log}:`, ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
+  return ['The end of its log:', ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
 }
 
 const LAST_LINES = 12;

@@ -83,7 +83,7 @@ async function untilItPolls(name: ServiceName, { client }: Concord, child: Child
   for (const deadline = Date.now() + START_LIMIT; Date.now() < deadline; await delay(POLL_INTERVAL)) {
     if (hasEnded(child)) {
       const end = await tail(log);
-      throw new ServersError(`The ${name} worker ended while starting. The end of its log:\n${end}`);
+      throw new ServersError(`The ${name} worker ended while starting.\n${end}`);
     }
     if (await polls(client, name, child.pid)) return;
   }

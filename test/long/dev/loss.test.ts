@@ -35,7 +35,7 @@ test.each(Object.entries(choices))(
       start,
       new RegExp(`^${lost.name} \\(process ${lost.pid}\\) ended unasked \\((SIGSEGV|exit code 2)\\)`, 'm'),
     );
-    expect(start.output()).toMatch(new RegExp(`^The end of \\S+/${lost.name}\\.log:\n {2}\\S`, 'm'));
+    expect(start.output()).toMatch(/^The end of its log:\n {2}\S/m);
   },
 );
 
