@@ -52,6 +52,7 @@ export function prepareWorker({ name, directory, report, environment: known }: P
     restart: () => void child()?.kill('SIGTERM'),
     /** Ends it gracefully, also before it was started. Idempotent. */
     stop,
+    kill: () => end('SIGKILL'),
     /**
      * Tells it where the servers are, and waits until it polls. From then on it is started again when it ends unasked.
      * @throws ServersError with the tail of its log, if it ends before it is ready.

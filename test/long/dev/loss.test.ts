@@ -40,6 +40,17 @@ test.each(Object.entries(choices))(
   },
 );
 
+test('npm start ends when Temporal dies while the samples are placed, without a stack trace', {
+  timeout: 180_000,
+}, async () => {
+  const start = await run('start', '--once');
+  await expect.poll(start.output, { timeout: 150_000 }).toContain('Starting the orders worker');
+  const lost = choices.Temporal(start.record().children);
+  signalTo(lost?.pid, 'SIGSEGV');
+  await expectLoss(start, new RegExp(`^temporal \\(process ${lost?.pid}\\) ended unasked`, 'm'));
+  expect(start.output()).not.toMatch(/^ +at /m);
+});
+
 // A mongod has no processes that it could lose.
 const hasStorage = 'tree' in (await findMongoDB(silentReport));
 
