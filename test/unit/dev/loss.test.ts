@@ -45,9 +45,9 @@ test('one that printed nothing says that', async () => {
 });
 
 test('one that is ended on request is no loss', async () => {
-  const stopped = await start('stopped', 'sleep 600');
-  const killed = await start('killed', 'sleep 600');
-  await start('ended with all', 'sleep 600');
+  const stopped = await start('stopped', 'exec sleep 600');
+  const killed = await start('killed', 'exec sleep 600');
+  await start('ended with all', 'exec sleep 600');
   await stopped.stop();
   await killed.kill();
   await start('lost', 'exit 1');
