@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -22,7 +22,7 @@ export interface Certificate {
 }
 
 /** A certificate authority that exists for one test. */
-export interface Authority extends Certificate {
+export interface Authority extends Certificate, AsyncDisposable {
   /** @param valid From when to when, in milliseconds from now; for an hour by default. */
   issue(name: string, valid?: readonly [number, number]): Promise<Certificate>;
 }
@@ -43,6 +43,7 @@ export async function createAuthority(name = 'test authority'): Promise<Authorit
   let issued = 0;
   return {
     ...(await written(path.join(directory, 'authority'), own, keys)),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
     async issue(subject, valid = [-HOUR, HOUR]) {
       const subjectKeys = await newKeys();
       const certificate = await X509CertificateGenerator.create({

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { z } from 'zod';
+import { STOP_LIMITS } from '../../workers/ending.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
 import { identify } from '../servers/process-identity.ts';
@@ -30,8 +31,8 @@ interface KeptProcess extends Launch {
 
 // A worker that fails at once must not be restarted in a tight loop. Milliseconds.
 const RESTART_DELAY = 500;
-// Longer than a worker's own grace for what it runs.
-const STOP_LIMIT = 15_000;
+// Longer than a worker's own, after which it says what has not returned.
+const STOP_LIMIT = STOP_LIMITS.process + 3_000;
 
 /** A service's worker as a process of its own, which is started again when it ends unasked, as a process manager would. */
 export function createKeptProcess(options: KeptProcess) {

@@ -94,7 +94,9 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     launching.add(launched);
     const server = await launched.finally(() => launching.delete(launched));
     try {
-      await untilReady(server, isReady, log);
+      // PostgreSQL may have another command in front.
+      const program = [command.command, ...command.args].find((word) => path.parse(word).name === name);
+      await untilReady(server, isReady, log, program);
     } catch (error) {
       await server.stop();
       throw error;
@@ -162,7 +164,12 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
 /** Milliseconds. */
 const START_LIMIT = 60_000;
 
-async function untilReady({ name, exited }: ServerProcess, isReady: () => Promise<boolean>, log: string) {
+async function untilReady(
+  { name, exited }: ServerProcess,
+  isReady: () => Promise<boolean>,
+  log: string,
+  program = name,
+) {
   let ended: string | undefined;
   void exited.then((how) => {
     ended = how;
@@ -174,18 +181,19 @@ async function untilReady({ name, exited }: ServerProcess, isReady: () => Promis
       throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
     await delay(50);
   }
-  throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}`);
+  const advice = `If ${program} can't run here, replace or remove it, and the next way to get one is tried.`;
+  throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}\n${advice}`);
 }
 
-/** The last lines of a log, indented, under a line that names it; before them why a Go program broke off. */
+/** The last lines of a log, which may be gone by then, indented; before them why a Go program broke off. */
 export async function tail(log: string): Promise<string> {
   // A loss may be told while directories are being removed.
   const text = (await readFile(log, 'utf8').catch(() => '')).trimEnd();
-  if (text === '') return `It printed nothing (${log}).`;
+  if (text === '') return 'It printed nothing.';
   const lines = text.split('\n');
   const panic = lines.slice(0, -LAST_LINES).findLast((line) => /^(panic|fatal error|SIG[A-Z]+): /.test(line));
   const shown = [...(panic === undefined ? [] : [panic, '…']), ...lines.slice(-LAST_LINES)];
-  return [`The end of ${log}:`, ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
+  return ['The end of its log:', ...shown.map((line) => `  ${shortenMiddle(line)}`)].join('\n');
 }
 
 const LAST_LINES = 12;

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import type { Concord } from '../../client/concord.ts';
 import { type ServiceName, services } from '../../domain/services.ts';
 import { readTemporal } from '../../platform/settings/read-temporal.ts';
 import type { WorkerSettings } from '../../workers/settings.ts';
@@ -26,22 +25,26 @@ interface Options {
  */
 async function main(options: Options, { report, cleanUp, fail }: Program): Promise<number | undefined> {
   const { encryptionKeys } = await checkedSettings();
-  const used: { concord?: Concord; servers?: Servers } = {};
-  // Begun first, so that the workers, which use both, end before.
+  const used: { servers?: Servers } = {};
+  // Begun first, so that the workers, which use them, end before.
   cleanUp(async () => used.servers?.stop());
-  cleanUp(async () => used.concord?.close());
+  let isLost = false;
   const workers = new Map<ServiceName, WorkerProcess>();
   const [servers, { Concord }, { placeSamples }] = await Promise.all([
     startServers({
       report,
-      onLoss: fail,
+      onLoss(loss) {
+        isLost = true;
+        fail(loss);
+      },
       dataDirectory: options.data === undefined ? undefined : resolve(options.data),
       // Both get ready while the servers start: that takes them about as long.
       onDirectory(directory) {
         for (const name of services) {
           const worker = prepareWorker({ name, directory, report });
           workers.set(name, worker);
-          cleanUp(worker.stop);
+          // Without its servers it would not end in good order, but late.
+          cleanUp(() => (isLost ? worker.kill() : worker.stop()));
         }
       },
     }),
@@ -58,8 +61,8 @@ async function main(options: Options, { report, cleanUp, fail }: Program): Promi
   };
   // A server of the user's own may want TLS, or an API key.
   const own = process.env.TEMPORAL_ADDRESS ? readTemporal(process.env).connection : {};
+  // Never closed: the SDK (1.24) throws if a call waits to be repeated on a connection that is closed.
   const concord = await Concord.connect({ connection: { ...own, address }, namespace, encryptionKeys });
-  used.concord = concord;
 
   const host = (name: ServiceName, ports: Readonly<Record<string, string>> = {}) =>
     workers.get(name)?.start({ ...environment, ...ports }, concord);

@@ -52,6 +52,7 @@ export function prepareWorker({ name, directory, report, environment: known }: P
     restart: () => void child()?.kill('SIGTERM'),
     /** Ends it gracefully, also before it was started. Idempotent. */
     stop,
+    kill: () => end('SIGKILL'),
     /**
      * Tells it where the servers are, and waits until it polls. From then on it is started again when it ends unasked.
      * @throws ServersError with the tail of its log, if it ends before it is ready.
@@ -83,7 +84,7 @@ async function untilItPolls(name: ServiceName, { client }: Concord, child: Child
   for (const deadline = Date.now() + START_LIMIT; Date.now() < deadline; await delay(POLL_INTERVAL)) {
     if (hasEnded(child)) {
       const end = await tail(log);
-      throw new ServersError(`The ${name} worker ended while starting. The end of its log:\n${end}`);
+      throw new ServersError(`The ${name} worker ended while starting.\n${end}`);
     }
     if (await polls(client, name, child.pid)) return;
   }

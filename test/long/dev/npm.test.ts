@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import getPort from 'get-port';
 import { expect, onTestFinished, test } from 'vitest';
 import { withDescendants } from '../../../tools/servers/processes.ts';
-import { processesWith, removeDirectory, temporaryDirectory } from '../../system/dev/support.ts';
+import { processesWith, removeDirectory, signalTo, temporaryDirectory } from '../../system/dev/support.ts';
 
 // npm passes a signal on to its shell alone, and of a SIGKILL nobody hears: what it runs must end all the same.
 
@@ -25,7 +25,7 @@ test.for(cases)('npm run $script leaves nothing behind after a $way', async ({ s
   const directory = await temporaryDirectory();
   const left = () => processesWith(`TMPDIR=${directory}`);
   onTestFinished(async () => {
-    for (const pid of await left()) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of await left()) signalTo(Number(pid), 'SIGKILL');
     await removeDirectory(directory);
   });
   const npm = spawn('npm', ['run', script, '--', ...args], {
@@ -45,9 +45,11 @@ test.for(cases)('npm run $script leaves nothing behind after a $way', async ({ s
     });
   await expect.poll(() => output).toContain(says);
   const exited = once(npm, 'exit');
-  const [, shell = 0] = await withDescendants([npm.pid ?? 0]);
-  const [signal, , target] = way.split(' ');
-  process.kill(target === 'npm' ? (npm.pid ?? 0) : shell, signal);
+  const { pid } = npm;
+  if (pid === undefined) throw new Error('npm was not started');
+  const [, shell] = await withDescendants([pid]);
+  const signal = way.startsWith('SIGTERM') ? 'SIGTERM' : 'SIGKILL';
+  signalTo(way.endsWith('npm') ? pid : shell, signal);
   await exited;
   await expect.poll(left).toEqual([]);
   expect((await readdir(directory)).filter((name) => name.startsWith('concord-'))).toEqual([]);

@@ -45,6 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await mutual[Symbol.asyncDispose]();
   await platform[Symbol.asyncDispose]();
+  for (const each of [authority, stranger]) await each[Symbol.asyncDispose]();
 });
 
 const withCertificate = ({ certificateFile, keyFile }: Certificate) => ({

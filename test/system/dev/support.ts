@@ -90,6 +90,12 @@ export async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
+/** Sends a signal to a process that must be there: without a pid, it would go to all of our own group. */
+export function signalTo(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (!pid) throw new Error('there is no such process');
+  process.kill(pid, signal);
+}
+
 /** Whether something accepts connections at a loopback port. */
 export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -114,7 +114,7 @@ describe('a server behind a proxy that can’t be reached is told with the varia
   });
 
   test('because of TLS, which is spoken behind it', async () => {
-    const authority = await createAuthority();
+    await using authority = await createAuthority();
     const certificate = await authority.issue('other');
     await using server = await openTlsProxy('127.0.0.1:9', certificate);
     await using proxy = await openConnectProxy(`127.0.0.1:${server.port}`);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -9,6 +9,11 @@ import { keepRecord } from '../../../tools/servers/running.ts';
 import { runInProcess } from '../../support/run-cli.ts';
 
 // Which server a command talks to where nobody has named one.
+
+vi.mock('node:net', async (load) => {
+  const net = await load<typeof import('node:net')>();
+  return { ...net, connect: vi.fn(net.connect) };
+});
 
 let directory: string;
 
@@ -53,15 +58,18 @@ test('a command says on standard error which of two running starts it uses, and 
 });
 
 test('what listens at the default address is another choice beside a running start, and no choice without one', async () => {
-  const other = createServer().listen(7233, '127.0.0.1');
-  // If that port is taken, then something listens there just as well.
-  await Promise.race([once(other, 'listening'), once(other, 'error')]).catch(() => {});
+  // Whatever that port is used for on this machine.
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  vi.mocked(connect).mockImplementationOnce(() => createConnection(port, '127.0.0.1'));
   try {
     expect(choiceText(await findTarget({}))).toBeUndefined();
     recordStart('127.0.0.1:1', '2025-01-01T00:00:00.000Z');
     expect(choiceText(await findTarget({}))).toBe(
       'there is also localhost:7233: choose by --address or TEMPORAL_ADDRESS',
     );
+    expect(connect).toHaveBeenLastCalledWith(expect.objectContaining({ host: 'localhost', port: 7233 }));
     recordStart('127.0.0.1:7233', '2025-01-02T00:00:00.000Z');
     expect((await findTarget({})).others).toEqual(['127.0.0.1:1']);
   } finally {

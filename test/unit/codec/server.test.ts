@@ -211,7 +211,7 @@ describe.each([
   let proxied: (path: string, sent: Sent) => Promise<Received>;
 
   beforeAll(async () => {
-    const authority = await createAuthority();
+    await using authority = await createAuthority();
     const { certificate, key } = await authority.issue('codec.example');
     const proxy = createSecureServer({ cert: certificate, key }, (request, response) => {
       const { host } = request.headers;

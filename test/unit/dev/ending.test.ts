@@ -8,7 +8,7 @@ import { identify, isAlive, type ProcessIdentity } from '../../../tools/servers/
 import { end } from '../../../tools/servers/processes.ts';
 import { cleanUpAfterTheDead } from '../../../tools/servers/running.ts';
 import { createSupervisor } from '../../../tools/servers/supervisor.ts';
-import { keepingReport, removeDirectory, temporaryDirectory } from '../../system/dev/support.ts';
+import { keepingReport, removeDirectory, signalTo, temporaryDirectory } from '../../system/dev/support.ts';
 
 let directory: string;
 let children: ChildProcess[] = [];
@@ -60,7 +60,7 @@ describe('a server that can not be ended', () => {
     expect(servers.map(({ identity }) => isAlive(identity))).toEqual([false, true, false]);
     expect(recordFiles()).toHaveLength(1);
     vi.restoreAllMocks();
-    process.kill(pids[1] ?? 0, 'SIGKILL');
+    signalTo(pids[1], 'SIGKILL');
   });
 
   it('of an earlier run keeps neither the others nor the next start', async () => {

@@ -32,7 +32,7 @@ test('a server that ends unasked is told once: which, how, and the end of its lo
   expect(losses[0]).toBe(
     [
       `database (process ${identity.pid}) ended unasked (SIGSEGV), so all is stopped.`,
-      `The end of ${directory}/database.log:`,
+      'The end of its log:',
       '  last words',
     ].join('\n'),
   );
@@ -41,13 +41,13 @@ test('a server that ends unasked is told once: which, how, and the end of its lo
 test('one that printed nothing says that', async () => {
   await start('database', 'exit 7');
   await expect.poll(() => losses, WAIT).toHaveLength(1);
-  expect(losses[0]).toMatch(/\(exit code 7\).*\nIt printed nothing \(\S+database\.log\)\.$/);
+  expect(losses[0]).toMatch(/\(exit code 7\).*\nIt printed nothing\.$/);
 });
 
 test('one that is ended on request is no loss', async () => {
-  const stopped = await start('stopped', 'sleep 600');
-  const killed = await start('killed', 'sleep 600');
-  await start('ended with all', 'sleep 600');
+  const stopped = await start('stopped', 'exec sleep 600');
+  const killed = await start('killed', 'exec sleep 600');
+  await start('ended with all', 'exec sleep 600');
   await stopped.stop();
   await killed.kill();
   await start('lost', 'exit 1');

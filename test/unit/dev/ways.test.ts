@@ -2,9 +2,10 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { NoServerError } from '../../../tools/servers/attempts.ts';
-import { findMongoDB } from '../../../tools/servers/mongodb.ts';
+import { findMongoDB, startMongoDB } from '../../../tools/servers/mongodb.ts';
 import { postgresBinary } from '../../../tools/servers/postgres-tree.ts';
 import { silentReport } from '../../../tools/servers/report.ts';
+import { createSupervisor } from '../../../tools/servers/supervisor.ts';
 import { findTemporal } from '../../../tools/servers/temporal.ts';
 import { timeSkippingServer } from '../../../tools/servers/time-skipping.ts';
 import { bareMachine, keepingReport, removeDirectory } from '../../system/dev/support.ts';
@@ -46,6 +47,21 @@ describe('a program that can not run gives way to the next way, and one line say
     const programs = ['mongod', 'postgres', 'mongod', 'postgres'];
     expect(others).toEqual(
       programs.map((name) => expect.stringContaining(`${name} --version\` ended by SIGILL`)),
+    );
+  });
+
+  it('mongod on PATH that says its version and then can not start is named, with what to do', async () => {
+    const directory = await bare({ mongod: `[ "$1" = --version ] || ${SIGILL}` });
+    const program = path.join(directory, 'mongod');
+    const supervisor = await createSupervisor();
+    const options = { supervisor, directory: path.join(directory, 'data'), keepData: false };
+    const started = startMongoDB({ ...options, report: silentReport });
+    await expect(started.finally(supervisor.stop)).rejects.toThrow(
+      [
+        'mongod ended while starting (SIGILL).',
+        'It printed nothing.',
+        `If ${program} can't run here, replace or remove it, and the next way to get one is tried.`,
+      ].join('\n'),
     );
   });
 
