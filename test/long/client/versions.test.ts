@@ -6,7 +6,7 @@ import { findTarget } from '../../../client/cli/shared/target.ts';
 import { createServiceWorker } from '../../../workers/create-worker.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { runCliAsJson } from '../../support/run-cli.ts';
-import { orderOf } from '../operations/support.ts';
+import { orderOf } from '../../system/operations/support.ts';
 
 // Which workers get the orders' work is the server's to say, so what doctor makes of it is tried on a real one.
 
@@ -35,7 +35,6 @@ test('doctor says who polls and who gets the work, on the way to a version and b
   const { concord, address, namespace } = platform;
   const state = () => expect.poll(async () => (await examineWorker('orders', connected)).worker);
   await concord.restock('waiting', 10);
-  await concord.restock('pinned', 10);
   await state().toMatchObject({
     status: 'ok',
     found: expect.stringMatching(/^\S+ polls task queue orders$/),
@@ -51,7 +50,6 @@ test('doctor says who polls and who gets the work, on the way to a version and b
   });
   await makeCurrent('1');
   await state().toMatchObject({ status: 'ok', found: expect.stringMatching(BOTH) });
-  expect(await concord.place(orderOf('pinned'))).toMatchObject({ status: 'confirmed' });
 
   // Its workers end, and those without a version get nothing for all that they poll.
   await stopVersion();
