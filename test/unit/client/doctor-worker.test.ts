@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { judge, judgeEnded, missingWorkerFix, type TaskQueue } from '../../../client/cli/doctor/worker.ts';
 import { keepRecord } from '../../../tools/servers/running.ts';
 
-// What doctor says of who polls and which version gets the work. That the server says so: test/system/client/versions.test.ts.
+// What doctor says of who polls and which version gets the work. That the server says so: test/long/client/versions.test.ts.
 
 const server = { address: 'temporal:7233', namespace: 'shop' };
 const one = { deploymentName: 'concord-orders', buildId: '1' };
