@@ -238,7 +238,8 @@ describe.each(strategies)('%s', (strategy) => {
       await inventory.stock.insertOne({ _id: 'FULL', ...counts, holds, settled: [] });
       const lines = ['BESIDE', 'FULL'].map((sku) => ({ sku, quantity: 1 }));
       const order = (orderId: string) => ({ orderId, customerId: 'c', lines });
-      await concord.place(order('late'), { strategy, prepareBudget: 3_000 });
+      // Long enough for an attempt on a busy machine, of which the reason tells.
+      await concord.place(order('late'), { strategy, prepareBudget: 8_000 });
       const { status, reason } = await concord.status('late');
       expect([status, reason?.code]).toEqual(['rejected', 'PrepareTimedOut']);
       expect(reason?.message).toMatch(/FULL is held by 50000 orders .* see `concord stuck`/);
