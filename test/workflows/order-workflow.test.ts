@@ -17,20 +17,24 @@ let ended: Promise<unknown>;
 
 /** What the services were asked to do, in order. */
 let calls: string[];
-/** What the inventory does beside that, in a test of its own. */
+/** What a service does beside that, in a test of its own. */
+let orders: { prepare?: () => Promise<void>; decide?: () => void };
 let inventory: { prepare?: () => Promise<void>; commit?: () => Promise<void> };
 
 beforeEach(() => {
   calls = [];
+  orders = {};
   inventory = {};
 });
 
 const orderActivities: Pick<OrderActivities, 'orders.prepare' | 'orders.decide'> = {
   async 'orders.prepare'() {
     calls.push('orders.prepare');
+    await orders.prepare?.();
   },
   async 'orders.decide'({ order: { orderId }, ...decision }) {
     calls.push('orders.decide');
+    orders.decide?.();
     const reason = decision.status === 'confirmed' ? {} : { reason: decision.reason };
     return { orderId, status: decision.status, ...reason };
   },
@@ -94,6 +98,12 @@ test('both services vote yes: the order is confirmed, and the stock is sold', as
 });
 
 test('the inventory votes no: the order is rejected, and the hold is released', async () => {
+  // One no is enough, so the other vote is not waited for. Had it just come, the test server (1.38.0) would hang: it can't
+  // cancel an activity that completes while a workflow task runs.
+  const decided = new Promise<void>((resolve) => {
+    orders.decide = resolve;
+  });
+  orders.prepare = () => decided;
   inventory.prepare = async () => {
     throw ApplicationFailure.nonRetryable('A is out of stock', 'OutOfStock');
   };
