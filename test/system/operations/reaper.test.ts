@@ -254,11 +254,11 @@ describe('the schedule', () => {
     });
     const schedule = client.schedule.getHandle('reap-holds');
     await expect
-      .poll(() => schedule.describe().catch(String), { timeout: 30_000 })
+      .poll(() => schedule.describe().catch(String), { timeout: 60_000 })
       .toMatchObject({ spec: { intervals: [{ every: 7_200_000 }] }, action: { args: [1_200_000] } });
     worker.kill('SIGTERM');
     await once(worker, 'exit');
-  });
+  }, 90_000);
 
   test('is made once, takes new settings, keeps a pause, and sweeps', async () => {
     const { client } = platform.concord;
