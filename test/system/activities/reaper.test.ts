@@ -201,10 +201,10 @@ describe('is reported and left alone, and keeps none of the others:', () => {
       'shard status unknown',
     ],
     ['makes the code stumble', () => Promise.reject(new TypeError('x is undefined')), 'x is undefined'],
-    ['hangs', () => new Promise<never>(() => {}), 'no answer in 100 ms'],
+    ['hangs', () => new Promise<never>(() => {}), 'no answer in 1000 ms'],
   ])('an order whose workflow %s', async (_, answer, problem) => {
     const coordinators = { ...GONE, findCoordinator: (orderId: string) => question(orderId, answer) };
-    const { reaper } = await threeOrphans({ coordinators, limits: { question: 100, all: 10_000 } });
+    const { reaper } = await threeOrphans({ coordinators, limits: { question: 1_000, all: 30_000 } });
     const found = await reaper.findOrphans(0);
     expect(namesOf(found)).toEqual(['first', 'last']);
     expect(skippedOf(found)).toEqual({ damaged: expect.stringMatching(problem) });
