@@ -3,7 +3,6 @@ import { access, mkdir, mkdtemp, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { defined } from '../../domain/defined.ts';
-import type { ConcordError } from '../../domain/errors.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { oneLine, ServersError } from './attempts.ts';
 import { mongodbFromEnvironment, startMongoDB } from './mongodb.ts';
@@ -67,7 +66,8 @@ async function ownDataDirectory(given: string): Promise<string> {
     await mkdir(given, { recursive: true });
     await access(given, constants.W_OK);
   } catch (error) {
-    throw invalid(
+    throw invalidInput(
+      '--data',
       `${given} can't be used as data directory (${oneLine(error)}). Name a directory that you may write to.`,
     );
   }
@@ -75,11 +75,7 @@ async function ownDataDirectory(given: string): Promise<string> {
   const other = livingServers().find((record) => record.dataDirectory === directory);
   if (other === undefined) return directory;
   const what = `${directory} is in use by process ${other.owner.pid}, started ${other.startedAt}`;
-  throw invalid(`${what}. Stop that one, or use another data directory.`);
-}
-
-function invalid(fix: string): ConcordError {
-  return invalidInput('--data', fix);
+  throw invalidInput('--data', `${what}. Stop that one, or use another data directory.`);
 }
 
 /** Both are awaited to their end even when one fails: a server that came up later would otherwise not be stopped. */
