@@ -1,5 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, beforeEach, expect } from 'vitest';
+import { defined } from '../../domain/defined.ts';
 import type { OrderProgress } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { cancelUpdate, statusQuery } from '../../workflows/order/messages.ts';
@@ -53,7 +54,7 @@ export function timeSkippedOrders(strategy: Strategy) {
     return time.environment.client.workflow.start<typeof placeOrder>('placeOrder', {
       taskQueue: 'orders',
       workflowId: `order/${orderId}`,
-      args: [{ order, strategy, ...(prepareBudget === undefined ? {} : { prepareBudget }) }],
+      args: [defined({ order, strategy, prepareBudget })],
     });
   }
 

@@ -61,7 +61,7 @@ beforeAll(async () => {
   // Elsewhere: TestWorkflowEnvironment.createTimeSkipping(), which downloads the server.
   environment = await startTimeSkippingServer();
   const connection = environment.nativeConnection;
-  // Once for all tests: the server would hand the next test's tasks to a worker that has just ended.
+  // Once for all tests: they share the services, and say what these do.
   workers = await Promise.all([
     Worker.create({
       connection,

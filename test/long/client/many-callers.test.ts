@@ -29,7 +29,7 @@ describe.each(strategies)('%s', (strategy) => {
     await platform.stop('inventory');
   });
 
-  test('200 callers wait for the decision; a cancel is heard at once, and all are told its reason', async () => {
+  test('200 callers wait for the decision; a cancel is heard within a second, and all are told its reason', async () => {
     const { concord } = platform;
     const order = newOrder();
     const joined = countJoins(concord);
@@ -57,7 +57,7 @@ describe.each(strategies)('%s', (strategy) => {
     await expectRecorded(order);
   });
 
-  test('a cancel is heard at once while the order service can write nothing', async () => {
+  test('a cancel is heard within a second while the order service can write nothing', async () => {
     const { concord } = platform;
     await platform.stop('orders');
     await platform.start('orders', 'workflows');
@@ -214,8 +214,8 @@ async function cancelTimed(concord: Concord, { orderId }: { orderId: string }) {
   return { status, inTime: took < IN_TIME };
 }
 
-// It takes a few hundred milliseconds on an idle machine, and more than ten seconds behind ten updates.
-const IN_TIME = 8_000;
+// Behind ten updates that wait, it took more than ten seconds.
+const IN_TIME = 1_000;
 
 /** A caller who is gone before there is an answer: what it has asked for goes on. */
 async function askAndVanish(concord: Concord, ask: () => Promise<unknown>): Promise<void> {

@@ -124,12 +124,7 @@ describe('a delivery that an operator has terminated', () => {
   test('shows as stopped, and retry makes it', async () => {
     const { concord } = platform;
     const orderId = 'delivery-stopped';
-    await concord.restock(orderId, 10);
-    platform.breakDown('inventory');
-    await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy: 'event-driven' });
-    const { workflowId, step } = whereReserving(orderId)['event-driven'];
-    await terminateDelivery(workflowId);
-    platform.repair('inventory');
+    const { workflowId, step } = await placeAndTerminateDelivery(orderId);
     await expect
       .poll(() => concord.stuck())
       .toMatchObject([{ orderId, workflowId, problem: 'stopped', step, lastError: 'terminated' }]);
@@ -143,12 +138,7 @@ describe('a delivery that an operator has terminated', () => {
     const { concord } = platform;
     const { workflow } = concord.client;
     const orderId = 'delivery-told';
-    await concord.restock(orderId, 10);
-    platform.breakDown('inventory');
-    await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy: 'event-driven' });
-    const { workflowId, step } = whereReserving(orderId)['event-driven'];
-    await terminateDelivery(workflowId);
-    platform.repair('inventory');
+    const { step } = await placeAndTerminateDelivery(orderId);
     await expect.poll(() => concord.stuck(AT_ONCE)).toMatchObject([{ orderId, problem: 'stopped' }]);
     const options = { taskQueue: 'orders', workflowId: 'watch', args: [AT_ONCE] };
     await expect.poll(() => workflow.execute('watchOrders', options)).toEqual([orderId]);
@@ -182,6 +172,17 @@ describe('a delivery that an operator has terminated', () => {
     const retried = () => concord.retry(orderId).catch(({ code }) => code);
     await expect.poll(retried).toBe('NothingToRetry');
   });
+
+  /** The inventory is back by then, so that only the delivery is missing. */
+  async function placeAndTerminateDelivery(orderId: string) {
+    await platform.concord.restock(orderId, 10);
+    platform.breakDown('inventory');
+    await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy: 'event-driven' });
+    const delivery = whereReserving(orderId)['event-driven'];
+    await terminateDelivery(delivery.workflowId);
+    platform.repair('inventory');
+    return delivery;
+  }
 
   async function terminateDelivery(workflowId: string): Promise<void> {
     const { workflow } = platform.concord.client;

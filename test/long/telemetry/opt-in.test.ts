@@ -47,9 +47,6 @@ async function loadedWith(env: Record<string, string | undefined>): Promise<stri
   return JSON.parse((await execa(process.execPath, args, { env })).stdout);
 }
 
-// OpenTelemetry's default, which `stop` must not wait for. Milliseconds.
-const EXPORT_TIMEOUT = 10_000;
-
 test('a collector that takes requests and answers none keeps nobody who stops', async () => {
   await using collector = await startOtlpReceiver();
   collector.hang();
@@ -59,7 +56,7 @@ test('a collector that takes requests and answers none keeps nobody who stops', 
   await tracing?.span('something', async () => {});
   const before = performance.now();
   await tracing?.stop(200);
-  expect(performance.now() - before).toBeLessThan(EXPORT_TIMEOUT / 2);
+  expect(performance.now() - before).toBeLessThan(1_000);
   // The attempt itself goes on, in the background.
   await expect.poll(collector.unanswered).toBe(1);
 });
