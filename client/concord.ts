@@ -13,7 +13,8 @@ import {
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
+import type { Order, OrderOutcome, OrderStatus } from '../domain/order.ts';
+import { identifier, parseOrder, sameContent } from '../domain/order.ts';
 import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
 import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
@@ -41,6 +42,7 @@ import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
 import { within } from '../platform/time-limit.ts';
 import type { Tracing } from '../platform/tracing/tracing.ts';
+import { describeExecution, isRunning } from '../platform/visibility/executions.ts';
 import { findAllStuckSteps } from '../platform/visibility/stuck-steps.ts';
 import type { readStock, restock } from '../workflows/inventory.ts';
 import { decisionUpdate } from '../workflows/order/messages.ts';
@@ -260,8 +262,12 @@ export class Concord {
   }
 
   /** Returns what the order is then. */
-  private async askToCancel(orderId: string, request: CancelRequest) {
+  private async askToCancel(
+    orderId: string,
+    request: CancelRequest,
+  ): Promise<OrderStatus | 'requested' | 'being resolved'> {
     const handle = this.handleOf(orderId);
+    let isGone = false;
     try {
       const { type, closeTime } = await handle.describe();
       if (type !== 'placeOrder' && closeTime === undefined) {
@@ -279,13 +285,18 @@ export class Concord {
       if (!isTaken(decision)) return decision.status;
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
+      isGone = true;
     }
     // No workflow is left that would hear of it.
     const { status, phase, reason } = await this.status(orderId);
     if (phase === 'failed')
       throw new ConcordError('OrderFailed', { orderId, lastError: reason?.message ?? '' });
-    if (status === 'pending') throw new ConcordError('LeftUndecided', { orderId });
-    return status;
+    if (status !== 'pending') return status;
+    // The first look may have come too early, just before the order.
+    const { workflowId } = handle;
+    if (isGone && isRunning(await describeExecution(this.client, { workflowId })))
+      return this.askToCancel(orderId, request);
+    throw new ConcordError('LeftUndecided', { orderId });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { DEFAULT_INVENTORY_LIMITS } from '../../../activities/inventory/documents.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import { checkConsistency, type IdentifiedOrder } from '../../support/consistency.ts';
@@ -209,6 +209,22 @@ describe.each(strategies)('%s', (strategy) => {
     await platform.start('inventory');
     expect(await handle.result()).toMatchObject({ status: 'cancelled' });
     expect(await concord.stock(['FIRST'])).toMatchObject([{ available: 10, reserved: 0 }]);
+  });
+
+  test('a cancel that comes a moment before its order cancels it', async () => {
+    const { concord } = platform;
+    await concord.restock('MOMENT', 10);
+    platform.breakDown('inventory');
+    const order = { orderId: 'a-moment', customerId: 'c', lines: [{ sku: 'MOMENT', quantity: 1 }] };
+    const handle = concord.client.workflow.getHandle('order/a-moment');
+    const describe = async () => {
+      const seen = handle.describe();
+      await seen.catch(() => concord.place(order, { strategy, wait: 'accepted' }));
+      return seen;
+    };
+    vi.spyOn(concord.client.workflow, 'getHandle').mockReturnValueOnce({ ...handle, describe });
+    const cancelled = await concord.cancel('a-moment').finally(() => platform.repair('inventory'));
+    expect(cancelled).toMatchObject({ status: 'cancelled' });
   });
 
   test("who waits for the decision is told of it, also where Temporal's own cancel brings it about", async () => {
