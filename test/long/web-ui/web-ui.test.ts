@@ -18,7 +18,7 @@ describe.skipIf(program === undefined)(title, () => {
   beforeAll(async () => {
     [platform, browser] = await Promise.all([startPlatform(), launchBrowser(program ?? '')]);
     page = await browser.newPage({ viewport: { width: 1400, height: 800 } });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(45_000);
     await platform.concord.restock('GRINDER', 100);
     await platform.concord.restock('MILK-JUG', 100);
   });
