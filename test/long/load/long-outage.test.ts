@@ -51,7 +51,10 @@ test.each([
       await Promise.all(
         wave.map((order) => concord.place(order, { strategy: 'message-queue', wait: 'accepted' })),
       );
-      await expect.poll(async () => (await mailbox.query(waitingQuery)).length).toBe(placed);
+      // A dev server may overlook tasks until it looks again, once a minute.
+      await expect
+        .poll(async () => (await mailbox.query(waitingQuery)).length, { timeout: 90_000 })
+        .toBe(placed);
     }
 
     await up(platform);
