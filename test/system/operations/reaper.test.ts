@@ -92,18 +92,13 @@ describe('an orphan is settled', () => {
   });
 
   test('as the order service has it on record, where the inventory was not told', async () => {
-    const { concord, inventory } = platform;
-    await concord.restock('decided', 10);
-    platform.breakDown('orders');
-    await placeAndWait(platform, 'decided', { inventory: 'prepared' });
-    const sound = await inventory.stock.findOne({ _id: 'decided' });
-    await inventory.stock.updateOne({ _id: 'decided' }, { $unset: { holds: '' } });
+    await platform.concord.restock('decided', 10);
+    await heldWhileOrdersAreBroken('decided');
+    platform.breakDown('inventory');
     platform.repair('orders');
     await placeAndWait(platform, 'decided', { orders: 'committed' });
     await terminate(platform, 'decided');
-    // As if the inventory had not come to its decision.
-    await inventory.reservations.updateOne({ _id: 'decided' }, { $set: { decision: null } });
-    await inventory.stock.updateOne({ _id: 'decided' }, { $set: { holds: sound?.holds ?? [] } });
+    platform.repair('inventory');
     expect(await sweep()).toEqual(['decided']);
     await expect.poll(() => recorded(platform, 'decided')).toEqual(CONFIRMED);
   });
