@@ -94,11 +94,11 @@ describe('an orphan is settled', () => {
   test('as the order service has it on record, where the inventory was not told', async () => {
     await platform.concord.restock('decided', 10);
     await heldWhileOrdersAreBroken('decided');
-    platform.breakDown('inventory');
+    await platform.stop('inventory');
     platform.repair('orders');
     await placeAndWait(platform, 'decided', { orders: 'committed' });
     await terminate(platform, 'decided');
-    platform.repair('inventory');
+    await platform.start('inventory');
     expect(await sweep()).toEqual(['decided']);
     await expect.poll(() => recorded(platform, 'decided')).toEqual(CONFIRMED);
   });

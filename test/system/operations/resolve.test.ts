@@ -28,20 +28,20 @@ async function confirmedAndTerminated(orderId: string): Promise<void> {
   await platform.concord.restock(orderId, 10);
   platform.breakDown('orders');
   await placeAndWait(platform, orderId, { inventory: 'prepared' });
-  platform.breakDown('inventory');
+  await platform.stop('inventory');
   platform.repair('orders');
   await placeAndWait(platform, orderId, { orders: 'committed' });
   await terminate(platform, orderId);
-  platform.repair('inventory');
+  await platform.start('inventory');
 }
 
 /** An order that holds nothing yet, and whose workflow ended. */
 async function preparingAndTerminated(orderId: string): Promise<void> {
   await platform.concord.restock(orderId, 10);
-  platform.breakDown('inventory');
+  await platform.stop('inventory');
   await placeAndWait(platform, orderId, { orders: 'prepared' });
   await terminate(platform, orderId);
-  platform.repair('inventory');
+  await platform.start('inventory');
 }
 
 const CONFIRMED = { status: 'confirmed', available: 8, reserved: 0, sold: 2 };
