@@ -1,6 +1,6 @@
 # One image for both workers; the command says which one runs. Debian, because the Temporal SDK's native core needs
 # glibc: it doesn't load on Alpine.
-FROM node:22.23.2-bookworm-slim AS build
+FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # Install scripts stay off: no dependency needs one, and each would be code that runs at build time.
@@ -19,7 +19,7 @@ RUN npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund &
     find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
       ! -name "$(node -p 'process.arch === "arm64" ? "aarch64" : "x86_64"')-unknown-linux-gnu" -exec rm -r {} +
 
-FROM node:22.23.2-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production \
     HEALTH_PORT=8080
 WORKDIR /app

@@ -35,7 +35,7 @@ export async function runScript(entry, args) {
 
 function requireNode() {
   if (process.versions.node.localeCompare(OLDEST_NODE, 'en', { numeric: true }) >= 0) return;
-  console.error(`Concord needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}.`);
+  console.error(`Concord needs Node 22, 24 or 26; this is ${process.versions.node}.`);
   process.exit(1);
 }
 

@@ -2,10 +2,12 @@ import { createRequire } from 'node:module';
 import type { Target } from '../shared/target.ts';
 import { type Check, failed, ok } from './check.ts';
 
-export function nodeVersion(): Check {
-  const { node } = process.versions;
-  const isRecent = node.localeCompare('20.19', 'en', { numeric: true }) >= 0;
-  return isRecent ? ok('node', node) : failed('node', node, 'install Node 20.19 or newer');
+/** One that works and isn't supported is ok: who runs it is told which ones are. */
+export function nodeVersion({ node } = process.versions): Check {
+  const works = node.localeCompare('20.19', 'en', { numeric: true }) >= 0;
+  if (!works) return failed('node', node, 'install Node 22, 24 or 26');
+  const isSupported = /^(22|24|26)\./.test(node);
+  return ok('node', isSupported ? node : `${node}, which works; Node 22, 24 and 26 are supported`);
 }
 
 export function sdkVersion(): Check {

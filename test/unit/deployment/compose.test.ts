@@ -209,7 +209,7 @@ describe('the image', () => {
   test('starts from an exact version, on glibc', () => {
     const bases = instructions.filter((line) => line.startsWith('FROM '));
     expect(new Set(bases.map((line) => line.split(' ')[1])).size).toBe(1);
-    expect(bases[0]).toMatch(/^FROM node:22\.\d+\.\d+-bookworm-slim\b/);
+    expect(bases[0]).toMatch(/^FROM node:24\.\d+\.\d+-bookworm-slim\b/);
   });
 
   test('has the command line, for whoever looks into a container', () => {
