@@ -4,6 +4,7 @@ import { services } from '../../../domain/services.ts';
 import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
 import { examineAttributes, examineNamespace, examineUpdates, NAMES } from '../doctor/namespace.ts';
+import { describeServer } from '../doctor/server.ts';
 import { examineService } from '../doctor/service.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
@@ -59,7 +60,7 @@ async function examine(target: Target, mayFix: boolean): Promise<Check[]> {
 async function examineServer(connected: Connected, where: string, mayFix: boolean): Promise<Check[]> {
   const server = await attempt('temporal', `${where}: see its own output`, async () => {
     const { serverVersion } = await connected.concord.client.workflowService.getSystemInfo({});
-    return `server ${serverVersion} at ${where}`;
+    return `${describeServer(serverVersion ?? 'of unknown version')} at ${where}`;
   });
   const namespace = await examineNamespace(connected);
   if (namespace.status !== 'ok')

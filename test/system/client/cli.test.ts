@@ -259,6 +259,7 @@ describe.concurrent('finding the server', () => {
     const server = ['temporal', 'namespace', 'updates', 'search attributes'];
     const services = ['orders worker', 'orders service', 'inventory worker', 'inventory service'];
     expect(lines).toEqual(['node', 'sdk', 'encryption', ...server, ...services].map((name) => ['ok', name]));
+    expect(stdout).toMatch(/\tserver [\d.-]+ \(Concord is tested from [\d.]+ on\) at /);
   });
 });
 
