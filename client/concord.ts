@@ -36,7 +36,6 @@ import {
   registerSearchAttributes,
 } from '../platform/display/register-search-attributes.ts';
 import { dataConverterOf } from '../platform/encryption/data-converter.ts';
-import { fairnessKeyOf } from '../platform/encryption/fairness-key.ts';
 import type { EncryptionKeys } from '../platform/encryption/keys.ts';
 import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
@@ -124,15 +123,13 @@ export class Concord {
   private readonly connection: Connection;
   private readonly address: string;
   private readonly index: OrderIndex;
-  private readonly encryptionKeys: ConcordOptions['encryptionKeys'];
   private readonly tracing: ConcordOptions['tracing'];
 
   private constructor(client: Client, connection: Connection, address: string, options: ConcordOptions) {
     this.client = client;
     this.connection = connection;
     this.address = address;
-    this.index = new OrderIndex(options.encryptionKeys !== undefined);
-    this.encryptionKeys = options.encryptionKeys;
+    this.index = new OrderIndex(options.encryptionKeys);
     this.tracing = options.tracing;
   }
 
@@ -424,8 +421,6 @@ export class Concord {
       workflowId: workflowIdOf(orderId),
       workflowIdReusePolicy: 'REJECT_DUPLICATE' as const,
       workflowIdConflictPolicy: 'FAIL' as const,
-      // Where the server is fair, each customer's orders take turns with those of the others, however many there are.
-      priority: { fairnessKey: fairnessKeyOf(order.customerId, this.encryptionKeys) },
       args: [input] as [PlaceOrderInput],
     };
     if (wait === 'decided') {
@@ -503,9 +498,11 @@ export class Concord {
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
   private ask<Asked extends Workflow>(service: ServiceName, question: string, ...args: Parameters<Asked>) {
     const workflowId = `${question}/${newId()}`;
-    const priority = { priorityKey: policies.read.priority };
-    const workflowExecutionTimeout = READ_BUDGET + 2_000;
-    const options = { taskQueue: service, workflowId, workflowExecutionTimeout, priority, args };
+    const limits = {
+      workflowExecutionTimeout: READ_BUDGET + 2_000,
+      priority: { priorityKey: policies.read.priority },
+    };
+    const options = { taskQueue: service, workflowId, ...limits, args };
     const execute = async (): Promise<WorkflowResultType<Asked>> =>
       this.client.workflow.execute<Workflow>(question, options);
     return translated({ address: this.address, service }, execute);

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import pMap from 'p-map';
-import { expect, inject } from 'vitest';
+import { expect, inject, vi } from 'vitest';
 import { createServiceWorker } from '../../workers/create-worker.ts';
 import type { WorkerLimits } from '../../workers/limits.ts';
 import type { ServiceName } from '../../workers/services.ts';
@@ -61,11 +61,13 @@ export async function holdWorkers({ address, databases, stop, concord }: Platfor
         taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
         reportStats: true,
       };
-      const waiting = async () => {
-        const { stats } = await concord.client.workflowService.describeTaskQueue(question);
-        return Number(stats?.approximateBacklogCount ?? 0);
-      };
-      await expect.poll(waiting, { timeout: 120_000, interval: 200 }).toBeGreaterThanOrEqual(count);
+      await vi.waitFor(
+        async () => {
+          const { stats } = await concord.client.workflowService.describeTaskQueue(question);
+          expect(Number(stats?.approximateBacklogCount ?? 0)).toBeGreaterThanOrEqual(count);
+        },
+        { timeout: 120_000, interval: 200 },
+      );
     },
     async [Symbol.asyncDispose]() {
       gate.open();
