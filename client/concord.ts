@@ -498,10 +498,7 @@ export class Concord {
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
   private ask<Asked extends Workflow>(service: ServiceName, question: string, ...args: Parameters<Asked>) {
     const workflowId = `${question}/${newId()}`;
-    const limits = {
-      workflowExecutionTimeout: READ_BUDGET + 2_000,
-      priority: { priorityKey: policies.read.priority },
-    };
+    const limits = { workflowExecutionTimeout: READ_BUDGET + 2_000, priority: policies.read.priority };
     const options = { taskQueue: service, workflowId, ...limits, args };
     const execute = async (): Promise<WorkflowResultType<Asked>> =>
       this.client.workflow.execute<Workflow>(question, options);

@@ -11,8 +11,8 @@ export const policies = {
     firstRetry: 500,
     // A customer waits: a service that is back should be noticed within half a minute.
     longestRetry: 30_000,
-    // That of an order's workflow, too: what nobody says anything else of.
-    priority: 3,
+    // As an order's workflow has it, and whatever has none.
+    priority: { priorityKey: 3 },
   },
   settle: {
     attempt: 10_000,
@@ -20,7 +20,7 @@ export const policies = {
     // The decision is final, so it is told without limit, but without hammering a broken service.
     longestRetry: 60_000,
     // An order that is begun ends before another one begins: fewer hold stock, and most are decided sooner.
-    priority: 2,
+    priority: { priorityKey: 2 },
   },
   read: {
     // A person looks at a terminal: better to fail soon and say why.
@@ -28,14 +28,14 @@ export const policies = {
     firstRetry: 500,
     longestRetry: 2_000,
     // Orders are what this is for: a crowd that only looks must not keep them waiting.
-    priority: 4,
+    priority: { priorityKey: 4 },
   },
   sweep: {
     // Asks Temporal about each old hold, some milliseconds each; the next sweep is never far.
     attempt: 60_000,
     firstRetry: 1_000,
     longestRetry: 10_000,
-    priority: 5,
+    priority: { priorityKey: 5 },
   },
 } as const;
 

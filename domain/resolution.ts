@@ -4,7 +4,6 @@ import { ConcordError } from './errors.ts';
 import { type FinalStatus, finalStatuses, type Order, reasonBy } from './order.ts';
 import { orderDetails, resolutionSummary } from './order-text.ts';
 import { workflowIdOf } from './place-order.ts';
-import { policies } from './policies.ts';
 import type { Strategy } from './strategies.ts';
 import { oneOf, parse, wholeNumber, whyText } from './validation.ts';
 
@@ -63,8 +62,6 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
       ? { workflowId: workflowIdOf(orderId), workflowIdReusePolicy: 'REJECT_DUPLICATE' as const }
       : { workflowId: resolutionIdOf(orderId) }),
     taskQueue: 'orders',
-    // Not that of the sweep which has found it.
-    priority: { priorityKey: policies.settle.priority },
     staticSummary: resolutionSummary(order),
     staticDetails: orderDetails(order, strategy),
   };

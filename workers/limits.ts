@@ -36,7 +36,7 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
   } satisfies Partial<WorkerOptions>;
 }
 
-/** Temporal says how many there is work for. A server that doesn't gets as many as at the beginning. */
+/** As many as Temporal says there is work for; before it has said so, and if it never does, the most. */
 const polling = (maximum: number) => ({ type: 'autoscaling', initial: maximum, maximum }) as const;
 
 /**

@@ -1,5 +1,5 @@
 import { type Client, ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { policies, SWEEP_BUDGET, WATCH_INTERVAL } from '../domain/policies.ts';
+import { SWEEP_BUDGET, WATCH_INTERVAL } from '../domain/policies.ts';
 import type { reapHolds } from '../workflows/inventory.ts';
 import type { WorkerSettings } from './settings.ts';
 
@@ -39,13 +39,7 @@ export const watchSchedule: Schedule = {
 export async function ensureSchedule(client: Client, { id, interval, ...workflow }: Schedule): Promise<void> {
   const options = {
     spec: { intervals: [{ every: interval }] },
-    action: {
-      type: 'startWorkflow',
-      workflowId: id,
-      workflowRunTimeout: RUN_LIMIT,
-      priority: { priorityKey: policies.sweep.priority },
-      ...workflow,
-    } as const,
+    action: { type: 'startWorkflow', workflowId: id, workflowRunTimeout: RUN_LIMIT, ...workflow } as const,
     // After an outage one sweep finds everything, so none is made up for.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' } as const,
   };

@@ -15,10 +15,7 @@ export type Shown = Pick<
   'staticSummary' | 'staticDetails' | 'memo' | 'typedSearchAttributes' | 'priority'
 >;
 
-/**
- * Starts orders with what the Web UI shows of them, the search attributes by which lists find them, and the fairness key by
- * which customers take turns.
- */
+/** Starts orders with what the Web UI shows, the search attributes that lists find, and the customer's fairness key. */
 export class OrderIndex {
   private readonly keys: EncryptionKeys | undefined;
   /** Until when each search attribute that the server has refused is left out. */

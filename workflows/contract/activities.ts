@@ -50,8 +50,7 @@ function optionsOf(kind: keyof typeof policies): ActivityOptions {
   const { attempt, firstRetry, longestRetry, priority } = policies[kind];
   return {
     startToCloseTimeout: attempt,
-    // The fairness key is the workflow's.
-    priority: { priorityKey: priority },
+    priority, // the fairness key is the workflow's
     retry: { initialInterval: firstRetry, backoffCoefficient: 2, maximumInterval: longestRetry },
   };
 }
