@@ -21,7 +21,7 @@ import { restockSummary } from '../domain/order-text.ts';
 import type { PageOptions } from '../domain/page.ts';
 import type { CancelRequest, PlaceOrderInput } from '../domain/place-order.ts';
 import { parseCancelRequest, parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { READ_BUDGET } from '../domain/policies.ts';
+import { policies, READ_BUDGET } from '../domain/policies.ts';
 import { type OperatorRequest, parseResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
@@ -131,7 +131,7 @@ export class Concord {
     this.client = client;
     this.connection = connection;
     this.address = address;
-    this.index = new OrderIndex(options.encryptionKeys !== undefined);
+    this.index = new OrderIndex(options.encryptionKeys);
     this.tracing = options.tracing;
   }
 
@@ -509,7 +509,8 @@ export class Concord {
   /** Asks a service through a short workflow on its own task queue, so that only the service reads its database. */
   private ask<Asked extends Workflow>(service: ServiceName, question: string, ...args: Parameters<Asked>) {
     const workflowId = `${question}/${newId()}`;
-    const options = { taskQueue: service, workflowId, workflowExecutionTimeout: READ_BUDGET + 2_000, args };
+    const limits = { workflowExecutionTimeout: READ_BUDGET + 2_000, priority: policies.read.priority };
+    const options = { taskQueue: service, workflowId, ...limits, args };
     const execute = async (): Promise<WorkflowResultType<Asked>> =>
       this.client.workflow.execute<Workflow>(question, options);
     return translated({ address: this.address, service }, execute);

@@ -1,7 +1,7 @@
 /**
  * Every timeout and retry of an activity, with the reason for each figure. All are milliseconds.
  * Temporal starts another attempt after `attempt` ms. The next attempt waits `firstRetry` ms, twice as long each time,
- * but never longer than `longestRetry`.
+ * but never longer than `longestRetry`. Of what waits for a worker, the lowest `priority` goes first (1 to 5).
  */
 export const policies = {
   prepare: {
@@ -11,24 +11,31 @@ export const policies = {
     firstRetry: 500,
     // A customer waits: a service that is back should be noticed within half a minute.
     longestRetry: 30_000,
+    // As an order's workflow has it, and whatever has none.
+    priority: { priorityKey: 3 },
   },
   settle: {
     attempt: 10_000,
     firstRetry: 500,
     // The decision is final, so it is told without limit, but without hammering a broken service.
     longestRetry: 60_000,
+    // An order that is begun ends before another one begins: fewer hold stock, and most are decided sooner.
+    priority: { priorityKey: 2 },
   },
   read: {
     // A person looks at a terminal: better to fail soon and say why.
     attempt: 5_000,
     firstRetry: 500,
     longestRetry: 2_000,
+    // Orders are what this is for: a crowd that only looks must not keep them waiting.
+    priority: { priorityKey: 4 },
   },
   sweep: {
     // Asks Temporal about each old hold, some milliseconds each; the next sweep is never far.
     attempt: 60_000,
     firstRetry: 1_000,
     longestRetry: 10_000,
+    priority: { priorityKey: 5 },
   },
 } as const;
 

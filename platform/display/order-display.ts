@@ -6,22 +6,24 @@ import { orderDetails, orderMemo, orderSummary } from '../../domain/order-text.t
 import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
+import { fairnessKeyOf } from '../encryption/fairness-key.ts';
+import type { EncryptionKeys } from '../encryption/keys.ts';
 
-/** The start options of a workflow that people read. */
+/** The start options of a workflow that tell of its order. */
 export type Shown = Pick<
   WorkflowStartOptions,
-  'staticSummary' | 'staticDetails' | 'memo' | 'typedSearchAttributes'
+  'staticSummary' | 'staticDetails' | 'memo' | 'typedSearchAttributes' | 'priority'
 >;
 
-/** Starts orders with what the Web UI shows of them, and with the search attributes by which lists find them. */
+/** Starts orders with what the Web UI shows, the search attributes that lists find, and the customer's fairness key. */
 export class OrderIndex {
-  private readonly isEncrypted: boolean;
+  private readonly keys: EncryptionKeys | undefined;
   /** Until when each search attribute that the server has refused is left out. */
   private readonly leftOutUntil = new Map<string, number>();
 
-  /** @param isEncrypted Temporal can read the search attributes, so customers and SKUs then stay out of them. */
-  constructor(isEncrypted: boolean) {
-    this.isEncrypted = isEncrypted;
+  /** @param keys With them, customers and SKUs stay out of what Temporal can read. */
+  constructor(keys?: EncryptionKeys) {
+    this.keys = keys;
   }
 
   /**
@@ -31,8 +33,12 @@ export class OrderIndex {
    * @param start Called once more for each attribute that the server refuses.
    */
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
-    const staticDetails = orderDetails(order, strategy);
-    const shown = { staticSummary: orderSummary(order), staticDetails, memo: { ...orderMemo(order) } };
+    const shown = {
+      staticSummary: orderSummary(order),
+      staticDetails: orderDetails(order, strategy),
+      memo: { ...orderMemo(order) },
+      priority: { fairnessKey: fairnessKeyOf(order.customerId, this.keys) },
+    };
     const isDue = (name: string) => Date.now() >= (this.leftOutUntil.get(name) ?? 0);
     let given = this.attributesOf(order, strategy).filter(({ key }) => isDue(key.name));
     for (;;) {
@@ -53,7 +59,7 @@ export class OrderIndex {
       { key: defineSearchAttributeKey('OrderStrategy', 'KEYWORD'), value: strategy },
       { key: defineSearchAttributeKey('OrderNeedsAttention', 'BOOL'), value: false },
     ];
-    if (this.isEncrypted) return state;
+    if (this.keys !== undefined) return state;
     return [
       { key: defineSearchAttributeKey('OrderCustomer', 'KEYWORD'), value: order.customerId },
       { key: defineSearchAttributeKey('OrderSkus', 'KEYWORD_LIST'), value: indexedSkus(order.lines) },

@@ -133,7 +133,7 @@ async function isNewEnough({ command }: Program): Promise<void> {
 }
 
 /** The dev server's defaults are for a shared cluster; many orders at once would run into them. */
-const DYNAMIC_CONFIGURATION: Record<string, number> = {
+const DYNAMIC_CONFIGURATION: Record<string, number | boolean> = {
   // Each caller that awaits an order's result holds a long poll: the default refuses more than 1200 of them.
   'frontend.namespaceCount': 20_000,
   // An order is some 30 calls; the defaults (2400 a second and less) would throttle a burst of orders.
@@ -149,6 +149,8 @@ const DYNAMIC_CONFIGURATION: Record<string, number> = {
   'history.transferProcessorMaxPollRPS': 100,
   // Lists of orders are read from the visibility store, which is the same SQLite here.
   'frontend.namespaceRPS.visibility': 1000,
+  // Has tasks wait by priority, and customers take turns. Servers that are older than that ignore it.
+  'matching.enableFairness': true,
 };
 
 async function startProgram(

@@ -47,9 +47,10 @@ export const reading = { ...optionsOf('read'), scheduleToCloseTimeout: READ_BUDG
 export const sweeping = { ...optionsOf('sweep'), scheduleToCloseTimeout: SWEEP_BUDGET };
 
 function optionsOf(kind: keyof typeof policies): ActivityOptions {
-  const { attempt, firstRetry, longestRetry } = policies[kind];
+  const { attempt, firstRetry, longestRetry, priority } = policies[kind];
   return {
     startToCloseTimeout: attempt,
+    priority, // the fairness key is the workflow's
     retry: { initialInterval: firstRetry, backoffCoefficient: 2, maximumInterval: longestRetry },
   };
 }
