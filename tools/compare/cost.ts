@@ -79,8 +79,8 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run) {
 }
 
 async function tallyOfOrder(readHistory: ReadHistory, orderId: string) {
-  const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
-    Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
+  const deliveries = subscriptions.flatMap(({ subscriber, takes }) =>
+    takes.map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
   );
   const histories = await pMap([workflowIdOf(orderId), ...deliveries], (id) => readHistory(id), CONCURRENCY);
   return tallyOf(histories.flat());

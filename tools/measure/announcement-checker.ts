@@ -3,7 +3,7 @@ import type { OrderDocument } from '../../activities/orders/participant.ts';
 import type { AnnouncementType } from '../../domain/announcements.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { ServiceName } from '../../domain/services.ts';
-import { subscribersOf, subscriptions } from '../../workers/subscriptions.ts';
+import { receiversOf, subscriptions } from '../../workers/subscriptions.ts';
 import { comparedById, documentsById, problem, type Violation, violated } from './checker.ts';
 import type { Carrier, EventDelivery, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
@@ -72,7 +72,7 @@ function eventsProblem(document: OrderDocument | undefined, deliveries: readonly
 /** Subscribers that no delivery of this type was ever started for. */
 function withoutDelivery(type: AnnouncementType, deliveries: readonly EventDelivery[]): string[] {
   const heard = deliveries.filter(({ event }) => event.type === type).map(({ subscriber }) => subscriber);
-  const all = subscribersOf(subscriptions, type).map(({ subscriber }) => subscriber);
+  const all = receiversOf(subscriptions, type).map(({ name }) => name);
   return all.filter((each) => !heard.includes(each)).map((each) => `${type} to ${each}`);
 }
 
