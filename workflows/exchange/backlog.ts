@@ -3,6 +3,7 @@ import {
   type Announcement,
   type AnnouncementType,
   announcementIdOf,
+  announcementType,
   comesAfter,
   parseAnnouncement,
   partsOf,
@@ -43,7 +44,7 @@ const progressSchema = z.object({
   lastError: z.string(),
   retryAt: z.number(),
 });
-const unkeptSchema = z.object({ types: z.array(z.string()).min(1).max(20), orderIds: z.array(identifier()) });
+const unkeptSchema = z.object({ types: z.array(announcementType()).min(1), orderIds: z.array(identifier()) });
 
 /**
  * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
@@ -60,7 +61,7 @@ export function carriedOver(waiting: unknown, unkept: unknown): Carried {
     unkept: listed(unkept).flatMap((input) => {
       const receiver = validOrNothing(parseReceiver, input.receiver);
       const named = unkeptSchema.safeParse(input).data;
-      return receiver && named ? [{ receiver, ...named, types: named.types as AnnouncementType[] }] : [];
+      return receiver && named ? [{ receiver, ...named }] : [];
     }),
   };
 }
