@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { defined } from '../../../domain/defined.ts';
 import { type EventFilter, parseEventFilter } from '../../../domain/order-record.ts';
-import type { DeliveryView } from '../../deliveries.ts';
-import type { OrderEvent } from '../../events.ts';
+import type { DeliveryView, OrderEvent } from '../../events.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { Interrupted, interruptible } from '../shared/interrupt.ts';
 import { type ItemFormat, type Output, safe } from '../shared/output.ts';
@@ -32,7 +31,7 @@ subscriber its name, = and the state. With --follow, an event gets another line 
   delivered   the subscriber has handled it
   delivering  it is about to
   retrying    it fails, and is tried again for ever: repair its service, then \`concord retry ID\`
-  stopped     the delivery has ended without success: see its history in the Web UI
+  replaced    it has handled a later event of the order instead, which says all that counts
 
 Examples:
   $ concord events --order 4711

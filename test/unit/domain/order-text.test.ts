@@ -39,7 +39,7 @@ describe('what an order is, in words', () => {
       'Order `4711` of customer `alice`, by strategy `two-phase`\n\n- 2 × `A`\n- 1 × `B`',
     );
     expect(orderDetails(order, 'event-driven')).toMatch(
-      /\n\nIts events: list workflows with `WorkflowId STARTS_WITH "event\/4711\/"`$/,
+      /\n\nIts events: workflow `mailbox\/\d`, or `concord events --order 4711`$/,
     );
     expect(orderMemo(order)).toEqual({ customer: 'alice', lines: '2 × A, 1 × B' });
   });
