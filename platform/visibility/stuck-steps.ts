@@ -20,7 +20,7 @@ import { listMailboxes, waitingIn, waitingName } from './waiting.ts';
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
   const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${UNFINISHED}`;
   const scope = { workflows: listWorkflows(client, query), mailboxes: listMailboxes(client) };
-  const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweep(client)]);
+  const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweeps(client)]);
   return found.flat().sort((one, other) => (one.since < other.since ? -1 : 1));
 }
 
@@ -223,16 +223,26 @@ export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | '
   return workflowId.startsWith('mailbox/') ? `${workflowId} ${step}` : step;
 }
 
-/** What the last completed sweep has left alone; what was repaired meanwhile is listed until the next one. */
-async function skippedBySweep(client: Client): Promise<StuckStep[]> {
+/** What the last completed sweeps have left alone; what was repaired meanwhile is listed until the next one. */
+async function skippedBySweeps(client: Client): Promise<StuckStep[]> {
+  return (await pMap(Object.entries(sweepSteps), ([type, step]) => skippedBy(client, type, step))).flat();
+}
+
+const sweepSteps = { reapHolds: 'inventory.findOrphans', watchOrders: 'orders.publishLeftBehind' };
+
+async function skippedBy(client: Client, type: string, step: string): Promise<StuckStep[]> {
   // Temporal lists the workflow that ended last first.
-  const sweeps = listWorkflows(client, `WorkflowType = 'reapHolds' AND ExecutionStatus = 'Completed'`);
+  const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
   const { value: last } = await sweeps.next();
-  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
-    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1, since: endedAt } as const;
-    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, workflowId, lastError: problem }));
-  });
+  return eachAlone(
+    last ? [last] : [],
+    async ({ workflowId, runId, startedAt, endedAt: since = startedAt }) => {
+      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+      return skipped.map(({ orderId, problem: lastError }) => {
+        return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since } as const;
+      });
+    },
+  );
 }
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {

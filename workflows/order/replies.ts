@@ -17,8 +17,6 @@ export class Replies {
   outcome: OrderOutcome | undefined;
   /** True once the inventory has carried out the decision. */
   isSettled = false;
-  /** True while somebody wants to hear again what was said last. */
-  isAskedAgain = false;
 
   private readonly request: ParticipantRequest;
 
@@ -43,11 +41,10 @@ export class Replies {
 }
 
 /**
- * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` when asked to,
- * and now and then: what was handed over is durable, but an operator can have ended the workflow that has it.
+ * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` now and then:
+ * what was handed over is durable, but an operator can have ended the workflow that has it.
  */
 export async function awaitAnswer(
-  replies: Replies,
   isAnswered: () => boolean,
   sayAgain: () => Promise<void>,
   budget = Number.POSITIVE_INFINITY,
@@ -55,10 +52,9 @@ export async function awaitAnswer(
   let left = budget;
   for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
     const since = Date.now();
-    await withLimit(() => isAnswered() || replies.isAskedAgain, Math.min(wait, left));
+    await withLimit(isAnswered, Math.min(wait, left));
     if (isAnswered()) return true;
     left -= Date.now() - since;
-    replies.isAskedAgain = false;
     if (left > 0) await sayAgain();
   }
   return isAnswered();
