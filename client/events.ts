@@ -27,7 +27,7 @@ export interface OrderEvent {
   readonly time: string;
   /** When it came to the mailbox that hands it to its subscribers, by Temporal's clock. */
   readonly publishedAt: string;
-  /** One for each subscriber. */
+  /** One for each subscriber; none if nobody subscribes. */
   readonly deliveries: readonly DeliveryView[];
 }
 

@@ -1,4 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { listMailboxes } from '../../platform/visibility/waiting.ts';
+import { tryNowSignal } from '../../workflows/order/messages.ts';
 import { collectionsIn, readMailboxes, type Sources } from './state.ts';
 import { sum } from './statistics.ts';
 
@@ -30,15 +33,22 @@ async function countOpen({ client, databases }: Sources): Promise<number> {
   // Asked last: a workflow that has ended may have left something to tell.
   const mailboxes = await readMailboxes(client);
   // One that doesn't answer has at least one thing to do.
-  const waiting = mailboxes.map((mailbox) => (mailbox.isBusy ? 1 : 0) + (mailbox.waiting?.length ?? 1));
-  return sum(waiting) + (await countFullOutboxes(databases));
+  const waiting = sum(mailboxes.map(({ isBusy, waiting }) => (isBusy ? 1 : 0) + (waiting?.length ?? 1)));
+  const full = await countFullOutboxes(databases);
+  if (waiting === 0 && full > 0) await emptyOutboxes(client);
+  return waiting + full;
 }
 
-/** An outbox is emptied some time after all have what was in it. */
 export async function countFullOutboxes(databases: Sources['databases']): Promise<number> {
   const { orders, reservations } = collectionsIn(databases);
   const full = { 'outbox.0': { $exists: true } };
   return (await orders.countDocuments(full)) + (await reservations.countDocuments(full));
+}
+
+/** Has mailboxes do now what they do half a minute after all receivers have what is in an outbox. */
+export async function emptyOutboxes(client: Client): Promise<void> {
+  for await (const { workflowId } of listMailboxes(client))
+    await client.workflow.getHandle(workflowId).signal(tryNowSignal, '');
 }
 
 /** Looks every so many milliseconds. @returns Stops it after a last look; throws what a look has thrown. */

@@ -57,7 +57,7 @@ const EVENTS: ItemFormat<OrderEvent> = {
   heads: ['time', 'event', 'order', 'from', 'subscribers'],
   cells: ({ time, type, orderId, source, deliveries }) => {
     const states = deliveries.map((delivery) => stateText(delivery));
-    return [localTime(time), type, safe(orderId), source, safe(states.join(', '))];
+    return [localTime(time), type, safe(orderId), source, safe(states.join(', ')) || NOBODY];
   },
   none: 'no events; orders have some that are placed with --strategy event-driven',
 };
@@ -68,8 +68,11 @@ function eventText({ time, type, orderId, deliveries }: OrderEvent, { colors }: 
     return delivery.lastError === undefined ? text : colors.yellow(text);
   });
   // As wide as the longest, `OrderCancelled`.
-  return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${states.join(', ')}`;
+  const told = states.join(', ') || NOBODY;
+  return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${told}`;
 }
+
+const NOBODY = 'nobody subscribes';
 
 function stateText({ subscriber, state, attempt, lastError }: DeliveryView, assign = ' '): string {
   const tried = attempt === undefined ? '' : ` (attempt ${attempt})`;

@@ -92,6 +92,19 @@ test('a later event of the order that a subscriber handles first replaces the on
   ]);
 });
 
+test('an earlier event of the order that is handled leaves the later one waiting', async () => {
+  const book = await bookOf([
+    signal(1, { announcement: placed, to: [mails] }),
+    begun(2, mails, [placed]),
+    signal(3, { announcement: cancelled, to: [mails] }),
+    ended(4, 2, NOTHING),
+  ]);
+  expect(book.publications().map(({ deliveries }) => deliveries.map(({ state }) => state))).toEqual([
+    ['delivered'],
+    ['waiting'],
+  ]);
+});
+
 test('one that is published again stays delivered, and counts once', async () => {
   const taken = [signal(1, { announcement: placed, to: [inventory] }), begun(2, inventory, [placed])];
   const again = signal(4, { announcement: placed, to: [inventory] });
