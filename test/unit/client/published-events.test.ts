@@ -1,12 +1,14 @@
 import type { Client } from '@temporalio/client';
-import { defaultDataConverter } from '@temporalio/common';
+import { defaultDataConverter, type Payload } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import type { temporal } from '@temporalio/proto';
 import { describe, expect, test } from 'vitest';
 import { EventBook } from '../../../client/event-book.ts';
+import { findEvents } from '../../../client/events.ts';
 import { MailboxReader } from '../../../client/mailbox-reader.ts';
 import type { Announcement, AnnouncementType } from '../../../domain/announcements.ts';
 import type { Receiver } from '../../../domain/envelopes.ts';
+import { ConcordError } from '../../../domain/errors.ts';
 
 // What the history of a mailbox tells of events and their deliveries.
 
@@ -144,6 +146,27 @@ test('messages, signals for others, and what is no announcement are left out', a
   expect(book.publications()).toEqual([]);
 });
 
+describe('what is encrypted with a key that is not here', () => {
+  const secret = new ConcordError('UnknownKey', { keyId: 'another' });
+  const decode = async (payloads: Payload[]) => {
+    if (payloads.some(({ data }) => Buffer.from(data ?? []).includes('secret'))) throw secret;
+    return payloads;
+  };
+  const loadedDataConverter = { ...defaultDataConverter, payloadCodecs: [{ decode, encode: decode }] };
+  const events = (history: readonly HistoryEvent[]) =>
+    findEvents(serverOf(history, loadedDataConverter), { orderId: undefined, limit: 20 });
+  const unreadable = signal(1, 'secret');
+
+  test('is left out', async () => {
+    const readable = signal(2, { announcement: placed, to: [inventory] });
+    expect(await events([unreadable, readable])).toMatchObject([{ type: 'OrderPlaced' }]);
+  });
+
+  test('is an error if it is all there is', async () => {
+    await expect(events([unreadable])).rejects.toBe(secret);
+  });
+});
+
 test('a reader goes on where it has ended, whatever the pages are', async () => {
   const history = [
     signal(1, { announcement: placed, to: [inventory] }),
@@ -203,20 +226,29 @@ async function bookOf(history: readonly HistoryEvent[]): Promise<EventBook> {
   return book;
 }
 
-/** Of a server that returns two events a page. */
 function readerOf(history: readonly HistoryEvent[]): MailboxReader {
-  const getWorkflowExecutionHistoryReverse = async ({
-    nextPageToken: [from = 0],
-  }: {
-    nextPageToken: Uint8Array;
-  }) => {
-    const events = history.toReversed().slice(from, from + 2);
-    const isLast = from + 2 >= history.length;
-    return { history: { events }, nextPageToken: isLast ? new Uint8Array() : new Uint8Array([from + 2]) };
+  return new MailboxReader(serverOf(history), MAILBOX);
+}
+
+const MAILBOX = { workflowId: 'mailbox/0', runId: 'run' };
+
+/** It has one mailbox, and returns two events a page. */
+function serverOf(history: readonly HistoryEvent[], loadedDataConverter = defaultDataConverter): Client {
+  const workflowService = {
+    async listWorkflowExecutions() {
+      const executions = [{ execution: MAILBOX, startTime: msToTs(1) }];
+      return { executions, nextPageToken: new Uint8Array() };
+    },
+    async getWorkflowExecutionHistoryReverse({ nextPageToken: [from = 0] }: { nextPageToken: Uint8Array }) {
+      const events = history.toReversed().slice(from, from + 2);
+      const isLast = from + 2 >= history.length;
+      return { history: { events }, nextPageToken: isLast ? new Uint8Array() : new Uint8Array([from + 2]) };
+    },
+    async describeWorkflowExecution() {
+      return { pendingActivities: [] };
+    },
   };
-  const options = { namespace: 'default', loadedDataConverter: defaultDataConverter };
-  const client = { options, workflowService: { getWorkflowExecutionHistoryReverse } } as unknown as Client;
-  return new MailboxReader(client, { workflowId: 'mailbox/0', runId: 'run' });
+  return { options: { namespace: 'default', loadedDataConverter }, workflowService } as unknown as Client;
 }
 
 const signal = (eventId: number, envelope: unknown): HistoryEvent =>
