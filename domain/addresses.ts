@@ -1,4 +1,3 @@
-import type { Announcement } from './announcements.ts';
 import type { Order } from './order.ts';
 
 /** The signals that services send to workflows; `workflows/order/messages.ts` says what each is for. */
@@ -22,15 +21,7 @@ export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
 
-/** The workflow that publishes a service's outboxes. */
-export const relayIdOf = (service: string): string => `relay/${service}`;
-
-/** The workflow that hands one event to one subscriber. */
-export function deliveryIdOf({ id }: Pick<Announcement, 'id'>, subscriber: string): string {
-  return `event/${id}/${subscriber}`;
-}
-
-/** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
+/** The order in `order/<id>` or `resolve/<id>`. */
 export const orderOf = (workflowId: string): string => workflowId.split('/')[1] ?? workflowId;
 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */

@@ -44,6 +44,8 @@ export function waitingDetails(handling: number, waiting: readonly WaitingView[]
 /** An announcement that waits to be handled by a receiver. Times are ISO 8601. */
 export interface WaitingView {
   readonly receiver: string;
+  /** The activity of the receiver that takes it. */
+  readonly handler: string;
   readonly orderId: string;
   /** Such as `SellStock`. */
   readonly type: string;

@@ -1,7 +1,6 @@
 import { type Announcement, announcementOfInventory, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Participant, RollbackRequest } from '../../domain/participant.ts';
-import { invalidInput } from '../../domain/validation.ts';
 import { handleBatch } from '../exchange/batch.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import type { Post } from '../exchange/post.ts';
@@ -21,7 +20,7 @@ export function createInventoryService(
   async function handle(input: Announcement): Promise<readonly Announcement[]> {
     const { type, data } = parseAnnouncement(input);
     const step = STEPS[type];
-    if (step === undefined) throw invalidInput('type', 'the inventory takes no such announcement');
+    if (step === undefined) return []; // of no concern to the inventory
     if (step === 'prepare')
       return data.strategy === 'event-driven' ? vote(data) : answer(data, await vote(data));
     await inventory[step](data as RollbackRequest);

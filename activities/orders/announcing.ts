@@ -8,7 +8,6 @@ import { ConcordError } from '../../domain/errors.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import type { DecideRequest, ParticipantRequest } from '../../domain/participant.ts';
 import { parseDecideRequest, parseParticipantRequest, refusalsOf } from '../../domain/participant.ts';
-import { invalidInput } from '../../domain/validation.ts';
 import { handleBatch } from '../exchange/batch.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
 import type { Post } from '../exchange/post.ts';
@@ -55,7 +54,7 @@ export function createOrderService(
   async function handle(input: Announcement): Promise<readonly Announcement[]> {
     const { type, data } = parseAnnouncement(input);
     const status = STATUSES[type];
-    if (status === undefined) throw invalidInput('type', 'the order service takes no such announcement');
+    if (status === undefined) return []; // of no concern to the order service
     const request = parseDecideRequest({ ...data, status });
     const outcome = await decideByEvent(request);
     await post.tell(outcome);

@@ -323,8 +323,8 @@ function viewOf({
   const nextAttemptAt = retryAt === 0 ? undefined : new Date(retryAt).toISOString();
   const began = new Date(since).toISOString();
   return defined({
-    ...{ receiver: receiver.name, orderId, type, failures, lastError, since: began },
-    nextAttemptAt,
+    ...{ receiver: receiver.name, handler: receiver.handler, orderId, type },
+    ...{ failures, lastError, since: began, nextAttemptAt },
   });
 }
 

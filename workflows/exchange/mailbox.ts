@@ -92,8 +92,9 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   }
 }
 
-function keyOf({ host, handler }: Receiver): string {
-  return `${host}/${handler}`;
+/** All of it: after a change of a subscription, what still waits is handed over as it was meant. */
+function keyOf({ name, host, handler, onlyLatest = false }: Receiver): string {
+  return [name, host, handler, onlyLatest].join('/');
 }
 
 /** Takes what is done out of the outboxes, many at once: nobody waits for it. */

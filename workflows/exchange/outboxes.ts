@@ -1,5 +1,6 @@
 import type { Announcement, Source } from '../../domain/announcements.ts';
-import { inventory, orders, settling, sweeping } from '../contract/activities.ts';
+import { SWEEP_BUDGET } from '../../domain/policies.ts';
+import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
 
 /** The outboxes of a service, as a mailbox uses them. */
 interface Outboxes {
@@ -8,14 +9,17 @@ interface Outboxes {
   readonly confirm: (announcementIds: readonly string[]) => Promise<void>;
 }
 
+// A service that is down doesn't keep the other's outboxes full.
+const confirming = { ...inBatches, scheduleToCloseTimeout: SWEEP_BUDGET };
+
 export const outboxes: Readonly<Record<Source, Outboxes>> = {
   '/concord/orders': {
     find: orders(settling)['orders.findAnnouncements'],
-    confirm: orders(sweeping)['orders.confirmPublished'],
+    confirm: orders(confirming)['orders.confirmPublished'],
   },
   '/concord/inventory': {
     find: inventory(settling)['inventory.findAnnouncements'],
-    confirm: inventory(sweeping)['inventory.confirmPublished'],
+    confirm: inventory(confirming)['inventory.confirmPublished'],
   },
 };
 
