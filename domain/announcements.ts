@@ -74,9 +74,6 @@ export function parseAnnouncement(input: unknown): Announcement {
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
 
-// It returns a schema for the reason that `order.ts` gives.
-export const announcementType = () => typeSchema;
-
 export function announcementIdOf(orderId: string, type: AnnouncementType): string {
   return `${orderId}/${type}`;
 }
@@ -112,7 +109,6 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
 }
 
 const types = Object.values(announcementTypes).flat() as [AnnouncementType];
-const typeSchema = z.enum(types, 'use a type that a service announces');
 const inventoryTypes: readonly AnnouncementType[] = announcementTypes['/concord/inventory'];
 
 function stageOf(type: AnnouncementType): number {
@@ -125,7 +121,7 @@ const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
-  type: typeSchema,
+  type: z.enum(types, 'use a type that a service announces'),
   subject: z.string().max(100),
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),

@@ -1,19 +1,27 @@
 import { z } from 'zod';
 import { type Announcement, parseAnnouncement } from './announcements.ts';
-import { defined } from './defined.ts';
 import { identifier } from './order.ts';
 import { parse } from './validation.ts';
 
-/** Takes announcements in batches, by an activity of the worker on its host's task queue. */
-export interface Receiver {
-  readonly name: string;
+const receiverSchema = z.strictObject({
+  name: identifier(),
   /** The task queue of the worker that hosts it. */
-  readonly host: string;
-  /** The activity that takes each batch: a {@link BatchHandler}. */
-  readonly handler: string;
+  host: identifier(),
+  /** The activity that takes each batch: a `BatchHandler`. */
+  handler: identifier(),
   /** An order's later announcement takes the place of an earlier one that waits; by default it gets each, in order. */
-  readonly onlyLatest?: boolean;
-}
+  onlyLatest: z.boolean().optional(),
+});
+const envelopeSchema = z.strictObject({ announcement: z.unknown(), to: z.array(receiverSchema).max(20) });
+const handledSchema = z.object({
+  /** The announcements, by their ids, that must be tried again, and why. */
+  unhandled: z.array(z.object({ id: z.string(), error: z.string() })),
+  /** Envelopes with what the receiver has announced meanwhile. */
+  published: z.array(z.unknown()),
+});
+
+/** Takes announcements in batches, by an activity. */
+export type Receiver = Readonly<z.output<typeof receiverSchema>>;
 
 /** An announcement, and all who get it. */
 export interface Envelope {
@@ -22,40 +30,17 @@ export interface Envelope {
 }
 
 /** What became of a batch. */
-export interface Handled {
-  /** The announcements, by their ids, that must be tried again, and why. */
-  readonly unhandled: readonly Unhandled[];
-  /** What the receiver has announced meanwhile. */
-  readonly published: readonly Envelope[];
+export interface Handled extends Readonly<z.output<typeof handledSchema>> {
+  readonly published: Envelope[];
 }
-
-/** An item of a batch that could not be handled now, and why. */
-export interface Unhandled {
-  readonly id: string;
-  readonly error: string;
-}
-
 export type BatchHandler = (batch: readonly Announcement[]) => Promise<Handled>;
 
-const receiverSchema = z.strictObject({
-  name: identifier(),
-  host: identifier(),
-  handler: identifier(),
-  onlyLatest: z.boolean().optional(),
-});
-const envelopeSchema = z.strictObject({ announcement: z.unknown(), to: z.array(receiverSchema).max(20) });
-const handledSchema = z.object({
-  unhandled: z.array(z.object({ id: z.string(), error: z.string() })),
-  published: z.array(z.unknown()),
-});
-
-export function parseReceiver(input: unknown): Receiver {
-  return defined(parse(receiverSchema, input));
-}
+// It returns a schema for the reason that `order.ts` gives.
+export const receiver = () => receiverSchema;
 
 export function parseEnvelope(input: unknown): Envelope {
   const { announcement, to } = parse(envelopeSchema, input);
-  return { announcement: parseAnnouncement(announcement), to: to.map((receiver) => defined(receiver)) };
+  return { announcement: parseAnnouncement(announcement), to };
 }
 
 /** Envelopes are left as they came: one that is malformed says nothing against the others. */

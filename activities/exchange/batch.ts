@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import pMap from 'p-map';
 import type { Announcement } from '../../domain/announcements.ts';
-import type { Handled, Unhandled } from '../../domain/envelopes.ts';
+import type { Handled } from '../../domain/envelopes.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 import type { Post } from './post.ts';
@@ -37,7 +37,7 @@ export async function handleEach<Item extends { readonly id: string }>(
   items: readonly Item[],
   handle: (item: Item) => Promise<void>,
   { concurrency, timeLimit = TIME_LIMIT }: { readonly concurrency: number; readonly timeLimit?: number },
-): Promise<Unhandled[]> {
+): Promise<Handled['unhandled']> {
   const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const late = new Error(`no answer in ${timeLimit} ms`);
   const timer = AbortSignal.timeout(timeLimit);

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { z } from 'zod';
 import { mailboxIdOf } from '../../domain/addresses.ts';
 import { type Announcement, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
+import type { Envelope } from '../../domain/envelopes.ts';
 import type { Line, Order } from '../../domain/order.ts';
 import { SWEEP_TIME } from '../../domain/policies.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
@@ -38,13 +39,17 @@ export function createOutboxes(
   return {
     /** Returns what is in the outbox of an order. */
     async read(orderId: string): Promise<Announcement[]> {
-      return announcementsIn(await documents.findOne({ _id: orderId }, options));
+      const fail = (error: unknown) => {
+        throw error;
+      };
+      return announcementsIn(await documents.findOne({ _id: orderId }, options), fail);
     },
 
-    /** Returns those of these announcements that are still in an outbox. */
-    async findAnnouncements(ids: readonly string[]): Promise<Announcement[]> {
-      const found = await documents.find({ _id: { $in: orderIdsIn(ids) } }, options).toArray();
-      return found.flatMap(announcementsIn).filter(({ id }) => ids.includes(id));
+    /** Returns what is in the outboxes of these orders. Of what is damaged the sweep tells. */
+    async findAnnouncements(orderIds: readonly string[]): Promise<Envelope[]> {
+      const wanted = { _id: { $in: parse(idsSchema, orderIds) } };
+      const found = await documents.find(wanted, options).toArray();
+      return found.flatMap((document) => announcementsIn(document, () => {})).map(post.addressed);
     },
 
     confirmPublished,
@@ -67,14 +72,9 @@ export function createOutboxes(
         report(one);
       };
       for await (const page of pagesOf(documents.find(full, options))) {
-        const old = page.flatMap((document) => {
-          try {
-            return announcementsIn(document).filter(isOld);
-          } catch (error) {
-            skip(String(document._id), error);
-            return [];
-          }
-        });
+        const old = page.flatMap((document) =>
+          announcementsIn(document, (error) => skip(String(document._id), error)).filter(isOld),
+        );
         const byOrder = groupedBy(({ subject }) => subject, await lackingAnywhere(old));
         const handOver = async ([orderId, announcements]: [string, Announcement[]]) =>
           publishAgain(orderId, announcements).catch((error) => skip(orderId, error));
@@ -125,11 +125,19 @@ export function pushed(announcement: Announcement | undefined): { $push?: { outb
   return announcement === undefined ? {} : { $push: { outbox: announcement } };
 }
 
-/** @throws ConcordError if somebody has changed what is there, so that it counts as a failure of this order alone. */
-function announcementsIn(document: OutboxDocument | null): Announcement[] {
+/** Nothing if somebody has changed what is there, which is a failure of this order alone. */
+function announcementsIn(
+  document: OutboxDocument | null,
+  onDamage: (error: unknown) => void,
+): Announcement[] {
   const outbox: unknown = document?.outbox ?? [];
-  if (!Array.isArray(outbox)) throw invalidInput('outbox', 'it must be a list');
-  return outbox.map(parseAnnouncement);
+  try {
+    if (!Array.isArray(outbox)) throw invalidInput('outbox', 'it must be a list');
+    return outbox.map(parseAnnouncement);
+  } catch (error) {
+    onDamage(error);
+    return [];
+  }
 }
 
 function orderIdsIn(ids: readonly string[]): string[] {

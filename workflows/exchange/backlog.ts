@@ -1,73 +1,46 @@
 import { z } from 'zod';
-import {
-  type Announcement,
-  type AnnouncementType,
-  announcementIdOf,
-  announcementType,
-  comesAfter,
-  parseAnnouncement,
-  partsOf,
-} from '../../domain/announcements.ts';
+import { type Announcement, comesAfter, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
-import { parseReceiver, type Receiver } from '../../domain/envelopes.ts';
+import { type Receiver, receiver } from '../../domain/envelopes.ts';
 import { identifier } from '../../domain/order.ts';
 import { policies } from '../../domain/policies.ts';
 import { validOrNothing } from '../order/failures.ts';
 
-/** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
-export interface Waiting {
-  readonly receiver: Receiver;
-  readonly item: Announcement;
-  readonly since: number;
-  readonly failures: number;
-  readonly lastError: string;
-  readonly retryAt: number;
-}
-
-/** Orders of whose announcements to a receiver no more is kept than their types. */
-export interface Unkept {
-  readonly receiver: Receiver;
-  readonly types: readonly AnnouncementType[];
-  readonly orderIds: readonly string[];
-}
-
-/** The state that a run leaves to the next one. */
-export interface Carried {
-  readonly waiting: readonly Waiting[];
-  readonly unkept: readonly Unkept[];
-}
-
-const progressSchema = z.object({
+const waitingSchema = z.object({
+  receiver: receiver(),
+  item: z.unknown(),
   since: z.number(),
   failures: z.int().min(0),
   lastError: z.string(),
   retryAt: z.number(),
 });
-const unkeptSchema = z.object({ types: z.array(announcementType()).min(1), orderIds: z.array(identifier()) });
+const unkeptSchema = z.object({ receiver: receiver(), orderIds: z.array(identifier()) });
+
+/** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
+type Waiting = Readonly<z.output<typeof waitingSchema>> & { readonly item: Announcement };
+
+/** The state that a run leaves to the next one. */
+export interface Carried {
+  readonly waiting: readonly Waiting[];
+  /** Orders of whose announcements to a receiver nothing is kept. */
+  readonly unkept: readonly Readonly<z.output<typeof unkeptSchema>>[];
+}
 
 /**
  * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
  * on its input would keep its id from the one that is needed.
  */
 export function carriedOver(waiting: unknown, unkept: unknown): Carried {
+  const listed = (input: unknown): unknown[] => (Array.isArray(input) ? input : []);
   return {
     waiting: listed(waiting).flatMap((input) => {
-      const receiver = validOrNothing(parseReceiver, input.receiver);
-      const item = validOrNothing(parseAnnouncement, input.item);
-      const progress = progressSchema.safeParse(input).data;
-      return receiver && item && progress ? [{ receiver, item, ...progress }] : [];
+      const entry = waitingSchema.safeParse(input).data;
+      const item = validOrNothing(parseAnnouncement, entry?.item);
+      return entry && item ? [{ ...entry, item }] : [];
     }),
-    unkept: listed(unkept).flatMap((input) => {
-      const receiver = validOrNothing(parseReceiver, input.receiver);
-      const named = unkeptSchema.safeParse(input).data;
-      return receiver && named ? [{ receiver, ...named }] : [];
-    }),
+    unkept: listed(unkept).flatMap((input) => unkeptSchema.safeParse(input).data ?? []),
   };
-}
-
-function listed(input: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(input) ? input.filter((entry) => typeof entry === 'object' && entry !== null) : [];
 }
 
 /** Limits of what is carried along, in bytes of JSON: of announcements, and of the ids of orders without theirs. */
@@ -81,8 +54,8 @@ export const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
 
 /**
  * The announcements that wait for one receiver, and those being handled: at most one of an order at a time, in the
- * order in which they follow from each other. If there are too many to carry along, only the order's id and the types
- * are kept of the rest, and of what then comes of such an order, because the outbox that they came from still has them.
+ * order in which they follow from each other. If there are too many to carry along, only the order's id is kept of the
+ * rest, and of what then comes of such an order, because the outboxes that they came from still have them.
  */
 export class Backlog {
   private readonly receiver: Receiver;
@@ -91,7 +64,8 @@ export class Backlog {
   private readonly startedAt: number;
   /** By order, each its earliest first. */
   private readonly queues = new Map<string, Waiting[]>();
-  private readonly unkept = new Map<string, readonly AnnouncementType[]>();
+  /** Orders, and whether something has come since their outboxes were read last. */
+  private readonly unkept: Map<string, boolean>;
   private handling: readonly Waiting[] = [];
 
   /** @param onDone Told of each announcement that was handled, or has become needless. */
@@ -106,12 +80,14 @@ export class Backlog {
     this.now = now;
     this.startedAt = now();
     for (const entry of waiting) this.enqueue(entry);
-    for (const { types, orderIds } of unkept) for (const orderId of orderIds) this.unkept.set(orderId, types);
+    this.unkept = new Map(unkept.flatMap(({ orderIds }) => orderIds.map((orderId) => [orderId, false])));
   }
 
   add(item: Announcement): void {
-    if (this.receiver.onlyLatest) this.addLatest(item);
-    else this.addInOrder(item);
+    const { id, subject } = item;
+    if (this.unkept.has(subject)) this.unkept.set(subject, true);
+    else if (this.receiver.onlyLatest) this.addLatest(item);
+    else if (!this.has(id)) this.enqueue(this.entryOf(item));
   }
 
   tryNow(orderId: string): void {
@@ -121,8 +97,15 @@ export class Backlog {
 
   /** Takes out what is ready, at most so many and one of an order, until `putBack`. */
   take(most: number): readonly Announcement[] {
-    this.handling = this.ready().slice(0, most);
-    for (const { item } of this.handling) this.dequeue(item.subject);
+    const now = this.now();
+    this.handling = this.firsts()
+      .filter(({ retryAt }) => retryAt <= now)
+      .slice(0, most);
+    for (const { item } of this.handling) {
+      const [, ...rest] = this.queues.get(item.subject) ?? [];
+      if (rest.length === 0) this.queues.delete(item.subject);
+      else this.queues.set(item.subject, rest);
+    }
     return this.handling.map(({ item }) => item);
   }
 
@@ -143,12 +126,9 @@ export class Backlog {
   }
 
   has(announcementId: string): boolean {
-    const [orderId, type] = partsOf(announcementId);
-    const queue = this.queues.get(orderId) ?? [];
-    return (
-      this.unkept.get(orderId)?.includes(type) === true ||
-      [...this.handling, ...queue].some(({ item }) => item.id === announcementId)
-    );
+    const [orderId] = partsOf(announcementId);
+    const entries = [...this.handling, ...(this.queues.get(orderId) ?? [])];
+    return this.unkept.has(orderId) || entries.some(({ item }) => item.id === announcementId);
   }
 
   /** Returns when there may be something to do next; `Infinity` if nothing waits. */
@@ -158,33 +138,25 @@ export class Backlog {
   }
 
   isReady(): boolean {
-    const now = this.now();
-    return this.firsts().some(({ retryAt }) => retryAt <= now);
+    return this.nextAt() <= this.now();
   }
 
   hasRoomForUnkept(): boolean {
     return this.unkept.size > 0 && this.queues.size < ROOM;
   }
 
-  /** Returns announcements to read again now, by their ids: not all at once, because each takes up room. */
+  /** Returns orders to read in the outboxes now: not all at once, because what they have takes up room. */
   unkeptToRead(): string[] {
-    const ids: string[] = [];
-    for (const [orderId, types] of this.unkept) {
-      if (ids.length + types.length > MOST_READ) break;
-      ids.push(...types.map((type) => announcementIdOf(orderId, type)));
-    }
-    return ids;
+    const orderIds = [...this.unkept.keys()].slice(0, MOST_READ);
+    for (const orderId of orderIds) this.unkept.set(orderId, false);
+    return orderIds;
   }
 
-  /** Takes in those that were found of the ids that were asked for; nobody has the others any more. */
-  addUnkept(asked: readonly string[], found: readonly Announcement[]): void {
-    const foundById = new Map(found.map((item) => [item.id, item]));
-    for (const id of asked) {
-      // If it isn't missed any more, something newer has taken its place meanwhile.
-      const isMissed = this.stopMissing(id);
-      const item = foundById.get(id);
-      if (isMissed && item !== undefined) this.enqueue(this.entryOf(item));
-    }
+  /** Takes in all that was found of these orders; those of which more has come meanwhile are read once more. */
+  addRead(orderIds: readonly string[], found: readonly Announcement[]): void {
+    const whole = orderIds.filter((orderId) => this.unkept.get(orderId) === false);
+    for (const orderId of whole) this.unkept.delete(orderId);
+    for (const item of found) if (whole.includes(item.subject)) this.add(item);
   }
 
   /** Ends what is being handled, as far as this run is concerned, and returns what is to be carried along. */
@@ -192,15 +164,13 @@ export class Backlog {
     this.endHandling((entry) => entry);
     const oldestFirst = [...this.queues.values()].flat().sort((one, other) => one.since - other.since);
     const kept = countWithin(limits.items, oldestFirst);
-    for (const { item } of oldestFirst.slice(kept)) this.miss(item);
-    const unkept = [...this.unkept];
+    for (const { item } of oldestFirst.slice(kept)) this.unkept.set(item.subject, false);
     // What is beyond even that comes back, too: it is still in the outbox that it came from.
-    const named = unkept.slice(0, countWithin(limits.ids, [...this.unkept.keys()]));
-    const byTypes = new Map(named.map(([, types]) => [types.join(), { types, orderIds: [] as string[] }]));
-    for (const [orderId, types] of named) byTypes.get(types.join())?.orderIds.push(orderId);
+    const orderIds = [...this.unkept.keys()];
+    const named = orderIds.slice(0, countWithin(limits.ids, orderIds));
     return {
       waiting: oldestFirst.slice(0, kept),
-      unkept: [...byTypes.values()].map((group) => ({ receiver: this.receiver, ...group })),
+      unkept: named.length === 0 ? [] : [{ receiver: this.receiver, orderIds: named }],
     };
   }
 
@@ -212,8 +182,8 @@ export class Backlog {
   /** Returns what is not kept. */
   unkeptViews(): WaitingView[] {
     const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
-    return [...this.unkept].flatMap(([subject, types]) =>
-      types.map((type) => viewOf({ receiver: this.receiver, item: { subject, type }, ...rest })),
+    return [...this.unkept.keys()].map((subject) =>
+      viewOf({ receiver: this.receiver, item: { subject, type: 'announcements' }, ...rest }),
     );
   }
 
@@ -230,22 +200,14 @@ export class Backlog {
     const { subject, type } = item;
     const handled = this.handling.filter((entry) => entry.item.subject === subject);
     const waiting = this.queues.get(subject) ?? [];
-    const unkept = this.unkept.get(subject) ?? [];
-    const former = [...waiting.map((entry) => entry.item.type), ...unkept];
-    const known = [...handled.map((entry) => entry.item.type), ...former];
-    if (known.some((other) => comesAfter(other, type))) {
-      this.onDone(item.id);
-      return;
-    }
-    this.unkept.delete(subject);
-    this.queues.set(subject, [this.entryOf(item)]);
-    for (const other of former) if (other !== type) this.onDone(announcementIdOf(subject, other));
+    const isLate = [...handled, ...waiting].some((entry) => comesAfter(entry.item.type, type));
+    if (!isLate) this.queues.set(subject, [this.entryOf(item)]);
+    for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.settle(id);
   }
 
-  private addInOrder(item: Announcement): void {
-    if (this.has(item.id)) return;
-    if (this.unkept.has(item.subject)) this.miss(item);
-    else this.enqueue(this.entryOf(item));
+  /** Says that it is done with an announcement, unless another copy of it waits. */
+  private settle(announcementId: string): void {
+    if (!this.has(announcementId)) this.onDone(announcementId);
   }
 
   private entryOf(item: Announcement): Waiting {
@@ -260,12 +222,6 @@ export class Backlog {
     this.queues.set(subject, queue.toSpliced(later < 0 ? queue.length : later, 0, entry));
   }
 
-  private dequeue(orderId: string): void {
-    const [, ...rest] = this.queues.get(orderId) ?? [];
-    if (rest.length === 0) this.queues.delete(orderId);
-    else this.queues.set(orderId, rest);
-  }
-
   /** Puts what is left of each entry back before those that wait, unless one of them was to take its place. */
   private endHandling(leftOf: (entry: Waiting) => Waiting | undefined): void {
     const handled = this.handling;
@@ -276,56 +232,27 @@ export class Backlog {
       const queue = this.queues.get(subject) ?? [];
       const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
       if (!isNeedless) this.queues.set(subject, [left, ...queue]);
-      else if (!this.has(id)) this.onDone(id);
+      else this.settle(id);
     }
-  }
-
-  private miss({ subject, type }: Announcement): void {
-    const types = this.unkept.get(subject) ?? [];
-    if (types.includes(type)) return;
-    const later = types.findIndex((other) => comesAfter(other, type));
-    this.unkept.set(subject, types.toSpliced(later < 0 ? types.length : later, 0, type));
-  }
-
-  /** Returns false if it was not missed. */
-  private stopMissing(announcementId: string): boolean {
-    const [orderId, type] = partsOf(announcementId);
-    const types = this.unkept.get(orderId) ?? [];
-    const left = types.filter((other) => other !== type);
-    if (left.length === 0) this.unkept.delete(orderId);
-    else this.unkept.set(orderId, left);
-    return left.length < types.length;
   }
 
   private firsts(): Waiting[] {
     return [...this.queues.values()].flatMap(([first]) => first ?? []);
   }
-
-  private ready(): Waiting[] {
-    const now = this.now();
-    return this.firsts().filter(({ retryAt }) => retryAt <= now);
-  }
 }
 
 // Four batches: none has to wait for the next ones to be read.
 const ROOM = 100;
-// With a hundred lines of the longest names, and a long reason, they have 1.2 MB; Temporal takes 2.
-const MOST_READ = 50;
+// With a hundred lines of the longest names each, they have 1 MB in an outbox; Temporal takes 2.
+const MOST_READ = 20;
 
-function viewOf({
-  receiver,
-  item: { subject: orderId, type },
-  failures,
-  lastError,
-  since,
-  retryAt,
-}: Omit<Waiting, 'item'> & { readonly item: Pick<Announcement, 'subject' | 'type'> }): WaitingView {
-  const nextAttemptAt = retryAt === 0 ? undefined : new Date(retryAt).toISOString();
-  const began = new Date(since).toISOString();
-  return defined({
-    ...{ receiver: receiver.name, handler: receiver.handler, orderId, type },
-    ...{ failures, lastError, since: began, nextAttemptAt },
-  });
+type Viewed = Omit<Waiting, 'item'> & { readonly item: { readonly subject: string; readonly type: string } };
+
+function viewOf({ receiver: { name, handler }, item, failures, lastError, ...times }: Viewed): WaitingView {
+  const nextAttemptAt = times.retryAt === 0 ? undefined : new Date(times.retryAt).toISOString();
+  const since = new Date(times.since).toISOString();
+  const { subject: orderId, type } = item;
+  return defined({ receiver: name, handler, orderId, type, failures, lastError, since, nextAttemptAt });
 }
 
 /** Returns how many of the first values fit together into so many bytes of JSON. */

@@ -1,6 +1,6 @@
 import { condition, scheduleActivity } from '@temporalio/workflow';
-import { type Announcement, parseAnnouncement, partsOf, sourceOf } from '../../domain/announcements.ts';
-import { parseHandled, type Receiver } from '../../domain/envelopes.ts';
+import type { Announcement } from '../../domain/announcements.ts';
+import { parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
 import { inBatches } from '../contract/activities.ts';
 import { causeOf, validOrNothing } from '../order/failures.ts';
 import { Backlog, type Carried } from './backlog.ts';
@@ -77,18 +77,15 @@ export class Inbox {
   private async readUnkept(): Promise<never> {
     for (;;) {
       await condition(() => this.backlog.hasRoomForUnkept() && !this.surroundings.isEnding());
-      const asked = this.backlog.unkeptToRead();
-      const found = await Promise.all(
-        sources.map((source) => {
-          const ids = asked.filter((id) => sourceOf(partsOf(id)[1]) === source);
-          return ids.length === 0 ? [] : outboxes[source].find(ids);
-        }),
-      );
-      const sound = found.flat().map((item) => validOrNothing(parseAnnouncement, item));
-      this.backlog.addUnkept(
-        asked,
-        sound.filter((item) => item !== undefined),
-      );
+      const orderIds = this.backlog.unkeptToRead();
+      const found = (await Promise.all(sources.map((source) => outboxes[source].find(orderIds)))).flat();
+      const own = found.flatMap((input) => {
+        const envelope = validOrNothing(parseEnvelope, input);
+        return envelope?.to.some(({ handler }) => handler === this.receiver.handler)
+          ? envelope.announcement
+          : [];
+      });
+      this.backlog.addRead(orderIds, own);
     }
   }
 }

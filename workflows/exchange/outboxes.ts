@@ -1,10 +1,11 @@
-import type { Announcement, Source } from '../../domain/announcements.ts';
+import type { Source } from '../../domain/announcements.ts';
+import type { Envelope } from '../../domain/envelopes.ts';
 import { SWEEP_BUDGET } from '../../domain/policies.ts';
 import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
 
 /** The outboxes of a service, as a mailbox uses them. */
 interface Outboxes {
-  readonly find: (announcementIds: readonly string[]) => Promise<readonly Announcement[]>;
+  readonly find: (orderIds: readonly string[]) => Promise<readonly Envelope[]>;
   /** All their receivers have these. */
   readonly confirm: (announcementIds: readonly string[]) => Promise<void>;
 }

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createInventory } from '../../../activities/inventory/participant.ts';
 import { createOrders } from '../../../activities/orders/participant.ts';
 import { mailboxIdOf } from '../../../domain/addresses.ts';
-import type { AnnouncementType } from '../../../domain/announcements.ts';
 import { receiversOf, subscriptions } from '../../../workers/subscriptions.ts';
 import { cancelUpdate, tryNowSignal } from '../../../workflows/order/messages.ts';
 import { checkConsistency } from '../../support/consistency.ts';
@@ -302,12 +301,12 @@ async function sweep(point: StrategyPoint): Promise<void> {
 /** A mailbox of the order's own, whose run before has had no room for what the order's outbox holds. */
 async function startMailbox(point: StrategyPoint): Promise<void> {
   const { subject } = point;
-  const types: AnnouncementType[] = [serviceOf(point) === 'orders' ? 'OrderPlaced' : 'StockReserved'];
-  const [receiver] = receiversOf(subscriptions, types[0] as AnnouncementType);
+  const type = serviceOf(point) === 'orders' ? 'OrderPlaced' : 'StockReserved';
+  const [receiver] = receiversOf(subscriptions, type);
   await platform.concord.client.workflow.start('mailbox', {
     taskQueue: 'orders',
     workflowId: `mailbox/${subject}`,
-    args: [[], [{ receiver, types, orderIds: [subject] }], []],
+    args: [[], [{ receiver, orderIds: [subject] }], []],
   });
 }
 

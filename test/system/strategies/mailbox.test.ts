@@ -62,7 +62,7 @@ describe.each(['message-queue', 'event-driven'] as const)('%s', (strategy) => {
     await workflow.start('mailbox', {
       workflowId: mailbox.workflowId,
       taskQueue: 'orders',
-      args: [[], [{ receiver, types: [placing], orderIds: ['nobody', order.orderId] }], []],
+      args: [[], [{ receiver, orderIds: ['nobody', order.orderId] }], []],
     });
     await platform.start('inventory');
     expect(await concord.place(order, { strategy })).toMatchObject({ status: 'confirmed' });
