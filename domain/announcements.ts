@@ -26,7 +26,7 @@ export const announcementTypes = {
   '/concord/inventory': Object.values(inventoryEvents),
 };
 
-export type Source = keyof typeof announcementTypes;
+type Source = keyof typeof announcementTypes;
 export type AnnouncementType = (typeof announcementTypes)[Source][number];
 
 /** A CloudEvent 1.0. Each type comes at most once for an order, so `id` is `<order id>/<type>`. */
@@ -87,10 +87,6 @@ export function partsOf(announcementId: string): [orderId: string, type: Announc
 /** Returns true if an announcement of this type comes after one of the other, of the same order. */
 export function comesAfter(type: AnnouncementType, other: AnnouncementType): boolean {
   return stageOf(type) > stageOf(other);
-}
-
-export function sourceOf(type: AnnouncementType): Source {
-  return inventoryTypes.includes(type) ? '/concord/inventory' : '/concord/orders';
 }
 
 function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement | undefined {

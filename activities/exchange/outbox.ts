@@ -1,7 +1,6 @@
 import type { Collection } from 'mongodb';
 import pMap from 'p-map';
 import { z } from 'zod';
-import { mailboxIdOf } from '../../domain/addresses.ts';
 import { type Announcement, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
 import type { Envelope } from '../../domain/envelopes.ts';
 import type { Line, Order } from '../../domain/order.ts';
@@ -66,19 +65,22 @@ export function createOutboxes(
     async publishLeftBehind(): Promise<Skipped[]> {
       const timeIsUp = Date.now() + SWEEP_TIME;
       const skipped: Skipped[] = [];
-      const skip = (orderId: string, error: unknown) => {
+      const skip = (orderId: string) => (error: unknown) => {
         const one = { orderId, problem: problemOf(error) };
         skipped.push(one);
         report(one);
       };
       for await (const page of pagesOf(documents.find(full, options))) {
-        const old = page.flatMap((document) =>
-          announcementsIn(document, (error) => skip(String(document._id), error)).filter(isOld),
+        const old = page.map((document) =>
+          announcementsIn(document, skip(String(document._id))).filter(isOld),
         );
-        const byOrder = groupedBy(({ subject }) => subject, await lackingAnywhere(old));
-        const handOver = async ([orderId, announcements]: [string, Announcement[]]) =>
-          publishAgain(orderId, announcements).catch((error) => skip(orderId, error));
-        await pMap(byOrder, handOver, { concurrency: ORDERS_AT_ONCE });
+        const lacking = new Set(await post.lacking(old.flat().filter((each) => !isReply(each))));
+        const handOver = async (announcements: readonly Announcement[]) => {
+          const left = announcements.filter((each) => lacking.has(each) || isReply(each));
+          const [first] = left;
+          if (first !== undefined) await publishAgain(left).catch(skip(first.subject));
+        };
+        await pMap(old, handOver, { concurrency: ORDERS_AT_ONCE });
         if (Date.now() > timeIsUp) break;
       }
       return skipped.slice(0, MAXIMUM_SKIPPED);
@@ -87,28 +89,22 @@ export function createOutboxes(
 
   async function confirmPublished(ids: readonly string[]): Promise<void> {
     const outbox = { id: { $in: parse(idsSchema, ids) } };
+    const orderIds = [...new Set(ids.map((id) => partsOf(id)[0]))];
     // Another order's outbox may hold something that is no list, which no operator may be applied to.
-    const found = { _id: { $in: orderIdsIn(ids) }, outbox: { $elemMatch: outbox } };
+    const found = { _id: { $in: orderIds }, outbox: { $elemMatch: outbox } };
     await documents.updateMany(found, { $pull: { outbox } });
   }
 
-  /** A message to the order's own workflow is in no mailbox. */
-  async function lackingAnywhere(announcements: readonly Announcement[]): Promise<Announcement[]> {
-    const replies = announcements.filter(isReply);
-    const others = announcements.filter((announcement) => !isReply(announcement));
-    const byMailbox = groupedBy(({ data }) => mailboxIdOf(data.order), others);
-    const lacking = await pMap(byMailbox.values(), (each) => post.lacking(each));
-    return [...replies, ...lacking.flat()];
-  }
-
-  async function publishAgain(orderId: string, announcements: readonly Announcement[]): Promise<void> {
-    await carryOut(orderId);
+  /** Those of one order, in order. */
+  async function publishAgain(announcements: readonly Announcement[]): Promise<void> {
     for (const announcement of announcements) {
-      if (isReply(announcement)) await post.reply(announcement);
-      else await post.publish(announcement);
+      await carryOut(announcement.subject);
+      if (!isReply(announcement)) await post.publish(announcement);
+      else {
+        await post.reply(announcement);
+        await confirmPublished([announcement.id]);
+      }
     }
-    const replies = announcements.filter(isReply).map(({ id }) => id);
-    if (replies.length > 0) await confirmPublished(replies);
   }
 }
 
@@ -140,28 +136,14 @@ function announcementsIn(
   }
 }
 
-function orderIdsIn(ids: readonly string[]): string[] {
-  return [...new Set(ids.map((id) => partsOf(id)[0]))];
-}
-
 /** Also if its time makes no sense. */
 function isOld({ time }: Announcement): boolean {
   return !(Date.now() - Date.parse(time) <= LEFT_BEHIND);
 }
 
+/** A message to the order's own workflow, which is in no mailbox. */
 function isReply({ source, data }: Announcement): boolean {
   return source === '/concord/inventory' && data.strategy === 'message-queue';
-}
-
-function groupedBy(keyOf: (announcement: Announcement) => string, announcements: readonly Announcement[]) {
-  const groups = new Map<string, Announcement[]>();
-  for (const announcement of announcements) {
-    const key = keyOf(announcement);
-    const group = groups.get(key) ?? [];
-    groups.set(key, group);
-    group.push(announcement);
-  }
-  return groups;
 }
 
 async function* pagesOf<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item[]> {

@@ -19,7 +19,7 @@ export interface Post {
   reply(answer: Announcement): Promise<void>;
   /** Tells the order's own workflow what is on record; nothing happens if it has ended. */
   tell(outcome: OrderOutcome): Promise<void>;
-  /** Returns those of these announcements, all of one mailbox, that it surely neither keeps nor has just handed over. */
+  /** Returns those of these announcements that their mailboxes surely neither keep nor have just handed over. */
   lacking(announcements: readonly Announcement[]): Promise<readonly Announcement[]>;
 }
 
@@ -49,21 +49,29 @@ export function createPost(
     tell: (outcome) => signalOrder(signals.recorded, outcome.orderId, outcome),
 
     async lacking(announcements) {
-      const [first] = announcements;
-      if (first === undefined) return [];
-      const mailbox = workflow.getHandle(mailboxIdOf(first.data.order));
-      const ids = announcements.map(({ id }) => id);
-      const ask = () => mailbox.query<string[], [string[]]>(queries.lacking, ids);
-      try {
-        const lacking = new Set(await client.withDeadline(Date.now() + QUESTION_LIMIT, ask));
-        return announcements.filter(({ id }) => lacking.has(id));
-      } catch (error) {
-        const isGone = error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError;
-        // Only its worker can answer: while that is down, nothing is published again.
-        return isGone ? announcements : [];
-      }
+      const mailboxes = new Set(announcements.map(({ data }) => mailboxIdOf(data.order)));
+      const lacking = [...mailboxes].map((id) =>
+        lackingIn(
+          id,
+          announcements.filter(({ data }) => mailboxIdOf(data.order) === id),
+        ),
+      );
+      return (await Promise.all(lacking)).flat();
     },
   };
+
+  async function lackingIn(mailboxId: string, announcements: readonly Announcement[]) {
+    const ids = announcements.map(({ id }) => id);
+    const ask = () => workflow.getHandle(mailboxId).query<string[], [string[]]>(queries.lacking, ids);
+    try {
+      const lacking = new Set(await client.withDeadline(Date.now() + QUESTION_LIMIT, ask));
+      return announcements.filter(({ id }) => lacking.has(id));
+    } catch (error) {
+      const isGone = error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError;
+      // Only its worker can answer: while that is down, nothing is published again.
+      return isGone ? announcements : [];
+    }
+  }
 
   function addressed(announcement: Announcement): Envelope {
     return { announcement, to: receiversOf(announcement.type) };

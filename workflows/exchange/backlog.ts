@@ -65,22 +65,25 @@ export class Backlog {
   /** By order, each its earliest first. */
   private readonly queues = new Map<string, Waiting[]>();
   /** Orders, and whether something has come since their outboxes were read last. */
-  private readonly unkept: Map<string, boolean>;
+  private readonly unkept = new Map<string, boolean>();
   private handling: readonly Waiting[] = [];
 
   /** @param onDone Told of each announcement that was handled, or has become needless. */
-  constructor(
-    receiver: Receiver,
-    { waiting, unkept }: Carried,
-    onDone: (announcementId: string) => void,
-    now: () => number = Date.now,
-  ) {
+  constructor(receiver: Receiver, onDone: (announcementId: string) => void, now: () => number = Date.now) {
     this.receiver = receiver;
     this.onDone = onDone;
     this.now = now;
     this.startedAt = now();
-    for (const entry of waiting) this.enqueue(entry);
-    this.unkept = new Map(unkept.flatMap(({ orderIds }) => orderIds.map((orderId) => [orderId, false])));
+  }
+
+  /** Takes over what waited in the run before. */
+  restore(entry: Waiting): void {
+    this.enqueue(entry);
+  }
+
+  /** Takes over orders of which the run before has kept nothing. */
+  restoreUnkept(orderIds: readonly string[]): void {
+    for (const orderId of orderIds) this.unkept.set(orderId, false);
   }
 
   add(item: Announcement): void {

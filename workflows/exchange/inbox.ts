@@ -3,8 +3,8 @@ import type { Announcement } from '../../domain/announcements.ts';
 import { parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
 import { inBatches } from '../contract/activities.ts';
 import { causeOf, validOrNothing } from '../order/failures.ts';
-import { Backlog, type Carried } from './backlog.ts';
-import { outboxes, sources } from './outboxes.ts';
+import { Backlog } from './backlog.ts';
+import { findInOutboxes } from './outboxes.ts';
 
 /** What a mailbox does for each of its inboxes. */
 export interface Surroundings {
@@ -25,10 +25,10 @@ export class Inbox {
   private readonly surroundings: Surroundings;
   private handlingSince = Number.NEGATIVE_INFINITY;
 
-  constructor(receiver: Receiver, carried: Carried, surroundings: Surroundings) {
+  constructor(receiver: Receiver, surroundings: Surroundings) {
     this.receiver = receiver;
     this.surroundings = surroundings;
-    this.backlog = new Backlog(receiver, carried, surroundings.onDone);
+    this.backlog = new Backlog(receiver, surroundings.onDone);
     this.handleAll();
     this.readUnkept();
   }
@@ -78,8 +78,7 @@ export class Inbox {
     for (;;) {
       await condition(() => this.backlog.hasRoomForUnkept() && !this.surroundings.isEnding());
       const orderIds = this.backlog.unkeptToRead();
-      const found = (await Promise.all(sources.map((source) => outboxes[source].find(orderIds)))).flat();
-      const own = found.flatMap((input) => {
+      const own = (await findInOutboxes(orderIds)).flatMap((input) => {
         const envelope = validOrNothing(parseEnvelope, input);
         return envelope?.to.some(({ handler }) => handler === this.receiver.handler)
           ? envelope.announcement

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Announcement, type AnnouncementType, sourceOf } from '../../../domain/announcements.ts';
+import type { Announcement, AnnouncementType } from '../../../domain/announcements.ts';
 import type { Receiver } from '../../../domain/envelopes.ts';
 import { Backlog, type Carried, type CarryLimits, carriedOver } from '../../../workflows/exchange/backlog.ts';
 import { requestOf } from '../../support/requests.ts';
@@ -13,17 +13,26 @@ const INVENTORY: Receiver = {
 const SUBSCRIBER: Receiver = { name: 'mail', host: 'orders', handler: 'mail.handle' };
 
 /** A backlog with a clock that a test sets, and what it has had done with. */
-function backlogOf(receiver = INVENTORY, carried: Partial<Carried> = {}) {
+function backlogOf(receiver = INVENTORY, { unkept }: Partial<Carried> = {}) {
   const clock = { now: 0 };
   const done: string[] = [];
   const tell = (id: string) => done.push(id);
-  return { clock, done, backlog: new Backlog(receiver, { ...NOTHING, ...carried }, tell, () => clock.now) };
+  const backlog = new Backlog(receiver, tell, () => clock.now);
+  for (const { orderIds } of unkept ?? []) backlog.restoreUnkept(orderIds);
+  return { clock, done, backlog };
 }
 
 /** @param time Tells one copy from another. */
 function announced(orderId: string, type: AnnouncementType, time = ''): Announcement {
   return {
-    ...{ specversion: '1.0', id: `${orderId}/${type}`, source: sourceOf(type), type, subject: orderId, time },
+    ...{
+      specversion: '1.0',
+      id: `${orderId}/${type}`,
+      source: '/concord/orders',
+      type,
+      subject: orderId,
+      time,
+    },
     ...{ datacontenttype: 'application/json', data: requestOf(orderId, [{ sku: 'SKU', quantity: 1 }]) },
   };
 }
