@@ -68,7 +68,7 @@ export class Backlog {
   private readonly unkept = new Map<string, boolean>();
   private handling: readonly Waiting[] = [];
 
-  /** @param onDone Told of each announcement that was handled, or has become needless. */
+  /** @param onDone Told of each announcement that was handled, or has become needless; another copy of it may wait. */
   constructor(receiver: Receiver, onDone: (announcementId: string) => void, now: () => number = Date.now) {
     this.receiver = receiver;
     this.onDone = onDone;
@@ -76,9 +76,12 @@ export class Backlog {
     this.startedAt = now();
   }
 
-  /** Takes over what waited in the run before. */
+  /** Puts an entry where it belongs in its order's life. */
   restore(entry: Waiting): void {
-    this.enqueue(entry);
+    const { subject, type } = entry.item;
+    const queue = this.queues.get(subject) ?? [];
+    const later = queue.findIndex(({ item }) => comesAfter(item.type, type));
+    this.queues.set(subject, queue.toSpliced(later < 0 ? queue.length : later, 0, entry));
   }
 
   /** Takes over orders of which the run before has kept nothing. */
@@ -90,7 +93,7 @@ export class Backlog {
     const { id, subject } = item;
     if (this.unkept.has(subject)) this.unkept.set(subject, true);
     else if (this.receiver.onlyLatest) this.addLatest(item);
-    else if (!this.has(id)) this.enqueue(this.entryOf(item));
+    else if (!this.has(id)) this.restore(this.entryOf(item));
   }
 
   tryNow(orderId: string): void {
@@ -205,24 +208,11 @@ export class Backlog {
     const waiting = this.queues.get(subject) ?? [];
     const isLate = [...handled, ...waiting].some((entry) => comesAfter(entry.item.type, type));
     if (!isLate) this.queues.set(subject, [this.entryOf(item)]);
-    for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.settle(id);
-  }
-
-  /** Says that it is done with an announcement, unless another copy of it waits. */
-  private settle(announcementId: string): void {
-    if (!this.has(announcementId)) this.onDone(announcementId);
+    for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.onDone(id);
   }
 
   private entryOf(item: Announcement): Waiting {
     return { receiver: this.receiver, item, since: this.now(), failures: 0, lastError: '', retryAt: 0 };
-  }
-
-  /** Puts an entry where it belongs in its order's life. */
-  private enqueue(entry: Waiting): void {
-    const { subject, type } = entry.item;
-    const queue = this.queues.get(subject) ?? [];
-    const later = queue.findIndex(({ item }) => comesAfter(item.type, type));
-    this.queues.set(subject, queue.toSpliced(later < 0 ? queue.length : later, 0, entry));
   }
 
   /** Puts what is left of each entry back before those that wait, unless one of them was to take its place. */
@@ -235,7 +225,7 @@ export class Backlog {
       const queue = this.queues.get(subject) ?? [];
       const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
       if (!isNeedless) this.queues.set(subject, [left, ...queue]);
-      else this.settle(id);
+      else this.onDone(id);
     }
   }
 
