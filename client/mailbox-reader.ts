@@ -7,7 +7,7 @@ import { ConcordError } from '../domain/errors.ts';
 import { type Listed, timeOf } from '../platform/visibility/executions.ts';
 import { messageOf } from '../platform/visibility/stuck-steps.ts';
 
-/** The mailbox has taken an announcement in, or over from the run before. ISO 8601, by Temporal's clock. */
+/** The mailbox has taken an event in, or over from the run before. ISO 8601, by Temporal's clock. */
 export interface Published extends Envelope {
   readonly time: string;
 }
@@ -127,11 +127,12 @@ function carriedOver(waiting: unknown): Published[] {
   );
 }
 
-/** Leaves out what the mailbox drops, too. */
+/** Leaves out messages, and what the mailbox drops, too. */
 function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
-  return envelopes.flatMap((envelope) => {
+  return envelopes.flatMap((input) => {
     try {
-      return [{ time, ...parseEnvelope(envelope) }];
+      const envelope = parseEnvelope(input);
+      return envelope.announcement.data.strategy === 'event-driven' ? [{ time, ...envelope }] : [];
     } catch {
       return [];
     }
