@@ -7,9 +7,9 @@ import type { Line, Order } from '../../domain/order.ts';
 import { SWEEP_TIME } from '../../domain/policies.ts';
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { invalidInput, parse } from '../../domain/validation.ts';
-import type { ServiceDependencies } from '../dependencies.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf } from '../mongodb/order-content.ts';
+import type { Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
@@ -29,7 +29,7 @@ export type Outboxes = ReturnType<typeof createOutboxes>;
 /** @param carryOut Does what an order's announcements tell of, if that is not done yet. */
 export function createOutboxes(
   documents: Collection<OutboxDocument>,
-  { post, report }: Pick<ServiceDependencies, 'post' | 'report'>,
+  { post, report }: { readonly post: Post; readonly report: (skipped: Skipped) => void },
   carryOut: (orderId: string) => Promise<void> = async () => {},
 ) {
   const full = { 'outbox.0': { $exists: true } };

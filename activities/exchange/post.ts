@@ -4,6 +4,7 @@ import type { Announcement } from '../../domain/announcements.ts';
 import type { Envelope, Receiver } from '../../domain/envelopes.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
+import { QUESTION_LIMIT } from '../../domain/policies.ts';
 
 /**
  * How services reach each other. What is handed over is durable in Temporal when a method returns. A caller that never
@@ -18,15 +19,16 @@ export interface Post {
   reply(answer: Announcement): Promise<void>;
   /** Tells the order's own workflow what is on record; nothing happens if it has ended. */
   tell(outcome: OrderOutcome): Promise<void>;
-  /** Returns those of these announcements, all of one mailbox, that it neither keeps nor has just handed over. */
+  /** Returns those of these announcements, all of one mailbox, that it surely neither keeps nor has just handed over. */
   lacking(announcements: readonly Announcement[]): Promise<readonly Announcement[]>;
 }
 
 /** @param client Its queries must be refused by workflows that have ended. */
 export function createPost(
-  { workflow }: Client,
+  client: Client,
   receiversOf: (type: Announcement['type']) => readonly Receiver[],
 ): Post {
+  const { workflow } = client;
   return {
     async publish(announcement) {
       await workflow.signalWithStart('mailbox', {
@@ -50,14 +52,15 @@ export function createPost(
       const [first] = announcements;
       if (first === undefined) return [];
       const mailbox = workflow.getHandle(mailboxIdOf(first.data.order));
+      const ids = announcements.map(({ id }) => id);
+      const ask = () => mailbox.query<string[], [string[]]>(queries.lacking, ids);
       try {
-        const ids = announcements.map(({ id }) => id);
-        const lacking = await mailbox.query<string[], [string[]]>(queries.lacking, ids);
-        return announcements.filter(({ id }) => lacking.includes(id));
+        const lacking = new Set(await client.withDeadline(Date.now() + QUESTION_LIMIT, ask));
+        return announcements.filter(({ id }) => lacking.has(id));
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError)
-          return announcements;
-        throw error;
+        const isGone = error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError;
+        // Only its worker can answer: while that is down, nothing is published again.
+        return isGone ? announcements : [];
       }
     },
   };
