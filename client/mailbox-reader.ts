@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
+import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
 import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
 import { ConcordError } from '../domain/errors.ts';
@@ -87,7 +88,7 @@ export class MailboxReader {
     if (signal?.signalName === signals.message) return publishedAt(time, [await this.decoded(signal.input)]);
     const scheduled = event.activityTaskScheduledEventAttributes;
     if (scheduled) {
-      const batch = listIn(await this.decoded(scheduled.input)).flatMap(idOf);
+      const batch = batchSchema.parse(await this.decoded(scheduled.input)).map(({ id }) => id);
       this.batches.set(String(event.eventId), { handler: scheduled.activityType?.name ?? '', batch });
       return [];
     }
@@ -119,12 +120,17 @@ export class MailboxReader {
   }
 }
 
+// An activity that hands over nothing has another argument.
+const batchSchema = z.array(z.object({ id: z.string() })).catch([]);
+const waitingSchema = z.array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }));
+
 /** What still waited when the run before this one ended. */
 function carriedOver(waiting: unknown): Published[] {
-  const entries = listIn(waiting) as { item: unknown; receiver: unknown; since: number }[];
-  return entries.flatMap(({ item: announcement, receiver, since }) =>
-    publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
-  );
+  return waitingSchema
+    .parse(waiting ?? [])
+    .flatMap(({ item: announcement, receiver, since }) =>
+      publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
+    );
 }
 
 /** Leaves out messages, and what the mailbox drops, too. */
@@ -137,13 +143,4 @@ function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
       return [];
     }
   });
-}
-
-function listIn(input: unknown): readonly unknown[] {
-  return Array.isArray(input) ? input : [];
-}
-
-function idOf(announcement: unknown): string[] {
-  const { id } = (announcement ?? {}) as { id?: unknown };
-  return typeof id === 'string' ? [id] : [];
 }
