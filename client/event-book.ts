@@ -50,8 +50,7 @@ export class EventBook {
   }
 
   private publish({ announcement: event, to, time }: Published): void {
-    const { subject, id, data } = event;
-    if (data.strategy !== 'event-driven') return;
+    const { subject, id } = event;
     if (this.orderId !== undefined && this.orderId !== subject) return;
     const ofOrder = this.orders.get(subject) ?? [];
     const known = ofOrder.find((publication) => publication.event.id === id);

@@ -62,15 +62,14 @@ export function eventFollower(client: Client, filter: Filter): () => Promise<Ord
 
 /** Finds every event that Temporal still knows of. */
 export async function findAllEvents(client: Client): Promise<Publication[]> {
-  const book = new EventBook();
-  await new PublishedEvents(client, book).readNewest(Number.POSITIVE_INFINITY);
-  return book.publications();
+  const events = new PublishedEvents(client);
+  await events.readNewest(Number.POSITIVE_INFINITY);
+  return events.book.publications();
 }
 
 async function newestEvents(client: Client, { orderId, limit }: Filter): Promise<PublishedEvents> {
-  const book = new EventBook(orderId);
   const life = orderId === undefined ? undefined : await lifeOf(client, orderId);
-  const events = new PublishedEvents(client, book, life?.mailboxId);
+  const events = new PublishedEvents(client, orderId, life?.mailboxId);
   if (life !== undefined) await events.readLife(life);
   else if (orderId === undefined) await events.readNewest(limit);
   events.refuseUnreadable();
@@ -96,27 +95,29 @@ async function lifeOf(client: Client, orderId: string): Promise<Life | undefined
   return defined({ mailboxId, from, until: timeOf(last.workflowExecutionInfo?.closeTime) });
 }
 
-/** Enters into a book what mailboxes have taken in and handed over, as their histories tell. */
+/** What mailboxes have taken in and handed over, as their histories tell. */
 class PublishedEvents {
+  readonly book: EventBook;
   private readonly client: Client;
-  private readonly book: EventBook;
-  private readonly query: string;
+  private readonly mailboxes: string;
   /** Of the mailboxes that go on, by run. */
   private running = new Map<string, MailboxReader>();
   private unreadable: unknown;
   private hasFacts = false;
 
-  constructor(client: Client, book: EventBook, mailboxId?: string) {
+  /** By default those of all orders, in all mailboxes. */
+  constructor(client: Client, orderId?: string, mailboxId?: string) {
     this.client = client;
-    this.book = book;
-    this.query = `WorkflowType = 'mailbox'${mailboxId === undefined ? '' : ` AND WorkflowId = '${mailboxId}'`}`;
+    this.book = new EventBook(orderId);
+    const named = mailboxId === undefined ? '' : ` AND WorkflowId = '${mailboxId}'`;
+    this.mailboxes = `WorkflowType = 'mailbox'${named}`;
   }
 
   /** Reads the runs in which so many of the newest events are. */
   async readNewest(limit: number): Promise<void> {
     const facts: Fact[] = [];
     // Those that run come first, and then the last ended.
-    for await (const listed of listWorkflows(this.client, this.query)) {
+    for await (const listed of listWorkflows(this.client, this.mailboxes)) {
       if (listed.endedAt !== undefined && countAfter(listed.endedAt, facts) >= limit) break;
       facts.unshift(...(await this.read(listed)));
     }
@@ -125,7 +126,7 @@ class PublishedEvents {
 
   /** Reads the runs of that time, and further ones while something still waits. */
   async readLife({ from, until }: Life): Promise<void> {
-    const query = `${this.query} AND (ExecutionStatus = 'Running' OR CloseTime >= '${from}')`;
+    const query = `${this.mailboxes} AND (ExecutionStatus = 'Running' OR CloseTime >= '${from}')`;
     const runs: Listed[] = [];
     for await (const listed of listWorkflows(this.client, query)) runs.unshift(listed);
     for (const listed of runs) {
@@ -139,7 +140,7 @@ class PublishedEvents {
   async readOn(): Promise<void> {
     const before = this.running;
     this.running = new Map();
-    const query = `${this.query} AND ExecutionStatus = 'Running'`;
+    const query = `${this.mailboxes} AND ExecutionStatus = 'Running'`;
     // What ended meanwhile is read a last time.
     for (const reader of before.values()) this.book.enter(await reader.readOn());
     for await (const listed of listWorkflows(this.client, query)) {

@@ -1,13 +1,14 @@
 import type { Client } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
+import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
 import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { type Listed, timeOf } from '../platform/visibility/executions.ts';
 import { messageOf } from '../platform/visibility/stuck-steps.ts';
 
-/** The mailbox has taken an announcement in, or over from the run before. ISO 8601, by Temporal's clock. */
+/** The mailbox has taken an event in, or over from the run before. ISO 8601, by Temporal's clock. */
 export interface Published extends Envelope {
   readonly time: string;
 }
@@ -87,7 +88,7 @@ export class MailboxReader {
     if (signal?.signalName === signals.message) return publishedAt(time, [await this.decoded(signal.input)]);
     const scheduled = event.activityTaskScheduledEventAttributes;
     if (scheduled) {
-      const batch = listIn(await this.decoded(scheduled.input)).flatMap(idOf);
+      const batch = batchSchema.parse(await this.decoded(scheduled.input)).map(({ id }) => id);
       this.batches.set(String(event.eventId), { handler: scheduled.activityType?.name ?? '', batch });
       return [];
     }
@@ -119,30 +120,27 @@ export class MailboxReader {
   }
 }
 
+// An activity that hands over nothing has another argument.
+const batchSchema = z.array(z.object({ id: z.string() })).catch([]);
+const waitingSchema = z.array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }));
+
 /** What still waited when the run before this one ended. */
 function carriedOver(waiting: unknown): Published[] {
-  const entries = listIn(waiting) as { item: unknown; receiver: unknown; since: number }[];
-  return entries.flatMap(({ item: announcement, receiver, since }) =>
-    publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
-  );
+  return waitingSchema
+    .parse(waiting ?? [])
+    .flatMap(({ item: announcement, receiver, since }) =>
+      publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
+    );
 }
 
-/** Leaves out what the mailbox drops, too. */
+/** Leaves out messages, and what the mailbox drops, too. */
 function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
-  return envelopes.flatMap((envelope) => {
+  return envelopes.flatMap((input) => {
     try {
-      return [{ time, ...parseEnvelope(envelope) }];
+      const envelope = parseEnvelope(input);
+      return envelope.announcement.data.strategy === 'event-driven' ? [{ time, ...envelope }] : [];
     } catch {
       return [];
     }
   });
-}
-
-function listIn(input: unknown): readonly unknown[] {
-  return Array.isArray(input) ? input : [];
-}
-
-function idOf(announcement: unknown): string[] {
-  const { id } = (announcement ?? {}) as { id?: unknown };
-  return typeof id === 'string' ? [id] : [];
 }

@@ -4,6 +4,7 @@ import type { Delivery, Publication } from '../../../client/event-book.ts';
 import { type Order, parseOrder } from '../../../domain/order.ts';
 import { checkAnnouncements } from '../../../tools/measure/announcement-checker.ts';
 import { checkAtRest, type Invariant, invariants, type Told } from '../../../tools/measure/checker.ts';
+import { untilQuiet } from '../../../tools/measure/quiet.ts';
 import { type OrderExecution, readState, type State } from '../../../tools/measure/state.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 
@@ -38,7 +39,8 @@ beforeAll(async () => {
     const { status } = await concord.place(order, { strategy });
     if (status !== 'pending') told.push({ order, status });
   }
-  // What lists workflows lags a little behind, and an order is final before all that tell of it have ended.
+  await untilQuiet({ client: concord.client, databases: platform.databases });
+  // What lists workflows lags a little behind.
   await vi.waitFor(
     async () => {
       const { executions, deliveries, events, ...rest } = await state();
