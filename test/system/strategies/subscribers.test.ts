@@ -63,11 +63,10 @@ test('while it fails, it keeps nobody waiting: not its own order elsewhere, nor 
   expect(new Set(witness.tried.filter((id) => id.startsWith('failing/')))).toEqual(
     new Set(['failing/OrderPlaced']),
   );
-  const waiting = await mailbox().query(waitingQuery);
-  expect(waiting.map(({ receiver, type }) => [receiver, type])).toEqual(
-    life.map((type) => ['witness', type]),
-  );
-  expect(waiting[0]).toMatchObject({ orderId: 'failing', lastError: 'it has no time' });
+  const waiting = life.map((type) => ({ receiver: 'witness', orderId: 'failing', type }));
+  await expect.poll(() => mailbox().query(waitingQuery)).toMatchObject(waiting);
+  const [first] = await mailbox().query(waitingQuery);
+  expect(first).toMatchObject({ type: 'OrderPlaced', lastError: 'it has no time' });
   witness.failsFor.delete('failing');
   await mailbox().signal(tryNowSignal, 'failing');
   await expect.poll(() => seenOf('failing')).toEqual(idsOf('failing'));
@@ -117,9 +116,10 @@ test('what waited for it in a mailbox that was ended by hand is published again,
   await mailbox().terminate();
   witness.failsFor.delete('lost');
   await sweep();
-  await expect.poll(() => seenOf('lost').sort()).toEqual(idsOf('lost').sort());
+  // What follows from an event follows once more.
+  await expect.poll(() => [...new Set(seenOf('lost'))].sort()).toEqual(idsOf('lost').sort());
   await mailbox().signal(tryNowSignal, 'lost');
   await expect.poll(async () => (await typesIn('orders', 'orders')).types).toEqual([]);
   await expect.poll(async () => (await typesIn('inventory', 'reservations')).types).toEqual([]);
-  expect(await mailbox().query(lackingQuery, idsOf('lost'))).toEqual(idsOf('lost'));
+  await expect.poll(() => mailbox().query(lackingQuery, idsOf('lost'))).toEqual(idsOf('lost'));
 });
