@@ -5,9 +5,8 @@ import type { AnnouncementType } from '../domain/announcements.ts';
 import { defined } from '../domain/defined.ts';
 import type { parseEventFilter } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import { resolutionIdOf } from '../domain/resolution.ts';
 import type { OwnStuckStep } from '../domain/stuck-step.ts';
-import { describeExecution, type Listed, listWorkflows, timeOf } from '../platform/visibility/executions.ts';
+import { describeExecution, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
 import { pendingSteps } from '../platform/visibility/stuck-steps.ts';
 import { EventBook, isOpen, type Publication } from './event-book.ts';
 import { startOf } from './history.ts';
@@ -68,31 +67,21 @@ export async function findAllEvents(client: Client): Promise<Publication[]> {
 }
 
 async function newestEvents(client: Client, { orderId, limit }: Filter): Promise<PublishedEvents> {
-  const life = orderId === undefined ? undefined : await lifeOf(client, orderId);
-  const events = new PublishedEvents(client, orderId, life?.mailboxId);
-  if (life !== undefined) await events.readLife(life);
+  const start = orderId === undefined ? undefined : await startOfEvents(client, orderId);
+  const events = new PublishedEvents(client, orderId, start?.mailboxId);
+  if (start !== undefined) await events.readFrom(start.time);
   else if (orderId === undefined) await events.readNewest(limit);
   events.refuseUnreadable();
   return events;
 }
 
-/** Where and when something is published of an order. */
-interface Life {
-  readonly mailboxId: string;
-  readonly from: string;
-  /** Absent while somebody settles it. */
-  readonly until?: string;
-}
-
-/** Returns undefined if its own workflow, which knows its mailbox, is no longer kept. */
-async function lifeOf(client: Client, orderId: string): Promise<Life | undefined> {
+/** Where and from when on an order's events come; undefined if it has none, or Temporal keeps it no more. */
+async function startOfEvents(client: Client, orderId: string) {
   const workflowId = workflowIdOf(orderId);
-  const placing = await describeExecution(client, { workflowId });
-  if (placing === undefined) return undefined;
-  const { input, time: from } = await startOf(client, workflowId);
-  const mailboxId = mailboxIdOf(parsePlaceOrderInput(input).order);
-  const last = (await describeExecution(client, { workflowId: resolutionIdOf(orderId) })) ?? placing;
-  return defined({ mailboxId, from, until: timeOf(last.workflowExecutionInfo?.closeTime) });
+  if ((await describeExecution(client, { workflowId })) === undefined) return undefined;
+  const { input, time } = await startOf(client, workflowId);
+  const { order, strategy } = parsePlaceOrderInput(input);
+  return strategy === 'event-driven' ? { mailboxId: mailboxIdOf(order), time } : undefined;
 }
 
 /** What mailboxes have taken in and handed over, as their histories tell. */
@@ -124,15 +113,15 @@ class PublishedEvents {
     this.book.enter(facts);
   }
 
-  /** Reads the runs of that time, and further ones while something still waits. */
-  async readLife({ from, until }: Life): Promise<void> {
-    const query = `${this.mailboxes} AND (ExecutionStatus = 'Running' OR CloseTime >= '${from}')`;
+  /** Reads the runs from that time on, until the order is settled, and nothing of it waits any more. */
+  async readFrom(time: string): Promise<void> {
+    const query = `${this.mailboxes} AND (ExecutionStatus = 'Running' OR CloseTime >= '${time}')`;
     const runs: Listed[] = [];
     for await (const listed of listWorkflows(this.client, query)) runs.unshift(listed);
     for (const listed of runs) {
-      const isOver = until !== undefined && listed.startedAt > until;
-      if (isOver && !this.book.publications().some(isOpen)) break;
       this.book.enter(await this.read(listed));
+      const events = this.book.publications();
+      if (events.some(({ event }) => LAST_TYPES.includes(event.type)) && !events.some(isOpen)) break;
     }
   }
 
@@ -180,6 +169,8 @@ class PublishedEvents {
     return new Map(steps.flat().filter(([, { attempts }]) => attempts > 0));
   }
 }
+
+const LAST_TYPES: readonly AnnouncementType[] = ['StockSold', 'StockReleased'];
 
 // What comes again of these is no news.
 const KEPT_ORDERS = 250;

@@ -9,6 +9,7 @@ import { MailboxReader } from '../../../client/mailbox-reader.ts';
 import type { Announcement, AnnouncementType } from '../../../domain/announcements.ts';
 import type { Receiver } from '../../../domain/envelopes.ts';
 import { ConcordError } from '../../../domain/errors.ts';
+import type { Strategy } from '../../../domain/strategies.ts';
 
 // What the history of a mailbox tells of events and their deliveries.
 
@@ -119,10 +120,7 @@ test('one that is published again stays delivered, and counts once', async () =>
 test('what waited when a run ended goes on in the next one', async () => {
   const since = Date.parse(timeAt(1));
   const waiting = [{ item: placed, receiver: inventory, since, failures: 0, lastError: '', retryAt: 0 }];
-  const started = {
-    eventId: 1 as never,
-    workflowExecutionStartedEventAttributes: { input: payloadsOf(waiting) },
-  };
+  const started = startedWith(waiting);
   const book = await bookOf([started, begun(2, inventory, [placed])]);
   expect(book.publications()).toMatchObject([{ publishedAt: timeAt(1), deliveries: [{ state: 'waiting' }] }]);
   book.enter(await readerOf([begun(2, inventory, [placed]), ended(3, 2, NOTHING)]).readOn());
@@ -164,6 +162,52 @@ describe('what is encrypted with a key that is not here', () => {
 
   test('is an error if it is all there is', async () => {
     await expect(events([unreadable])).rejects.toBe(secret);
+  });
+});
+
+describe('those of one order', () => {
+  const sold = event('StockSold', '/concord/inventory');
+  const first = [signal(1, { announcement: placed, to: [mails] }), begun(2, mails, [placed])];
+  const second = [
+    ...[begun(1, mails, [placed]), ended(2, 1, NOTHING)],
+    signal(3, { announcement: sold, to: [mails] }),
+  ];
+  const third = [begun(1, mails, [sold]), ended(2, 1, NOTHING)];
+
+  /** Of a server that lists the last run first. */
+  const found = async (strategy: Strategy) => {
+    const read: string[] = [];
+    const server = serverOf([]);
+    Object.assign(server.workflowService, {
+      getWorkflowExecutionHistory: async () => ({
+        history: { events: [startedWith({ order: placed.data.order, strategy })] },
+      }),
+      listWorkflowExecutions: async () => {
+        const runs = ['fourth', 'third', 'second', 'first'];
+        const executions = runs.map((runId) => ({ execution: { ...MAILBOX, runId }, startTime: msToTs(1) }));
+        return { executions, nextPageToken: new Uint8Array() };
+      },
+      getWorkflowExecutionHistoryReverse: async ({ execution }: { execution: { runId: string } }) => {
+        read.push(execution.runId);
+        const histories: Record<string, HistoryEvent[]> = { first, second, third };
+        const events = (histories[execution.runId] ?? []).toReversed();
+        return { history: { events }, nextPageToken: new Uint8Array() };
+      },
+    });
+    return { events: await findEvents(server, { orderId: 'order', limit: 20 }), read };
+  };
+
+  test('are read until the order is settled, and all of them are delivered', async () => {
+    const { events, read } = await found('event-driven');
+    expect(events.map(({ type, deliveries }) => [type, deliveries])).toEqual([
+      ['OrderPlaced', [{ subscriber: 'mails', state: 'delivered' }]],
+      ['StockSold', [{ subscriber: 'mails', state: 'delivered' }]],
+    ]);
+    expect(read).toEqual(['first', 'second', 'third']);
+  });
+
+  test('are not looked for if its strategy has none', async () => {
+    expect(await found('message-queue')).toEqual({ events: [], read: [] });
   });
 });
 
@@ -255,6 +299,9 @@ const signal = (eventId: number, envelope: unknown): HistoryEvent =>
   at(eventId, {
     workflowExecutionSignaledEventAttributes: { signalName: 'message', input: payloadsOf(envelope) },
   });
+
+const startedWith = (input: unknown): HistoryEvent =>
+  at(1, { workflowExecutionStartedEventAttributes: { input: payloadsOf(input) } });
 
 const begun = (eventId: number, { handler }: Receiver, batch: unknown): HistoryEvent =>
   at(eventId, {
