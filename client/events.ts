@@ -1,8 +1,16 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
+import { mailboxIdOf } from '../domain/addresses.ts';
 import type { AnnouncementType } from '../domain/announcements.ts';
+import { defined } from '../domain/defined.ts';
 import type { parseEventFilter } from '../domain/order-record.ts';
-import { type Delivery, type DeliveryView, listDeliveries, viewOfDelivery } from './deliveries.ts';
+import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
+import type { OwnStuckStep } from '../domain/stuck-step.ts';
+import { describeExecution, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
+import { pendingSteps } from '../platform/visibility/stuck-steps.ts';
+import { EventBook, isOpen, type Publication } from './event-book.ts';
+import { startOf } from './history.ts';
+import { type Fact, MailboxReader } from './mailbox-reader.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
@@ -16,89 +24,181 @@ export interface OrderEvent {
   readonly source: string;
   /** When it was written, by the writer's clock. */
   readonly time: string;
-  /** When the first subscriber's delivery began, by Temporal's clock. */
+  /** When it came to the mailbox that hands it to its subscribers, by Temporal's clock. */
   readonly publishedAt: string;
-  /** One for each subscriber. */
+  /** One for each subscriber; none if nobody subscribes. */
   readonly deliveries: readonly DeliveryView[];
 }
 
+/** How far a delivery has come. */
+export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | 'nextAttemptAt'>> {
+  readonly subscriber: string;
+  /** `replaced`: the subscriber has handled a later event of the order instead, which says all that counts. */
+  readonly state: 'delivered' | 'delivering' | 'retrying' | 'replaced';
+  /** The attempt that runs or comes next, if one has failed: from 2. */
+  readonly attempt?: number;
+}
+
 /** Finds the newest events, in the order of publication by one clock, so that each comes after what it follows from. */
-export async function findEvents(client: Client, filter: Filter): Promise<OrderEvent[]> {
-  return viewsOf(client, await newest(client, filter));
+export function findEvents(client: Client, filter: Filter): Promise<OrderEvent[]> {
+  return eventFollower(client, filter)();
 }
 
 /** Returns what to call again and again: it finds the newest events, then those that are new or have got on. */
 export function eventFollower(client: Client, filter: Filter): () => Promise<OrderEvent[]> {
-  let book: Book | undefined;
+  let events: PublishedEvents | undefined;
   let shown = new Set<string>();
   return async () => {
-    book = book === undefined ? await newest(client, filter) : await caughtUp(client, filter, book);
-    const views = await viewsOf(client, book);
+    const limit = events === undefined ? filter.limit : Number.POSITIVE_INFINITY;
+    if (events === undefined) events = await newestEvents(client, filter);
+    else await events.readOn();
+    const views = await events.views();
     const news = views.filter((view) => !shown.has(JSON.stringify(view)));
     shown = new Set(views.map((view) => JSON.stringify(view)));
-    return news;
+    return news.slice(-limit);
   };
 }
 
-/** Deliveries by the ids of their events: one for each subscriber; if one was repeated, its last run. */
-type Book = Map<string, readonly Delivery[]>;
-
-function enter(book: Book, delivery: Delivery): void {
-  const { event, subscriber, startedAt } = delivery;
-  const deliveries = book.get(event.id) ?? [];
-  const former = deliveries.find((other) => other.subscriber === subscriber);
-  if (former !== undefined && former.startedAt > startedAt) return;
-  book.set(event.id, [...deliveries.filter((other) => other !== former), delivery]);
+/** Finds every event that Temporal still knows of. */
+export async function findAllEvents(client: Client): Promise<Publication[]> {
+  const events = new PublishedEvents(client);
+  await events.readNewest(Number.POSITIVE_INFINITY);
+  return events.book.publications();
 }
 
-async function newest(client: Client, { orderId, limit }: Filter): Promise<Book> {
-  const book: Book = new Map();
-  for await (const delivery of listDeliveries(client, orderId)) {
-    // They come last ended first: what is still to come began before this one ended, so before enough others began.
-    const { endedAt } = delivery;
-    const countAfter = (time: number) => [...book.values()].filter((found) => beganAt(found) > time).length;
-    if (endedAt !== undefined && countAfter(endedAt + OVERLAP) >= limit) break;
-    enter(book, delivery);
+async function newestEvents(client: Client, { orderId, limit }: Filter): Promise<PublishedEvents> {
+  const start = orderId === undefined ? undefined : await startOfEvents(client, orderId);
+  const events = new PublishedEvents(client, orderId, start?.mailboxId);
+  if (start !== undefined) await events.readFrom(start.time);
+  else if (orderId === undefined) await events.readNewest(limit);
+  events.refuseUnreadable();
+  return events;
+}
+
+/** Where and from when on an order's events come; undefined if it has none, or Temporal keeps it no more. */
+async function startOfEvents(client: Client, orderId: string) {
+  const workflowId = workflowIdOf(orderId);
+  if ((await describeExecution(client, { workflowId })) === undefined) return undefined;
+  const { input, time } = await startOf(client, workflowId);
+  const { order, strategy } = parsePlaceOrderInput(input);
+  return strategy === 'event-driven' ? { mailboxId: mailboxIdOf(order), time } : undefined;
+}
+
+/** What mailboxes have taken in and handed over, as their histories tell. */
+class PublishedEvents {
+  readonly book: EventBook;
+  private readonly client: Client;
+  private readonly mailboxes: string;
+  /** Of the mailboxes that go on, by run. */
+  private running = new Map<string, MailboxReader>();
+  private unreadable: unknown;
+  private hasFacts = false;
+
+  /** By default those of all orders, in all mailboxes. */
+  constructor(client: Client, orderId?: string, mailboxId?: string) {
+    this.client = client;
+    this.book = new EventBook(orderId);
+    const named = mailboxId === undefined ? '' : ` AND WorkflowId = '${mailboxId}'`;
+    this.mailboxes = `WorkflowType = 'mailbox'${named}`;
   }
-  return new Map(inOrder(book).slice(-limit));
+
+  /** Reads the runs in which so many of the newest events are. */
+  async readNewest(limit: number): Promise<void> {
+    const facts: Fact[] = [];
+    // Those that run come first, and then the last ended.
+    for await (const listed of listWorkflows(this.client, this.mailboxes)) {
+      if (listed.endedAt !== undefined && countAfter(listed.endedAt, facts) >= limit) break;
+      facts.unshift(...(await this.read(listed)));
+    }
+    this.book.enter(facts);
+  }
+
+  /** Reads the runs from that time on, until the order is settled, and nothing of it waits any more. */
+  async readFrom(time: string): Promise<void> {
+    const query = `${this.mailboxes} AND (ExecutionStatus = 'Running' OR CloseTime >= '${time}')`;
+    const runs: Listed[] = [];
+    for await (const listed of listWorkflows(this.client, query)) runs.unshift(listed);
+    for (const listed of runs) {
+      this.book.enter(await this.read(listed));
+      const events = this.book.publications();
+      if (events.some(({ event }) => LAST_TYPES.includes(event.type)) && !events.some(isOpen)) break;
+    }
+  }
+
+  /** Reads what has come since. */
+  async readOn(): Promise<void> {
+    const before = this.running;
+    this.running = new Map();
+    const query = `${this.mailboxes} AND ExecutionStatus = 'Running'`;
+    // What ended meanwhile is read a last time.
+    for (const reader of before.values()) this.book.enter(await reader.readOn());
+    for await (const listed of listWorkflows(this.client, query)) {
+      const known = before.get(listed.runId);
+      if (known === undefined) this.book.enter(await this.read(listed));
+      else this.running.set(listed.runId, known);
+    }
+    this.book.forgetSettled(KEPT_ORDERS);
+  }
+
+  async views(): Promise<OrderEvent[]> {
+    const publications = this.book.publications();
+    const failing = publications.some(isOpen) ? await this.failingBatches() : new Map<string, OwnStuckStep>();
+    return publications.map((publication) => viewOf(publication, failing));
+  }
+
+  /** What a stranger has encrypted is left out; if nothing can be read, the key is ours to find. */
+  refuseUnreadable(): void {
+    if (!this.hasFacts && this.unreadable !== undefined) throw this.unreadable;
+  }
+
+  private async read(listed: Listed): Promise<Fact[]> {
+    const reader = new MailboxReader(this.client, listed);
+    if (listed.endedAt === undefined) this.running.set(listed.runId, reader);
+    const facts = await reader.readOn();
+    this.unreadable ??= reader.unreadable;
+    this.hasFacts ||= facts.length > 0;
+    return facts;
+  }
+
+  /** A history does not tell of attempts that fail while there are more to come. */
+  private async failingBatches(): Promise<ReadonlyMap<string, OwnStuckStep>> {
+    const steps = await pMap(this.running.values(), async (mailbox) => {
+      const pending = await pendingSteps(this.client, mailbox);
+      return pending.map((step) => [batchOf(mailbox.workflowId, step.step), step] as const);
+    });
+    return new Map(steps.flat().filter(([, { attempts }]) => attempts > 0));
+  }
 }
 
-async function caughtUp(client: Client, { orderId }: Filter, former: Book): Promise<Book> {
-  // Everything up to the last of these times has been seen.
-  const times = [...former.values()].flat().map(({ startedAt, endedAt }) => endedAt ?? startedAt);
-  const since = Math.max(OVERLAP, ...times) - OVERLAP;
-  const time = new Date(since).toISOString();
-  // Those with a delivery that is under way, or was until lately.
-  const book: Book = new Map(
-    [...former].filter(([, deliveries]) => deliveries.some(({ endedAt = Infinity }) => endedAt > since)),
+const LAST_TYPES: readonly AnnouncementType[] = ['StockSold', 'StockReleased'];
+
+// What comes again of these is no news.
+const KEPT_ORDERS = 250;
+
+const batchOf = (mailboxId: string, handler: string): string => `${mailboxId} ${handler}`;
+
+function countAfter(time: string, facts: readonly Fact[]): number {
+  const later = facts.flatMap((fact) =>
+    'announcement' in fact && fact.time > time ? [fact.announcement.id] : [],
   );
-  const recent = `(StartTime > '${time}' OR CloseTime > '${time}')`;
-  for await (const delivery of listDeliveries(client, orderId, recent)) {
-    // What was not among the newest at first, and only ends now, stays out.
-    if (book.has(delivery.event.id) || delivery.startedAt > since) enter(book, delivery);
-  }
-  return book;
+  return new Set(later).size;
 }
 
-function viewsOf(client: Client, book: Book): Promise<OrderEvent[]> {
-  const viewOf = async ([id, found]: [string, readonly Delivery[]]): Promise<OrderEvent> => {
-    const sorted = found.toSorted((one, other) => (one.subscriber < other.subscriber ? -1 : 1));
-    const [{ event }] = sorted as [Delivery, ...Delivery[]];
-    const { type, subject: orderId, source, time } = event;
-    const publishedAt = new Date(beganAt(found)).toISOString();
-    const deliveries = await pMap(sorted, (delivery) => viewOfDelivery(client, delivery));
-    return { id, type, orderId, source, time, publishedAt, deliveries };
-  };
-  return pMap(inOrder(book), viewOf, { concurrency: 16 });
+function viewOf(
+  { event, publishedAt, deliveries }: Publication,
+  failing: ReadonlyMap<string, OwnStuckStep>,
+): OrderEvent {
+  const { id, type, subject: orderId, source, time } = event;
+  const mailboxId = mailboxIdOf(event.data.order);
+  const sorted = deliveries.toSorted((one, other) => (one.subscriber < other.subscriber ? -1 : 1));
+  const views = sorted.map(({ subscriber, handler, state, failures, lastError }): DeliveryView => {
+    if (state !== 'waiting') return { subscriber, state };
+    if (failures > 0) return { subscriber, state: 'retrying', attempt: failures + 1, lastError };
+    const batch = failing.get(batchOf(mailboxId, handler));
+    if (batch === undefined) return { subscriber, state: 'delivering' };
+    const { attempts, lastError: why, nextAttemptAt } = batch;
+    const retrying = { subscriber, state: 'retrying' as const, attempt: attempts + 1, lastError: why };
+    return defined({ ...retrying, nextAttemptAt });
+  });
+  return { id, type, orderId, source, time, publishedAt, deliveries: views };
 }
-
-function inOrder(book: Book): [string, readonly Delivery[]][] {
-  return [...book].sort(([, one], [, other]) => beganAt(one) - beganAt(other));
-}
-
-function beganAt(deliveries: readonly Delivery[]): number {
-  return Math.min(...deliveries.map(({ startedAt }) => startedAt));
-}
-
-/** How late Temporal's index may be with what it lists. Milliseconds. */
-const OVERLAP = 5_000;

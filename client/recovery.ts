@@ -2,25 +2,22 @@ import { status } from '@grpc/grpc-js';
 import { type Client, WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import pMap, { pMapSkip } from 'p-map';
 import { ConcordError } from '../domain/errors.ts';
-import { literal } from '../domain/markdown.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
-import { deliveryStepOf, ownNameOf, STOPPED, stoppedSteps } from '../platform/visibility/stuck-steps.ts';
-import { listWaiting } from '../platform/visibility/waiting.ts';
-import type { Delivery } from '../workflows/exchange/deliver-event.ts';
+import { ownNameOf } from '../platform/visibility/stuck-steps.ts';
+import { listWaiting, waitingName } from '../platform/visibility/waiting.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
-import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 
 /** What `retry` tries now. */
 export interface Retried {
   readonly orderId: string;
-  /** Activities, such as `inventory.commit`, and messages that wait, such as `mailbox/1 SellStock`. */
+  /** Activities, such as `inventory.commit`, and what waits in a mailbox, such as `mailbox/1 SellStock to inventory`. */
   readonly steps: readonly string[];
 }
 
@@ -34,15 +31,9 @@ export async function retryNow(client: Client, orderId: string): Promise<Retried
   const own = await pMap([workflowIdOf(orderId), resolutionIdOf(orderId)], describe);
   const latest = own.at(-1);
   if (latest === undefined) throw new ConcordError('UnknownOrder', { orderId });
+  const reset = await pMap(own, (execution) => resetSteps(client, orderId, execution));
   // Subscribers may be told of an order that has ended, so its workflow need not live.
-  const living = deliveriesOf(client, orderId, RUNNING);
-  const deliveries = await pMap(living, ({ workflowId }) => describe(workflowId), { concurrency: 16 });
-  const reset = await pMap([...own, ...deliveries], (execution) => resetSteps(client, orderId, execution));
-  const steps = [
-    ...reset.flat(),
-    ...(await restartDeliveries(client, orderId)),
-    ...(await tryWaitingNow(client, orderId)),
-  ];
+  const steps = [...reset.flat(), ...(await tryWaitingNow(client, orderId))];
   if (steps.length > 0) return { orderId, steps };
   const because = own.some(isRunning)
     ? 'no step of it waits; see `concord status`'
@@ -69,27 +60,12 @@ async function resetSteps(client: Client, orderId: string, execution: Execution)
   });
 }
 
-/** Starts the deliveries of an order that were ended once more. Returns what they deliver. */
-async function restartDeliveries(client: Client, orderId: string): Promise<string[]> {
-  const ended = deliveriesOf(client, orderId, STOPPED);
-  const stopped = await pMap(ended, (delivery) => stoppedSteps(client, delivery), { concurrency: 16 });
-  return pMap(stopped.flat(), async ({ workflowId }) => {
-    const delivery = (await firstInput(client, workflowId)) as Delivery;
-    const { taskQueue } = await client.workflow.getHandle(workflowId).describe();
-    const step = deliveryStepOf(workflowId);
-    const shown = { memo: { event: delivery.event }, staticSummary: `Started again: ${literal(step)}` };
-    await client.workflow.start('deliverEvent', { workflowId, taskQueue, args: [delivery], ...shown });
-    return step;
-  });
-}
-
-/** Tries what waits for this order in mailboxes and relays now. Returns what that is. */
+/** Tries what waits for this order in mailboxes now. Returns what that is. */
 async function tryWaitingNow(client: Client, orderId: string): Promise<string[]> {
   const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
-  return pMap(waiting, async ({ workflowId, type: step }) => {
-    await client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId);
-    return ownNameOf({ workflowId, step });
-  });
+  const mailboxes = new Set(waiting.map(({ workflowId }) => workflowId));
+  await pMap(mailboxes, (workflowId) => client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId));
+  return waiting.map(({ workflowId, ...item }) => ownNameOf({ workflowId, step: waitingName(item) }));
 }
 
 /**

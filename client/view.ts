@@ -1,16 +1,14 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { mailboxIdOf, relayIdOf } from '../domain/addresses.ts';
+import { mailboxIdOf } from '../domain/addresses.ts';
 import { defined } from '../domain/defined.ts';
 import type { Order, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
-import { services } from '../domain/services.ts';
 import type { Strategy } from '../domain/strategies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
 import type { placeOrder } from '../workflows/orders.ts';
-import { deliveriesOf, RUNNING } from './deliveries.ts';
 import { firstInput } from './history.ts';
 import { resolvedOutcome } from './recovery.ts';
 
@@ -76,14 +74,10 @@ export async function viewOf(client: Client, handle: OrderHandle, orderId: strin
   return { ...known, retrying, orderId, phase, participants, status: decided, ...defined({ reason }) };
 }
 
-/** Steps that fail outside the order's own workflow: deliveries of its events, and messages and events that wait. */
+/** Messages and events of the order that fail. */
 async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
   if (strategy === 'two-phase') return [];
-  if (strategy === 'message-queue')
-    return findStuckSteps(client, FAILED, { workflows: [], carriers: [{ workflowId: mailboxIdOf(order) }] });
-  const workflows = deliveriesOf(client, order.orderId, RUNNING);
-  const carriers = services.map((service) => ({ workflowId: relayIdOf(service) }));
-  return findStuckSteps(client, FAILED, { workflows, carriers });
+  return findStuckSteps(client, FAILED, { workflows: [], mailboxes: [{ workflowId: mailboxIdOf(order) }] });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {

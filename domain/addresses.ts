@@ -1,38 +1,27 @@
-import type { Announcement } from './announcements.ts';
 import type { Order } from './order.ts';
 
 /** The signals that services send to workflows; `workflows/order/messages.ts` says what each is for. */
 export const signals = {
   reply: 'reply',
   recorded: 'recorded',
-  sayAgain: 'sayAgain',
   message: 'message',
-  wake: 'wake',
   stuckSteps: 'stuckSteps',
 } as const;
 
-export const queries = { waiting: 'waiting' } as const;
+export const queries = { waiting: 'waiting', lacking: 'lacking' } as const;
 
-/** Several, so that a hot SKU's batches keep no others waiting and an inventory worker has several to work on. */
+/** Several, so that a hot SKU's batches keep no others waiting and a receiver's workers have several to work on. */
 const MAILBOXES = 4;
 
 /**
- * The inventory's mailbox for this order's messages: that of its first SKU, so that orders for one hot SKU share
- * batches. It handles all lines: each write carries its own precondition, so no mailbox owns a SKU.
+ * The mailbox for all that is announced of this order: that of its first SKU, so that orders for one hot SKU share
+ * batches. The inventory handles all lines: each write carries its own precondition, so no mailbox owns a SKU.
  */
 export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
 
-/** The workflow that publishes a service's outboxes. */
-export const relayIdOf = (service: string): string => `relay/${service}`;
-
-/** The workflow that hands one event to one subscriber. */
-export function deliveryIdOf({ id }: Pick<Announcement, 'id'>, subscriber: string): string {
-  return `event/${id}/${subscriber}`;
-}
-
-/** The order in `order/<id>`, `resolve/<id>` or `event/<id>/<type>/<subscriber>`. */
+/** The order in `order/<id>` or `resolve/<id>`. */
 export const orderOf = (workflowId: string): string => workflowId.split('/')[1] ?? workflowId;
 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */

@@ -3,7 +3,7 @@ import { defined } from './defined.ts';
 import type { OrderOutcome } from './order.ts';
 import type { ParticipantRequest, RollbackRequest } from './participant.ts';
 import { parseParticipantRequest, participantRequestFields, refusalFields } from './participant.ts';
-import { parse } from './validation.ts';
+import { invalidInput, parse } from './validation.ts';
 
 // Services announce messages in `message-queue`, and events in `event-driven`. The inventory announces the same in both.
 
@@ -69,7 +69,24 @@ export function announcementOfInventory(occurrence: keyof typeof inventoryEvents
 export function parseAnnouncement(input: unknown): Announcement {
   const announcement = parse(announcementSchema, input);
   const { order } = parseParticipantRequest(announcement.data);
+  const id = announcementIdOf(order.orderId, announcement.type);
+  if (announcement.id !== id) throw invalidInput('id', `use ${id}`);
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
+}
+
+export function announcementIdOf(orderId: string, type: AnnouncementType): string {
+  return `${orderId}/${type}`;
+}
+
+/** The order and the type in an id; an order id has no slash. */
+export function partsOf(announcementId: string): [orderId: string, type: AnnouncementType] {
+  const [orderId = '', type = ''] = announcementId.split('/');
+  return [orderId, type as AnnouncementType];
+}
+
+/** Returns true if an announcement of this type comes after one of the other, of the same order. */
+export function comesAfter(type: AnnouncementType, other: AnnouncementType): boolean {
+  return stageOf(type) > stageOf(other);
 }
 
 function announce(source: Source, type: AnnouncementType, data: AnnouncementData): Announcement | undefined {
@@ -77,7 +94,7 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
   const { orderId } = data.order;
   return {
     specversion: '1.0',
-    id: `${orderId}/${type}`,
+    id: announcementIdOf(orderId, type),
     source,
     type,
     subject: orderId,
@@ -88,6 +105,14 @@ function announce(source: Source, type: AnnouncementType, data: AnnouncementData
 }
 
 const types = Object.values(announcementTypes).flat() as [AnnouncementType];
+const inventoryTypes: readonly AnnouncementType[] = announcementTypes['/concord/inventory'];
+
+function stageOf(type: AnnouncementType): number {
+  if (type === 'ReserveStock' || type === 'OrderPlaced') return 0;
+  if (type === 'StockReserved' || type === 'StockRejected') return 1;
+  return inventoryTypes.includes(type) ? 3 : 2;
+}
+
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
   id: z.string().max(200),

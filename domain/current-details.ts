@@ -26,21 +26,28 @@ export function currentDetails(
   return [...lines, '', '**Services**', '', ...services, ...LAST_LINE].join('\n');
 }
 
-/** How many wait in a mailbox or a relay (`more` beside these), and which have failed most often, as Markdown. */
+/** How many wait in a mailbox (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
   const failing = waiting
     .filter(({ failures }) => failures > 0)
-    .map((item) => ({ ...item, step: `${item.type} of ${item.orderId}`, attempts: item.failures }));
+    .map((item) => ({
+      ...item,
+      step: `${item.type} of ${item.orderId} to ${item.receiver}`,
+      attempts: item.failures,
+    }));
   const left = waiting.length - handling + more;
   const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
   if (failing.length > 0) lines.push('', 'More in `concord stuck`', '', ...worstOf(failing));
   return [...lines, ...LAST_LINE].join('\n');
 }
 
-/** A message or event that waits to be handled. Times are ISO 8601. */
+/** An announcement that waits to be handled by a receiver. Times are ISO 8601. */
 export interface WaitingView {
+  readonly receiver: string;
+  /** The activity of the receiver that takes it. */
+  readonly handler: string;
   readonly orderId: string;
-  /** The kind of message, such as `SellStock`. */
+  /** Such as `SellStock`. */
   readonly type: string;
   readonly failures: number;
   readonly lastError: string;

@@ -1,3 +1,4 @@
+import { mailboxIdOf } from './addresses.ts';
 import { literal } from './markdown.ts';
 import type { Line, Order } from './order.ts';
 import type { Receipt } from './stock.ts';
@@ -19,11 +20,12 @@ export function restockSummary(receipt: Receipt): string {
 }
 
 /** An order as Markdown: at most 20,000 bytes, which is what Temporal takes. */
-export function orderDetails({ orderId, customerId, lines }: Order, strategy: Strategy): string {
+export function orderDetails(order: Order, strategy: Strategy): string {
+  const { orderId, customerId, lines } = order;
   const title = `Order ${literal(orderId)} of customer ${literal(customerId)}, by strategy \`${strategy}\``;
-  // The Web UI links no workflow to these, so the order names the query that finds them.
-  const query = `WorkflowId STARTS_WITH "event/${orderId}/"`;
-  const events = strategy === 'event-driven' ? ['', `Its events: list workflows with ${literal(query)}`] : [];
+  // The Web UI links no workflow to the one that carries them, so the order names it.
+  const where = `workflow ${literal(mailboxIdOf(order))}, or ${literal(`concord events --order ${orderId}`)}`;
+  const events = strategy === 'event-driven' ? ['', `Its events: ${where}`] : [];
   return [title, '', ...lines.map((line) => `- ${lineText(line)}`), ...events].join('\n');
 }
 

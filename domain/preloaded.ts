@@ -6,6 +6,7 @@ import './all-done.ts';
 import './announcements.ts';
 import './current-details.ts';
 import './defined.ts';
+import './envelopes.ts';
 import './errors.ts';
 import './order-record.ts';
 import './order-text.ts';

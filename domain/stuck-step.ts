@@ -6,7 +6,7 @@ import { parse } from './validation.ts';
 export interface StuckStep {
   /** The order, or `stock/<SKU>` if a damaged stock document names none. */
   readonly orderId: string;
-  /** `order/<id>`, `resolve/<id>`, `event/<id>/…`, the mailbox or relay of a message, or the sweep that skips it. */
+  /** `order/<id>`, `resolve/<id>`, the mailbox of a message or event, or the sweep that skips it. */
   readonly workflowId: string;
   /**
    * `retrying`: its step fails; `waiting`: no worker has taken it, or none has answered; `broken`: its workflow code
@@ -14,7 +14,7 @@ export interface StuckStep {
    * `skipped`: its record, its stock or its workflow is damaged, and is left alone until it is repaired.
    */
   readonly problem: 'retrying' | 'waiting' | 'broken' | 'stopped' | 'skipped';
-  /** The activity, such as `inventory.commit`; a kind of message, such as `SellStock`; or `workflow`. */
+  /** The activity, such as `inventory.commit`; what waits in a mailbox, such as `SellStock to inventory`; or `workflow`. */
   readonly step: string;
   readonly attempts: number;
   readonly lastError: string;
@@ -22,7 +22,7 @@ export interface StuckStep {
   readonly nextAttemptAt?: string;
 }
 
-/** A stuck step as its order is told of it; a message is named with its place, such as `mailbox/1 SellStock`. */
+/** A stuck step as its order is told of it; what waits is named with its place: `mailbox/1 SellStock to inventory`. */
 export type OwnStuckStep = Omit<StuckStep, 'orderId' | 'workflowId' | 'problem'>;
 
 /** A step is stuck if it has failed more often than `failures`, or has waited longer than `longerThan` milliseconds. */

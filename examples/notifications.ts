@@ -13,7 +13,7 @@ import type { EventHandler, Subscription } from '../workers/subscriptions.ts';
  *
  * It promises that every customer is told of every outcome, and never of one that isn't on record, because the event was
  * written together with it. Once recorded as sent, it is not sent again, however often the event is delivered. A worker that
- * dies between sending and recording sends once more, and so may an attempt that outlasts its 10 seconds: nobody can do better
+ * dies between sending and recording sends once more, and so may an attempt that outlasts its 5 seconds: nobody can do better
  * with an effect outside the own database. Both carry the same id: a `send` that passes it on as the idempotency key, as mail
  * and payment providers take one, has its effect once.
  */
@@ -21,16 +21,12 @@ export function notificationsTo(send: Send): Subscription {
   return {
     subscriber: 'notifications',
     host: 'orders',
-    handlers: {
-      OrderConfirmed: 'notifications.onOrderConfirmed',
-      OrderRejected: 'notifications.onOrderRejected',
-      OrderCancelled: 'notifications.onOrderCancelled',
-    },
+    takes: ['OrderConfirmed', 'OrderRejected', 'OrderCancelled'],
     createHandler: (database) => createNotifications(database.collection('notifications'), send),
   };
 }
 
-/** Tells a customer. It is called until it succeeds; one that waits for an answer must give up within 10 seconds. */
+/** Tells a customer. It is called until it succeeds; one that waits for an answer must give up within 5 seconds. */
 export type Send = (notification: Notification) => Promise<void>;
 
 /** How an order has ended, for its customer. */

@@ -15,7 +15,7 @@ import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics, reportLateHold, reportSkipped } from './metrics.ts';
 import type { Activities, Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
-import { hostedHandlers, type Subscription, subscribersOf, subscriptions } from './subscriptions.ts';
+import { hostedHandlers, receiversOf, type Subscription, subscriptions } from './subscriptions.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -73,8 +73,9 @@ export function activitiesOf(service: Service, options: ServiceWorkerOptions): A
   const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
   const { subscriptions: table = subscriptions } = options;
   const interceptors = { workflow: tracing?.client ?? [] };
-  const client = new Client({ connection, namespace, dataConverter, interceptors });
-  const post = createPost(client, (type) => subscribersOf(table, type));
+  const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
+  const client = new Client({ connection, namespace, dataConverter, interceptors, workflow });
+  const post = createPost(client, (type) => receiversOf(table, type));
   return {
     ...service.createActivities({
       database,

@@ -11,7 +11,7 @@ import {
 /**
  * Nobody coordinates: the order service publishes that the order is placed, and the services react to each other's
  * events. This workflow is only the order service's view of its order: it waits until the order is decided, by an event
- * or, on a cancel or when the budget is spent, by the order service, and until an event says that the stock is settled.
+ * or, on a cancel or when the budget is spent, by the order service, and until the inventory says that it is settled.
  */
 export async function placeByEvents(placement: Placement): Promise<OrderOutcome> {
   const { progress, replies } = placement;

@@ -4,8 +4,6 @@ import { inventory, reading, settling } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 import { pinned } from './order/pinned.ts';
 
-export { deliverEvent } from './exchange/deliver-event.ts';
-export { relay } from './exchange/relay.ts';
 export { reapHolds } from './recovery/reap-holds.ts';
 
 /** Adds a receipt to the stock, once, even if the inventory is down when it arrives. */

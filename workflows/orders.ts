@@ -5,9 +5,7 @@ import { parse } from '../domain/validation.ts';
 import { orders, reading } from './contract/activities.ts';
 import { asWorkflowFailure } from './order/failures.ts';
 
-export { deliverEvent } from './exchange/deliver-event.ts';
 export { mailbox } from './exchange/mailbox.ts';
-export { relay } from './exchange/relay.ts';
 export { placeOrder } from './place-order.ts';
 export { resolveOrder } from './recovery/resolve-order.ts';
 export { watchOrders } from './recovery/watch-orders.ts';

@@ -1,10 +1,30 @@
 import { once } from 'node:events';
 import pMap from 'p-map';
+import type { Announcement } from '../../domain/announcements.ts';
+import type { Handled } from '../../domain/envelopes.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
+import type { Post } from './post.ts';
 
-/** An item of a batch that could not be handled now, and why. */
-export type Unhandled = { readonly id: string; readonly error: string };
+/**
+ * Handles a batch of announcements, each by itself.
+ * @param handle Returns what it announces in turn. It is called again until it has succeeded.
+ */
+export async function handleBatch(
+  batch: readonly Announcement[],
+  handle: (announcement: Announcement) => Promise<readonly Announcement[]>,
+  { addressed }: Pick<Post, 'addressed'>,
+): Promise<Handled> {
+  const announced: Announcement[] = [];
+  const handleOne = async (announcement: Announcement) => {
+    announced.push(...(await handle(announcement)));
+  };
+  const unhandled = await handleEach(batch, handleOne, { concurrency: AT_ONCE });
+  return { unhandled, published: announced.map(addressed) };
+}
+
+// A whole batch: a slow one must not make another one wait.
+const AT_ONCE = 25;
 
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
@@ -17,7 +37,7 @@ export async function handleEach<Item extends { readonly id: string }>(
   items: readonly Item[],
   handle: (item: Item) => Promise<void>,
   { concurrency, timeLimit = TIME_LIMIT }: { readonly concurrency: number; readonly timeLimit?: number },
-): Promise<Unhandled[]> {
+): Promise<Handled['unhandled']> {
   const inScope = itemScope.getStore() ?? ((_id, handleItem) => handleItem());
   const late = new Error(`no answer in ${timeLimit} ms`);
   const timer = AbortSignal.timeout(timeLimit);

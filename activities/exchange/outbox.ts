@@ -1,11 +1,15 @@
 import type { Collection } from 'mongodb';
-import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
+import pMap from 'p-map';
+import { z } from 'zod';
+import { type Announcement, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
+import type { Envelope } from '../../domain/envelopes.ts';
 import type { Line, Order } from '../../domain/order.ts';
-import { invalidInput } from '../../domain/validation.ts';
+import { SWEEP_TIME } from '../../domain/policies.ts';
+import { problemOf, type Skipped } from '../../domain/sweeps.ts';
+import { invalidInput, parse } from '../../domain/validation.ts';
 import { READ_COMMITTED } from '../mongodb/client.ts';
 import { contentOf } from '../mongodb/order-content.ts';
-import { handleEach, type Unhandled } from './batch.ts';
-import { handOver, type Post } from './post.ts';
+import type { Post } from './post.ts';
 
 /** A document per order, with what is still to be told of it, oldest first. */
 interface OutboxDocument {
@@ -16,81 +20,139 @@ interface OutboxDocument {
 }
 
 /**
- * The outboxes of one service. An announcement is written together with the state that it tells of. It is removed when it
- * has been handed over, by the next write to its document if one will come: at least once, in order for each order.
- * Source of the pattern: transactional outbox, Chris Richardson, Microservices Patterns.
+ * The outboxes of one service. An announcement is written together with the state that it tells of, and is taken out when
+ * all its receivers have it: so it is told at least once. Source of the pattern: transactional outbox, Chris Richardson,
+ * Microservices Patterns.
  */
 export type Outboxes = ReturnType<typeof createOutboxes>;
 
-/** @param service The service whose relay publishes these outboxes. */
-export function createOutboxes(service: string, documents: Collection<OutboxDocument>, post: Post) {
+/** @param carryOut Does what an order's announcements tell of, if that is not done yet. */
+export function createOutboxes(
+  documents: Collection<OutboxDocument>,
+  { post, report }: { readonly post: Post; readonly report: (skipped: Skipped) => void },
+  carryOut: (orderId: string) => Promise<void> = async () => {},
+) {
   const full = { 'outbox.0': { $exists: true } };
-  const onlyIds = { ...READ_COMMITTED, projection: { _id: 1 } };
+  const options = { ...READ_COMMITTED, projection: { outbox: 1 } };
 
   return {
-    /** Hands over what is in an order's outbox, in order and each by its strategy's way, and then removes it. */
-    async empty(orderId: string): Promise<void> {
-      const projection = { outbox: 1 };
-      const found = await documents.findOne({ _id: orderId }, { ...READ_COMMITTED, projection });
-      const waiting = found?.outbox ?? [];
-      if (!Array.isArray(waiting)) throw invalidInput('outbox', 'it must be a list');
-      for (const announcement of waiting) {
-        // One that somebody has changed is refused as such, so that it counts as a failure of this order alone.
-        parseAnnouncement(announcement);
-        await handOver(post, announcement);
-      }
-      if (waiting.length === 0) return;
-      const ids = waiting.map(({ id }) => id);
-      await documents.updateOne({ _id: orderId }, { $pull: { outbox: { id: { $in: ids } } } });
+    /** Returns what is in the outbox of an order. */
+    async read(orderId: string): Promise<Announcement[]> {
+      const fail = (error: unknown) => {
+        throw error;
+      };
+      return announcementsIn(await documents.findOne({ _id: orderId }, options), fail);
     },
 
-    async isEmpty(orderId: string): Promise<boolean> {
-      return (await documents.findOne({ _id: orderId, ...full }, onlyIds)) === null;
+    /** Returns what is in the outboxes of these orders. Of what is damaged the sweep tells. */
+    async findAnnouncements(orderIds: readonly string[]): Promise<Envelope[]> {
+      const wanted = { _id: { $in: parse(idsSchema, orderIds) } };
+      const found = await documents.find(wanted, options).toArray();
+      return found.flatMap((document) => announcementsIn(document, () => {})).map(post.addressed);
     },
 
-    /** Returns at most `limit` orders whose outbox is not empty. */
-    async findFull(limit: number): Promise<string[]> {
-      const found = await documents.find(full, onlyIds).limit(limit).toArray();
-      return found.map(({ _id }) => _id);
-    },
+    confirmPublished,
 
-    /**
-     * Sees that what was just put into an order's outbox goes out: a message now, an event soon. The caller repeats its step
-     * until this has succeeded, so a message needs no look into the outbox.
-     */
-    dispatch: (announcement: Announcement): Promise<void> =>
-      announcement.data.strategy === 'message-queue'
-        ? post.send(announcement)
-        : post.wake(service, announcement.subject),
-
-    /** Removes all that is in the outbox of just this order, not of another one of its id; it must have been handed over. */
+    /** Removes all that is in the outbox of just this order, not of another one of its id. */
     async clear(order: Order): Promise<void> {
       await documents.updateOne(contentOf(order), { $set: { outbox: [] } });
     },
-  };
-}
 
-/** Publishes what a service has put into its outboxes. */
-export function createRelay(outboxes: Outboxes) {
-  return {
-    /** Publishes the events of these orders, each order's in order; returns the orders that must be tried again. */
-    publish(orderIds: readonly string[]): Promise<Unhandled[]> {
-      const orders = orderIds.map((id) => ({ id }));
-      // This also finds messages that nobody has sent: they must not go out as events, which nobody takes.
-      return handleEach(orders, ({ id }) => outboxes.empty(id), { concurrency: ORDERS_AT_ONCE });
+    /**
+     * Publishes what lies in an outbox for long, and is in no mailbox: whoever has written it died before handing it over, or
+     * the mailbox was ended by hand. Returns what is too damaged to be published, and keeps none of the others.
+     */
+    async publishLeftBehind(): Promise<Skipped[]> {
+      const timeIsUp = Date.now() + SWEEP_TIME;
+      const skipped: Skipped[] = [];
+      const skip = (orderId: string) => (error: unknown) => {
+        const one = { orderId, problem: problemOf(error) };
+        skipped.push(one);
+        report(one);
+      };
+      for await (const page of pagesOf(documents.find(full, options))) {
+        const old = page.map((document) =>
+          announcementsIn(document, skip(String(document._id))).filter(isOld),
+        );
+        const lacking = new Set(await post.lacking(old.flat().filter((each) => !isReply(each))));
+        const handOver = async (announcements: readonly Announcement[]) => {
+          const left = announcements.filter((each) => lacking.has(each) || isReply(each));
+          const [first] = left;
+          if (first !== undefined) await publishAgain(left).catch(skip(first.subject));
+        };
+        await pMap(old, handOver, { concurrency: ORDERS_AT_ONCE });
+        if (Date.now() > timeIsUp) break;
+      }
+      return skipped.slice(0, MAXIMUM_SKIPPED);
     },
-    /** Finds orders with something to publish, of which the relay may never have been told. */
-    findUnpublished: (): Promise<string[]> => outboxes.findFull(MAXIMUM_UNPUBLISHED),
   };
+
+  async function confirmPublished(ids: readonly string[]): Promise<void> {
+    const outbox = { id: { $in: parse(idsSchema, ids) } };
+    const orderIds = [...new Set(ids.map((id) => partsOf(id)[0]))];
+    // Another order's outbox may hold something that is no list, which no operator may be applied to.
+    const found = { _id: { $in: orderIds }, outbox: { $elemMatch: outbox } };
+    await documents.updateMany(found, { $pull: { outbox } });
+  }
+
+  /** Those of one order, in order. */
+  async function publishAgain(announcements: readonly Announcement[]): Promise<void> {
+    for (const announcement of announcements) {
+      await carryOut(announcement.subject);
+      if (!isReply(announcement)) await post.publish(announcement);
+      else {
+        await post.reply(announcement);
+        await confirmPublished([announcement.id]);
+      }
+    }
+  }
 }
 
-export type Relay = ReturnType<typeof createRelay>;
-
-const ORDERS_AT_ONCE = 25;
-// Their ids fit into one payload; a relay finds the rest when it begins anew.
-const MAXIMUM_UNPUBLISHED = 10_000;
+// An id has at most 115 characters.
+const idsSchema = z.array(z.string().max(200)).max(1_000);
+const ORDERS_AT_ONCE = 16;
+const DOCUMENTS_AT_ONCE = 500;
+const MAXIMUM_SKIPPED = 100;
+// Much longer than handing over and confirming take. Milliseconds.
+const LEFT_BEHIND = 2 * 60_000;
 
 /** The part of an update that puts an announcement into the outbox; empty if there is nothing to tell. */
 export function pushed(announcement: Announcement | undefined): { $push?: { outbox: Announcement } } {
   return announcement === undefined ? {} : { $push: { outbox: announcement } };
+}
+
+/** Nothing if somebody has changed what is there, which is a failure of this order alone. */
+function announcementsIn(
+  document: OutboxDocument | null,
+  onDamage: (error: unknown) => void,
+): Announcement[] {
+  const outbox: unknown = document?.outbox ?? [];
+  try {
+    if (!Array.isArray(outbox)) throw invalidInput('outbox', 'it must be a list');
+    return outbox.map(parseAnnouncement);
+  } catch (error) {
+    onDamage(error);
+    return [];
+  }
+}
+
+/** Also if its time makes no sense. */
+function isOld({ time }: Announcement): boolean {
+  return !(Date.now() - Date.parse(time) <= LEFT_BEHIND);
+}
+
+/** A message to the order's own workflow, which is in no mailbox. */
+function isReply({ source, data }: Announcement): boolean {
+  return source === '/concord/inventory' && data.strategy === 'message-queue';
+}
+
+async function* pagesOf<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item[]> {
+  let page: Item[] = [];
+  for await (const item of items) {
+    page.push(item);
+    if (page.length < DOCUMENTS_AT_ONCE) continue;
+    yield page;
+    page = [];
+  }
+  yield page;
 }

@@ -1,88 +1,81 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { deliveryIdOf, mailboxIdOf, relayIdOf, signals } from '../../domain/addresses.ts';
+import { type Client, QueryRejectedError, WorkflowNotFoundError } from '@temporalio/client';
+import { mailboxIdOf, queries, signals } from '../../domain/addresses.ts';
 import type { Announcement } from '../../domain/announcements.ts';
-import { literal } from '../../domain/markdown.ts';
+import type { Envelope, Receiver } from '../../domain/envelopes.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
+import { QUESTION_LIMIT } from '../../domain/policies.ts';
 
 /**
  * How services reach each other. What is handed over is durable in Temporal when a method returns. A caller that never
  * hears so repeats it, and every receiver is prepared for that.
  */
 export interface Post {
-  /** Hands a message to its addressee: the inventory's mailbox, or the order's own workflow. */
-  send(message: Announcement): Promise<void>;
-  /** Starts a delivery of the event to each of its subscribers. */
-  publish(event: Announcement): Promise<void>;
-  /** Tells a service's relay that this order has something in its outbox. */
-  wake(service: string, orderId: string): Promise<void>;
+  /** Hands an announcement to all its receivers at once, by the mailbox of its order. */
+  publish(announcement: Announcement): Promise<void>;
+  /** Writes on an announcement who gets it. */
+  addressed(announcement: Announcement): Envelope;
+  /** Hands an announcement to the order's own workflow; nothing happens if it has ended. */
+  reply(answer: Announcement): Promise<void>;
   /** Tells the order's own workflow what is on record; nothing happens if it has ended. */
   tell(outcome: OrderOutcome): Promise<void>;
+  /** Returns those of these announcements that their mailboxes surely neither keep nor have just handed over. */
+  lacking(announcements: readonly Announcement[]): Promise<readonly Announcement[]>;
 }
 
-/** Hands an announcement over by the way of its strategy: as a message, or as an event. */
-export function handOver(post: Post, announcement: Announcement): Promise<void> {
-  const isMessage = announcement.data.strategy === 'message-queue';
-  return isMessage ? post.send(announcement) : post.publish(announcement);
-}
-
-/** Takes events: its name, its handler (an activity), and the task queue of the worker that hosts it. */
-export interface Subscriber {
-  readonly subscriber: string;
-  readonly host: string;
-  readonly handler: string;
-}
-
+/** @param client Its queries must be refused by workflows that have ended. */
 export function createPost(
-  { workflow }: Client,
-  subscribersOf: (type: Announcement['type']) => readonly Subscriber[],
+  client: Client,
+  receiversOf: (type: Announcement['type']) => readonly Receiver[],
 ): Post {
+  const { workflow } = client;
   return {
-    async send(message) {
-      if (message.source === '/concord/inventory')
-        return signalOrder(signals.reply, message.subject, message);
+    async publish(announcement) {
       await workflow.signalWithStart('mailbox', {
-        workflowId: mailboxIdOf(message.data.order),
-        // The senders' own workers run it, so it takes in all that is sent: a run takes 10,000 signals, and one whose worker
-        // is down can't begin anew.
+        workflowId: mailboxIdOf(announcement.data.order),
+        // Its own workers run it, so it takes in whatever comes: a run takes 10,000 signals, and one whose worker is down
+        // can't begin anew.
         taskQueue: 'orders',
-        staticSummary: 'Keeps messages for the inventory until they are handled',
+        staticSummary: 'Keeps what is announced until every receiver has handled it',
         signal: signals.message,
-        signalArgs: [message],
+        signalArgs: [addressed(announcement)],
       });
     },
 
-    async publish(event) {
-      const deliveries = subscribersOf(event.type).map(async ({ subscriber, host, handler }) => {
-        try {
-          // One that has ended may start again: handlers are idempotent, and the event may be repeated to mend something.
-          await workflow.start('deliverEvent', {
-            workflowId: deliveryIdOf(event, subscriber),
-            taskQueue: host,
-            args: [{ event, subscriber, handler }],
-            memo: { event },
-            staticSummary: `Hands ${event.type} of ${literal(event.subject)} to ${subscriber}`,
-          });
-        } catch (error) {
-          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        }
-      });
-      await Promise.all(deliveries);
-    },
+    addressed,
 
-    async wake(service, orderId) {
-      await workflow.signalWithStart('relay', {
-        workflowId: relayIdOf(service),
-        taskQueue: service,
-        args: [service],
-        staticSummary: `Publishes the events in the outboxes of ${service}`,
-        signal: signals.wake,
-        signalArgs: [orderId],
-      });
-    },
+    reply: (answer) => signalOrder(signals.reply, answer.subject, answer),
 
     tell: (outcome) => signalOrder(signals.recorded, outcome.orderId, outcome),
+
+    async lacking(announcements) {
+      const mailboxes = new Set(announcements.map(({ data }) => mailboxIdOf(data.order)));
+      const lacking = [...mailboxes].map((id) =>
+        lackingIn(
+          id,
+          announcements.filter(({ data }) => mailboxIdOf(data.order) === id),
+        ),
+      );
+      return (await Promise.all(lacking)).flat();
+    },
   };
+
+  async function lackingIn(mailboxId: string, announcements: readonly Announcement[]) {
+    const ids = announcements.map(({ id }) => id);
+    const ask = () => workflow.getHandle(mailboxId).query<string[], [string[]]>(queries.lacking, ids);
+    try {
+      const lacking = new Set(await client.withDeadline(Date.now() + QUESTION_LIMIT, ask));
+      return announcements.filter(({ id }) => lacking.has(id));
+    } catch (error) {
+      const isGone = error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError;
+      // Only its worker can answer: while that is down, nothing is published again.
+      return isGone ? announcements : [];
+    }
+  }
+
+  function addressed(announcement: Announcement): Envelope {
+    return { announcement, to: receiversOf(announcement.type) };
+  }
 
   async function signalOrder(signal: string, orderId: string, argument: unknown): Promise<void> {
     try {

@@ -1,5 +1,5 @@
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes, createRelay } from '../exchange/outbox.ts';
+import { createOutboxes } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createInventoryService } from './announcing.ts';
 import type { ReservationDocument, StockDocument } from './documents.ts';
@@ -15,24 +15,20 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
   const stock = database.collection<StockDocument>('stock');
   const reservations = database.collection<ReservationDocument>('reservations');
   const inventory = createInventory({ stock, reservations }, {}, onLateHold);
-  const outboxes = createOutboxes('inventory', database.collection('reservations'), post);
-  const service = createInventoryService(inventory, { outboxes, post });
-  const relay = createRelay(outboxes);
-  const stockKeeping = createStockKeeping({ stock, receipts: database.collection('receipts') });
   const { settleDecided } = inventory;
+  const outboxes = createOutboxes(database.collection('reservations'), dependencies, settleDecided);
+  const service = createInventoryService(inventory, { outboxes, post });
+  const stockKeeping = createStockKeeping({ stock, receipts: database.collection('receipts') });
   const reaper = createReaper({ ...dependencies, stock, reservations, settleDecided });
   return {
     'inventory.prepare': inventory.prepare,
     'inventory.commit': inventory.commit,
     'inventory.rollback': inventory.rollback,
     'inventory.inspect': inventory.inspect,
-    'inventory.handleMessages': service.handleMessages,
-    'inventory.onOrderPlaced': service.handleEvent,
-    'inventory.onOrderConfirmed': service.handleEvent,
-    'inventory.onOrderRejected': service.handleEvent,
-    'inventory.onOrderCancelled': service.handleEvent,
-    'inventory.publish': relay.publish,
-    'inventory.findUnpublished': relay.findUnpublished,
+    'inventory.handle': service.handle,
+    'inventory.confirmPublished': outboxes.confirmPublished,
+    'inventory.findAnnouncements': outboxes.findAnnouncements,
+    'inventory.publishLeftBehind': outboxes.publishLeftBehind,
     'inventory.receive': stockKeeping.receive,
     'inventory.readStock': stockKeeping.readStock,
     'inventory.findOrphans': reaper.findOrphans,
@@ -40,7 +36,7 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
 }
 
 /**
- * What a new relay needs. The reaper reads all stock without one, once a minute: an index of held stock would cost every order
+ * What a sweep needs. The reaper reads all stock without one, once a minute: an index of held stock would cost every order
  * two more writes into it, and could not find a document whose holds are no list.
  */
 export const inventoryIndexes: Indexes = { reservations: [FULL_OUTBOXES] };

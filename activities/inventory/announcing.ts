@@ -1,10 +1,9 @@
 import { type Announcement, announcementOfInventory, parseAnnouncement } from '../../domain/announcements.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import type { Participant, RollbackRequest } from '../../domain/participant.ts';
-import { invalidInput } from '../../domain/validation.ts';
-import { handleEach, type Unhandled } from '../exchange/batch.ts';
+import { handleBatch } from '../exchange/batch.ts';
 import type { Outboxes } from '../exchange/outbox.ts';
-import { handOver, type Post } from '../exchange/post.ts';
+import type { Post } from '../exchange/post.ts';
 import { rejectionOf } from './documents.ts';
 
 /** The inventory when nobody calls it: it is told of orders, takes its part in them, and tells what came of it. */
@@ -13,24 +12,32 @@ export function createInventoryService(
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ) {
   return {
-    /** Handles a batch from the mailbox, and answers each; returns those that must be tried again. */
-    handleMessages: (messages: readonly Announcement[]): Promise<Unhandled[]> =>
-      handleEach(messages, handle, { concurrency: MESSAGES_AT_ONCE }),
-    /** Reacts to an event of the order service. */
-    handleEvent: handle,
+    /** Handles what the order service announces. */
+    handle: (batch: readonly Announcement[]) => handleBatch(batch, handle, post),
   };
 
-  async function handle(input: Announcement): Promise<void> {
+  /** It is told of again until this has succeeded, so no answer can get lost. */
+  async function handle(input: Announcement): Promise<readonly Announcement[]> {
     const { type, data } = parseAnnouncement(input);
     const step = STEPS[type];
-    if (step === undefined) throw invalidInput('type', 'the inventory takes no such message');
-    if (step === 'prepare') await vote(data);
-    else await settle(step, data);
+    if (step === undefined) return []; // of no concern to the inventory
+    if (step === 'prepare')
+      return data.strategy === 'event-driven' ? vote(data) : answer(data, await vote(data));
+    await inventory[step](data as RollbackRequest);
+    const done = announcementOfInventory(step, data);
+    if (done === undefined) return [];
+    if (data.strategy === 'event-driven') {
+      // The order's own workflow waits for this one.
+      await post.reply(done);
+      return [done];
+    }
+    // Only a no may still be there: what was told before goes first.
+    const former = step === 'rollback' ? await outboxes.read(data.order.orderId) : [];
+    return answer(data, [...former, done]);
   }
 
-  // The sender repeats its request until this has succeeded, so no answer can get lost.
-
-  async function vote(data: Announcement['data']): Promise<void> {
+  /** Returns its vote as it is announced; if it was asked before, what it has answered then. */
+  async function vote(data: Announcement['data']): Promise<readonly Announcement[]> {
     try {
       await inventory.prepare(data);
     } catch (error) {
@@ -38,42 +45,33 @@ export function createInventoryService(
       return refuse(error, data);
     }
     const yes = announcementOfInventory('prepare', data);
-    if (yes === undefined) return;
-    // Asked again: the answer may have been lost with the workflow that it was given to. The decision removes a message.
-    const isPublished = data.strategy === 'event-driven' && (await outboxes.isEmpty(data.order.orderId));
-    await (isPublished ? handOver(post, yes) : outboxes.dispatch(yes));
+    return yes === undefined ? [] : [yes];
   }
 
-  async function refuse(refusal: ConcordError, data: Announcement['data']): Promise<void> {
+  async function refuse(refusal: ConcordError, data: Announcement['data']): Promise<readonly Announcement[]> {
     const no = rejectionOf(data, refusal);
-    if (no === undefined) return;
-    if (!(await isToldByRecord(refusal, data))) return handOver(post, no);
-    if (data.strategy === 'event-driven') await outboxes.dispatch(no);
-    else await outboxes.empty(data.order.orderId);
-  }
-
-  /** A no that is on record with its announcement, or that nobody waits for any more because the order was decided. */
-  async function isToldByRecord(refusal: ConcordError, { order }: Announcement['data']): Promise<boolean> {
-    if (RECORDED_NOWHERE.includes(refusal.code)) return false;
+    if (no === undefined) return [];
+    if (RECORDED_NOWHERE.includes(refusal.code)) return [no];
+    // What is on record counts: another attempt may have said yes.
+    const recorded = (await outboxes.read(data.order.orderId)).filter(({ type }) => VOTES.includes(type));
+    // If the answer was taken out already, the order is told once more, unless it was confirmed meanwhile.
     const isAskedAgain = refusal.code === 'LateArrival' && 'status' in refusal.details;
     const wasRefused = isAskedAgain && refusal.details.status === 'rolled back';
-    return !wasRefused || !(await outboxes.isEmpty(order.orderId));
+    return recorded.length === 0 && wasRefused ? [no] : recorded;
   }
 
-  async function settle(step: 'commit' | 'rollback', data: Announcement['data']): Promise<void> {
-    await inventory[step](data as RollbackRequest);
-    // Only a no may still be there: what was told before goes first.
-    if (step === 'rollback') await outboxes.empty(data.order.orderId);
-    const done = announcementOfInventory(step, data);
-    if (done !== undefined) await handOver(post, done);
+  /** Answers a message. A yes is taken out of the outbox by the decision, and a no, which is one, now. */
+  async function answer({ order }: Announcement['data'], answers: readonly Announcement[]) {
+    for (const each of answers) await post.reply(each);
+    if (answers.some(({ type }) => type === 'StockRejected')) await outboxes.clear(order);
+    return [];
   }
 }
 
+const VOTES: readonly Announcement['type'][] = ['StockReserved', 'StockRejected'];
+
 /** Refusals that concern another order's record, so that there is none of this order's own. */
 const RECORDED_NOWHERE = ['OrderIdTaken', 'LeftUndecided', 'AlreadyDecided', 'InvalidInput'];
-
-// A whole batch: one slow message must not make another one wait.
-const MESSAGES_AT_ONCE = 25;
 
 const STEPS: Partial<Record<Announcement['type'], keyof Participant>> = {
   ReserveStock: 'prepare',

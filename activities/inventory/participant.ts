@@ -1,10 +1,10 @@
 import type { Filter, UpdateFilter } from 'mongodb';
 import pMap from 'p-map';
-import { announcementOfInventory } from '../../domain/announcements.ts';
+import { type Announcement, announcementOfInventory } from '../../domain/announcements.ts';
 import { defined } from '../../domain/defined.ts';
 import { ConcordError } from '../../domain/errors.ts';
 import { type Line, parseOrder, sameContent } from '../../domain/order.ts';
-import type { Participant, ParticipantRequest } from '../../domain/participant.ts';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
 import { parseParticipantRequest, parseRollbackRequest, refusalsOf } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
 import { STOCK_COUNTS } from '../../domain/stock.ts';
@@ -223,31 +223,45 @@ export function createInventory(
   }
 
   /** Makes the decision durable before anything is released; null if nothing is this coordinator's. */
-  async function decideRollback(request: ParticipantRequest): Promise<ReservationDocument | null> {
+  async function decideRollback(request: RollbackRequest): Promise<ReservationDocument | null> {
     const { order, coordinatorId, strategy, takesOver = false } = request;
     const { orderId } = order;
     const decided = await decide(request, 'rollback');
     if (decided !== null) return decided;
     // An empty rollback: no prepare was ever let in, and this keeps a late one out.
     const none = { attempts: 0, ended: 0, prepared: false, decision: 'rollback' as const };
-    if (await insertUnlessPresent(reservations, { ...contentOf(order), coordinatorId, strategy, ...none }))
-      return null;
+    const released = eventOf('rollback', request);
+    const outbox = released && [released];
+    const empty = defined({ ...contentOf(order), coordinatorId, strategy, ...none, outbox });
+    if (await insertUnlessPresent(reservations, empty)) return null;
     const found = await find(orderId);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return null;
-    if (found.decision === 'rollback') return found;
+    if (found.decision === 'rollback') return (await announceRelease(request)) ?? found;
     if (found.coordinatorId !== coordinatorId && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
     throw violation(orderId, 'rollback', 'committed');
   }
 
-  /** The decision needs the vote no more, so what told of the vote goes with the same write. */
+  /** A message needs the vote no more, so what told of the vote goes with the same write; an event may have other readers. */
   function decide(request: ParticipantRequest, decision: 'commit' | 'rollback', precondition = {}) {
     const { order, coordinatorId } = request;
+    const event = eventOf(decision, request);
     return change(
       { ...contentOf(order), ...decidableBy(request), decision: null, ...precondition },
-      { $set: { decision, coordinatorId }, $unset: { outbox: '' }, $currentDate: { decidedAt: true } },
+      {
+        $set: { decision, coordinatorId },
+        $currentDate: { decidedAt: true },
+        ...(event === undefined ? { $unset: { outbox: '' } } : pushed(event)),
+      },
     );
+  }
+
+  /** The refusal was told with the decision, and what follows from it is told now. */
+  function announceRelease(request: RollbackRequest): Promise<ReservationDocument | null> {
+    const event = eventOf('rollback', request);
+    if (event === undefined) return Promise.resolve(null);
+    return change({ _id: event.subject, 'outbox.id': { $ne: event.id } }, pushed(event));
   }
 
   /** Sells or releases what the order still holds, as it was decided. All lines are settled before a failure is thrown. */
@@ -325,6 +339,11 @@ function refuseDamaged(found: StockDocument): void {
 }
 
 const LISTS = ['holds', 'settled'] as const;
+
+/** The event of a decision, which is written with it and goes out when it is carried out. */
+function eventOf(decision: 'commit' | 'rollback', request: ParticipantRequest): Announcement | undefined {
+  return request.strategy === 'event-driven' ? announcementOfInventory(decision, request) : undefined;
+}
 
 function recordedAs(decision: 'commit' | 'rollback'): { status: string } {
   return { status: decision === 'commit' ? 'confirmed' : 'rolled back' };

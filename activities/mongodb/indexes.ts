@@ -9,7 +9,7 @@ export interface Index {
   readonly partialFilterExpression?: Document;
 }
 
-/** Finds what a new relay looks for. Only documents whose outbox is full are in it, so it stays small, and most writes leave it alone. */
+/** Finds what was left behind. Only documents whose outbox is full are in it, so it stays small, and most writes leave it alone. */
 export const FULL_OUTBOXES: Index = {
   key: { 'outbox.0': 1 },
   partialFilterExpression: { 'outbox.0': { $exists: true } },

@@ -1,7 +1,7 @@
 import { parseStuckOptions, type StuckLimits } from '../../domain/stuck-step.ts';
 import { tellStuckOrders } from '../../platform/visibility/tell-stuck-orders.ts';
 import type { ServiceDependencies } from '../dependencies.ts';
-import { createOutboxes, createRelay } from '../exchange/outbox.ts';
+import { createOutboxes } from '../exchange/outbox.ts';
 import { FULL_OUTBOXES, type Indexes } from '../mongodb/indexes.ts';
 import { createOrderService } from './announcing.ts';
 import { createOrders } from './participant.ts';
@@ -11,19 +11,16 @@ export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
 export function createOrderActivities({ database, post, coordinators, client, report }: ServiceDependencies) {
   const orders = createOrders(database.collection('orders'));
-  const outboxes = createOutboxes('orders', database.collection('orders'), post);
+  const outboxes = createOutboxes(database.collection('orders'), { post, report });
   const service = createOrderService(orders, { outboxes, post });
-  const relay = createRelay(outboxes);
   return {
     'orders.prepare': service.prepare,
     'orders.decide': service.decide,
     'orders.announce': service.announce,
-    'orders.onStockReserved': service.handleEvent,
-    'orders.onStockRejected': service.handleEvent,
-    'orders.onStockSold': service.handleEvent,
-    'orders.onStockReleased': service.handleEvent,
-    'orders.publish': relay.publish,
-    'orders.findUnpublished': relay.findUnpublished,
+    'orders.handle': service.handle,
+    'orders.confirmPublished': outboxes.confirmPublished,
+    'orders.findAnnouncements': outboxes.findAnnouncements,
+    'orders.publishLeftBehind': outboxes.publishLeftBehind,
     'orders.findOrder': orders.findOrder,
     'orders.listOrders': orders.listOrders,
     'orders.inspect': orders.inspect,
@@ -33,7 +30,7 @@ export function createOrderActivities({ database, post, coordinators, client, re
   };
 }
 
-/** What lists and a new relay need. Each list is by one filter, of which the database takes the best, in the order of a list. */
+/** What lists and a sweep need. Each list is by one filter, of which the database takes the best, in the order of a list. */
 export const orderIndexes: Indexes = {
   orders: [
     { key: { createdAt: -1, _id: 1 } },

@@ -2,16 +2,16 @@ import type { WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor 
 import { type Carrier, carrierIn, withItemCarriers } from './headers.ts';
 
 /**
- * For a workflow that handles many orders in batches: remembers the trace of each item that comes by a signal, and passes
- * it on with the batch. Items that wait when a run ends go on without their trace.
+ * For a mailbox, which handles many orders in batches: remembers the trace of each order of which something comes by a
+ * signal, and passes it on with what is handed over of it. What waits when a run ends goes on without its trace.
  */
 export function itemTraces() {
   const remembered = new Map<string, Carrier>();
   const inbound: WorkflowInboundCallsInterceptor = {
     handleSignal: (input, next) => {
-      const id = idOf(input.args[0]);
+      const orderId = textIn(objectIn(input.args[0], 'announcement'), 'subject');
       const carrier = carrierIn(input.headers);
-      if (id !== undefined && carrier !== undefined) remembered.set(id, carrier);
+      if (orderId !== undefined && carrier !== undefined) remembered.set(orderId, carrier);
       const [oldest] = remembered.keys();
       if (remembered.size > MAXIMUM_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
       return next(input);
@@ -20,8 +20,10 @@ export function itemTraces() {
   const outbound: WorkflowOutboundCallsInterceptor = {
     scheduleActivity: (input, next) => {
       const [batch] = input.args;
-      const ids = new Set(Array.isArray(batch) ? batch.map(idOf) : []);
-      const carriers = [...remembered].filter(([id]) => ids.has(id));
+      const carriers = (Array.isArray(batch) ? batch : []).flatMap((item) => {
+        const carrier = remembered.get(textIn(item, 'subject') ?? '');
+        return carrier === undefined ? [] : [[textIn(item, 'id') ?? '', carrier] as const];
+      });
       if (carriers.length === 0) return next(input);
       return next({ ...input, headers: withItemCarriers(input.headers, Object.fromEntries(carriers)) });
     },
@@ -29,11 +31,14 @@ export function itemTraces() {
   return { inbound: [inbound], outbound: [outbound] };
 }
 
-// Several batches: an item may be tried again, so it is kept until newer ones need its place.
+// Several batches: an order is heard of again, so it is kept until newer ones need its place.
 const MAXIMUM_REMEMBERED = 1_000;
 
-/** An order id, as relays receive it, or the id of a message, as mailboxes do. */
-function idOf(item: unknown): string | undefined {
-  const id = typeof item === 'object' ? (item as { id?: unknown } | null)?.id : item;
-  return typeof id === 'string' ? id : undefined;
+function objectIn(value: unknown, field: string): unknown {
+  return typeof value === 'object' ? (value as Readonly<Record<string, unknown>> | null)?.[field] : undefined;
+}
+
+function textIn(value: unknown, field: string): string | undefined {
+  const text = objectIn(value, field);
+  return typeof text === 'string' ? text : undefined;
 }

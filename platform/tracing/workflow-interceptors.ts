@@ -14,8 +14,8 @@ import { itemTraces } from './item-traces.ts';
  * turning tracing on or off affects no running order.
  */
 export function interceptors(): WorkflowInterceptors {
-  // These handle many orders for ever, so they belong to no order's trace: each item keeps its own.
-  if (['mailbox', 'relay'].includes(workflowInfo().workflowType)) return itemTraces();
+  // It handles many orders for ever, so it belongs to no order's trace: each item keeps its own.
+  if (workflowInfo().workflowType === 'mailbox') return itemTraces();
   let traced: ReturnType<typeof loadTracing> | undefined;
   const inbound: WorkflowInboundCallsInterceptor = {
     execute(input, next) {

@@ -14,37 +14,36 @@ import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
 import type { Execution, Listed, Named } from './executions.ts';
 import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } from './executions.ts';
-import { listCarriers, waitingIn } from './waiting.ts';
+import { listMailboxes, waitingIn, waitingName } from './waiting.ts';
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
-  const query = `WorkflowType IN ('placeOrder', 'resolveOrder', 'deliverEvent') AND ${UNFINISHED}`;
-  const scope = { workflows: listWorkflows(client, query), carriers: listCarriers(client) };
-  const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweep(client)]);
+  const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${UNFINISHED}`;
+  const scope = { workflows: listWorkflows(client, query), mailboxes: listMailboxes(client) };
+  const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweeps(client)]);
   return found.flat().sort((one, other) => (one.since < other.since ? -1 : 1));
 }
 
-/** The condition, in a query, that a workflow has ended without an outcome. */
-export const STOPPED = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')";
-export const UNFINISHED = `(ExecutionStatus = 'Running' OR ${STOPPED})`;
+/** The condition, in a query, that a workflow runs or has ended without an outcome. */
+const UNFINISHED = "ExecutionStatus IN ('Running', 'Failed', 'Terminated', 'TimedOut', 'Canceled')";
 
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
-/** Where to look: what runs or ended without an outcome, and mailboxes and relays, where messages and events wait. */
+/** Where to look: what runs or ended without an outcome, and mailboxes, where messages and events wait. */
 interface Scope {
   readonly workflows: Items<Listed>;
-  readonly carriers: Items<Named>;
+  readonly mailboxes: Items<Named>;
 }
 
 type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
 /** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
-export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, carriers }: Scope) {
+export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, mailboxes }: Scope) {
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
-    eachAlone(carriers, (carrier) => waitingSteps(client, carrier, limits)),
+    eachAlone(mailboxes, (mailbox) => waitingSteps(client, mailbox, limits)),
   ]);
   const explained = found.flat();
   const explainedIds = new Set(explained.map(({ orderId }) => orderId));
@@ -131,7 +130,7 @@ async function activityStep(client: Client, pending: Pending, events: Events): P
 }
 
 /** The message of a failure; if it is encrypted with a key that is not here, that says so. */
-async function messageOf(client: Client, failure: ProtoFailure | null | undefined): Promise<string> {
+export async function messageOf(client: Client, failure: ProtoFailure | null | undefined): Promise<string> {
   try {
     const error = await decodeOptionalFailureToOptionalError(client.options.loadedDataConverter, failure);
     return error?.message ?? '';
@@ -165,19 +164,26 @@ async function workflowSteps(
   return [{ problem: 'waiting', step: 'workflow', attempts, lastError, since }];
 }
 
-/** What waits in a mailbox or a relay, and is stuck: by itself, or because its whole batch is. */
-async function waitingSteps(client: Client, carrier: Named, limits: StuckLimits): Promise<StuckStep[]> {
-  const items = await waitingIn(client, carrier);
+/** What waits in a mailbox, and is stuck: by itself, or because the batch of its receiver is. */
+async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits): Promise<StuckStep[]> {
+  const items = await waitingIn(client, mailbox);
   if (items.length === 0) return [];
-  const execution = await describeExecution(client, { workflowId: carrier.workflowId });
-  const [pending] = execution?.pendingActivities ?? [];
-  const batch = pending && (await activityStep(client, pending, []));
-  const steps = items.map(({ orderId, workflowId, type: step, failures: attempts, since, ...item }) => {
-    const own = { problem: 'retrying' as const, attempts, ...item };
+  const batches = await pendingSteps(client, mailbox);
+  const steps = items.map(({ orderId, workflowId, handler, failures: attempts, since, ...item }) => {
+    const { lastError, nextAttemptAt } = item;
+    const own = defined({ problem: 'retrying' as const, attempts, lastError, nextAttemptAt });
+    const batch = batches.find(({ step }) => step === handler);
     const shown = attempts > 0 || batch === undefined ? own : batch;
+    const step = waitingName(item);
     return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
   });
   return steps.filter((step) => isStuck(step, limits));
+}
+
+/** What a mailbox has its receivers do now. */
+export async function pendingSteps(client: Client, { workflowId }: Named): Promise<Step[]> {
+  const execution = await describeExecution(client, { workflowId });
+  return pMap(execution?.pendingActivities ?? [], (activity) => activityStep(client, activity, []));
 }
 
 /** Whether an order has nothing to do but to wait for others. */
@@ -195,16 +201,11 @@ async function unansweredStep(client: Client, { workflowId, startedAt: since }: 
 }
 
 /** One step for a workflow that ended without an outcome; none if it goes on, was resolved, or had begun nothing. */
-export async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
+async function stoppedSteps(client: Client, listed: Listed): Promise<StuckStep[]> {
   const { workflowId, runId, startedAt, endedAt: since = startedAt } = listed;
   const latest = await describeExecution(client, { workflowId });
   if (latest?.workflowExecutionInfo?.execution?.runId !== runId) return [];
   const orderId = orderOf(workflowId);
-  const stopped = { orderId, workflowId, problem: 'stopped', attempts: 1, since } as const;
-  const how = statusOf(latest);
-  if (workflowId.startsWith('event/'))
-    return [{ ...stopped, step: deliveryStepOf(workflowId), lastError: how }];
-
   const isPlacing = workflowId === workflowIdOf(orderId);
   const otherId = isPlacing ? resolutionIdOf(orderId) : workflowIdOf(orderId);
   const other = await describeExecution(client, { workflowId: otherId });
@@ -212,30 +213,36 @@ export async function stoppedSteps(client: Client, listed: Listed): Promise<Stuc
   if (isRunning(other) || (isPlacing && other !== undefined)) return [];
   const failure = await endOf(client, { workflowId, runId });
   if (failure?.code === 'InvalidInput') return [];
-  return [{ ...stopped, step: 'workflow', lastError: failure ? `${how}: ${failure.message}` : how }];
+  const how = statusOf(latest);
+  const lastError = failure ? `${how}: ${failure.message}` : how;
+  return [{ orderId, workflowId, problem: 'stopped', step: 'workflow', attempts: 1, lastError, since }];
 }
 
-/** Names a step beside its order: a message with where it waits, such as `mailbox/1 SellStock`. */
+/** Names a step beside its order: what waits in a mailbox with its place, such as `mailbox/1 SellStock to inventory`. */
 export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | 'step'>): string {
-  return /^(mailbox|relay)\//.test(workflowId) ? `${workflowId} ${step}` : step;
+  return workflowId.startsWith('mailbox/') ? `${workflowId} ${step}` : step;
 }
 
-/** The activity that a delivery runs, such as `inventory.onOrderPlaced`. */
-export function deliveryStepOf(deliveryId: string): string {
-  const [, , type = '', subscriber = ''] = deliveryId.split('/');
-  return `${subscriber}.on${type}`;
+/** What the last completed sweeps have left alone; what was repaired meanwhile is listed until the next one. */
+async function skippedBySweeps(client: Client): Promise<StuckStep[]> {
+  return (await pMap(Object.entries(sweepSteps), ([type, step]) => skippedBy(client, type, step))).flat();
 }
 
-/** What the last completed sweep has left alone; what was repaired meanwhile is listed until the next one. */
-async function skippedBySweep(client: Client): Promise<StuckStep[]> {
+const sweepSteps = { reapHolds: 'inventory.findOrphans', watchOrders: 'orders.publishLeftBehind' };
+
+async function skippedBy(client: Client, type: string, step: string): Promise<StuckStep[]> {
   // Temporal lists the workflow that ended last first.
-  const sweeps = listWorkflows(client, `WorkflowType = 'reapHolds' AND ExecutionStatus = 'Completed'`);
+  const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
   const { value: last } = await sweeps.next();
-  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
-    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const step = { problem: 'skipped', step: 'inventory.findOrphans', attempts: 1, since: endedAt } as const;
-    return skipped.map(({ orderId, problem }) => ({ ...step, orderId, workflowId, lastError: problem }));
-  });
+  return eachAlone(
+    last ? [last] : [],
+    async ({ workflowId, runId, startedAt, endedAt: since = startedAt }) => {
+      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+      return skipped.map(({ orderId, problem: lastError }) => {
+        return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since } as const;
+      });
+    },
+  );
 }
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {

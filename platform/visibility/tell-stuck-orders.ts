@@ -7,8 +7,8 @@ import type { OwnStuckStep, StuckLimits, StuckStep } from '../../domain/stuck-st
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { within } from '../time-limit.ts';
 import { type Listed, listWorkflows } from './executions.ts';
-import { findStuckSteps, ownNameOf, UNFINISHED } from './stuck-steps.ts';
-import { listCarriers } from './waiting.ts';
+import { findStuckSteps, ownNameOf } from './stuck-steps.ts';
+import { listMailboxes } from './waiting.ts';
 
 /**
  * Tells orders which of their steps are stuck, so that they show it: once when it is found, and again whenever they are
@@ -23,8 +23,8 @@ export async function tellStuckOrders(
 ): Promise<string[]> {
   const orders = await listDue(client, limits);
   if (orders.length === 0) return [];
-  const workflows = [...orders, ...(await deliveriesOf(client, orders, limits))];
-  const steps = await findStuckSteps(client, limits, { workflows, carriers: listCarriers(client) });
+  const scope = { workflows: orders, mailboxes: listMailboxes(client) };
+  const steps = await findStuckSteps(client, limits, scope);
   for (const { orderId, problem, lastError } of steps)
     if (problem === 'skipped') report({ orderId, problem: lastError });
   return (await pMap(orders, tell, { concurrency: 16 })).flat();
@@ -51,7 +51,8 @@ const MOST_STEPS = 10;
 
 /** Running orders that are old enough to be stuck, and don't know of it or were told long ago. */
 async function listDue(client: Client, { longerThan }: StuckLimits): Promise<Listed[]> {
-  const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND ${olderThan(longerThan)}`;
+  const before = new Date(Date.now() - longerThan).toISOString();
+  const query = `WorkflowType = 'placeOrder' AND ExecutionStatus = 'Running' AND StartTime < '${before}'`;
   const due: Listed[] = [];
   for await (const listed of listWorkflows(client, query)) if (isDue(listed, longerThan)) due.push(listed);
   return due.sort((one, other) => one.startedAt.localeCompare(other.startedAt)).slice(0, MOST_ORDERS);
@@ -64,19 +65,6 @@ function isDue({ startedAt, info }: Listed, longerThan: number): boolean {
   const unit = Math.max(longerThan, WATCH_INTERVAL);
   const doublings = (milliseconds: number) => Math.floor(Math.log2(Math.max(milliseconds / unit, 1)));
   return doublings(age) > doublings(age - WATCH_INTERVAL);
-}
-
-async function deliveriesOf(client: Client, orders: Listed[], { longerThan }: StuckLimits) {
-  const orderIds = new Set(orders.map(({ workflowId }) => orderOf(workflowId)));
-  const query = `WorkflowType = 'deliverEvent' AND ${UNFINISHED} AND ${olderThan(longerThan)}`;
-  const found: Listed[] = [];
-  for await (const delivery of listWorkflows(client, query))
-    if (orderIds.has(orderOf(delivery.workflowId))) found.push(delivery);
-  return found;
-}
-
-function olderThan(milliseconds: number): string {
-  return `StartTime < '${new Date(Date.now() - milliseconds).toISOString()}'`;
 }
 
 function ownStep({ workflowId, step, attempts, lastError, since, nextAttemptAt }: StuckStep): OwnStuckStep {

@@ -4,18 +4,22 @@ import { queries } from '../../domain/addresses.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { listWorkflows, type Named } from './executions.ts';
 
-/** Lists all mailboxes and relays. */
-export function listCarriers(client: Client): AsyncIterable<Named> {
-  return listWorkflows(client, "WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'");
+export function listMailboxes(client: Client): AsyncIterable<Named> {
+  return listWorkflows(client, "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'");
 }
 
-/** Lists what waits in every mailbox and relay whose worker answers. */
+/** Lists what waits in every mailbox whose worker answers. */
 export async function listWaiting(client: Client) {
-  const waitingHere = (carrier: Named) => waitingIn(client, carrier);
-  return (await pMap(listCarriers(client), waitingHere, { concurrency: 16 })).flat();
+  const waitingHere = (mailbox: Named) => waitingIn(client, mailbox);
+  return (await pMap(listMailboxes(client), waitingHere, { concurrency: 16 })).flat();
 }
 
-/** Lists what waits in a mailbox or relay; nothing if it has ended, or its worker does not answer. */
+/** Names what waits as people know it, such as `OrderConfirmed to notifications`. */
+export function waitingName({ type, receiver }: Pick<WaitingView, 'type' | 'receiver'>): string {
+  return `${type} to ${receiver}`;
+}
+
+/** Lists what waits in a mailbox; nothing if it has ended, or its worker does not answer. */
 export async function waitingIn(client: Client, { workflowId }: Named) {
   const query = () => client.workflow.getHandle(workflowId).query<WaitingView[]>(queries.waiting);
   try {

@@ -18,8 +18,8 @@ interface Query {
 
 const list = (filter: OrderFilter) => (database: Db) =>
   createOrders(database.collection('orders')).listOrders(filter);
-const findFull = (service: string, collection: string) => (database: Db) =>
-  createOutboxes(service, database.collection(collection), {} as Post).findFull(10_000);
+const findFull = (collection: string) => (database: Db) =>
+  createOutboxes(database.collection(collection), { post: {} as Post, report: () => {} }).publishLeftBehind();
 
 export const queries: Readonly<Record<string, Query>> = {
   'the newest orders': { index: 'createdAt_-1__id_1', ask: list({}), isSortedByMongoDBAlone: true },
@@ -34,8 +34,8 @@ export const queries: Readonly<Record<string, Query>> = {
     index: 'strategy_1_createdAt_-1__id_1',
     ask: list({ strategy: 'message-queue' }),
   },
-  'full outboxes of orders': { index: 'outbox.0_1', ask: findFull('orders', 'orders') },
-  'full outboxes of the inventory': { index: 'outbox.0_1', ask: findFull('inventory', 'reservations') },
+  'full outboxes of orders': { index: 'outbox.0_1', ask: findFull('orders') },
+  'full outboxes of the inventory': { index: 'outbox.0_1', ask: findFull('reservations') },
 };
 
 /** Puts orders and reservations there, unless they are; one in 100 is pending, one in 1000 has something to tell. */

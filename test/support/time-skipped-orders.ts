@@ -35,7 +35,6 @@ export function timeSkippedOrders(strategy: Strategy) {
     startBoth,
     place,
     until,
-    untilHandedOver,
     recorded,
     cancel: (handle: Handle) =>
       handle.executeUpdate(cancelUpdate, { args: [{ reason: 'changed their mind' }] }),
@@ -60,13 +59,6 @@ export function timeSkippedOrders(strategy: Strategy) {
 
   async function until(handle: Handle, expected: Partial<OrderProgress>): Promise<void> {
     await expect.poll(() => handle.query(statusQuery), { timeout: 20_000 }).toMatchObject(expected);
-  }
-
-  /** Until what tells of an order that is on record is on its way: a relay may still be at it. */
-  async function untilHandedOver(orderId: string): Promise<void> {
-    if (strategy !== 'event-driven') return;
-    const outbox = async () => (await time.workers.orders.findOne({ _id: orderId }))?.outbox ?? [];
-    await expect.poll(outbox, { timeout: 20_000 }).toEqual([]);
   }
 
   /** What both databases hold of an order of two units, in the end. */

@@ -8,28 +8,21 @@ import { fractionOf } from './random.ts';
 
 /** The name of each activity that writes or hands over, with what it takes. */
 type Name = keyof OrderActivities | keyof InventoryActivities;
-type Takes = 'step' | 'message' | 'event';
+type Takes = 'step' | 'announcements';
 const activities: { readonly [Each in Name]?: Takes } & {
-  readonly [Each in Extract<Name, `${string}.on${string}`>]: 'event';
+  readonly [Each in Extract<Name, `${string}.handle`>]: 'announcements';
 } = {
   'orders.prepare': 'step',
   'orders.decide': 'step',
   'orders.announce': 'step',
-  'orders.publish': 'step',
-  'orders.onStockReserved': 'event',
-  'orders.onStockRejected': 'event',
-  'orders.onStockSold': 'event',
-  'orders.onStockReleased': 'event',
+  'orders.handle': 'announcements',
+  'orders.confirmPublished': 'step',
   'inventory.prepare': 'step',
   'inventory.commit': 'step',
   'inventory.rollback': 'step',
   'inventory.receive': 'step',
-  'inventory.publish': 'step',
-  'inventory.handleMessages': 'message',
-  'inventory.onOrderPlaced': 'event',
-  'inventory.onOrderConfirmed': 'event',
-  'inventory.onOrderRejected': 'event',
-  'inventory.onOrderCancelled': 'event',
+  'inventory.handle': 'announcements',
+  'inventory.confirmPublished': 'step',
 };
 
 const rate = z.number().min(0).max(1);
@@ -42,9 +35,9 @@ export const faultSettingsSchema = z.object({
     answerLost: rate,
     /** It begins only when its time is up and its successor runs. */
     lateTry: rate,
-    /** The message or event that it takes comes once more, now or some seconds later. */
+    /** The announcements that it takes come once more, now or some seconds later. */
     lateCopy: rate,
-    /** The event that it takes comes late, so that a newer one may come first. */
+    /** The announcements that it takes come late, so that newer ones may have come meanwhile. */
     heldUp: rate,
   }),
   /** Holds by how many milliseconds this worker's clock is wrong. */
@@ -59,7 +52,7 @@ export type FaultSettings = z.infer<typeof faultSettingsSchema>;
 const LATE_BY = { least: 800, most: 4_000 } as const;
 // Some copies of an announcement come at once, and some after newer ones of their order.
 const COPY_AFTER = { least: 0, most: 8_000 } as const;
-// Long enough that a newer event of the same order may come first.
+// Long enough that a newer announcement of the same order may have come.
 const HELD_FOR = { least: 1_000, most: 6_000 } as const;
 
 /** Brings about the faults of `rates`. Which attempts they hit depends on the seed, the activity and the attempt alone. */
@@ -91,13 +84,13 @@ export function activityFaults({ seed, rates, faultLog }: FaultSettings): Activi
             await delay(startToCloseTimeoutMs + within('late-by', LATE_BY));
             return next(input).finally(ended);
           }
-          if (takes === 'event' && fractionFor('held-up') < rates.heldUp) {
+          if (takes === 'announcements' && fractionFor('held-up') < rates.heldUp) {
             const ended = log('held-up');
             await delay(within('held-for', HELD_FOR));
             ended();
           }
           const answer = next(input);
-          if (takes !== 'step' && fractionFor('late-copy') < rates.lateCopy) {
+          if (takes === 'announcements' && fractionFor('late-copy') < rates.lateCopy) {
             void repeat(() => next(input));
           }
           if (fractionFor('answer-lost') >= rates.answerLost) return answer;

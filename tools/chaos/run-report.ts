@@ -118,19 +118,15 @@ function outcomesOf({ executions }: State, plan: LoadPlan, among: readonly Strat
 /** Counts orders that had begun and had not ended while the fault lasted. */
 function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: State): number {
   // A fault of one activity concerns its own order, or those whose announcements its workflow carries.
-  const [kind, orderId] = workflowId.split('/');
+  const [kind] = workflowId.split('/');
   if (kind === 'order') return 1;
   return executions.filter(
-    ({ startedAt, closedAt, strategy, ...execution }) =>
+    ({ startedAt, closedAt, strategy }) =>
       startedAt.getTime() <= until &&
       (closedAt === undefined || closedAt.getTime() >= at) &&
-      (kind === '' ||
-        (kind === 'event' && execution.orderId === orderId) ||
-        carriedBy[kind ?? ''] === strategy),
+      (kind === '' || (kind === 'mailbox' && strategy !== 'two-phase')),
   ).length;
 }
-
-const carriedBy: Readonly<Record<string, Strategy>> = { mailbox: 'message-queue', relay: 'event-driven' };
 
 function reaperOf({ sweeps, executions, resolutions }: State) {
   // Sweeps while orders that were older than the reaper's limit were in flight.

@@ -43,7 +43,7 @@ async function storyOf(
   const isNamed = ({ orderId }: OrderExecution) => named.has(orderId);
   const executions = state.executions.filter(isNamed);
   const resolutions = state.resolutions.filter(isNamed);
-  const events = state.eventDeliveries.filter(({ event }) => named.has(event.subject));
+  const events = state.events.filter(({ event }) => named.has(event.subject));
   const began = Math.min(...executions.map(({ startedAt }) => startedAt.getTime()));
   const ended = Math.max(...executions.map(({ closedAt }) => closedAt?.getTime() ?? Number.MAX_SAFE_INTEGER));
   const skus = new Set([subject, ...executions.flatMap(({ order }) => order.lines.map(({ sku }) => sku))]);
@@ -54,7 +54,7 @@ async function storyOf(
     executions,
     resolutions,
     events,
-    carriers: state.carriers,
+    mailboxes: state.mailboxes,
     told: answers.told.filter(({ order }) => named.has(order.orderId)),
     orders: state.orders.filter(concerns),
     reservations: state.reservations.filter(concerns),
@@ -65,7 +65,7 @@ async function storyOf(
       .map(readable),
     workerLogs: await linesAbout(subject, stage),
     histories: await Promise.all(
-      [...executions, ...resolutions, ...events].map(async ({ workflowId, runId }) => {
+      [...executions, ...resolutions].map(async ({ workflowId, runId }) => {
         const handle = stage.client.workflow.getHandle(workflowId, runId);
         return JSON.parse(historyToJSON(await handle.fetchHistory()));
       }),

@@ -2,9 +2,8 @@ import { status } from '@grpc/grpc-js';
 import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import pMap from 'p-map';
-import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../domain/addresses.ts';
+import { mailboxIdOf } from '../../domain/addresses.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { subscriptions } from '../../workers/subscriptions.ts';
 import { mean, sum } from '../measure/statistics.ts';
 import { type Run, roundsOf } from './performance.ts';
 
@@ -65,31 +64,19 @@ function actionsIn(event: HistoryEvent): number {
   return isAction ? 1 : 0;
 }
 
-/** Per order: its own workflow and the deliveries of its events, and its share of mailboxes and relays. */
+/** Per order: its own workflow, and its share of the mailboxes. Those of other strategies rest during this run. */
 async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   const sample = run.placed.slice(0, SAMPLE);
-  const own = await pMap(sample, ({ order }) => tallyOfOrder(readHistory, order.orderId), CONCURRENCY);
-  const shared = await pMap(sharedBy(run), (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
+  const own = await pMap(sample, ({ order }) => readHistory(workflowIdOf(order.orderId)), CONCURRENCY);
+  const mailboxes = new Set(run.placed.map(({ order }) => mailboxIdOf(order)));
+  const shared = await pMap(mailboxes, (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
+  const tallies = own.map(tallyOf);
   const share = tallyOf(shared.flat());
   const count = run.placed.length;
   return {
-    events: mean(own.map(({ events }) => events)) + share.events / count,
-    actions: mean(own.map(({ actions }) => actions)) + share.actions / count,
+    events: mean(tallies.map(({ events }) => events)) + share.events / count,
+    actions: mean(tallies.map(({ actions }) => actions)) + share.actions / count,
   };
-}
-
-async function tallyOfOrder(readHistory: ReadHistory, orderId: string) {
-  const deliveries = subscriptions.flatMap(({ subscriber, handlers }) =>
-    Object.keys(handlers).map((type) => deliveryIdOf({ id: `${orderId}/${type}` }, subscriber)),
-  );
-  const histories = await pMap([workflowIdOf(orderId), ...deliveries], (id) => readHistory(id), CONCURRENCY);
-  return tallyOf(histories.flat());
-}
-
-/** Workflows that serve many orders. Those of other strategies rest during this run. */
-function sharedBy({ placed }: Run): string[] {
-  const mailboxes = new Set(placed.map(({ order }) => mailboxIdOf(order)));
-  return [...mailboxes, relayIdOf('orders'), relayIdOf('inventory')];
 }
 
 /** Looks at all runs of a workflow, the last one first. */
@@ -105,7 +92,7 @@ async function eventsDuring(readHistory: ReadHistory, workflowId: string, { bega
   return found;
 }
 
-/** Remembers what it has read: the long histories of mailboxes and relays are looked at for each run. */
+/** Remembers what it has read: the long histories of mailboxes are looked at for each run. */
 function historyReader({ workflow }: Client): ReadHistory {
   const known = new Map<string, Promise<HistoryEvent[]>>();
   return (workflowId, runId = '') => {

@@ -1,21 +1,22 @@
 import type { ReservationDocument } from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
+import type { Publication } from '../../client/event-book.ts';
 import type { AnnouncementType } from '../../domain/announcements.ts';
 import type { FinalStatus } from '../../domain/order.ts';
 import type { ServiceName } from '../../domain/services.ts';
-import { subscribersOf, subscriptions } from '../../workers/subscriptions.ts';
+import { receiversOf, subscriptions } from '../../workers/subscriptions.ts';
 import { comparedById, documentsById, problem, type Violation, violated } from './checker.ts';
-import type { Carrier, EventDelivery, State } from './state.ts';
+import type { Mailbox, State } from './state.ts';
 import { groupsOf } from './statistics.ts';
 
 /** Checks what must hold when no announcement is under way; an order may be final a little earlier. */
 export function checkAnnouncements(state: State): Violation[] {
-  const { orders, reservations, carriers, eventDeliveries } = state;
+  const { orders, reservations, mailboxes, events } = state;
   return [
     ...orders.flatMap((order) => checkOutbox('orders', order)),
     ...reservations.flatMap((reservation) => checkOutbox('inventory', reservation)),
-    ...carriers.flatMap(checkCarrier),
-    ...eventDeliveries.flatMap((delivery) => checkDelivery(delivery, eventDeliveries)),
+    ...mailboxes.flatMap(checkMailbox),
+    ...events.flatMap(checkDeliveries),
     ...checkEvents(state),
   ];
 }
@@ -25,7 +26,7 @@ function checkOutbox(service: ServiceName, { _id, outbox = [] }: OrderDocument |
   return violated(outbox.length > 0, 'outbox-empty', _id, details);
 }
 
-function checkCarrier({ workflowId, waiting, isBusy }: Carrier): Violation[] {
+function checkMailbox({ workflowId, waiting, isBusy }: Mailbox): Violation[] {
   if (waiting === undefined) return problem(DELIVERED, workflowId, 'it does not answer');
   return [
     ...violated(isBusy, DELIVERED, workflowId, 'it handles something'),
@@ -37,30 +38,34 @@ function checkCarrier({ workflowId, waiting, isBusy }: Carrier): Violation[] {
 
 const DELIVERED = 'announcement-delivered';
 
-/** A delivery that was stopped may have been started again. */
-function checkDelivery(delivery: EventDelivery, all: readonly EventDelivery[]): Violation[] {
-  const { event, workflowId, status } = delivery;
-  const isMade = all.some((other) => other.workflowId === workflowId && other.status === 'done');
-  if (status === 'done' || (status === 'stopped' && isMade)) return [];
-  return problem(DELIVERED, event.subject, `${workflowId} is ${status}`);
-}
-
-function checkEvents({ orders, eventDeliveries }: State): Violation[] {
-  const published = groupsOf(eventDeliveries, ({ event }) => event.subject);
-  const bySubject = new Map(published.map((deliveries) => [deliveries[0].event.subject, deliveries]));
-  return comparedById(documentsById(orders), bySubject, (subject, document, deliveries = [] as never) =>
-    problem('events-agree', subject, eventsProblem(document, deliveries)),
+function checkDeliveries({ event, deliveries }: Publication): Violation[] {
+  return deliveries.flatMap(({ subscriber, state, lastError }) =>
+    violated(
+      state === 'waiting',
+      DELIVERED,
+      event.subject,
+      `${event.type} not to ${subscriber}: ${lastError}`,
+    ),
   );
 }
 
-function eventsProblem(document: OrderDocument | undefined, deliveries: readonly EventDelivery[]) {
-  const types = [...new Set(deliveries.map(({ event }) => event.type))];
+function checkEvents({ orders, events }: State): Violation[] {
+  const bySubject = new Map(groupsOf(events, subjectOf).map((ofOrder) => [subjectOf(ofOrder[0]), ofOrder]));
+  return comparedById(documentsById(orders), bySubject, (subject, document, ofOrder = [] as never) =>
+    problem('events-agree', subject, eventsProblem(document, ofOrder)),
+  );
+}
+
+const subjectOf = ({ event }: Publication): string => event.subject;
+
+function eventsProblem(document: OrderDocument | undefined, events: readonly Publication[]) {
+  const types = events.map(({ event }) => event.type);
   if (document?.strategy !== 'event-driven') {
     return types.length === 0 ? undefined : `${types.join(', ')} of an order that is not event-driven`;
   }
-  const alien = deliveries.find(({ event }) => event.data.coordinatorId !== document.coordinatorId);
+  const alien = events.find(({ event }) => event.data.coordinatorId !== document.coordinatorId);
   if (alien !== undefined) return `${alien.event.type} is of another coordinator`;
-  const unheard = types.flatMap((type) => withoutDelivery(type, deliveries));
+  const unheard = events.flatMap(withoutDelivery);
   if (unheard.length > 0) return `never delivered: ${unheard.join(', ')}`;
   if (document.status === 'pending') return undefined; // another invariant's concern
   const { told, untold } = expectedEvents[document.status];
@@ -69,11 +74,11 @@ function eventsProblem(document: OrderDocument | undefined, deliveries: readonly
   return `${types.join(', ') || 'no events'} of an order that is ${document.status}`;
 }
 
-/** Subscribers that no delivery of this type was ever started for. */
-function withoutDelivery(type: AnnouncementType, deliveries: readonly EventDelivery[]): string[] {
-  const heard = deliveries.filter(({ event }) => event.type === type).map(({ subscriber }) => subscriber);
-  const all = subscribersOf(subscriptions, type).map(({ subscriber }) => subscriber);
-  return all.filter((each) => !heard.includes(each)).map((each) => `${type} to ${each}`);
+/** Subscribers that this event was never for. */
+function withoutDelivery({ event: { type }, deliveries }: Publication): string[] {
+  const all = receiversOf(subscriptions, type).map(({ name }) => name);
+  const reached = deliveries.map(({ subscriber }) => subscriber);
+  return all.filter((each) => !reached.includes(each)).map((each) => `${type} to ${each}`);
 }
 
 type Expected = Readonly<Record<'told' | 'untold', readonly AnnouncementType[]>>;

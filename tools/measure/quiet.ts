@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readCarriers, type Sources } from './state.ts';
+import type { Client } from '@temporalio/client';
+import { listMailboxes } from '../../platform/visibility/waiting.ts';
+import { tryNowSignal } from '../../workflows/order/messages.ts';
+import { collectionsIn, readMailboxes, type Sources } from './state.ts';
+import { sum } from './statistics.ts';
 
 /**
  * Waits until every workflow has ended, no announcement is under way, and nobody else is at work. Gives up if none has
@@ -19,7 +23,7 @@ export async function untilQuiet(sources: Sources, patience = 60_000, isAtWork =
 }
 
 // A sweep that still runs may begin to settle something.
-const TYPES = "('placeOrder', 'resolveOrder', 'reapHolds', 'restock', 'deliverEvent')";
+const TYPES = "('placeOrder', 'resolveOrder', 'reapHolds', 'restock')";
 
 async function countOpen({ client, databases }: Sources): Promise<number> {
   // This list may lag behind, so those that have ended by it are asked when the state is read.
@@ -27,13 +31,24 @@ async function countOpen({ client, databases }: Sources): Promise<number> {
   const running = await client.workflow.count(query);
   if (running.count > 0) return running.count;
   // Asked last: a workflow that has ended may have left something to tell.
-  const carriers = await readCarriers(client);
+  const mailboxes = await readMailboxes(client);
   // One that doesn't answer has at least one thing to do.
-  const waiting = carriers.map((carrier) => (carrier.isBusy ? 1 : 0) + (carrier.waiting?.length ?? 1));
+  const waiting = sum(mailboxes.map(({ isBusy, waiting }) => (isBusy ? 1 : 0) + (waiting?.length ?? 1)));
+  const full = await countFullOutboxes(databases);
+  if (waiting === 0 && full > 0) await emptyOutboxes(client);
+  return waiting + full;
+}
+
+export async function countFullOutboxes(databases: Sources['databases']): Promise<number> {
+  const { orders, reservations } = collectionsIn(databases);
   const full = { 'outbox.0': { $exists: true } };
-  const orders = await databases.orders.collection('orders').countDocuments(full);
-  const reservations = await databases.inventory.collection('reservations').countDocuments(full);
-  return waiting.reduce((sum, count) => sum + count, orders + reservations);
+  return (await orders.countDocuments(full)) + (await reservations.countDocuments(full));
+}
+
+/** Has mailboxes do now what they do half a minute after all receivers have what is in an outbox. */
+export async function emptyOutboxes(client: Client): Promise<void> {
+  for await (const { workflowId } of listMailboxes(client))
+    await client.workflow.getHandle(workflowId).signal(tryNowSignal, '');
 }
 
 /** Looks every so many milliseconds. @returns Stops it after a last look; throws what a look has thrown. */

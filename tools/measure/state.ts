@@ -7,7 +7,7 @@ import type {
   StockDocument,
 } from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
-import { type Delivery, listDeliveries } from '../../client/deliveries.ts';
+import { findAllEvents } from '../../client/events.ts';
 import { firstInput } from '../../client/history.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
@@ -43,13 +43,9 @@ export async function readState({ client, databases }: Sources) {
     sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
       closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),
-    /** Of events to their subscribers, one for each time that it was started. */
-    eventDeliveries: await pMap(
-      listDeliveries(client),
-      (each) => withNewestStatus(client, each),
-      CONCURRENCY,
-    ),
-    carriers: await readCarriers(client),
+    /** Each with how far its subscribers are with it. */
+    events: await findAllEvents(client),
+    mailboxes: await readMailboxes(client),
   };
 }
 
@@ -89,8 +85,7 @@ async function readDeliveryExecution(client: Client, { workflowId, runId }: Work
   return { receiptId: receipt.receiptId, status: status.name, receipt };
 }
 
-/** A mailbox or a relay. */
-export interface Carrier {
+export interface Mailbox {
   readonly workflowId: string;
   /** Announcements that it has still to handle; absent if it doesn't answer. */
   readonly waiting?: readonly WaitingView[];
@@ -98,22 +93,19 @@ export interface Carrier {
   readonly isBusy: boolean;
 }
 
-export type EventDelivery = Pick<Delivery, 'event' | 'subscriber' | 'workflowId' | 'runId' | 'status'>;
-
 // Milliseconds. Temporal waits ten seconds for the worker that knew the workflow, before it asks another.
 const QUERY_TIMEOUT = 20_000;
 
-/** Reads every mailbox and relay. */
-export async function readCarriers(client: Client): Promise<Carrier[]> {
-  const query = "WorkflowType IN ('mailbox', 'relay') AND ExecutionStatus = 'Running'";
+export async function readMailboxes(client: Client): Promise<Mailbox[]> {
+  const query = "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'";
   return pMap(
     client.workflow.list({ query }),
-    ({ workflowId }) => readCarrier(client, workflowId),
+    ({ workflowId }) => readMailbox(client, workflowId),
     CONCURRENCY,
   );
 }
 
-async function readCarrier(client: Client, workflowId: string): Promise<Carrier> {
+async function readMailbox(client: Client, workflowId: string): Promise<Mailbox> {
   const handle = client.workflow.getHandle(workflowId);
   const waiting = await client
     .withDeadline(Date.now() + QUERY_TIMEOUT, () => handle.query(waitingQuery))
@@ -122,13 +114,4 @@ async function readCarrier(client: Client, workflowId: string): Promise<Carrier>
   const { raw } = await handle.describe();
   const isBusy = (raw.pendingActivities ?? []).length > 0;
   return defined({ workflowId, isBusy, waiting });
-}
-
-/** Asks those that run by the list, which may lag behind. */
-async function withNewestStatus(client: Client, delivery: Delivery): Promise<EventDelivery> {
-  if (delivery.status !== 'running') return delivery;
-  const { workflowId, runId } = delivery;
-  const { status } = await client.workflow.getHandle(workflowId, runId).describe();
-  if (status.name === 'RUNNING') return delivery;
-  return { ...delivery, status: status.name === 'COMPLETED' ? 'done' : 'stopped' };
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { statOnLinux } from '../../client/cli/shared/running-start.ts';
 import { withDescendants } from '../servers/processes.ts';
 import type { CommandCounts } from './command-counts.ts';
-import { keepLooking } from './quiet.ts';
+import { countFullOutboxes, emptyOutboxes, keepLooking } from './quiet.ts';
 import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
 import { megabytes, UNKNOWN } from './table.ts';
@@ -66,12 +66,15 @@ function ticksOf(pid: number): number {
 }
 
 /** Commands of both workers so far, with those that follow a final order, such as emptying an outbox. */
-export async function countsAtRest({ workers }: Pick<Stage, 'workers'>): Promise<CommandCounts> {
+export async function countsAtRest({ workers, databases, client }: Stage): Promise<CommandCounts> {
   for (let last = -1; ; await delay(REST)) {
     const [orders, inventory] = await Promise.all([workers.orders.counts(), workers.inventory.counts()]);
     const counts = { writes: orders.writes + inventory.writes, reads: orders.reads + inventory.reads };
-    if (counts.writes + counts.reads === last) return counts;
+    const isAtRest = counts.writes + counts.reads === last;
     last = counts.writes + counts.reads;
+    if (!isAtRest) continue;
+    if ((await countFullOutboxes(databases)) === 0) return counts;
+    await emptyOutboxes(client);
   }
 }
 

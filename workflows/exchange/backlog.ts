@@ -1,214 +1,251 @@
 import { z } from 'zod';
-import { type WaitingView, waitingDetails } from '../../domain/current-details.ts';
+import { type Announcement, comesAfter, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
+import { type Receiver, receiver } from '../../domain/envelopes.ts';
 import { identifier } from '../../domain/order.ts';
 import { policies } from '../../domain/policies.ts';
+import { validOrNothing } from '../order/failures.ts';
 
 const waitingSchema = z.object({
-  orderId: identifier(),
+  receiver: receiver(),
   item: z.unknown(),
-  type: z.string(),
   since: z.number(),
   failures: z.int().min(0),
   lastError: z.string(),
   retryAt: z.number(),
 });
+const unkeptSchema = z.object({ receiver: receiver(), orderIds: z.array(identifier()) });
 
-const unkeptSchema = z.record(z.string(), z.array(identifier()));
-
-/** An item that waits to be handled, and how that has gone so far. Times are milliseconds since 1970. */
-type Waiting<Item> = Readonly<z.output<typeof waitingSchema>> & { readonly item: Item };
+/** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
+type Waiting = Readonly<z.output<typeof waitingSchema>> & { readonly item: Announcement };
 
 /** The state that a run leaves to the next one. */
-export interface Carried<Item> {
-  readonly waiting: readonly Waiting<Item>[];
-  /** The orders of items that were not kept, by the items' type. */
-  readonly unkept: Readonly<Record<string, readonly string[]>>;
+export interface Carried {
+  readonly waiting: readonly Waiting[];
+  /** Orders of whose announcements to a receiver nothing is kept. */
+  readonly unkept: readonly Readonly<z.output<typeof unkeptSchema>>[];
 }
 
 /**
  * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
  * on its input would keep its id from the one that is needed.
  */
-export function carriedOver<Item>(
-  waiting: unknown,
-  unkept: unknown,
-  validItem: (item: unknown) => Item | undefined,
-): Carried<Item> {
-  const entries = Array.isArray(waiting) ? waiting : [];
+export function carriedOver(waiting: unknown, unkept: unknown): Carried {
+  const listed = (input: unknown): unknown[] => (Array.isArray(input) ? input : []);
   return {
-    waiting: entries.flatMap((input) => {
+    waiting: listed(waiting).flatMap((input) => {
       const entry = waitingSchema.safeParse(input).data;
-      const item = validItem(entry?.item);
-      return entry === undefined || item === undefined ? [] : [{ ...entry, item }];
+      const item = validOrNothing(parseAnnouncement, entry?.item);
+      return entry && item ? [{ ...entry, item }] : [];
     }),
-    unkept: unkeptSchema.safeParse(unkept).data ?? {},
+    unkept: listed(unkept).flatMap((input) => unkeptSchema.safeParse(input).data ?? []),
   };
 }
 
-/** Limits of what is carried along, in bytes of JSON: of items, and of the ids of orders whose items are left out. */
+/** Limits of what is carried along, in bytes of JSON: of announcements, and of the ids of orders without theirs. */
 export interface CarryLimits {
   readonly items: number;
   readonly ids: number;
 }
 
 // Temporal takes 2 MB. The ids of 36,000 orders, an hour of ten a second, are 1.4 MB if they are UUIDs.
-const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
-
-/** Returns true if an item of the one type must not give way to a later one of the other. */
-export type Outranks = (type: string, other: string) => boolean;
+export const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
 
 /**
- * The items that wait to be handled, at most one of an order, and those being handled. If there are too many to carry
- * along, only the order's id is kept of the rest, because the order can say it again.
+ * The announcements that wait for one receiver, and those being handled: at most one of an order at a time, in the
+ * order in which they follow from each other. If there are too many to carry along, only the order's id is kept of the
+ * rest, and of what then comes of such an order, because the outboxes that they came from still have them.
  */
-export class Backlog<Item> {
-  private readonly waiting: Map<string, Waiting<Item>>;
-  /** Those not asked yet come first, then in the order in which they were asked. */
-  private readonly unkept = new Map<string, { readonly type: string; readonly askAgainAt: number }>();
-  private readonly outranks: Outranks;
+export class Backlog {
+  private readonly receiver: Receiver;
+  private readonly onDone: (announcementId: string) => void;
   private readonly now: () => number;
   private readonly startedAt: number;
-  private handling: readonly Waiting<Item>[] = [];
+  /** By order, each its earliest first. */
+  private readonly queues = new Map<string, Waiting[]>();
+  /** Orders, and whether something has come since their outboxes were read last. */
+  private readonly unkept = new Map<string, boolean>();
+  private handling: readonly Waiting[] = [];
 
-  constructor({ waiting, unkept }: Carried<Item>, outranks: Outranks, now: () => number = Date.now) {
-    this.outranks = outranks;
+  /** @param onDone Told of each announcement that was handled, or has become needless; another copy of it may wait. */
+  constructor(receiver: Receiver, onDone: (announcementId: string) => void, now: () => number = Date.now) {
+    this.receiver = receiver;
+    this.onDone = onDone;
     this.now = now;
     this.startedAt = now();
-    this.waiting = new Map(waiting.map((entry) => [entry.orderId, entry]));
-    for (const [type, orderIds] of Object.entries(unkept)) {
-      for (const orderId of orderIds) this.unkept.set(orderId, { type, askAgainAt: 0 });
-    }
   }
 
-  /** Takes an item in. What waits for its order gives way, unless that or what is being handled outranks the item. */
-  add(orderId: string, type: string, item: Item): void {
-    const handled = this.handling.find((entry) => entry.orderId === orderId);
-    const known = [handled, this.waiting.get(orderId), this.unkept.get(orderId)];
-    if (known.some((entry) => entry !== undefined && this.outranks(entry.type, type))) return;
-    this.unkept.delete(orderId);
-    const since = this.now();
-    this.waiting.set(orderId, { orderId, type, item, since, failures: 0, lastError: '', retryAt: 0 });
+  /** Puts an entry where it belongs in its order's life. */
+  restore(entry: Waiting): void {
+    const { subject, type } = entry.item;
+    const queue = this.queues.get(subject) ?? [];
+    const later = queue.findIndex(({ item }) => comesAfter(item.type, type));
+    this.queues.set(subject, queue.toSpliced(later < 0 ? queue.length : later, 0, entry));
+  }
+
+  /** Takes over orders of which the run before has kept nothing. */
+  restoreUnkept(orderIds: readonly string[]): void {
+    for (const orderId of orderIds) this.unkept.set(orderId, false);
+  }
+
+  add(item: Announcement): void {
+    const { id, subject } = item;
+    if (this.unkept.has(subject)) this.unkept.set(subject, true);
+    else if (this.receiver.onlyLatest) this.addLatest(item);
+    else if (!this.has(id)) this.restore(this.entryOf(item));
   }
 
   tryNow(orderId: string): void {
-    const found = this.waiting.get(orderId);
-    if (found !== undefined) this.waiting.set(orderId, { ...found, retryAt: 0 });
+    const [first, ...rest] = this.queues.get(orderId) ?? [];
+    if (first !== undefined) this.queues.set(orderId, [{ ...first, retryAt: 0 }, ...rest]);
   }
 
-  /** Takes out what is ready, at most so many, until `putBack`. */
-  take(most: number): readonly Item[] {
-    this.handling = this.ready().slice(0, most);
-    for (const { orderId } of this.handling) this.waiting.delete(orderId);
+  /** Takes out what is ready, at most so many and one of an order, until `putBack`. */
+  take(most: number): readonly Announcement[] {
+    const now = this.now();
+    this.handling = this.firsts()
+      .filter(({ retryAt }) => retryAt <= now)
+      .slice(0, most);
+    for (const { item } of this.handling) {
+      const [, ...rest] = this.queues.get(item.subject) ?? [];
+      if (rest.length === 0) this.queues.delete(item.subject);
+      else this.queues.set(item.subject, rest);
+    }
     return this.handling.map(({ item }) => item);
   }
 
-  /** Puts back what has failed of what was taken out, to be tried later, unless something newer has come. */
+  /** Puts back what has failed of what was taken out, by id, to be tried later, unless it has become needless. */
   putBack(failed: ReadonlyMap<string, string>): void {
     const { firstRetry, longestRetry } = policies.settle;
-    for (const entry of this.handling) {
-      const lastError = failed.get(entry.orderId);
-      if (lastError === undefined) continue;
+    this.endHandling((entry) => {
+      const lastError = failed.get(entry.item.id);
+      if (lastError === undefined) return undefined;
       const wait = Math.min(longestRetry, firstRetry * 2 ** entry.failures);
-      this.restore({ ...entry, failures: entry.failures + 1, lastError, retryAt: this.now() + wait });
-    }
-    this.handling = [];
+      return { ...entry, failures: entry.failures + 1, lastError, retryAt: this.now() + wait };
+    });
   }
 
   /** Returns the argument of `putBack` if all that was taken out has failed. */
   allFailed(error: string): ReadonlyMap<string, string> {
-    return new Map(this.handling.map(({ orderId }) => [orderId, error]));
+    return new Map(this.handling.map(({ item }) => [item.id, error]));
+  }
+
+  has(announcementId: string): boolean {
+    const [orderId] = partsOf(announcementId);
+    const entries = [...this.handling, ...(this.queues.get(orderId) ?? [])];
+    return this.unkept.has(orderId) || entries.some(({ item }) => item.id === announcementId);
   }
 
   /** Returns when there may be something to do next; `Infinity` if nothing waits. */
   nextAt(): number {
-    const now = this.now();
-    const asked = [...this.unkept.values()].map(({ askAgainAt }) => askAgainAt).filter((time) => time > now);
-    const times = [...this.waiting.values()].map(({ retryAt }) => retryAt);
     // Not `Math.min` of all, which takes no more than some ten thousand.
-    return [...times, ...asked].reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+    return this.firsts().reduce((time, { retryAt }) => Math.min(time, retryAt), Number.POSITIVE_INFINITY);
   }
 
   isReady(): boolean {
-    return this.ready().length > 0 || this.unkeptToAsk().length > 0;
+    return this.nextAt() <= this.now();
   }
 
-  /** Returns the orders to ask now for their items, not one by one: each takes up room until it has answered. */
-  unkeptToAsk(): string[] {
-    const now = this.now();
-    const unasked = [...this.unkept].filter(([, { askAgainAt }]) => askAgainAt <= now);
-    const room = ROOM - this.waiting.size - (this.unkept.size - unasked.length);
-    return room < ROOM / 2 ? [] : unasked.slice(0, room).map(([orderId]) => orderId);
+  hasRoomForUnkept(): boolean {
+    return this.unkept.size > 0 && this.queues.size < ROOM;
   }
 
-  /** This order has been asked; its answer may get lost. */
-  asked(orderId: string): void {
-    const found = this.unkept.get(orderId);
-    if (found === undefined) return;
-    this.unkept.delete(orderId);
-    this.unkept.set(orderId, { ...found, askAgainAt: this.now() + ASK_AGAIN_AFTER });
+  /** Returns orders to read in the outboxes now: not all at once, because what they have takes up room. */
+  unkeptToRead(): string[] {
+    const orderIds = [...this.unkept.keys()].slice(0, MOST_READ);
+    for (const orderId of orderIds) this.unkept.set(orderId, false);
+    return orderIds;
   }
 
-  /** Nobody speaks for this order any more. */
-  forget(orderId: string): void {
-    this.unkept.delete(orderId);
+  /** Takes in all that was found of these orders; those of which more has come meanwhile are read once more. */
+  addRead(orderIds: readonly string[], found: readonly Announcement[]): void {
+    const whole = orderIds.filter((orderId) => this.unkept.get(orderId) === false);
+    for (const orderId of whole) this.unkept.delete(orderId);
+    for (const item of found) if (whole.includes(item.subject)) this.add(item);
   }
 
   /** Ends what is being handled, as far as this run is concerned, and returns what is to be carried along. */
-  carry(limits: CarryLimits = CARRY_LIMITS): Carried<Item> {
-    for (const entry of this.handling) this.restore(entry);
-    this.handling = [];
-    const oldestFirst = [...this.waiting.values()].sort((one, other) => one.since - other.since);
+  carry(limits: CarryLimits = CARRY_LIMITS): Carried {
+    this.endHandling((entry) => entry);
+    const oldestFirst = [...this.queues.values()].flat().sort((one, other) => one.since - other.since);
     const kept = countWithin(limits.items, oldestFirst);
-    const tooMuch = oldestFirst.slice(kept).map((entry) => [entry.orderId, entry] as const);
-    const unkept = [...tooMuch, ...this.unkept];
-    // What is beyond even that comes back, too: an order that isn't answered says it again by itself.
-    const orderIds = unkept.map(([orderId]) => orderId);
-    const named = unkept.slice(0, countWithin(limits.ids, orderIds));
-    const byType = new Map(named.map(([, { type }]) => [type, [] as string[]]));
-    for (const [orderId, { type }] of named) byType.get(type)?.push(orderId);
-    return { waiting: oldestFirst.slice(0, kept), unkept: Object.fromEntries(byType) };
+    for (const { item } of oldestFirst.slice(kept)) this.unkept.set(item.subject, false);
+    // What is beyond even that comes back, too: it is still in the outbox that it came from.
+    const orderIds = [...this.unkept.keys()];
+    const named = orderIds.slice(0, countWithin(limits.ids, orderIds));
+    return {
+      waiting: oldestFirst.slice(0, kept),
+      unkept: named.length === 0 ? [] : [{ receiver: this.receiver, orderIds: named }],
+    };
   }
 
-  /** Returns the items that are kept: first those being handled. */
+  /** Returns what is kept: first what is being handled. */
   views(): WaitingView[] {
-    return [...this.handling, ...this.waiting.values()].map(viewOf);
+    return [...this.handling, ...[...this.queues.values()].flat()].map(viewOf);
   }
 
-  details(): string {
-    return waitingDetails(this.handling.length, this.views(), this.unkept.size);
-  }
-
-  /** Returns the items that are kept and those that are not. */
-  allViews(): WaitingView[] {
+  /** Returns what is not kept. */
+  unkeptViews(): WaitingView[] {
     const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
-    const unkept = [...this.unkept].map(([orderId, { type }]) => viewOf({ orderId, type, ...rest }));
-    return [...this.views(), ...unkept];
+    return [...this.unkept.keys()].map((subject) =>
+      viewOf({ receiver: this.receiver, item: { subject, type: 'announcements' }, ...rest }),
+    );
+  }
+
+  get handlingCount(): number {
+    return this.handling.length;
   }
 
   get unkeptCount(): number {
     return this.unkept.size;
   }
 
-  private ready(): Waiting<Item>[] {
-    const now = this.now();
-    return [...this.waiting.values()].filter(({ retryAt }) => retryAt <= now);
+  /** What waits for its order gives way, unless that or what is being handled comes after this in an order's life. */
+  private addLatest(item: Announcement): void {
+    const { subject, type } = item;
+    const handled = this.handling.filter((entry) => entry.item.subject === subject);
+    const waiting = this.queues.get(subject) ?? [];
+    const isLate = [...handled, ...waiting].some((entry) => comesAfter(entry.item.type, type));
+    if (!isLate) this.queues.set(subject, [this.entryOf(item)]);
+    for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.onDone(id);
   }
 
-  /** Puts an entry back unless a newer one waits: what this one outranks was never taken in. */
-  private restore(entry: Waiting<Item>): void {
-    if (!this.waiting.has(entry.orderId)) this.waiting.set(entry.orderId, entry);
+  private entryOf(item: Announcement): Waiting {
+    return { receiver: this.receiver, item, since: this.now(), failures: 0, lastError: '', retryAt: 0 };
+  }
+
+  /** Puts what is left of each entry back before those that wait, unless one of them was to take its place. */
+  private endHandling(leftOf: (entry: Waiting) => Waiting | undefined): void {
+    const handled = this.handling;
+    this.handling = [];
+    for (const entry of handled) {
+      const { id, subject } = entry.item;
+      const left = leftOf(entry);
+      const queue = this.queues.get(subject) ?? [];
+      const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
+      if (!isNeedless) this.queues.set(subject, [left, ...queue]);
+      else this.onDone(id);
+    }
+  }
+
+  private firsts(): Waiting[] {
+    return [...this.queues.values()].flatMap(([first]) => first ?? []);
   }
 }
 
-// Four batches of a mailbox: none has to wait for the next ones to come.
+// Four batches: none has to wait for the next ones to be read.
 const ROOM = 100;
-// Much longer than an answer takes, so that it isn't asked twice for one. Milliseconds.
-const ASK_AGAIN_AFTER = 60_000;
+// With a hundred lines of the longest names each, they have 1 MB in an outbox; Temporal takes 2.
+const MOST_READ = 20;
 
-function viewOf({ orderId, type, failures, lastError, since, retryAt }: Omit<Waiting<unknown>, 'item'>) {
-  const nextAttemptAt = retryAt === 0 ? undefined : new Date(retryAt).toISOString();
-  return defined({ orderId, type, failures, lastError, since: new Date(since).toISOString(), nextAttemptAt });
+type Viewed = Omit<Waiting, 'item'> & { readonly item: { readonly subject: string; readonly type: string } };
+
+function viewOf({ receiver: { name, handler }, item, failures, lastError, ...times }: Viewed): WaitingView {
+  const nextAttemptAt = times.retryAt === 0 ? undefined : new Date(times.retryAt).toISOString();
+  const since = new Date(times.since).toISOString();
+  const { subject: orderId, type } = item;
+  return defined({ receiver: name, handler, orderId, type, failures, lastError, since, nextAttemptAt });
 }
 
 /** Returns how many of the first values fit together into so many bytes of JSON. */

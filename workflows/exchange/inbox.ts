@@ -1,94 +1,96 @@
-import { condition, continueAsNew, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import { causeOf } from '../order/failures.ts';
-import { tryNowSignal, waitingQuery } from '../order/messages.ts';
-import { Backlog, type Carried, type Outranks } from './backlog.ts';
+import { condition, scheduleActivity } from '@temporalio/workflow';
+import type { Announcement } from '../../domain/announcements.ts';
+import { parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
+import { inBatches } from '../contract/activities.ts';
+import { causeOf, validOrNothing } from '../order/failures.ts';
+import { Backlog } from './backlog.ts';
+import { findInOutboxes } from './outboxes.ts';
 
-/** The work of a workflow on the items that arrive at it. */
-export interface Treatment<Item> {
-  /** The most items that are handled at once. */
-  readonly batch: number;
-  /** By default a later item takes the place of any earlier one of its order. */
-  readonly outranks?: Outranks;
-  /** Handles a batch, and returns why items of it failed, by order id. If it throws, all have failed. */
-  handle(batch: readonly Item[]): Promise<ReadonlyMap<string, string>>;
-  /** Asks an order to say again what was not kept of it; returns false if nobody is there. It must not throw. */
-  askAgain(orderId: string): Promise<boolean>;
+/** What a mailbox does for each of its inboxes. */
+export interface Surroundings {
+  /** True once the run is to end: nothing new is begun then. */
+  isEnding(): boolean;
+  /** Takes what a receiver has announced, as it came. */
+  publish(envelope: unknown): void;
+  /** Told of each announcement that its receiver needs no more. */
+  onDone(announcementId: string): void;
+  /** Told whenever something is, or was, handled. */
+  onChange(): void;
 }
 
-/**
- * The items that arrive at a workflow, which handles whatever waits in one batch. At most one item of an order is being
- * handled at a time, so those of one order keep their order; what fails is tried again, and keeps nobody else waiting.
- *
- * Such a workflow must run on the worker of those who fill it: then it takes in whatever they tell, and begins a new
- * run before its history is long, however long the service that handles its items is down.
- */
-export class Inbox<Item> {
-  private readonly backlog: Backlog<Item>;
-  private readonly treatment: Treatment<Item>;
+/** The part of a mailbox that is for one receiver, which gets whatever waits in one batch, one after the other. */
+export class Inbox {
+  readonly backlog: Backlog;
+  private readonly receiver: Receiver;
+  private readonly surroundings: Surroundings;
+  private handlingSince = Number.NEGATIVE_INFINITY;
 
-  constructor(carried: Carried<Item>, treatment: Treatment<Item>) {
-    this.treatment = treatment;
-    this.backlog = new Backlog(carried, treatment.outranks ?? (() => false));
-    setHandler(waitingQuery, () => this.backlog.allViews().slice(0, MOST_SHOWN));
-    setHandler(tryNowSignal, (orderId) => this.backlog.tryNow(orderId));
+  constructor(receiver: Receiver, surroundings: Surroundings) {
+    this.receiver = receiver;
+    this.surroundings = surroundings;
+    this.backlog = new Backlog(receiver, surroundings.onDone);
+    this.handleAll();
+    this.readUnkept();
   }
 
-  add(orderId: string, type: string, item: Item): void {
-    this.backlog.add(orderId, type, item);
+  /** Returns false also for a batch that takes long: its receiver is down, and keeps nobody waiting. */
+  isBusy(): boolean {
+    return this.backlog.handlingCount > 0 && Date.now() - this.handlingSince < PATIENCE;
   }
 
-  /** Handles what arrives until the history is long; then goes on in a new run, with these arguments and what is left. */
-  async handleAll(first: readonly unknown[]): Promise<never> {
-    while (!isHistoryLong()) {
-      await this.askForUnkept();
-      const batch = this.backlog.take(this.treatment.batch);
-      setCurrentDetails(this.backlog.details());
-      if (batch.length === 0) await this.untilReady();
-      else await this.handleBatch(batch);
+  private async handleAll(): Promise<never> {
+    for (;;) {
+      await this.untilReady();
+      const batch = this.backlog.take(BATCH);
+      this.handlingSince = Date.now();
+      this.surroundings.onChange();
+      this.backlog.putBack(await this.handle(batch));
+      this.surroundings.onChange();
     }
-    const { waiting, unkept } = this.backlog.carry();
-    return continueAsNew(...first, waiting, unkept);
-  }
-
-  private async askForUnkept(): Promise<void> {
-    await Promise.all(
-      this.backlog.unkeptToAsk().map(async (orderId) => {
-        this.backlog.asked(orderId);
-        if (!(await this.treatment.askAgain(orderId))) this.backlog.forget(orderId);
-      }),
-    );
-  }
-
-  /** If the service is down, there is no end: a history that gets too long goes on in a new run, batch and all. */
-  private async handleBatch(batch: readonly Item[]): Promise<void> {
-    let failed: ReadonlyMap<string, string> | undefined;
-    this.treatment
-      .handle(batch)
-      .catch((error) => this.backlog.allFailed(causeOf(error)))
-      .then((found) => {
-        failed = found;
-      });
-    await condition(() => failed !== undefined || isHistoryLong(TOO_LONG_HISTORY));
-    if (failed !== undefined) this.backlog.putBack(failed);
   }
 
   private async untilReady(): Promise<void> {
-    const next = this.backlog.nextAt();
-    const isReady = () => this.backlog.isReady() || isHistoryLong();
-    if (next === Number.POSITIVE_INFINITY) await condition(isReady);
-    else await condition(isReady, Math.max(1, next - Date.now()), RETRY_TIMER);
+    const isReady = () => this.backlog.isReady() && !this.surroundings.isEnding();
+    while (!isReady()) {
+      const next = this.backlog.nextAt();
+      if (next === Number.POSITIVE_INFINITY || this.surroundings.isEnding()) await condition(isReady);
+      else await condition(isReady, Math.max(1, next - Date.now()), RETRY_TIMER);
+    }
+  }
+
+  /** Returns why announcements of the batch have failed, by their ids. */
+  private async handle(batch: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
+    const { name, host, handler } = this.receiver;
+    const [first] = batch;
+    const what = batch.length === 1 ? `${first?.type} of ${first?.subject}` : `${batch.length} announcements`;
+    try {
+      const options = { ...inBatches, taskQueue: host, summary: `Hand ${what} to ${name}` };
+      const { unhandled, published } = parseHandled(await scheduleActivity(handler, [batch], options));
+      for (const envelope of published) this.surroundings.publish(envelope);
+      return new Map(unhandled.map(({ id, error }) => [id, error]));
+    } catch (error) {
+      return this.backlog.allFailed(causeOf(error));
+    }
+  }
+
+  /** Reads what the mailbox had no room for in the outboxes, where it still is. */
+  private async readUnkept(): Promise<never> {
+    for (;;) {
+      await condition(() => this.backlog.hasRoomForUnkept() && !this.surroundings.isEnding());
+      const orderIds = this.backlog.unkeptToRead();
+      const own = (await findInOutboxes(orderIds)).flatMap((input) => {
+        const envelope = validOrNothing(parseEnvelope, input);
+        return envelope?.to.some(({ handler }) => handler === this.receiver.handler)
+          ? envelope.announcement
+          : [];
+      });
+      this.backlog.addRead(orderIds, own);
+    }
   }
 }
 
-function isHistoryLong(most = LONG_HISTORY): boolean {
-  const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return continueAsNewSuggested || historyLength > most;
-}
-
+// As many as a receiver handles at the same time, so that the whole batch takes no longer than its slowest.
+const BATCH = 25;
+// How long a run that is to end waits for a batch: as long as an attempt takes. Milliseconds.
+export const PATIENCE = 10_000;
 const RETRY_TIMER = { summary: 'Until what has failed is tried again' };
-// Short enough that a worker that has to replay it is back at once.
-const LONG_HISTORY = 2_000;
-// Far below the 10,000 signals that Temporal takes: what is being handled is put off for it.
-const TOO_LONG_HISTORY = 2 * LONG_HISTORY;
-// An answer of Temporal's takes 2 MB.
-const MOST_SHOWN = 1_000;

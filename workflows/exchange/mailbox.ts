@@ -1,59 +1,135 @@
-import { getExternalWorkflowHandle, log, setHandler } from '@temporalio/workflow';
-import { type Announcement, type AnnouncementType, parseAnnouncement } from '../../domain/announcements.ts';
-import { workflowIdOf } from '../../domain/place-order.ts';
-import { inBatches, inventory } from '../contract/activities.ts';
+import {
+  condition,
+  continueAsNew,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { z } from 'zod';
+import { waitingDetails } from '../../domain/current-details.ts';
+import { parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
 import { validOrNothing } from '../order/failures.ts';
-import { messageSignal, sayAgainSignal } from '../order/messages.ts';
-import { carriedOver } from './backlog.ts';
-import { Inbox } from './inbox.ts';
+import { lackingQuery, messageSignal, tryNowSignal, waitingQuery } from '../order/messages.ts';
+import { type Backlog, CARRY_LIMITS, carriedOver } from './backlog.ts';
+import { Inbox, PATIENCE } from './inbox.ts';
+import { removeFromOutboxes } from './outboxes.ts';
 
 /**
- * A durable mailbox of the inventory: it keeps messages until they are handled and answered, also while the inventory
- * is down. The more wait, the less each costs, in one batch. It runs on the order service's worker, which fills it.
+ * Keeps what services announce until each receiver has handled it, also while one is down, which keeps none of the
+ * others waiting. The more waits for a receiver, the less each announcement costs, in one batch. What a receiver
+ * announces in turn comes back with the batch. When all receivers have an announcement, its outbox is told so.
  *
- * @param carried What the run before this one left: messages,
- * @param unkept and the orders that have to say theirs again.
+ * It runs on the order service's worker, and begins a new run before its history is long: so it takes in whatever comes,
+ * however long a receiver is down. The arguments are what the run before this one left.
+ *
+ * @param waiting Announcements,
+ * @param unkept the names of further ones,
+ * @param unconfirmed and the ids of those that are done, and still in their outboxes.
  */
-export async function mailbox(carried?: unknown, unkept?: unknown): Promise<never> {
-  const inbox = new Inbox<Announcement>(carriedOver(carried, unkept, validMessage), {
-    batch: BATCH,
-    // Stock is asked for first: such a message that comes after another one of its order is a late copy.
-    outranks: (type, other) => other === 'ReserveStock' && type !== 'ReserveStock',
-    handle,
-    askAgain,
+export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?: unknown): Promise<never> {
+  const inboxes = new Map<string, Inbox>();
+  const backlogs = () => [...inboxes.values()].map(({ backlog }) => backlog);
+  const has = (id: string) => backlogs().some((backlog) => backlog.has(id));
+  const confirming: Confirming = { ids: new Set(unconfirmedSchema.parse(unconfirmed)), isUrgent: false };
+  const done = confirming.ids;
+
+  const inboxOf = (receiver: Receiver): Inbox => {
+    const found = inboxes.get(keyOf(receiver)) ?? new Inbox(receiver, surroundings);
+    inboxes.set(keyOf(receiver), found);
+    return found;
+  };
+  const publish = (input: unknown): void => {
+    const envelope = validOrNothing(parseEnvelope, input, 'an announcement was dropped, because it is none');
+    if (envelope === undefined) return;
+    const { announcement, to } = envelope;
+    for (const receiver of to) inboxOf(receiver).backlog.add(announcement);
+    if (to.length === 0) done.add(announcement.id);
+  };
+  const surroundings = {
+    isEnding: isHistoryLong,
+    publish,
+    onDone: (id: string) => void (has(id) || done.add(id)),
+    onChange: () => setCurrentDetails(detailsOf(backlogs())),
+  };
+  const carried = carriedOver(waiting, unkept);
+  for (const entry of carried.waiting) inboxOf(entry.receiver).backlog.restore(entry);
+  for (const { receiver, orderIds } of carried.unkept) inboxOf(receiver).backlog.restoreUnkept(orderIds);
+
+  setHandler(messageSignal, publish);
+  setHandler(tryNowSignal, (orderId) => {
+    for (const backlog of backlogs()) backlog.tryNow(orderId);
+    confirming.isUrgent = true;
   });
-  setHandler(messageSignal, (input) => {
-    const message = validMessage(input);
-    if (message !== undefined) inbox.add(message.subject, message.type, message);
+  setHandler(waitingQuery, () => {
+    const kept = backlogs().flatMap((backlog) => backlog.views());
+    return [...kept, ...backlogs().flatMap((backlog) => backlog.unkeptViews())].slice(0, MOST_SHOWN);
   });
-  return inbox.handleAll([]);
+  setHandler(lackingQuery, (ids) => ids.filter((id) => !done.has(id) && !has(id)));
+  confirmAll(confirming);
+
+  await condition(isHistoryLong);
+  await condition(() => ![...inboxes.values()].some((inbox) => inbox.isBusy()), PATIENCE);
+  const limits = { items: CARRY_LIMITS.items / inboxes.size, ids: CARRY_LIMITS.ids / inboxes.size };
+  const left = backlogs().map((backlog) => backlog.carry(limits));
+  return continueAsNew<typeof mailbox>(
+    left.flatMap((each) => each.waiting),
+    left.flatMap((each) => each.unkept),
+    [...done].slice(0, MOST_UNCONFIRMED),
+  );
 }
 
-function validMessage(input: unknown): Announcement | undefined {
-  const message = validOrNothing(parseAnnouncement, input, 'a message was dropped, because it is none');
-  if (message === undefined || MESSAGES.includes(message.type)) return message;
-  log.warn('a message was dropped, because the inventory takes none of its type', { type: message.type });
-  return undefined;
+const unconfirmedSchema = z.array(z.string()).catch([]);
+
+/** All of it: after a change of a subscription, what still waits is handed over as it was meant. */
+function keyOf({ name, host, handler, onlyLatest = false }: Receiver): string {
+  return [name, host, handler, onlyLatest].join('/');
 }
 
-const MESSAGES: readonly AnnouncementType[] = ['ReserveStock', 'SellStock', 'ReleaseStock'];
-
-// As many as the activity handles at the same time, so that the whole batch takes no longer than its slowest.
-const BATCH = 25;
-
-async function handle(messages: readonly Announcement[]): Promise<ReadonlyMap<string, string>> {
-  const unhandled = await inventory(inBatches)['inventory.handleMessages'](messages);
-  const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
-  const failed = messages.filter(({ id }) => errors.has(id));
-  return new Map(failed.map(({ id, subject }) => [subject, errors.get(id) ?? '']));
+/** Announcements that every receiver has, and whether somebody wants them out of the outboxes now. */
+interface Confirming {
+  readonly ids: Set<string>;
+  isUrgent: boolean;
 }
 
-/** An order that has ended has been answered; one that was ended by hand has to be resolved, whatever it has said. */
-async function askAgain(orderId: string): Promise<boolean> {
-  try {
-    await getExternalWorkflowHandle(workflowIdOf(orderId)).signal(sayAgainSignal);
-    return true;
-  } catch {
-    return false;
+/** Takes what is done out of the outboxes, many at once: nobody waits for it. */
+async function confirmAll(confirming: Confirming): Promise<never> {
+  const { ids } = confirming;
+  const isDue = () => ids.size >= CONFIRMED_AT_ONCE || confirming.isUrgent;
+  for (;;) {
+    await condition(() => ids.size > 0);
+    await condition(isDue, CONFIRM_AFTER, CONFIRM_TIMER);
+    await condition(() => !isHistoryLong());
+    confirming.isUrgent = false;
+    const batch = [...ids].slice(0, CONFIRMED_AT_ONCE);
+    try {
+      await removeFromOutboxes(batch);
+      for (const id of batch) ids.delete(id);
+    } catch {
+      await sleep(CONFIRM_AFTER, CONFIRM_TIMER); // a service is down
+    }
   }
 }
+
+function detailsOf(backlogs: readonly Backlog[]): string {
+  const handling = backlogs.reduce((sum, { handlingCount }) => sum + handlingCount, 0);
+  const unkept = backlogs.reduce((sum, { unkeptCount }) => sum + unkeptCount, 0);
+  const views = backlogs.flatMap((backlog) => backlog.views());
+  return waitingDetails(handling, views, unkept);
+}
+
+function isHistoryLong(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > LONG_HISTORY;
+}
+
+// Short enough that a worker that has to replay it is back at once, and far below the 10,000 signals that Temporal takes.
+const LONG_HISTORY = 2_000;
+// An answer of Temporal's takes 2 MB.
+const MOST_SHOWN = 1_000;
+const CONFIRMED_AT_ONCE = 100;
+// Much shorter than what a sweep takes for left behind. Milliseconds.
+const CONFIRM_AFTER = 30_000;
+const CONFIRM_TIMER = { summary: 'Until outboxes are told what every receiver has' };
+// Those beyond are found by a sweep.
+const MOST_UNCONFIRMED = 500;

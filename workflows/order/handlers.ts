@@ -6,7 +6,6 @@ import {
   decisionUpdate,
   recordedSignal,
   replySignal,
-  sayAgainSignal,
   statusQuery,
   stuckStepsSignal,
 } from './messages.ts';
@@ -28,9 +27,6 @@ export function registerHandlers(progress: Progress, replies: Replies): void {
   // From the other services, where they tell each other.
   setHandler(replySignal, (input) => replies.hear(input));
   setHandler(recordedSignal, (input) => replies.hearRecord(input));
-  setHandler(sayAgainSignal, () => {
-    replies.isAskedAgain = true;
-  });
 
   setHandler(stuckStepsSignal, (input) => progress.display.takeIn(input));
 }

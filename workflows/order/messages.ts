@@ -2,6 +2,7 @@ import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { queries, signals } from '../../domain/addresses.ts';
 import type { Announcement } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
+import type { Envelope } from '../../domain/envelopes.ts';
 import type { Order, OrderOutcome } from '../../domain/order.ts';
 import type { CancelRequest, OrderProgress } from '../../domain/place-order.ts';
 import type { OwnStuckStep } from '../../domain/stuck-step.ts';
@@ -24,26 +25,23 @@ export const cancelSignal = defineSignal<[CancelRequest]>('cancel');
  */
 export const decisionUpdate = defineUpdate<OrderOutcome, [Order]>('decision');
 
-/** To an order: what the inventory answers to its messages; in `event-driven`, that the stock is settled. */
+/** To an order: what the inventory answers to its messages; in `event-driven`, only that the stock is settled. */
 export const replySignal = defineSignal<[Announcement]>(signals.reply);
 
 /** To an order, in `event-driven`: the decision that the order service has on record. */
 export const recordedSignal = defineSignal<[OrderOutcome]>(signals.recorded);
 
-/** To an order that waits for the inventory: its mailbox has not kept its last message, so it must repeat it. */
-export const sayAgainSignal = defineSignal(signals.sayAgain);
-
 /** To an order: its steps that are stuck, which its workflow can't see by itself. Only people read them. */
 export const stuckStepsSignal = defineSignal<[readonly OwnStuckStep[]]>(signals.stuckSteps);
 
-/** To a mailbox: a message for the inventory. */
-export const messageSignal = defineSignal<[Announcement]>(signals.message);
+/** To a mailbox: an announcement, and who gets it. */
+export const messageSignal = defineSignal<[Envelope]>(signals.message);
 
-/** To a relay: the id of an order whose outbox has something to publish. */
-export const wakeSignal = defineSignal<[string]>(signals.wake);
-
-/** Of a mailbox or relay: what waits in it, and why it has failed. */
+/** Of a mailbox: what waits in it, and why it has failed. */
 export const waitingQuery = defineQuery<WaitingView[]>(queries.waiting);
 
-/** To a mailbox or relay: try now what waits for this order. */
+/** Of a mailbox: which announcements of these, by their ids, it neither keeps nor has just handed over. */
+export const lackingQuery = defineQuery<string[], [readonly string[]]>(queries.lacking);
+
+/** To a mailbox: try now what waits for this order, and have outboxes told now of what every receiver has. */
 export const tryNowSignal = defineSignal<[string]>('tryNow');

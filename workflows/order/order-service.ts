@@ -6,7 +6,7 @@ import { orders, preparing, settling } from '../contract/activities.ts';
 import { refusalOf } from './bound-participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
-import { awaitAnswer, type Replies } from './replies.ts';
+import type { Replies } from './replies.ts';
 
 /** The order service, bound to one order: it votes like a participant, and holds the decision. */
 export type OrderService = ReturnType<typeof bindOrderService>;
@@ -73,7 +73,7 @@ export async function placeAndWait(
     return await waiting.run(async () => {
       await progress.track(orders.name, 'prepare', orders.prepare());
       const left = prepareBudget - (Date.now() - startedAt);
-      const inTime = await awaitAnswer(replies, isAnswered, () => orders.announceAgain(), left);
+      const inTime = await replies.awaitAnswer(isAnswered, () => orders.announceAgain(), left);
       return inTime ? {} : { refusal: noAnswer('inventory') };
     });
   } catch (error) {
@@ -85,6 +85,6 @@ export async function placeAndWait(
 /** Waits until the inventory has carried out the outcome, and shows it. */
 export function untilSettled({ orders, progress, replies }: Placement, outcome: OrderOutcome): Promise<void> {
   const isSettled = () => replies.isSettled;
-  const settled = awaitAnswer(replies, isSettled, () => orders.announceAgain(outcome)).then(() => {});
+  const settled = replies.awaitAnswer(isSettled, () => orders.announceAgain(outcome)).then(() => {});
   return progress.track('inventory', outcome.status === 'confirmed' ? 'commit' : 'rollback', settled);
 }

@@ -1,4 +1,4 @@
-import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import { condition, sleep } from '@temporalio/workflow';
 import { type Announcement, parseAnnouncement } from '../../domain/announcements.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parseOutcome } from '../../domain/order-record.ts';
@@ -17,10 +17,9 @@ export class Replies {
   outcome: OrderOutcome | undefined;
   /** True once the inventory has carried out the decision. */
   isSettled = false;
-  /** True while somebody wants to hear again what was said last. */
-  isAskedAgain = false;
 
   private readonly request: ParticipantRequest;
+  private timer: Promise<void> | undefined;
 
   constructor(request: ParticipantRequest) {
     this.request = request;
@@ -40,39 +39,41 @@ export class Replies {
     const outcome = validOrNothing(parseOutcome, input);
     if (outcome?.orderId === this.request.order.orderId) this.outcome ??= outcome;
   }
-}
 
-/**
- * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` when asked to,
- * and now and then: what was handed over is durable, but an operator can have ended the workflow that has it.
- */
-export async function awaitAnswer(
-  replies: Replies,
-  isAnswered: () => boolean,
-  sayAgain: () => Promise<void>,
-  budget = Number.POSITIVE_INFINITY,
-): Promise<boolean> {
-  let left = budget;
-  for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
-    const since = Date.now();
-    await withLimit(() => isAnswered() || replies.isAskedAgain, Math.min(wait, left));
-    if (isAnswered()) return true;
-    left -= Date.now() - since;
-    replies.isAskedAgain = false;
-    if (left > 0) await sayAgain();
+  /**
+   * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` now and then:
+   * what was handed over is durable, but an operator can have ended the workflow that has it.
+   */
+  async awaitAnswer(
+    isAnswered: () => boolean,
+    sayAgain: () => Promise<void>,
+    budget = Number.POSITIVE_INFINITY,
+  ): Promise<boolean> {
+    let left = budget;
+    for (let wait: number = RESEND.first; left > 0; wait = Math.min(RESEND.longest, wait * 2)) {
+      const since = Date.now();
+      await this.withLimit(isAnswered, Math.min(wait, left));
+      if (isAnswered()) return true;
+      left -= Date.now() - since;
+      if (left > 0) await sayAgain();
+    }
+    return isAnswered();
   }
-  return isAnswered();
-}
 
-/** Like `condition` with a time limit, but with half as many promises, for which every order pays. */
-function withLimit(isMet: () => boolean, limit: number): Promise<void> {
-  const timer = new CancellationScope();
-  let isTimeUp = false;
-  const timeUp = () => {
-    isTimeUp = true;
-  };
-  timer.run(() => sleep(limit, ANSWER_TIMER)).then(timeUp, timeUp);
-  return condition(() => isTimeUp || isMet()).then(() => timer.cancel());
+  /**
+   * Like `condition` with a time limit, but with half as many promises, for which every order pays. A timer that is not up
+   * goes on into the next wait, which then may take less than its limit, and is never cancelled: that would cost, too.
+   */
+  private withLimit(isMet: () => boolean, limit: number): Promise<void> {
+    let isTimeUp = false;
+    const timeUp = () => {
+      isTimeUp = true;
+      this.timer = undefined;
+    };
+    this.timer ??= sleep(limit, ANSWER_TIMER);
+    this.timer.then(timeUp, timeUp);
+    return condition(() => isTimeUp || isMet());
+  }
 }
 
 const ANSWER_TIMER = { summary: 'How long to wait for an answer before saying it again, or giving up' };

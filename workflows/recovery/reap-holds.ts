@@ -9,7 +9,8 @@ import type { resolveOrder } from './resolve-order.ts';
 
 /**
  * Settles holds that nobody else will: each orphan by a workflow of its own, so that one which can't be settled keeps
- * nobody waiting and shows in `concord stuck`; so does what is damaged.
+ * nobody waiting and shows in `concord stuck`; so does what is damaged. It also publishes what was left behind in the
+ * outboxes of reservations.
  *
  * @returns The orders that it has begun to settle, and what it has left alone.
  * @param holdLimit How old a hold is before it is looked at: 0 to 365 days, in milliseconds.
@@ -17,9 +18,13 @@ import type { resolveOrder } from './resolve-order.ts';
  */
 export async function reapHolds(holdLimit: number) {
   const limit = asWorkflowFailure(() => parseHoldLimit(holdLimit));
-  const found = await inventory(sweeping)['inventory.findOrphans'](limit);
+  const activities = inventory(sweeping);
+  const [found, unpublished] = await Promise.all([
+    activities['inventory.findOrphans'](limit),
+    activities['inventory.publishLeftBehind'](),
+  ]);
   const orphans = found.filter((one): one is Orphan => !('problem' in one));
-  const skipped = found.filter((one) => 'problem' in one);
+  const skipped = [...found.filter((one) => 'problem' in one), ...unpublished];
   const started = await Promise.all(orphans.map((orphan) => startResolution(orphan, skipped)));
   recordSweep();
   return { orderIds: started.filter((orderId) => orderId !== undefined), skipped };

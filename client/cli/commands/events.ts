@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { defined } from '../../../domain/defined.ts';
 import { type EventFilter, parseEventFilter } from '../../../domain/order-record.ts';
-import type { DeliveryView } from '../../deliveries.ts';
-import type { OrderEvent } from '../../events.ts';
+import type { DeliveryView, OrderEvent } from '../../events.ts';
 import { wholeNumber } from '../shared/arguments.ts';
 import { Interrupted, interruptible } from '../shared/interrupt.ts';
 import { type ItemFormat, type Output, safe } from '../shared/output.ts';
@@ -32,7 +31,7 @@ subscriber its name, = and the state. With --follow, an event gets another line 
   delivered   the subscriber has handled it
   delivering  it is about to
   retrying    it fails, and is tried again for ever: repair its service, then \`concord retry ID\`
-  stopped     the delivery has ended without success: see its history in the Web UI
+  replaced    it has handled a later event of the order instead, which says all that counts
 
 Examples:
   $ concord events --order 4711
@@ -58,7 +57,7 @@ const EVENTS: ItemFormat<OrderEvent> = {
   heads: ['time', 'event', 'order', 'from', 'subscribers'],
   cells: ({ time, type, orderId, source, deliveries }) => {
     const states = deliveries.map((delivery) => stateText(delivery));
-    return [localTime(time), type, safe(orderId), source, safe(states.join(', '))];
+    return [localTime(time), type, safe(orderId), source, safe(states.join(', ')) || NOBODY];
   },
   none: 'no events; orders have some that are placed with --strategy event-driven',
 };
@@ -69,8 +68,11 @@ function eventText({ time, type, orderId, deliveries }: OrderEvent, { colors }: 
     return delivery.lastError === undefined ? text : colors.yellow(text);
   });
   // As wide as the longest, `OrderCancelled`.
-  return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${states.join(', ')}`;
+  const told = states.join(', ') || NOBODY;
+  return `${colors.dim(localTime(time))}  ${type.padEnd(14)}  ${colors.bold(safe(orderId))}  ${told}`;
 }
+
+const NOBODY = 'nobody subscribes';
 
 function stateText({ subscriber, state, attempt, lastError }: DeliveryView, assign = ' '): string {
   const tried = attempt === undefined ? '' : ` (attempt ${attempt})`;

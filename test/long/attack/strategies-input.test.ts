@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { inspect } from 'node:util';
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import fc from 'fast-check';
 import pMap from 'p-map';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { mailboxIdOf, relayIdOf } from '../../../domain/addresses.ts';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
 import { type AnnouncementType, announcementTypes } from '../../../domain/announcements.ts';
 import type { Strategy } from '../../../domain/strategies.ts';
 import type { ServiceName } from '../../../workers/services.ts';
@@ -21,7 +19,6 @@ import {
   hostileTexts,
   hostileValues,
   isIdentifier,
-  SEED,
   sample,
 } from '../../system/attack/hostile.ts';
 
@@ -43,7 +40,7 @@ afterEach(() => expectAlive(platform));
 const SKU = 'honest-sku';
 const lines = [{ sku: SKU, quantity: 1 }];
 const mailboxId = mailboxIdOf({ orderId: 'any', customerId: 'honest', lines });
-const relayIds = [relayIdOf('orders'), relayIdOf('inventory')];
+const inventory = { name: 'inventory', host: 'inventory', handler: 'inventory.handle', onlyLatest: true };
 const exchanging = ['message-queue', 'event-driven'] as const satisfies Strategy[];
 
 function honestOrder() {
@@ -86,19 +83,6 @@ async function start(
 
 function payloadOf(value: unknown): Payload {
   return defaultPayloadConverter.toPayload(value) as Payload;
-}
-
-async function endingOf(workflowId: string): Promise<string> {
-  return handleOf(workflowId)
-    .result()
-    .then(
-      () => 'done',
-      (error: unknown) => {
-        if (!(error instanceof WorkflowFailedError)) throw error;
-        const { cause } = error;
-        return cause instanceof ApplicationFailure ? `${cause.type}` : `${cause?.name}`;
-      },
-    );
 }
 
 const none = () => false;
@@ -147,41 +131,59 @@ function damagedAnnouncements(type: AnnouncementType): unknown[] {
   ];
 }
 
-function shown(value: unknown): string {
-  return `seed ${SEED}: ${inspect(value, { depth: 5, maxStringLength: 100, maxArrayLength: 5 }).slice(0, 500)}`;
-}
-
 const AT_ONCE = { concurrency: 8 };
 
 describe('signals', () => {
-  test('to a mailbox: what is no message for the inventory is dropped, and nothing is written', async () => {
+  test('to a mailbox: what is no envelope is dropped, what nobody takes is nobody’s, and nothing is written', async () => {
     await expectServed();
     const before = await everything(platform);
     const mailbox = handleOf(mailboxId);
-    const messages = [
-      ...damagedAnnouncements('ReserveStock'),
-      ...damagedAnnouncements('ReleaseStock'),
-      ...(['StockSold', 'StockReserved', 'StockReleased'] as const).map((type) => announcement(type)),
+    const isFlag = (value: unknown) => typeof value === 'boolean';
+    const valid = announcement('ReserveStock');
+    const receivers = [
+      ...sample(hostileJson(none), 20),
+      ...(['name', 'host', 'handler'] as const).flatMap((field) =>
+        sample(hostileJson(isIdentifier), 10).map((value) => ({ ...inventory, [field]: value })),
+      ),
+      ...sample(hostileJson(isFlag), 10).map((onlyLatest) => ({ ...inventory, onlyLatest })),
     ];
-    await pMap(messages, (message) => mailbox.signal('message', message), AT_ONCE);
+    const envelopes = [
+      ...damagedAnnouncements('ReserveStock'),
+      ...[...damagedAnnouncements('ReserveStock'), ...damagedAnnouncements('OrderPlaced')].map((each) => ({
+        ...{ announcement: each, to: [inventory] },
+      })),
+      ...receivers.map((receiver) => ({ announcement: valid, to: [receiver] })),
+      ...[inventory, 'inventory', Array.from({ length: 21 }, () => inventory)].map((to) => ({
+        ...{ announcement: valid, to },
+      })),
+      ...(['StockSold', 'StockReserved', 'StockReleased'] as const).map((type) => ({
+        ...{ announcement: announcement(type), to: [inventory] },
+      })),
+    ];
+    await pMap(envelopes, (envelope) => mailbox.signal('message', envelope), AT_ONCE);
     await pMap(hostileTexts, (text) => mailbox.signal('tryNow', text), AT_ONCE);
     await expectServed();
-    expect(await mailbox.query('waiting')).toEqual([]);
+    await expect.poll(() => mailbox.query('waiting')).toEqual([]);
     expect(await everything(platform)).toEqual(before);
   });
 
-  test('to a relay: what is no order id is dropped, and an id that nobody knows does nothing', async () => {
+  test('to a mailbox: a receiver that nobody hosts, or whose activity does something else, hurts nobody', async () => {
     await expectServed();
     const before = await everything(platform);
-    const ids = [...hostileValues, ...sample(hostileJson(isIdentifier), 30), 'unheard-of', '__proto__'];
-    for (const relay of relayIds.map(handleOf)) {
-      await pMap(ids, (id) => relay.signal('wake', id), AT_ONCE);
-      await pMap(ids, (id) => relay.signal('tryNow', id), AT_ONCE);
-    }
+    const hosts = [
+      { ...inventory, name: 'nobody', host: 'nobody' },
+      { ...inventory, name: 'constructor', handler: 'constructor' },
+      { ...inventory, name: 'list', host: 'orders', handler: 'orders.listOrders' },
+    ];
+    const mailbox = handleOf(mailboxId);
+    for (const to of hosts)
+      await mailbox.signal('message', { announcement: announcement('ReserveStock'), to: [to] });
     await expectServed();
-    for (const relay of relayIds.map(handleOf)) {
-      await expect.poll(() => relay.query('waiting')).toEqual([]);
-    }
+    const names = async () =>
+      (await mailbox.query<{ receiver: string }[]>('waiting')).map((one) => one.receiver);
+    await expect.poll(names).toEqual(['nobody', 'constructor', 'list']);
+    await mailbox.terminate();
+    await expectServed();
     expect(await everything(platform)).toEqual(before);
   });
 
@@ -228,121 +230,30 @@ describe('signals', () => {
 });
 
 describe('a workflow that is started with the bare API', () => {
-  test('deliverEvent: whatever is no delivery is refused', async () => {
-    const before = await everything(platform);
-    const event = announcement('OrderPlaced');
-    const [subscriber, handler] = ['inventory', 'inventory.onOrderPlaced'];
-    const inputs = [
-      ...sample(hostileJson(none), 30),
-      ...damagedAnnouncements('OrderPlaced').map((value) => ({ event: value, subscriber, handler })),
-      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber: hostile, handler })),
-      ...sample(hostileJson(isIdentifier), 30).map((hostile) => ({ event, subscriber, handler: hostile })),
-    ];
-    await pMap(
-      inputs,
-      async (input) => {
-        const workflowId = await start('deliverEvent', 'inventory', [input]);
-        expect(await endingOf(workflowId), shown(input)).toBe('InvalidInput');
-      },
-      AT_ONCE,
-    );
-    expect(await everything(platform)).toEqual(before);
-  });
-
-  test('deliverEvent: a subscriber that nobody hosts hurts nobody', async () => {
-    const before = await everything(platform);
-    const names = ['nobody', 'constructor'];
-    const workflowIds = await Promise.all(
-      names.map((subscriber) =>
-        start('deliverEvent', 'inventory', [
-          { event: announcement('OrderPlaced'), subscriber, handler: `${subscriber}.onOrderPlaced` },
-        ]),
-      ),
-    );
-    await expectServed();
-    await Promise.all(workflowIds.map((workflowId) => handleOf(workflowId).terminate()));
-    expect(await everything(platform)).toEqual(before);
-  });
-
-  test('deliverEvent: a memo that is no event, or unreadable, is not shown as one', async () => {
-    const shownIds = async () => (await platform.concord.events({ limit: 1_000 })).map(({ id }) => id);
-    const before = await shownIds();
-    const event = announcement('OrderPlaced');
-    const unreadable = { metadata: { encoding: Buffer.from('binary/unheard-of') }, data: Buffer.from('{}') };
-    const memos = [
-      ...[unreadable, { ...unreadable, metadata: {} }],
-      ...sample(hostileJson(none), 20).map(payloadOf),
-      ...damagedAnnouncements('OrderPlaced').slice(0, 40).map(payloadOf),
-    ];
-    const workflowIds = [
-      ...(await pMap(
-        memos,
-        (memo, index) =>
-          start('deliverEvent', 'inventory', [{}], {
-            workflowId: `event/memo-${index}/OrderPlaced/nobody`,
-            memo: { event: memo },
-          }),
-        AT_ONCE,
-      )),
-      await start('deliverEvent', 'inventory', [{}], {
-        workflowId: 'event/another/OrderPlaced/nobody',
-        memo: { event: payloadOf(event) },
-      }),
-    ];
-    await expectServed();
-    const after = await shownIds();
-    expect(after.slice(0, before.length)).toEqual(before);
-    expect(after.slice(before.length).filter((id) => !id.startsWith('honest-'))).toEqual([]);
-    const stuck = await platform.concord.stuck({ failures: 0, longerThan: 0 });
-    expect(
-      stuck.map(({ orderId }) => orderId),
-      'those that can be read',
-    ).toContain('another');
-    // One whose memo the worker can't read never gets as far as being refused.
-    await Promise.allSettled(workflowIds.map((workflowId) => handleOf(workflowId).terminate()));
-  });
-
   const carried = [
     ...[null, 'text', {}, [null], [{}]],
-    [{ ...waiting(damaged('lines', [])), orderId: { $ne: null } }],
+    [{ ...waiting(damaged('lines', [])), receiver: { $ne: null } }],
     [waiting(damaged('lines', [])), waiting(announcement('ReserveStock', damaged('lines', [])))],
     [{ ...waiting(announcement('StockSold')), retryAt: 'never', failures: -1 }],
-    // As the orders whose messages were not kept.
-    JSON.parse('{"__proto__":["nobody"],"SellStock":["nobody","another"],"toString":["one"]}'),
+    // As the orders whose announcements were not kept, and as the ids of those that are done.
+    [{ receiver: inventory, orderIds: ['nobody', { $ne: null }] }],
+    [{ receiver: inventory, orderIds: ['nobody', 'another'] }],
+    ['nobody/SellStock', 'nobody', '', 'another/order/OrderPlaced', '__proto__'],
   ];
 
-  test('a mailbox that begins with anything at all takes messages', async () => {
+  test('a mailbox that begins with anything at all takes announcements', async () => {
     const before = await everything(platform);
     for (const value of carried) {
       await handleOf(mailboxId).terminate();
-      await start('mailbox', 'orders', [value, value], { workflowId: mailboxId, limit: 3_600_000 });
+      await start('mailbox', 'orders', [value, value, value], { workflowId: mailboxId, limit: 3_600_000 });
+      await handleOf(mailboxId).signal('tryNow', 'any');
       await expectServed();
     }
     expect(await everything(platform)).toEqual(before);
   }, 180_000);
-
-  test.each(['orders', 'inventory'] as const)(
-    'a relay of the %s that begins with anything at all publishes',
-    async (service) => {
-      await expectServed();
-      const before = await everything(platform);
-      const workflowId = relayIdOf(service);
-      const others = [[], [null], ['another'], ['__proto__'], [{ $ne: null }]];
-      for (const args of [...others, ...carried.map((value) => [service, value, value])]) {
-        // The one before was refused, and so has ended, or is a good one.
-        await handleOf(workflowId)
-          .terminate()
-          .catch(() => {});
-        await start('relay', service, args, { workflowId, limit: 3_600_000 });
-        await expectServed();
-      }
-      expect(await everything(platform)).toEqual(before);
-    },
-    180_000,
-  );
 });
 
-/** What a mailbox or a relay hands over to its next run. */
+/** What a mailbox hands over to its next run. */
 function waiting(item: unknown) {
-  return { orderId: 'damaged', item, type: 'outbox', since: 0, failures: 0, lastError: '', retryAt: 0 };
+  return { receiver: inventory, item, since: 0, failures: 0, lastError: '', retryAt: 0 };
 }

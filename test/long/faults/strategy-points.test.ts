@@ -1,11 +1,9 @@
-import pMap from 'p-map';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createInventory } from '../../../activities/inventory/participant.ts';
 import { createOrders } from '../../../activities/orders/participant.ts';
-import { relayIdOf } from '../../../domain/addresses.ts';
-import { services } from '../../../domain/services.ts';
-import type { Strategy } from '../../../domain/strategies.ts';
-import { cancelUpdate } from '../../../workflows/order/messages.ts';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
+import { receiversOf, subscriptions } from '../../../workers/subscriptions.ts';
+import { cancelUpdate, tryNowSignal } from '../../../workflows/order/messages.ts';
 import { checkConsistency } from '../../support/consistency.ts';
 import { shelve } from '../../support/inventory.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
@@ -28,17 +26,17 @@ import {
 } from '../../system/faults/struck-workers.ts';
 
 // The strategies that have no coordinator: every activity that carries an order along, struck once at every boundary.
-// Messages and outboxes come in batches, so what befalls one order there is also seen by its neighbours.
+// Announcements come in batches, so what befalls one order there is also seen by its neighbours.
 
 type StrategyPoint = Point<StrategyStory>;
 
 const points = strategyTable.flatMap((row) => pointsOf(row));
 
-const isLeft = ({ story }: StrategyPoint) => story === 'left';
+/** Its order has no workflow. */
+const isLeft = ({ story }: StrategyPoint) => story === 'left' || story === 'unkept';
 /** Its order waits for a minute before it says again what was lost. */
 const isUnheard = ({ story }: StrategyPoint) => story === 'unheard';
-const isPrompt = (point: StrategyPoint, strategy: Strategy) =>
-  point.strategy === strategy && !isKilled(point) && !isLeft(point) && !isUnheard(point);
+const isPrompt = (point: StrategyPoint) => !isKilled(point) && !isUnheard(point);
 
 let platform: Platform;
 let faults: FaultInjector;
@@ -57,17 +55,9 @@ beforeAll(async () => {
   await Promise.all(points.filter(isUnheard).map(loseTheFirst));
   workers = await startStruckWorkers(platform, faults);
   const unheard = points.filter(isUnheard).map(drive);
-  // Messages share batches, and so the time for which somebody hangs in one.
-  await Promise.all(points.filter((point) => isPrompt(point, 'message-queue')).map(drive));
-  // Events are a workflow each: all at once would be so slow that what hangs nowhere times out as well.
-  await pMap(
-    points.filter((point) => isPrompt(point, 'event-driven')),
-    drive,
-    { concurrency: 40 },
-  );
+  // They share batches, and so the time for which somebody hangs in one.
+  await Promise.all(points.filter(isPrompt).map(drive));
   await Promise.all([...killed, ...unheard]);
-  // A service has one relay: its points come one after the other, when nobody else needs it.
-  await Promise.all(services.map(driveTheLeft));
 }, 600_000);
 
 afterAll(async () => {
@@ -99,7 +89,7 @@ test.each(points.map((point) => [point.subject, point.outcome, point] as const))
     const { ending, before, after } = result.value.late;
     expect(after, 'a late try changes nothing').toEqual(before);
     // What a batch does not wait for tells nobody how it ended.
-    if (fault.place.at !== 'answer' && !isMessage(activity)) expect(point.late).toContain(ending);
+    if (fault.place.at !== 'answer' && !isInBatch(activity)) expect(point.late).toContain(ending);
   },
 );
 
@@ -118,12 +108,12 @@ test('all in all: nothing is oversold or lost, nothing is left to say, and every
   }
 });
 
-/** A message that is answered may be followed by the next one of its order before it can come again. */
+/** An announcement that is answered may be followed by the next one of its order before it can come again. */
 function needsSuccessor({ activity, fault, writes }: StrategyPoint): boolean {
   const place = fault?.place;
   const isAnswered =
     place?.at === 'answer' || (place !== undefined && 'write' in place && place.write === writes);
-  return fault !== undefined && !(isMessage(activity) && isAnswered);
+  return fault !== undefined && !(isInBatch(activity) && isAnswered);
 }
 
 function hasSuccessor(point: StrategyPoint): boolean {
@@ -134,7 +124,7 @@ function hasSuccessor(point: StrategyPoint): boolean {
 
 // --- stories -----------------------------------------------------------------------------------------------------
 
-const isMessage = (activity: string) => activity.startsWith('inventory.handleMessages:');
+const isInBatch = (activity: string) => activity.includes('.handle:');
 
 const PATIENTLY = { timeout: 120_000, interval: 500 };
 
@@ -168,12 +158,12 @@ function start(point: StrategyPoint) {
 /** What holds an order up when its stock is held, so that it can be cancelled. */
 const HOLD_UPS: Readonly<Record<string, { readonly activity: string; readonly fault: Fault }>> = {
   'message-queue': {
-    activity: 'inventory.handleMessages:ReserveStock',
+    activity: 'inventory.handle:ReserveStock',
     // The vote is on record, and nobody has been told.
     fault: { effect: 'hang', place: { at: 'after', write: 5 }, isRelentless: true },
   },
   'event-driven': {
-    activity: 'orders.onStockReserved',
+    activity: 'orders.handle:StockReserved',
     fault: { effect: 'hang', place: { at: 'before', write: 1 }, isRelentless: true },
   },
 };
@@ -193,12 +183,6 @@ function planOf(point: StrategyPoint): Plan {
     },
     ...(isUnheard(point) ? { skipped: ['orders.prepare'] } : {}),
   };
-}
-
-async function driveTheLeft(service: string): Promise<void> {
-  for (const point of points.filter(isLeft)) {
-    if (serviceOf(point) === service) await drive(point);
-  }
 }
 
 async function drive(point: StrategyPoint): Promise<void> {
@@ -236,6 +220,7 @@ async function letGoOn(subject: string, activity: string): Promise<void> {
 /** What both databases hold once everybody has been told: the last announcement is removed after it has arrived. */
 async function recordedInTheEnd(subject: string): Promise<unknown> {
   const { orders, inventory } = platform;
+  await askToConfirm(subject);
   const isTold = async (document: Promise<{ outbox?: unknown[] } | null>) =>
     ((await document)?.outbox ?? []).length === 0;
   await vi.waitUntil(() => isTold(orders.findOne({ _id: subject })), PATIENTLY);
@@ -262,11 +247,24 @@ async function outcomeOf(point: StrategyPoint): Promise<string> {
   return status;
 }
 
+/** Takes what is done out of the outboxes now, and not with many others. */
+async function askToConfirm(subject: string): Promise<void> {
+  const { workflow } = platform.concord.client;
+  const found = await platform.orders.findOne({ _id: subject });
+  if (found === null) return;
+  const order = { orderId: subject, customerId: found.customerId, lines: found.lines };
+  for (const workflowId of [mailboxIdOf(order), `mailbox/${subject}`])
+    await workflow
+      .getHandle(workflowId)
+      .signal(tryNowSignal, subject)
+      .catch(() => {});
+}
+
 const serviceOf = (point: StrategyPoint) => activityOf(point).split('.')[0] ?? '';
 
-/** Leaves an announcement in an outbox, tells nobody, and starts a relay: the services do the rest by themselves. */
+/** Leaves an announcement in an outbox, where a sweep or a mailbox that had no room finds it. */
 async function outcomeOfTheLeft(point: StrategyPoint): Promise<string> {
-  const { subject } = point;
+  const { subject, story } = point;
   const service = serviceOf(point);
   const request = requestOf(subject, orderOf(point).lines, 'gone', 'event-driven');
   await createOrders(platform.orders).prepare(request);
@@ -274,17 +272,8 @@ async function outcomeOfTheLeft(point: StrategyPoint): Promise<string> {
     await platform.orders.updateOne({ _id: subject }, { $set: { outbox: [] } });
     await createInventory(platform.inventory).prepare(request);
   }
-  const { workflow } = platform.concord.client;
-  const workflowId = relayIdOf(service);
-  faults.askFor(subject, workflowId);
-  await workflow.getHandle(workflowId).terminate('given up');
-  await workflow.start('relay', {
-    taskQueue: service,
-    workflowId,
-    args: [service],
-    // A wake may have started it.
-    workflowIdConflictPolicy: 'USE_EXISTING',
-  });
+  if (story === 'left') await sweep(point);
+  else await startMailbox(point);
   const isSold = async () =>
     (await platform.inventory.stock.findOne({ _id: `${subject}:C` }))?.sold === QUANTITIES.C;
   await vi.waitUntil(isSold, PATIENTLY);
@@ -292,28 +281,45 @@ async function outcomeOfTheLeft(point: StrategyPoint): Promise<string> {
   return (await platform.orders.findOne({ _id: subject }))?.status ?? 'unknown';
 }
 
-/**
- * Kills a process of workers while every one of these hangs in it; returns how their stories go on after that. An outbox
- * that hangs keeps its service's whole relay, so those come last: first of the inventory, which needs the other.
- */
+async function sweep(point: StrategyPoint): Promise<void> {
+  const { subject } = point;
+  const service = serviceOf(point);
+  for (const collection of [platform.orders, platform.inventory.reservations] as const) {
+    const time = new Date(Date.now() - 10 * 60_000).toISOString();
+    const { outbox = [] } = (await collection.findOne({ _id: subject })) ?? {};
+    const update = { $set: { outbox: outbox.map((each) => ({ ...each, time })) } };
+    await (collection as typeof platform.orders).updateOne({ _id: subject }, update);
+  }
+  const workflowId = `sweep/${subject}`;
+  faults.askFor(subject, workflowId);
+  const [type, args] = service === 'orders' ? ['watchOrders', [{}]] : ['reapHolds', [900_000]];
+  await platform.concord.client.workflow.execute(type as string, {
+    ...{ taskQueue: service, workflowId, args: args as unknown[] },
+  });
+}
+
+/** A mailbox of the order's own, whose run before has had no room for what the order's outbox holds. */
+async function startMailbox(point: StrategyPoint): Promise<void> {
+  const { subject } = point;
+  const type = serviceOf(point) === 'orders' ? 'OrderPlaced' : 'StockReserved';
+  const [receiver] = receiversOf(subscriptions, type);
+  await platform.concord.client.workflow.start('mailbox', {
+    taskQueue: 'orders',
+    workflowId: `mailbox/${subject}`,
+    args: [[], [{ receiver, orderIds: [subject] }], []],
+  });
+}
+
+/** Kills a process of workers while every one of these hangs in it; returns how their stories go on after that. */
 async function driveIntoDoom(killed: readonly StrategyPoint[]): Promise<Promise<void>[]> {
   doomed = startDoomedWorkers(platform, killed.map(planOf));
   // Where a place is never reached, the story ends, and its point fails by itself.
   const isOver = (subject: string) => results.has(subject);
-  const isPublishing = ({ activity }: StrategyPoint) => activity.endsWith('.publish');
-  const groups = [
-    killed.filter((point) => !isPublishing(point)),
-    killed.filter(({ activity }) => activity === 'inventory.publish'),
-    killed.filter(({ activity }) => activity === 'orders.publish'),
-  ];
-  const stories: Promise<void>[] = [];
-  for (const group of groups) {
-    stories.push(...group.map(drive));
-    await doomed.untilHanging(
-      group.map(({ subject }) => subject),
-      isOver,
-    );
-  }
+  const stories = killed.map(drive);
+  await doomed.untilHanging(
+    killed.map(({ subject }) => subject),
+    isOver,
+  );
   await doomed.kill();
   return stories;
 }

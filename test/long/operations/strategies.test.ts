@@ -1,15 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../../domain/addresses.ts';
-import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
-import { wakeSignal } from '../../../workflows/order/messages.ts';
+import { findAllEvents } from '../../../client/events.ts';
+import { mailboxIdOf, signals } from '../../../domain/addresses.ts';
+import { DEFAULT_STRATEGY, type Strategy, strategies } from '../../../domain/strategies.ts';
+import { receiversOf, subscriptions } from '../../../workers/subscriptions.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
-import {
-  orderOf,
-  placeAndWait,
-  prepareByHand,
-  recorded,
-  terminate,
-} from '../../system/operations/support.ts';
+import { orderOf, placeAndWait, recorded, terminate } from '../../system/operations/support.ts';
 
 // What operators see and do where no workflow asks the inventory itself, but messages and events wait for it.
 
@@ -29,13 +24,9 @@ const AT_ONCE = { failures: 0, longerThan: 0 };
 const exchanging = strategies.filter((strategy) => strategy !== DEFAULT_STRATEGY);
 
 /** Where an order waits for the inventory to take its first announcement: the workflow, and the step. */
-const whereReserving = (orderId: string) => ({
-  'message-queue': { workflowId: mailboxIdOf(orderOf(orderId)), step: 'ReserveStock' },
-  'event-driven': {
-    workflowId: deliveryIdOf({ id: `${orderId}/OrderPlaced` }, 'inventory'),
-    step: 'inventory.onOrderPlaced',
-  },
-  'two-phase': { workflowId: `order/${orderId}`, step: 'inventory.prepare' },
+const whereReserving = (orderId: string, strategy: Strategy) => ({
+  workflowId: mailboxIdOf(orderOf(orderId)),
+  step: `${strategy === 'message-queue' ? 'ReserveStock' : 'OrderPlaced'} to inventory`,
 });
 
 /** The id of an order that comes to the same mailbox. */
@@ -53,7 +44,7 @@ describe.each(exchanging)('%s', (strategy) => {
     await concord.restock(orderId, 10);
     const sound = await set(orderId, 'holds', 'none');
     await concord.place(orderOf(orderId, 2), { strategy, wait: 'accepted' });
-    const { workflowId, step } = whereReserving(orderId)[strategy];
+    const { workflowId, step } = whereReserving(orderId, strategy);
     await expect
       .poll(() => concord.stuck({ failures: 3, longerThan: 3_600_000 }), { interval: 200 })
       .toMatchObject([
@@ -68,8 +59,7 @@ describe.each(exchanging)('%s', (strategy) => {
     expect(await concord.place(orderOf(neighbour), { strategy })).toMatchObject({ status: 'confirmed' });
 
     await set(orderId, 'holds', sound);
-    const retried = strategy === 'message-queue' ? `${workflowId} ${step}` : step;
-    expect(await concord.retry(orderId)).toEqual({ orderId, steps: [retried] });
+    expect(await concord.retry(orderId)).toEqual({ orderId, steps: [`${workflowId} ${step}`] });
     expect(await concord.place(orderOf(orderId, 2))).toMatchObject({ status: 'confirmed' });
     expect(Date.parse(stuck?.nextAttemptAt ?? '')).toBeGreaterThan(Date.parse(stuck?.since ?? ''));
     expect(await recorded(platform, orderId)).toEqual(CONFIRMED);
@@ -82,15 +72,12 @@ describe.each(exchanging)('%s', (strategy) => {
     await concord.restock(orderId, 10);
     platform.breakDown('inventory');
     await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy });
-    // A message is on its way once the order is on record; an event, once it is in the outbox no more.
-    const outbox = async () => (await platform.orders.findOne({ _id: orderId }))?.outbox;
-    if (strategy === 'event-driven') await expect.poll(outbox).toEqual([]);
     platform.breakDown('orders');
     platform.repair('inventory');
     await expect.poll(() => recorded(platform, orderId)).toMatchObject({ reserved: 2 });
     const sound = await set(orderId, 'holds', 'none');
     platform.repair('orders');
-    const step = strategy === 'message-queue' ? 'SellStock' : 'inventory.onOrderConfirmed';
+    const step = `${strategy === 'message-queue' ? 'SellStock' : 'OrderConfirmed'} to inventory`;
     await expect
       .poll(() => concord.stuck({ failures: 1, longerThan: 3_600_000 }), { interval: 200 })
       .toMatchObject([{ orderId, problem: 'retrying', step }]);
@@ -106,12 +93,8 @@ describe.each(exchanging)('%s', (strategy) => {
     await concord.restock(orderId, 10);
     await platform.stop('inventory');
     await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy });
-    const seen = {
-      // The order service's worker keeps the mailbox, so that what waits in it shows.
-      'message-queue': { ...whereReserving(orderId)[strategy], lastError: 'no worker has taken it' },
-      'event-driven': { ...whereReserving(orderId)[strategy], step: 'workflow' },
-      'two-phase': {},
-    }[strategy];
+    // The order service's worker keeps the mailbox, so that what waits in it shows.
+    const seen = { ...whereReserving(orderId, strategy), lastError: 'no worker has taken it' };
     await expect
       .poll(() => concord.stuck({ longerThan: 500 }))
       .toMatchObject([{ orderId, problem: 'waiting', attempts: 0, ...seen }]);
@@ -120,100 +103,54 @@ describe.each(exchanging)('%s', (strategy) => {
   });
 });
 
-describe('a delivery that an operator has terminated', () => {
-  test('shows as stopped, and retry makes it', async () => {
-    const { concord } = platform;
-    const orderId = 'delivery-stopped';
-    const { workflowId, step } = await placeAndTerminateDelivery(orderId);
-    await expect
-      .poll(() => concord.stuck())
-      .toMatchObject([{ orderId, workflowId, problem: 'stopped', step, lastError: 'terminated' }]);
-    expect(await concord.retry(orderId)).toEqual({ orderId, steps: [step] });
-    expect(await concord.place(orderOf(orderId, 2))).toMatchObject({ status: 'confirmed' });
-    expect(await recorded(platform, orderId)).toEqual(CONFIRMED);
-    await expect.poll(() => concord.stuck()).toEqual([]);
-  });
-
+describe('an event that its subscriber fails on', () => {
   test('is what its order says that it waits for, once it is told', async () => {
     const { concord } = platform;
     const { workflow } = concord.client;
-    const orderId = 'delivery-told';
-    const { step } = await placeAndTerminateDelivery(orderId);
-    await expect.poll(() => concord.stuck(AT_ONCE)).toMatchObject([{ orderId, problem: 'stopped' }]);
+    const orderId = 'event-told';
+    const { step } = whereReserving(orderId, 'event-driven');
+    await concord.restock(orderId, 10);
+    const sound = await set(orderId, 'holds', 'none');
+    await concord.place(orderOf(orderId, 2), { strategy: 'event-driven', wait: 'accepted' });
+    await expect.poll(() => concord.stuck(AT_ONCE)).toMatchObject([{ orderId, problem: 'retrying', step }]);
     const options = { taskQueue: 'orders', workflowId: 'watch', args: [AT_ONCE] };
-    await expect.poll(() => workflow.execute('watchOrders', options)).toEqual([orderId]);
+    await expect
+      .poll(() => workflow.execute('watchOrders', options))
+      .toEqual({ orderIds: [orderId], skipped: [] });
     const { currentDetails } = await workflow
       .getHandle(`order/${orderId}`)
       .query<{ currentDetails: string }>('__temporal_workflow_metadata');
-    expect(currentDetails).toMatch(new RegExp(`${step}. has failed 1 time[\\s\\S]*terminated`));
+    expect(currentDetails).toMatch(new RegExp(`${step}. has failed \\d+ times?[\\s\\S]*damaged`));
+    await set(orderId, 'holds', sound);
     await concord.retry(orderId);
     expect(await concord.place(orderOf(orderId, 2))).toMatchObject({ status: 'confirmed' });
   });
 
-  test('can be made also when its order has long ended', async () => {
+  test('shows, and can be retried, also when its order has long ended', async () => {
     const { concord } = platform;
-    const orderId = 'delivery-late';
+    const orderId = 'event-late';
     await concord.restock(orderId, 10);
     await concord.place(orderOf(orderId, 2), { strategy: 'event-driven' });
-    const { workflowId, step } = whereReserving(orderId)['event-driven'];
-    const { memo } = await concord.client.workflow.getHandle(workflowId).describe();
+    const [placed] = await findAllEvents(concord.client).then((all) =>
+      all.filter(({ event }) => event.id === `${orderId}/OrderPlaced`),
+    );
     platform.breakDown('inventory');
-    await concord.client.workflow.start('deliverEvent', {
-      ...{ workflowId, taskQueue: 'inventory', memo: { event: memo?.event } },
-      args: [{ event: memo?.event, subscriber: 'inventory', handler: step }],
-    });
-    await terminateDelivery(workflowId);
+    const { workflowId, step } = whereReserving(orderId, 'event-driven');
+    const to = receiversOf(subscriptions, 'OrderPlaced');
+    await concord.client.workflow
+      .getHandle(workflowId)
+      .signal(signals.message, { announcement: placed?.event, to });
+    const lastError = 'the database is down';
+    await expect
+      .poll(() => concord.stuck({ failures: 0, longerThan: 3_600_000 }))
+      .toMatchObject([{ orderId, workflowId, problem: 'retrying', step, lastError }]);
     platform.repair('inventory');
-    await expect.poll(() => concord.stuck()).toMatchObject([{ orderId, problem: 'stopped', step }]);
-    expect(await concord.retry(orderId)).toEqual({ orderId, steps: [step] });
+    const retried = () => concord.retry(orderId).catch(({ code }) => code);
+    expect(await retried()).toEqual({ orderId, steps: [`${workflowId} ${step}`] });
+    await expect.poll(retried).toBe('NothingToRetry');
     await expect.poll(() => concord.stuck()).toEqual([]);
     expect(await recorded(platform, orderId)).toEqual(CONFIRMED);
-    // A relay may still be at it for a moment.
-    const retried = () => concord.retry(orderId).catch(({ code }) => code);
-    await expect.poll(retried).toBe('NothingToRetry');
   });
-
-  /** The inventory is back by then, so that only the delivery is missing. */
-  async function placeAndTerminateDelivery(orderId: string) {
-    await platform.concord.restock(orderId, 10);
-    platform.breakDown('inventory');
-    await placeAndWait(platform, orderId, { orders: 'prepared' }, { strategy: 'event-driven' });
-    const delivery = whereReserving(orderId)['event-driven'];
-    await terminateDelivery(delivery.workflowId);
-    platform.repair('inventory');
-    return delivery;
-  }
-
-  async function terminateDelivery(workflowId: string): Promise<void> {
-    const { workflow } = platform.concord.client;
-    const status = () => workflow.getHandle(workflowId).describe();
-    await expect.poll(() => status().catch(String)).toMatchObject({ status: { name: 'RUNNING' } });
-    await workflow.getHandle(workflowId).terminate('given up');
-  }
-});
-
-test('a relay that was terminated with wakes in it: the next one finds what is unpublished', async () => {
-  const { concord } = platform;
-  const { workflow } = concord.client;
-  const orderId = 'relay-terminated';
-  await concord.restock(orderId, 10);
-  await concord.restock('relay-next', 1);
-  await platform.stop('orders');
-  await prepareByHand(platform, orderId, { only: 'orders', strategy: 'event-driven' });
-  const relay = workflow.getHandle(relayIdOf('orders'));
-  await relay.terminate('given up').catch(() => {}); // there may be none yet
-  await workflow.signalWithStart('relay', {
-    workflowId: relay.workflowId,
-    taskQueue: 'orders',
-    args: ['orders'],
-    signal: wakeSignal,
-    signalArgs: [orderId],
-  });
-  await relay.terminate('given up');
-  await platform.start('orders');
-  await concord.place(orderOf('relay-next'), { strategy: 'event-driven' });
-  // Nobody coordinates, so it needs no workflow to be confirmed.
-  await expect.poll(() => recorded(platform, orderId)).toEqual(CONFIRMED);
 });
 
 describe('a mailbox', () => {
@@ -223,7 +160,7 @@ describe('a mailbox', () => {
     await concord.restock(orderId, 10);
     platform.breakDown('inventory');
     await concord.place(orderOf(orderId, 2), { strategy: 'message-queue', wait: 'accepted' });
-    const { workflowId, step } = whereReserving(orderId)['message-queue'];
+    const { workflowId, step } = whereReserving(orderId, 'message-queue');
     const lastError = 'the database is down';
     await expect
       .poll(() => concord.stuck({ failures: 0, longerThan: 3_600_000 }))
@@ -243,7 +180,7 @@ describe('a mailbox', () => {
     await concord.place(orderOf(orderId, 2), { strategy: 'message-queue', wait: 'accepted' });
     await expect
       .poll(() => concord.stuck({ failures: 2, longerThan: 3_600_000 }), { interval: 200 })
-      .toMatchObject([{ orderId, step: 'ReserveStock' }]);
+      .toMatchObject([{ orderId, step: 'ReserveStock to inventory' }]);
     await terminate(platform, orderId);
     await set(orderId, 'holds', sound);
     await concord.retry(orderId);

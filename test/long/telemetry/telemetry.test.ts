@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { relayIdOf } from '../../../domain/addresses.ts';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
 import { workflowIdOf } from '../../../domain/place-order.ts';
 import { type Strategy, strategies } from '../../../domain/strategies.ts';
 import { droppedSpans } from '../../../platform/tracing/tracing.ts';
@@ -16,6 +16,8 @@ import { type ObservedWorker, startObserved, temporalOf } from './observed.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts';
 import { namesIn } from './promql.ts';
 import { ancestorsOf, commandsIn, firstSpansIn, traceOf } from './traces.ts';
+
+const mailboxId = mailboxIdOf({ orderId: 'any', customerId: 'any', lines: [{ sku: 'A', quantity: 1 }] });
 
 // Workers and the command line as processes of their own, and a collector: what is seen of them in production.
 
@@ -97,49 +99,39 @@ describe('one trace', () => {
 
 describe('the trace of an order whose services aren’t called goes on', () => {
   test('with its messages, also where a mailbox handles several orders in one batch: message-queue', async () => {
-    const isWhole = hasCommandBelow('HandleItem:inventory.handleMessages', 2);
+    const isWhole = hasCommandBelow('HandleItem:inventory.handle', 2);
     const trace = await traceOf(collector, 'message-queue', isWhole);
     expect(firstSpansIn(trace)).toEqual(['place']);
-    const handled = trace.filter(({ name }) => name === 'HandleItem:inventory.handleMessages');
+    const handled = trace.filter(({ name }) => name === 'HandleItem:inventory.handle');
     expect(handled.map((item) => ancestorsOf(item, trace).slice(0, 2))).toEqual([
       ['SignalWithStartWorkflow:mailbox', 'RunActivity:orders.prepare'],
       ['SignalWithStartWorkflow:mailbox', 'RunActivity:orders.decide'],
     ]);
-    const batches = collector.spans.filter(({ name }) => name === 'RunActivity:inventory.handleMessages');
+    const batches = collector.spans.filter(({ name }) => name === 'RunActivity:inventory.handle');
     for (const { links } of handled)
       expect(batches.map(({ spanId }) => spanId)).toEqual(expect.arrayContaining([...links]));
     for (const { links } of handled) expect(links).toHaveLength(1);
     expect(trace.map(({ name }) => name)).toContain('HandleSignal:reply');
   });
 
-  test('with its events, through outbox, relay and deliveries: event-driven', async () => {
-    const isWhole = hasCommandBelow('RunActivity:inventory.onOrderConfirmed', 1);
+  test('with its events, also with those that come back with a batch: event-driven', async () => {
+    const isWhole = hasCommandBelow('HandleItem:inventory.handle', 2);
     const trace = await traceOf(collector, 'event-driven', isWhole);
     expect(firstSpansIn(trace)).toEqual(['place']);
-    const sold = commandsIn(trace)
-      .map((command) => ancestorsOf(command, trace))
-      .find(([activity]) => activity === 'RunActivity:inventory.onOrderConfirmed');
-    const delivery = (event: string) => [
-      ...[
-        `RunActivity:${event}`,
-        `StartActivity:${event}`,
-        'RunWorkflow:deliverEvent',
-        'StartWorkflow:deliverEvent',
-      ],
-    ];
-    expect(sold).toEqual([
-      ...[
-        ...delivery('inventory.onOrderConfirmed'),
-        'HandleItem:orders.publish',
-        'SignalWithStartWorkflow:relay',
-      ],
-      ...delivery('orders.onStockReserved'),
-      ...['HandleItem:inventory.publish', 'SignalWithStartWorkflow:relay'],
-      ...delivery('inventory.onOrderPlaced'),
-      ...['HandleItem:orders.publish', 'SignalWithStartWorkflow:relay'],
-      ...['RunActivity:orders.prepare', 'StartActivity:orders.prepare', 'RunWorkflow:placeOrder'],
-      ...['StartWorkflow:placeOrder', 'place'],
-    ]);
+    const placed = ['RunActivity:orders.prepare', 'StartActivity:orders.prepare', 'RunWorkflow:placeOrder'];
+    const from = ['SignalWithStartWorkflow:mailbox', ...placed, 'StartWorkflow:placeOrder', 'place'];
+    for (const [name, count] of [
+      ['inventory.handle', 2],
+      ['orders.handle', 1],
+    ] as const) {
+      const handled = trace.filter((span) => span.name === `HandleItem:${name}`);
+      expect(handled.map((item) => ancestorsOf(item, trace))).toEqual(
+        Array.from({ length: count }, () => from),
+      );
+    }
+    expect(trace.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['HandleSignal:recorded', 'HandleSignal:reply']),
+    );
   });
 });
 
@@ -177,8 +169,7 @@ test('a history that was traced replays; beside workflow tasks, it has its start
   const { client } = platform.concord;
   for (const [workflowId, service] of [
     ...strategies.map((strategy) => [`order/${strategy}`, 'orders'] as const),
-    ...(['orders', 'inventory'] as const).map((name) => [relayIdOf(name), name] as const),
-    ['event/event-driven/OrderPlaced/inventory', 'inventory'] as const,
+    [mailboxId, 'orders'] as const,
   ]) {
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
     const workflowBundle = { codePath: inject('workflowBundles')[service] };

@@ -1,5 +1,6 @@
 import type { Browser, FrameLocator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { watchOrders } from '../../../workflows/orders.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { orderOf, placeAndWait } from '../../system/operations/support.ts';
 import { findBrowser, INSTALL, launchBrowser, saveScreenshot } from './browser.ts';
@@ -122,12 +123,14 @@ describe.skipIf(program === undefined)(title, () => {
     await expect
       .poll(async () => (await concord.status('attention')).participants)
       .toEqual({ orders: 'committed', inventory: 'committing' });
-    const told = () =>
-      concord.client.workflow.execute('watchOrders', {
+    const told = async () => {
+      const { orderIds } = await concord.client.workflow.execute<typeof watchOrders>('watchOrders', {
         taskQueue: 'orders',
         workflowId: 'watch',
         args: [{ failures: 0, longerThan: 3_000 }],
       });
+      return orderIds;
+    };
     await expect.poll(told).toContain('attention');
     const { current } = await shownOf('attention');
     await current.getByText('Decided: telling the services to commit').waitFor();

@@ -6,7 +6,7 @@ import { CONFIRMED, HOUR, RELEASED, timeSkippedOrders } from '../../support/time
 
 describe.each(strategies)('%s', (strategy) => {
   const time = timeSkippedOrders(strategy);
-  const { place, until, untilHandedOver, recorded, startBoth, cancel } = time;
+  const { place, until, recorded, startBoth, cancel } = time;
 
   describe('a service that is down', () => {
     test('order service past the prepare budget: no stock stays held', async () => {
@@ -36,7 +36,6 @@ describe.each(strategies)('%s', (strategy) => {
       workers.breakDown('inventory');
       const handle = await place('two-days', { prepareBudget: 72 * HOUR });
       await until(handle, { participants: { orders: 'prepared', inventory: 'preparing' } });
-      await untilHandedOver('two-days');
       workers.breakDown('orders');
       workers.repair('inventory');
       await environment.sleep('3 minutes');

@@ -4,11 +4,12 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
-import { Concord } from '../../../client/concord.ts';
+import { Concord, type StuckOptions } from '../../../client/concord.ts';
 import { mailboxIdOf } from '../../../domain/addresses.ts';
 import { searchAttributeNames } from '../../../domain/search-attributes.ts';
 import { strategies } from '../../../domain/strategies.ts';
 import { registerSearchAttributes } from '../../../platform/display/register-search-attributes.ts';
+import type { watchOrders } from '../../../workflows/orders.ts';
 import { createWorkers, type Platform, startPlatform } from '../../support/platform.ts';
 import { runCliAsJson } from '../../support/run-cli.ts';
 import { hostileValues } from '../attack/hostile.ts';
@@ -66,12 +67,14 @@ async function listed(query: string): Promise<string[]> {
   return found.sort();
 }
 
-function watch(limits: object): Promise<readonly string[]> {
-  return platform.concord.client.workflow.execute('watchOrders', {
+/** Returns the orders that were told. */
+async function watch(limits: StuckOptions): Promise<readonly string[]> {
+  const { orderIds } = await platform.concord.client.workflow.execute<typeof watchOrders>('watchOrders', {
     taskQueue: 'orders',
     workflowId: 'watch',
     args: [limits],
   });
+  return orderIds;
 }
 
 const EAGER = { failures: 0, longerThan: 0 };
@@ -150,8 +153,8 @@ test('a mailbox shows what waits in it and why', async () => {
   const mailbox = handleOf(mailboxIdOf(orderOf('damaged')));
   await expect
     .poll(() => currentDetailsOf(mailbox).catch(() => ''))
-    .toMatch(/Tried again: 1\.[\s\S]*ReserveStock of damaged/);
-  expect(await (await mailbox.describe()).staticSummary()).toMatch(/messages for the inventory/);
+    .toMatch(/Tried again: 1\.[\s\S]*ReserveStock of damaged to inventory/);
+  expect(await (await mailbox.describe()).staticSummary()).toMatch(/until every receiver has handled it/);
   await stock.updateOne({ _id: 'damaged' }, { $set: { holds: [] } });
   await concord.retry('damaged');
   await handleOf('order/damaged').result();

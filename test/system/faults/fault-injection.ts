@@ -142,28 +142,33 @@ export class FaultInjector {
       const isWrite = WRITES.has(name);
       if (!isWrite && name !== 'findOne') return undefined;
       return async (...args: unknown[]) => {
-        const attempts = this.running.getStore();
-        const attempt = attempts?.find(({ subject }) => subject === ownerOf(args[0])) ?? attempts?.[0];
-        if (attempt === undefined) throw new Error(`${name} outside an activity`);
-        attempt.pending += 1;
+        const running = this.running.getStore() ?? [];
+        const owners = ownersOf(args[0]);
+        const owned = running.filter(({ subject }) => owners.includes(subject));
+        const attempts = owned.length > 0 ? owned : running.slice(0, 1);
+        if (attempts.length === 0) throw new Error(`${name} outside an activity`);
+        for (const attempt of attempts) attempt.pending += 1;
         try {
-          return await this.call(attempt, isWrite, () => Reflect.apply(value, collection, args) as unknown);
+          return await this.call(attempts, isWrite, () => Reflect.apply(value, collection, args) as unknown);
         } finally {
-          attempt.pending -= 1;
-          attempt.lastCall = Date.now();
+          for (const attempt of attempts) {
+            attempt.pending -= 1;
+            attempt.lastCall = Date.now();
+          }
         }
       };
     });
   }
 
-  private async call(attempt: Attempt, isWrite: boolean, call: () => unknown): Promise<unknown> {
+  private async call(attempts: readonly Attempt[], isWrite: boolean, call: () => unknown): Promise<unknown> {
     if (!isWrite) return call();
-    attempt.writes += 1;
-    const { writes: write } = attempt;
-    await this.strike(attempt, { at: 'before', write });
+    for (const attempt of attempts) attempt.writes += 1;
+    const strikeAll = (at: 'before' | 'after') =>
+      Promise.all(attempts.map((attempt) => this.strike(attempt, { at, write: attempt.writes })));
+    await strikeAll('before');
     // A write that finds its `_id` taken has reached the database as well.
     const [result] = await Promise.allSettled([call()]);
-    await this.strike(attempt, { at: 'after', write });
+    await strikeAll('after');
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   }
@@ -235,14 +240,15 @@ interface Part {
   readonly activity: string;
 }
 
-/** What the activity that runs is to do, message by message and outbox by outbox where it takes a batch of them. */
+/** What the activity that runs is to do, announcement by announcement where it takes a batch of them. */
 function partsOf(argument: unknown): Part[] {
   const { activityType: activity, workflowExecution } = activityInfo();
   if (argument === undefined) return [{ subject: workflowExecution?.workflowId ?? '', activity }];
-  if (activity.endsWith('.publish')) {
-    return (argument as string[]).map((subject) => ({ subject, activity }));
+  if (/\.(confirmPublished|findAnnouncements)$/.test(activity)) {
+    const orderIds = new Set((argument as string[]).map((id) => id.split('/')[0] ?? ''));
+    return [...orderIds].map((subject) => ({ subject, activity }));
   }
-  if (!activity.endsWith('.handleMessages')) return [{ subject: subjectOf(argument), activity }];
+  if (!activity.endsWith('.handle')) return [{ subject: subjectOf(argument), activity }];
   return (argument as Announcement[]).map(({ subject, type }) => ({
     subject,
     activity: `${activity}:${type}`,
@@ -262,10 +268,11 @@ function subjectOf(argument: unknown): string {
   return subjectOf(subject ?? order ?? orderId ?? receiptId ?? customerId);
 }
 
-/** The order whose document, or one of whose SKUs, a call of the database is about. */
-function ownerOf(filter: unknown): string {
-  const { _id } = filter as { _id?: unknown };
-  return String(_id).replace(/:[ABC]$/, '');
+/** The orders whose documents, or one of whose SKUs, a call of the database is about. */
+function ownersOf(filter: unknown): string[] {
+  const { _id } = filter as { _id?: { $in?: readonly unknown[] } | string };
+  const ids: readonly unknown[] = (typeof _id === 'object' && _id?.$in) || [_id];
+  return ids.map((id) => String(id).replace(/:[ABC]$/, ''));
 }
 
 type Method = (...args: unknown[]) => unknown;

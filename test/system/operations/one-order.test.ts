@@ -5,7 +5,7 @@ import type { Skipped } from '../../../domain/sweeps.ts';
 import { tellStuckOrders } from '../../../platform/visibility/tell-stuck-orders.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { runCli } from '../../support/run-cli.ts';
-import { orderOf, placeAndWait, placeAnother, requestByHand } from './support.ts';
+import { placeAndWait, placeAnother, prepareByHand, recorded, requestByHand } from './support.ts';
 
 // Whatever is wrong with one order, those who look at all of them see the others.
 
@@ -126,23 +126,32 @@ describe('a list has all orders, and says of a damaged one what is wrong:', () =
   });
 });
 
-test('what is no order, and has an outbox, keeps no relay from publishing', async () => {
-  const { databases, concord } = platform;
+/** Lets the sweep publish what nobody has handed over. */
+const sweep = () =>
+  platform.concord.client.workflow.execute('watchOrders', {
+    ...{ taskQueue: 'orders', workflowId: 'watch' },
+    args: [{ failures: 1_000_000, longerThan: 3_600_000 }],
+  });
+
+/** An order whose event has been in its outbox for long. */
+async function placeAndLeaveBehind(orderId: string): Promise<void> {
+  await platform.concord.restock(orderId, 10);
+  await prepareByHand(platform, orderId, { only: 'orders', strategy: 'event-driven' });
+  const longAgo = new Date(Date.now() - 3_600_000).toISOString();
+  await platform.orders.updateOne({ _id: orderId }, { $set: { 'outbox.0.time': longAgo } });
+}
+
+test('what is no order, and has an outbox, keeps the sweep from publishing no other', async () => {
+  const { databases } = platform;
   const outbox = [{ id: 'x' }];
   const orders = databases.orders.collection<{ _id: number | ObjectId | Document; outbox: unknown }>(
     'orders',
   );
   const ids = [5, new ObjectId(), { nested: true }];
   for (const _id of ids) await orders.insertOne({ _id, outbox });
-  // It looks for what nobody has told of when it begins.
-  await concord.client.workflow
-    .getHandle('relay/orders')
-    .terminate()
-    .catch(() => {});
-  await concord.restock('relayed', 10);
-  expect(await concord.place(orderOf('relayed'), { strategy: 'event-driven' })).toMatchObject({
-    status: 'confirmed',
-  });
+  await placeAndLeaveBehind('left-behind');
+  await sweep();
+  await expect.poll(() => recorded(platform, 'left-behind')).toMatchObject({ status: 'confirmed', sold: 2 });
   expect(await placeAnother(platform)).toMatchObject({ status: 'confirmed' });
   await orders.deleteMany({ outbox });
 });
@@ -151,24 +160,20 @@ test.each<[string, unknown]>([
   ['no list', { '0': 'none' }],
   ['a list of nothing', [null]],
   ['a list of what is no announcement', [{ id: 'x', data: { strategy: 'event-driven' } }]],
-])('an outbox that is %s is tried by itself, and shows in `stuck`', async (_, outbox) => {
-  const { databases, concord } = platform;
-  const orders = databases.orders.collection<{ _id: string; outbox: unknown }>('orders');
-  await orders.insertOne({ _id: 'outbox', outbox });
-  await concord.client.workflow
-    .getHandle('relay/orders')
-    .terminate()
-    .catch(() => {});
-  const orderId = `beside-${JSON.stringify(outbox).length}`;
-  await concord.restock(orderId, 10);
-  expect(await concord.place(orderOf(orderId), { strategy: 'event-driven' })).toMatchObject({
-    status: 'confirmed',
-  });
-  await expect
-    .poll(() => concord.stuck(AT_ONCE))
-    .toContainEqual(
-      expect.objectContaining({ orderId: 'outbox', workflowId: 'relay/orders', problem: 'retrying' }),
-    );
-  await orders.deleteOne({ _id: 'outbox' });
-  await concord.retry('outbox').catch(() => {});
-});
+])(
+  'an outbox that is %s is left alone, and shows in `stuck`; the others are published',
+  async (_, outbox) => {
+    const { databases, concord } = platform;
+    const orders = databases.orders.collection<{ _id: string; outbox: unknown }>('orders');
+    await orders.insertOne({ _id: 'outbox', outbox });
+    const orderId = `beside-${JSON.stringify(outbox).length}`;
+    await placeAndLeaveBehind(orderId);
+    await sweep();
+    await expect.poll(() => recorded(platform, orderId)).toMatchObject({ status: 'confirmed', sold: 2 });
+    const step = 'orders.publishLeftBehind';
+    await expect
+      .poll(() => concord.stuck(AT_ONCE))
+      .toContainEqual(expect.objectContaining({ orderId: 'outbox', problem: 'skipped', step }));
+    await orders.deleteOne({ _id: 'outbox' });
+  },
+);

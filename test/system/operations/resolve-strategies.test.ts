@@ -1,15 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createOrders } from '../../../activities/orders/participant.ts';
-import { relayIdOf } from '../../../domain/addresses.ts';
 import type { FinalStatus, OrderOutcome } from '../../../domain/order.ts';
 import { type Strategy, strategies } from '../../../domain/strategies.ts';
-import { wakeSignal } from '../../../workflows/order/messages.ts';
 import type { resolveOrder } from '../../../workflows/orders.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { confirmedOf } from '../../support/requests.ts';
 import { FaultInjector } from '../faults/fault-injection.ts';
 import { startStruckWorkers } from '../faults/struck-workers.ts';
-import { orderOf, prepareByHand, recorded, requestByHand, terminate, untilQuiet } from './support.ts';
+import {
+  orderOf,
+  prepareByHand,
+  publishOutboxes,
+  recorded,
+  requestByHand,
+  terminate,
+  untilQuiet,
+} from './support.ts';
 
 // Whatever the strategy, and however far an order had come when its workflow was terminated, it is settled as a whole;
 // and what it had still to say changes nothing when it is heard after all.
@@ -64,7 +70,7 @@ describe.each(strategies)('%s', (strategy) => {
     await endedAt(stage, orderId, strategy);
     expect(await concord.resolve(orderId, { as })).toMatchObject({ orderId, status: as });
     expect(await recorded(platform, orderId)).toEqual({ status: as, ...stock });
-    await wakeRelays(orderId);
+    await publishOutboxes(platform, orderId);
     await untilQuiet(platform, orderId);
     expect(await recorded(platform, orderId)).toEqual({ status: as, ...stock });
     expect(await concord.status(orderId)).toMatchObject({ phase: 'final', status: as });
@@ -94,9 +100,9 @@ test('a resolution and a StockReserved that is under way: whichever comes first,
     orderIds.map(async (orderId, index) => {
       // The one begins when the other does, or has had some time.
       const isFirst = index % 2 === 0;
-      if (isFirst) await wakeRelays(orderId);
+      if (isFirst) await publishOutboxes(platform, orderId);
       const resolving = resolveByHand(orderId, 'cancelled');
-      if (!isFirst) await wakeRelays(orderId);
+      if (!isFirst) await publishOutboxes(platform, orderId);
       // Refused where the order was confirmed before the resolution had looked.
       return resolving.catch((error) => {
         expect(error).toMatchObject({ cause: { type: 'CannotResolve', message: CONFIRMED_ALREADY } });
@@ -133,7 +139,7 @@ test('a StockReserved that comes before the resolution has recorded its decision
   const workers = await startStruckWorkers(platform, faults);
   const resolving = concord.resolve(orderId, { as: 'cancelled' });
   await faults.hanging(orderId, 'orders.decide');
-  await wakeRelays(orderId);
+  await publishOutboxes(platform, orderId);
   await expect.poll(() => orders.findOne({ _id: orderId })).toMatchObject({ status: 'confirmed' });
   faults.release(orderId, 'orders.decide');
   expect(await resolving).toEqual({ orderId, status: 'confirmed' });
@@ -143,16 +149,3 @@ test('a StockReserved that comes before the resolution has recorded its decision
   await platform.start('orders');
   expect(await recorded(platform, orderId)).toEqual(CONFIRMED);
 });
-
-/** Has published whatever is in the outboxes of an order. */
-async function wakeRelays(orderId: string): Promise<void> {
-  for (const service of ['orders', 'inventory']) {
-    await platform.concord.client.workflow.signalWithStart('relay', {
-      workflowId: relayIdOf(service),
-      taskQueue: service,
-      args: [service],
-      signal: wakeSignal,
-      signalArgs: [orderId],
-    });
-  }
-}

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import { createPost } from '../../../activities/exchange/post.ts';
 import { createInventory } from '../../../activities/inventory/participant.ts';
 import { createOrders } from '../../../activities/orders/participant.ts';
 import type { Placed } from '../../../client/concord.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../../domain/strategies.ts';
 import { listWaiting } from '../../../platform/visibility/waiting.ts';
 import type { ServiceName } from '../../../workers/services.ts';
+import { receiversOf, subscriptions } from '../../../workers/subscriptions.ts';
 import { checkedStock } from '../../support/inventory.ts';
 import type { Platform } from '../../support/platform.ts';
 
@@ -64,17 +66,25 @@ export function requestByHand(
   return { order: orderOf(orderId, 2), coordinatorId, placedAt: new Date().toISOString(), strategy };
 }
 
-/** Waits until nobody is left to be told anything of an order, and what was told is handled. */
-export async function untilQuiet(platform: Platform, orderId: string): Promise<void> {
-  const { concord, orders, inventory } = platform;
-  const outboxes = async () => [
-    ...((await orders.findOne({ _id: orderId }))?.outbox ?? []),
-    ...((await inventory.reservations.findOne({ _id: orderId }))?.outbox ?? []),
-    ...(await listWaiting(concord.client)).filter((item) => item.orderId === orderId),
-  ];
-  await expect.poll(outboxes).toEqual([]);
-  const query = `WorkflowId STARTS_WITH 'event/${orderId}/' AND ExecutionStatus = 'Running'`;
-  await expect.poll(async () => (await concord.client.workflow.count(query)).count).toBe(0);
+/** Has published what is in the outboxes of an order, which nobody has handed over. */
+export async function publishOutboxes(
+  { concord, orders, inventory }: Platform,
+  orderId: string,
+): Promise<void> {
+  const post = createPost(concord.client, (type) => receiversOf(subscriptions, type));
+  const order = await orders.findOne({ _id: orderId });
+  const reservation = await inventory.reservations.findOne({ _id: orderId });
+  for (const announcement of order?.outbox ?? []) await post.publish(announcement);
+  for (const announcement of reservation?.outbox ?? []) {
+    const isReply = announcement.data.strategy === 'message-queue';
+    await (isReply ? post.reply(announcement) : post.publish(announcement));
+  }
+}
+
+/** Waits until what was published of an order is handled. */
+export async function untilQuiet({ concord }: Platform, orderId: string): Promise<void> {
+  const waiting = async () => (await listWaiting(concord.client)).filter((item) => item.orderId === orderId);
+  await expect.poll(waiting).toEqual([]);
 }
 
 /** What both databases hold of an order and its SKU. */

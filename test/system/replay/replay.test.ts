@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
-import { deliveryIdOf, mailboxIdOf, relayIdOf } from '../../../domain/addresses.ts';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../../domain/strategies.ts';
 import type { ServiceName } from '../../../workers/services.ts';
-import { waitingQuery } from '../../../workflows/order/messages.ts';
+import { tryNowSignal, waitingQuery } from '../../../workflows/order/messages.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { orderOf, prepareByHand, preparedAndTerminated } from '../operations/support.ts';
 
@@ -158,22 +158,23 @@ const mailbox: Recorded = {
   },
 };
 
-/** An event-driven order that has ended, to record what carried its events. */
-function carrier(
-  service: ServiceName,
-  workflowIdOf: (orderId: string) => string,
-  more: Pick<Recorded, 'isEndless'> = {},
-): Recorded {
-  return {
-    service,
-    ...more,
-    async run({ concord }, orderId) {
-      const order = { orderId, customerId: 'customer', lines: [{ sku: 'SKU', quantity: 1 }] };
-      await concord.place(order, { strategy: 'event-driven' });
-      return workflowIdOf(orderId);
-    },
-  };
-}
+/** An event-driven order that has ended, and all that it has told has left its outboxes. */
+const mailboxOfEvents: Recorded = {
+  service: 'orders',
+  isEndless: true,
+  async run({ concord, orders }, orderId) {
+    const order = { orderId, customerId: 'customer', lines: [{ sku: 'SKU', quantity: 1 }] };
+    await concord.place(order, { strategy: 'event-driven' });
+    const workflowId = mailboxIdOf(order);
+    await expect
+      .poll(async () => {
+        await concord.client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId);
+        return (await orders.findOne({ _id: orderId }))?.outbox;
+      })
+      .toEqual([]);
+    return workflowId;
+  },
+};
 
 const outcomes: Record<string, Recorded> = {
   confirmed: place([{ sku: 'SKU', quantity: 1 }]),
@@ -276,8 +277,5 @@ const outcomes: Record<string, Recorded> = {
   ...exchanged('message-queue'),
   ...exchanged('event-driven'),
   mailbox,
-  relay: carrier('orders', () => relayIdOf('orders'), { isEndless: true }),
-  'deliver-event': carrier('inventory', (orderId) =>
-    deliveryIdOf({ id: `${orderId}/OrderPlaced` }, 'inventory'),
-  ),
+  'mailbox-of-events': mailboxOfEvents,
 };

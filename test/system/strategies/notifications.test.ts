@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findAllEvents } from '../../../client/events.ts';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
 import type { Notification, NotificationDocument } from '../../../examples/notifications.ts';
 import { notificationsTo } from '../../../examples/notifications.ts';
-import { subscriptions } from '../../../workers/subscriptions.ts';
+import { listWaiting } from '../../../platform/visibility/waiting.ts';
+import { receiversOf, type Subscription, subscriptions } from '../../../workers/subscriptions.ts';
+import { messageSignal } from '../../../workflows/order/messages.ts';
 import { checkConsistency, type IdentifiedOrder } from '../../support/consistency.ts';
 import { createGate } from '../../support/gate.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { expectCloudEvent } from './cloud-events.ts';
 
 let platform: Platform;
+let table: readonly Subscription[];
 
 /** A provider that takes every notification down, and may lose its answer. */
 const provider = {
@@ -22,7 +27,8 @@ beforeAll(async () => {
     await provider.gate;
     if (provider.failures.delete(notification.orderId)) throw new Error('the answer was lost');
   });
-  platform = await startPlatform(undefined, [...subscriptions, row]);
+  table = [...subscriptions, row];
+  platform = await startPlatform(undefined, table);
 });
 
 afterAll(() => platform[Symbol.asyncDispose]());
@@ -31,18 +37,15 @@ const place = (order: IdentifiedOrder) => platform.concord.place(order, { strate
 const recorded = () =>
   platform.databases.orders.collection<NotificationDocument>('notifications').find().toArray();
 const callsFor = (orderId: string) => provider.calls.filter((call) => call.orderId === orderId);
-const deliveryIdOf = (orderId: string, type: string) => `event/${orderId}/${type}/notifications`;
-
-/** Every delivery to the subscriber that Temporal knows of. */
-async function deliveries(condition = '') {
-  const query = `WorkflowType = 'deliverEvent' AND WorkflowId STARTS_WITH 'event/'${condition}`;
-  const found = [];
-  for await (const delivery of platform.concord.client.workflow.list({ query })) found.push(delivery);
-  return found;
+/** How far the subscriber is with each event of an order that is for it. */
+async function statesOf(orderId: string) {
+  const events = await platform.concord.events({ orderId });
+  const deliveries = events.flatMap((event) => event.deliveries);
+  return deliveries.filter(({ subscriber }) => subscriber === 'notifications').map(({ state }) => state);
 }
 
 async function settled() {
-  await expect.poll(() => deliveries(` AND ExecutionStatus = 'Running'`)).toEqual([]);
+  await expect.poll(() => listWaiting(platform.concord.client)).toEqual([]);
 }
 
 describe('many orders at once, of every outcome', () => {
@@ -93,37 +96,27 @@ describe('many orders at once, of every outcome', () => {
   test('an event that is delivered again changes nothing', async () => {
     const { client } = platform.concord;
     const before = { calls: [...provider.calls], recorded: await recorded() };
-    const made = (await deliveries()).filter(({ workflowId }) => workflowId.endsWith('/notifications'));
+    const made = (await findAllEvents(client)).filter(({ deliveries }) =>
+      deliveries.some(({ subscriber }) => subscriber === 'notifications'),
+    );
     expect(made).toHaveLength(orders.length);
     await Promise.all(
-      made.map(({ workflowId, memo }) =>
-        client.workflow.execute('deliverEvent', {
-          workflowId,
-          taskQueue: 'orders',
-          args: [
-            {
-              ...{ event: memo?.event, subscriber: 'notifications' },
-              handler: `notifications.on${workflowId.split('/')[2]}`,
-            },
-          ],
-        }),
-      ),
+      made.map(({ event: announcement }) => {
+        const to = receiversOf(table, announcement.type);
+        const mailbox = client.workflow.getHandle(mailboxIdOf(announcement.data.order));
+        return mailbox.signal(messageSignal, { announcement, to });
+      }),
     );
+    await settled();
     expect({ calls: provider.calls, recorded: await recorded() }).toEqual(before);
   });
 
   test('every event is a CloudEvent, and no two have the same source and id', async () => {
-    const events = (await deliveries()).flatMap(({ memo }) =>
-      memo?.event === undefined ? [] : [memo.event],
-    );
+    const events = (await findAllEvents(platform.concord.client)).map(({ event }) => event);
     for (const event of events) expectCloudEvent(event);
-    const identities = new Map(
-      (events as { source: string; id: string }[]).map((event) => [`${event.source} ${event.id}`, event]),
-    );
-    for (const event of events as { source: string; id: string }[]) {
-      expect(identities.get(`${event.source} ${event.id}`)).toEqual(event);
-    }
-    const types = new Set((events as { type: string }[]).map(({ type }) => type));
+    const identities = new Set(events.map(({ source, id }) => `${source} ${id}`));
+    expect(identities.size).toBe(events.length);
+    const types = new Set(events.map(({ type }) => type));
     expect([...types].sort()).toEqual([
       ...['OrderCancelled', 'OrderConfirmed', 'OrderPlaced', 'OrderRejected'],
       ...['StockRejected', 'StockReleased', 'StockReserved', 'StockSold'],
@@ -136,7 +129,7 @@ test('where the answer of the provider is lost, it is asked again with the same 
   provider.failures.add(orderId);
   await platform.concord.restock('PLENTY', 1);
   await place({ orderId, customerId: 'customer', lines: [{ sku: 'PLENTY', quantity: 1 }] });
-  await platform.concord.client.workflow.getHandle(deliveryIdOf(orderId, 'OrderConfirmed')).result();
+  await expect.poll(() => statesOf(orderId)).toEqual(['delivered']);
   const once = { id: `${orderId}/OrderConfirmed`, orderId, customerId: 'customer', status: 'confirmed' };
   expect(callsFor(orderId)).toEqual([once, once]);
   expect((await recorded()).filter((document) => document.orderId === orderId)).toHaveLength(1);

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { type Strategy, strategies } from '../../../domain/strategies.ts';
 import type { Fault } from '../../../tools/chaos/faults.ts';
 import { planLoad } from '../../../tools/chaos/load-plan.ts';
 import { composeReport, type RunReport, renderReport } from '../../../tools/chaos/run-report.ts';
@@ -38,11 +39,11 @@ test('a fault of one activity concerns its own order alone, and a delivery is no
   expect(faults).toMatchObject([{ count: 2, hits: 1, inFlight: 1 }]);
 });
 
-test('a fault of what carries messages or events concerns the orders of that strategy, or the order of the event', () => {
-  const hit = (workflowId: string) =>
-    reportOf([{ ...fault('late-copy', 15, 15), workflowId }]).faults[0]?.hits;
-  expect(['mailbox/1', 'relay/orders', 'event/o/OrderPlaced/inventory'].map(hit)).toEqual([1, 0, 1]);
-  expect(['event/other/OrderPlaced/inventory', 'resolve/o'].map(hit)).toEqual([0, 0]);
+test('a fault of a mailbox concerns the orders whose messages or events it carries', () => {
+  const hit = (workflowId: string, strategy?: Strategy) =>
+    reportOf([{ ...fault('late-copy', 15, 15), workflowId }], [], strategy).faults[0]?.hits;
+  expect(strategies.map((strategy) => hit('mailbox/1', strategy))).toEqual([0, 1, 1]);
+  expect(hit('resolve/o')).toBe(0);
 });
 
 test('outcomes are told by strategy, where they are mixed', () => {
@@ -81,16 +82,20 @@ function fault(kind: string, from: number, until: number): Fault {
   return { kind, target: 'it', at: at(from), until: at(until) };
 }
 
-function reportOf(faults: readonly Fault[], violations: readonly Violation[] = []): RunReport {
+function reportOf(
+  faults: readonly Fault[],
+  violations: readonly Violation[] = [],
+  strategy: Strategy = 'message-queue',
+): RunReport {
   const order = { orderId: 'o', customerId: 'c', lines: [{ sku: 'SKU', quantity: 1 }] };
   const state: State = {
     ...{ stock: [], reservations: [], receipts: [], orders: [], deliveries: [], resolutions: [] },
-    ...{ eventDeliveries: [], carriers: [] },
+    ...{ events: [], mailboxes: [] },
     sweeps: [sweep(11), sweep(13), sweep(21)],
     executions: [
       {
         ...{ orderId: 'o', workflowId: 'order/o', runId: 'r', status: 'COMPLETED', order },
-        strategy: 'message-queue',
+        strategy,
         startedAt: new Date(at(10)),
         closedAt: new Date(at(20)),
         outcome: { orderId: 'o', status: 'confirmed' },

@@ -39,7 +39,7 @@ describe('what an order is, in words', () => {
       'Order `4711` of customer `alice`, by strategy `two-phase`\n\n- 2 × `A`\n- 1 × `B`',
     );
     expect(orderDetails(order, 'event-driven')).toMatch(
-      /\n\nIts events: list workflows with `WorkflowId STARTS_WITH "event\/4711\/"`$/,
+      /\n\nIts events: workflow `mailbox\/\d`, or `concord events --order 4711`$/,
     );
     expect(orderMemo(order)).toEqual({ customer: 'alice', lines: '2 × A, 1 × B' });
   });
@@ -110,12 +110,16 @@ describe('where an order stands, in words', () => {
     expect(text).toMatch(/^\*\*Stopped on an error\*\*[\s\S]*`refused to settle`[\s\S]*`concord resolve`/);
   });
 
+  const sellStock = { type: 'SellStock', receiver: 'inventory', handler: 'inventory.handle' };
+
   test('says what waits in a mailbox: those that have failed most often', () => {
-    const item = { orderId: '4711', type: 'SellStock', since: trouble.since, lastError: 'down' };
+    const item = { ...sellStock, orderId: '4711', since: trouble.since, lastError: 'down' };
     const waiting = [1, 2, 3, 4, 5].map((failures) => ({ ...item, failures }));
     const text = waitingDetails(1, [...waiting, { ...item, failures: 0 }]);
     expect(text).toMatch(/^Being handled: 1\. Waiting: 5\. Tried again: 5\.\n\nMore in `concord stuck`\n/);
-    const shown = [...text.matchAll(/`SellStock of 4711` has failed (\d) times/g)].map(([, times]) => times);
+    const shown = [...text.matchAll(/`SellStock of 4711 to inventory` has failed (\d) times/g)].map(
+      ([, times]) => times,
+    );
     expect(shown).toEqual(['5', '4', '3']);
     expect(text).toMatch(/and 2 more\n\n\u200b$/);
     expect(waitingDetails(0, [])).toMatch(/^Being handled: 0\. Waiting: 0\. Tried again: 0\.\n\n.$/);
@@ -140,7 +144,7 @@ describe('where an order stands, in words', () => {
       currentDetails(progress, { stuckSteps, failure: long }),
       waitingDetails(
         1_000,
-        stuckSteps.map((item) => ({ ...item, orderId: id, type: 'SellStock', failures: item.attempts })),
+        stuckSteps.map((item) => ({ ...item, ...sellStock, orderId: id, failures: item.attempts })),
       ),
     ]) {
       const screenLines = text.split('\n').reduce((sum, line) => sum + Math.ceil((line.length + 1) / 70), 0);

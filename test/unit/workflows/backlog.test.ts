@@ -1,154 +1,276 @@
 import { describe, expect, test } from 'vitest';
+import type { Announcement, AnnouncementType } from '../../../domain/announcements.ts';
+import type { Receiver } from '../../../domain/envelopes.ts';
 import { Backlog, type Carried, type CarryLimits, carriedOver } from '../../../workflows/exchange/backlog.ts';
+import { requestOf } from '../../support/requests.ts';
 
-const NOTHING: Carried<string> = { waiting: [], unkept: {} };
-const failed = new Map([['order', 'the database is down']]);
+const NOTHING: Carried = { waiting: [], unkept: [] };
 
-/** One that ranks as the mailbox does, with a clock that a test sets. */
-function backlogOf(carried = NOTHING) {
+/** As the inventory is told of orders, and as any further subscriber is. */
+const INVENTORY: Receiver = {
+  ...{ name: 'inventory', host: 'inventory', handler: 'inventory.handle', onlyLatest: true },
+};
+const SUBSCRIBER: Receiver = { name: 'mail', host: 'orders', handler: 'mail.handle' };
+
+/** A backlog with a clock that a test sets, and what it has had done with. */
+function backlogOf(receiver = INVENTORY, { unkept }: Partial<Carried> = {}) {
   const clock = { now: 0 };
-  const outranks = (type: string, other: string) => other === 'ReserveStock' && type !== 'ReserveStock';
-  return { clock, backlog: new Backlog<string>(carried, outranks, () => clock.now) };
+  const done: string[] = [];
+  const tell = (id: string) => done.push(id);
+  const backlog = new Backlog(receiver, tell, () => clock.now);
+  for (const { orderIds } of unkept ?? []) backlog.restoreUnkept(orderIds);
+  return { clock, done, backlog };
 }
 
-describe('of the messages of one order', () => {
-  test.each(['SellStock', 'ReleaseStock'])(
-    '%s that fails is put back, though a late copy of the request came while it was being handled',
-    (decision) => {
-      const { backlog, clock } = backlogOf();
-      backlog.add('order', decision, decision);
-      expect(backlog.take(25)).toEqual([decision]);
-      backlog.add('order', 'ReserveStock', 'late copy');
-      backlog.putBack(failed);
+/** @param time Tells one copy from another. */
+function announced(orderId: string, type: AnnouncementType, time = ''): Announcement {
+  return {
+    ...{
+      specversion: '1.0',
+      id: `${orderId}/${type}`,
+      source: '/concord/orders',
+      type,
+      subject: orderId,
+      time,
+    },
+    ...{ datacontenttype: 'application/json', data: requestOf(orderId, [{ sku: 'SKU', quantity: 1 }]) },
+  };
+}
+
+const unkept = (orderIds: string[], receiver = INVENTORY) => ({ unkept: [{ receiver, orderIds }] });
+const failed = (...types: AnnouncementType[]) => new Map(types.map((type) => [`order/${type}`, 'down']));
+const typesOf = (batch: readonly Announcement[]) => batch.map(({ type }) => type);
+
+describe('of a receiver to which only the latest of an order matters', () => {
+  const decisions = [
+    ['ReserveStock', 'SellStock'],
+    ['ReserveStock', 'ReleaseStock'],
+    ['OrderPlaced', 'OrderConfirmed'],
+    ['OrderPlaced', 'OrderCancelled'],
+  ] as const;
+
+  test.each(decisions)(
+    'where %s comes late while %s is being handled, which fails, the later one is put back',
+    (request, decision) => {
+      const { backlog, clock, done } = backlogOf();
+      backlog.add(announced('order', decision));
+      expect(typesOf(backlog.take(25))).toEqual([decision]);
+      backlog.add(announced('order', request));
+      backlog.putBack(failed(decision));
       clock.now = 500;
-      expect(backlog.take(25)).toEqual([decision]);
+      expect(typesOf(backlog.take(25))).toEqual([decision]);
       backlog.putBack(new Map());
       expect(backlog.views()).toEqual([]);
+      expect(done).toEqual([`order/${request}`, `order/${decision}`]);
     },
   );
 
-  test.each(['SellStock', 'ReleaseStock'])(
-    'a request that fails gives way to %s, which came while it was being handled',
-    (decision) => {
-      const { backlog, clock } = backlogOf();
-      backlog.add('order', 'ReserveStock', 'request');
+  test.each(decisions)(
+    '%s that fails gives way to %s, which came while it was being handled',
+    (request, decision) => {
+      const { backlog, clock, done } = backlogOf();
+      backlog.add(announced('order', request));
       backlog.take(25);
-      backlog.add('order', decision, decision);
-      backlog.putBack(failed);
+      backlog.add(announced('order', decision));
+      backlog.putBack(failed(request));
+      expect(done).toEqual([`order/${request}`]);
       clock.now = 500;
-      expect(backlog.take(25)).toEqual([decision]);
+      expect(typesOf(backlog.take(25))).toEqual([decision]);
     },
   );
 
-  test.each(['SellStock', 'ReleaseStock'])(
-    '%s that waits outranks a late copy of the request',
-    (decision) => {
-      const { backlog } = backlogOf();
-      backlog.add('order', decision, decision);
-      backlog.add('order', 'ReserveStock', 'late copy');
-      expect(backlog.take(25)).toEqual([decision]);
+  test.each(decisions)(
+    '%s that waits gives way, and its late copy does not come back: %s',
+    (request, decision) => {
+      const { backlog, done } = backlogOf();
+      backlog.add(announced('order', request));
+      backlog.add(announced('order', decision));
+      expect(done, 'nobody needs it any more').toEqual([`order/${request}`]);
+      backlog.add(announced('order', request));
+      expect(typesOf(backlog.take(25))).toEqual([decision]);
     },
   );
 
-  test.each(['SellStock', 'ReleaseStock'])('%s that was not kept outranks a late copy, too', (decision) => {
-    const { backlog } = backlogOf({ waiting: [], unkept: { [decision]: ['order'] } });
-    backlog.add('order', 'ReserveStock', 'late copy');
-    expect(backlog.take(25)).toEqual([]);
-    expect(backlog.unkeptToAsk()).toEqual(['order']);
-    backlog.add('order', decision, decision);
-    expect(backlog.take(25)).toEqual([decision]);
+  test.each(decisions)('what was not kept is read, and then %s gives way to %s, too', (request, decision) => {
+    const { backlog, done } = backlogOf(INVENTORY, unkept(['order']));
+    backlog.add(announced('order', request));
+    expect(backlog.take(25), 'it is in the outbox, where it is read with what was not kept').toEqual([]);
+    const orderIds = backlog.unkeptToRead();
+    expect(orderIds).toEqual(['order']);
+    backlog.addRead(orderIds, [announced('order', decision), announced('order', request)]);
+    expect(typesOf(backlog.take(25))).toEqual([decision]);
+    expect(done).toEqual([`order/${request}`]);
     expect(backlog.unkeptCount).toBe(0);
   });
 
-  test('the newer of two of one rank is handled, whichever has failed', () => {
+  test('the newer of two copies is handled, whichever has failed', () => {
     const { backlog, clock } = backlogOf();
-    backlog.add('order', 'SellStock', 'first');
+    backlog.add(announced('order', 'SellStock', 'first'));
     backlog.take(25);
-    backlog.add('order', 'SellStock', 'again');
-    backlog.putBack(failed);
+    backlog.add(announced('order', 'SellStock', 'again'));
+    backlog.putBack(failed('SellStock'));
     clock.now = 500;
-    expect(backlog.take(25)).toEqual(['again']);
+    expect(backlog.take(25).map(({ time }) => time)).toEqual(['again']);
   });
 
-  test('what outranks is carried along where a run ends while both are there', () => {
+  test('what gives way to nothing is carried along where a run ends while both are there', () => {
     const { backlog } = backlogOf();
-    backlog.add('order', 'ReserveStock', 'request');
+    backlog.add(announced('order', 'ReserveStock'));
     backlog.take(25);
-    backlog.add('order', 'ReleaseStock', 'release');
-    expect(backlog.carry().waiting.map(({ item }) => item)).toEqual(['release']);
+    backlog.add(announced('order', 'ReleaseStock'));
+    expect(backlog.carry().waiting.map(({ item }) => item.type)).toEqual(['ReleaseStock']);
+  });
+});
+
+describe('of a receiver that gets all', () => {
+  const life = ['OrderPlaced', 'StockReserved', 'OrderConfirmed', 'StockSold'] as const;
+
+  test('each of an order comes after those before it were handled, however late those came, and once', () => {
+    const { backlog, clock, done } = backlogOf(SUBSCRIBER);
+    for (const type of life.toReversed()) backlog.add(announced('order', type));
+    for (const type of life) backlog.add(announced('order', type));
+    for (const type of life) {
+      expect(typesOf(backlog.take(25))).toEqual([type]);
+      backlog.add(announced('order', type)); // while it is being handled
+      backlog.putBack(failed(type));
+      expect(backlog.take(25), 'it keeps those after it waiting').toEqual([]);
+      clock.now += 500;
+      expect(typesOf(backlog.take(25))).toEqual([type]);
+      backlog.putBack(new Map());
+    }
+    expect(backlog.nextAt()).toBe(Number.POSITIVE_INFINITY);
+    expect(done).toEqual(life.map((type) => `order/${type}`));
+  });
+
+  test('one that fails keeps no other order waiting', () => {
+    const { backlog } = backlogOf(SUBSCRIBER);
+    for (const type of life) for (const orderId of ['order', 'other']) backlog.add(announced(orderId, type));
+    const handed: string[] = [];
+    for (const _ of life) {
+      handed.push(...backlog.take(25).map(({ id }) => id));
+      backlog.putBack(failed('OrderPlaced'));
+    }
+    expect(handed).toEqual(['order/OrderPlaced', ...life.map((type) => `other/${type}`)]);
+  });
+
+  test('what comes of an order that was not kept is read with the rest, and all is handled in order', () => {
+    const { backlog } = backlogOf(SUBSCRIBER, unkept(['order'], SUBSCRIBER));
+    for (const type of ['StockSold', 'OrderConfirmed'] as const) backlog.add(announced('order', type));
+    backlog.add(announced('other', 'StockSold'));
+    expect(backlog.take(25).map(({ id }) => id)).toEqual(['other/StockSold']);
+    backlog.putBack(new Map());
+    const found = life.toReversed().map((type) => announced('order', type));
+    backlog.addRead(backlog.unkeptToRead(), found);
+    for (const type of life) {
+      expect(typesOf(backlog.take(25))).toEqual([type]);
+      backlog.putBack(new Map());
+    }
+    expect(backlog.hasRoomForUnkept()).toBe(false);
+  });
+
+  test('an order of which more comes while it is read is read once more, so that nothing is missed', () => {
+    const { backlog } = backlogOf(SUBSCRIBER, unkept(['order', 'other'], SUBSCRIBER));
+    const orderIds = backlog.unkeptToRead();
+    backlog.add(announced('order', 'OrderConfirmed'));
+    backlog.addRead(orderIds, [announced('order', 'OrderPlaced'), announced('other', 'OrderPlaced')]);
+    expect(backlog.take(25).map(({ id }) => id)).toEqual(['other/OrderPlaced']);
+    backlog.putBack(new Map());
+    expect(backlog.unkeptToRead()).toEqual(['order']);
+    backlog.addRead(['order'], [announced('order', 'OrderPlaced'), announced('order', 'OrderConfirmed')]);
+    expect(backlog.take(25).map(({ id }) => id)).toEqual(['order/OrderPlaced']);
+  });
+});
+
+describe('it has', () => {
+  test.each(['what waits', 'what is being handled', 'what is not kept'])('%s, and then no more', (what) => {
+    const { backlog } = backlogOf(
+      SUBSCRIBER,
+      what === 'what is not kept' ? unkept(['order'], SUBSCRIBER) : {},
+    );
+    if (what !== 'what is not kept') backlog.add(announced('order', 'OrderPlaced'));
+    if (what === 'what is being handled') backlog.take(25);
+    expect(backlog.has('order/OrderPlaced')).toBe(true);
+    // Of an order that is not kept, nobody knows what has come.
+    expect(backlog.has('order/OrderConfirmed')).toBe(what === 'what is not kept');
+    expect(backlog.has('other/OrderPlaced')).toBe(false);
+    if (what === 'what waits') backlog.take(25);
+    backlog.putBack(new Map());
+    if (what === 'what is not kept') backlog.addRead(backlog.unkeptToRead(), []);
+    expect(backlog.has('order/OrderPlaced')).toBe(false);
   });
 });
 
 describe('what a run leaves to the next one', () => {
-  const limits: CarryLimits = { items: 1_000, ids: 400 };
+  const limits: CarryLimits = { items: 5_000, ids: 400 };
 
   test('fits into its limits, and names the orders of what it leaves out', () => {
     const { backlog, clock } = backlogOf();
     for (const index of orderNumbers(60)) {
       clock.now = index;
-      backlog.add(`order-${index}`, 'ReserveStock', 'x'.repeat(100));
+      backlog.add(announced(`order-${index}`, 'ReserveStock'));
     }
     backlog.take(25);
-    const { waiting, unkept } = backlog.carry(limits);
-    expect(waiting.length).toBeGreaterThan(0);
-    expect(JSON.stringify(waiting).length).toBeLessThanOrEqual(limits.items + 2);
-    expect(JSON.stringify(unkept.ReserveStock).length).toBeLessThanOrEqual(limits.ids + 2);
-    const kept = waiting.map(({ orderId }) => orderId);
-    expect([...kept, ...(unkept.ReserveStock ?? [])]).toEqual(
-      orderNumbers(kept.length + (unkept.ReserveStock ?? []).length).map((index) => `order-${index}`),
+    const carried = backlog.carry(limits);
+    const [left] = carried.unkept;
+    expect(carried.unkept).toMatchObject([{ receiver: INVENTORY }]);
+    expect(carried.waiting.length).toBeGreaterThan(0);
+    expect(JSON.stringify(carried.waiting).length).toBeLessThanOrEqual(limits.items + 2);
+    expect(JSON.stringify(left?.orderIds).length).toBeLessThanOrEqual(limits.ids + 2);
+    const kept = carried.waiting.map(({ item }) => item.subject);
+    expect([...kept, ...(left?.orderIds ?? [])]).toEqual(
+      orderNumbers(kept.length + (left?.orderIds.length ?? 0)).map((index) => `order-${index}`),
     );
+    expect(carriedOver(carried.waiting, carried.unkept), 'and the next one takes it').toEqual(carried);
   });
 
   test('of 36,000 orders in one mailbox, an hour of ten a second, is less than Temporal takes', () => {
     const { backlog } = backlogOf();
-    for (const _ of orderNumbers(36_000)) {
-      const orderId = crypto.randomUUID();
-      backlog.add(orderId, 'ReserveStock', 'x'.repeat(1_000));
-    }
+    for (const _ of orderNumbers(36_000)) backlog.add(announced(crypto.randomUUID(), 'ReserveStock'));
     const { waiting, unkept } = backlog.carry();
-    expect(waiting.length + (unkept.ReserveStock ?? []).length).toBe(36_000);
+    expect(waiting.length + (unkept[0]?.orderIds.length ?? 0)).toBe(36_000);
     expect(JSON.stringify([waiting, unkept]).length).toBeLessThan(2_000_000);
   });
 
-  test('is asked for a part at a time, as there is room, until each order has said it again', () => {
+  test('is read a part at a time, as there is room, until each is there again', () => {
     const orderIds = orderNumbers(1_000).map((index) => `order-${index}`);
-    const { backlog } = backlogOf({ waiting: [], unkept: { ReserveStock: orderIds } });
+    const { backlog } = backlogOf(INVENTORY, unkept(orderIds));
     const told: string[] = [];
-    for (let most = 0; backlog.isReady(); most = Math.max(most, backlog.views().length)) {
-      const asked = backlog.unkeptToAsk();
-      for (const orderId of asked) backlog.asked(orderId);
-      expect(backlog.unkeptToAsk(), 'nobody is asked twice at once').toEqual([]);
-      for (const orderId of asked) backlog.add(orderId, 'ReserveStock', orderId);
-      expect(backlog.views().length).toBeLessThanOrEqual(125);
-      told.push(...backlog.take(25));
+    while (backlog.isReady() || backlog.hasRoomForUnkept()) {
+      if (backlog.hasRoomForUnkept()) {
+        const read = backlog.unkeptToRead();
+        expect(read.length).toBeLessThanOrEqual(20);
+        backlog.addRead(
+          read,
+          read.map((orderId) => announced(orderId, 'ReserveStock')),
+        );
+      }
+      expect(backlog.views().length).toBeLessThanOrEqual(150);
+      told.push(...backlog.take(25).map(({ subject }) => subject));
       backlog.putBack(new Map());
     }
     expect(told.toSorted()).toEqual(orderIds.toSorted());
   });
 
-  test('is asked for again where no answer has come for a minute, and given up where nobody is there', () => {
-    const { backlog, clock } = backlogOf({ waiting: [], unkept: { SellStock: ['slow', 'gone'] } });
-    expect(backlog.unkeptToAsk()).toEqual(['slow', 'gone']);
-    backlog.asked('slow');
-    backlog.forget('gone');
-    expect(backlog.isReady()).toBe(false);
-    expect(backlog.nextAt()).toBe(60_000);
-    clock.now = 60_000;
-    expect(backlog.unkeptToAsk()).toEqual(['slow']);
-  });
-
   test('is shown like what is kept', () => {
-    const { backlog } = backlogOf({ waiting: [], unkept: { SellStock: ['order'] } });
-    expect(backlog.allViews()).toMatchObject([{ orderId: 'order', type: 'SellStock', failures: 0 }]);
+    const { backlog } = backlogOf(INVENTORY, unkept(['order']));
+    expect(backlog.unkeptViews()).toMatchObject([
+      { receiver: 'inventory', orderId: 'order', type: 'announcements', failures: 0 },
+    ]);
   });
 
   test.each([
     ['nothing', undefined],
     ['a text', 'text'],
-    ['no ids', { SellStock: [{ $ne: null }] }],
-    ['a list', [['order']]],
-  ])('is dropped where it makes no sense: %s', (_, unkept) => {
-    expect(carriedOver([], unkept, String)).toEqual(NOTHING);
+    ['no list', { SellStock: [{ $ne: null }] }],
+    ['a list of lists', [['order']]],
+    ['no receiver', [{ receiver: { name: '$' }, orderIds: ['order'] }]],
+    ['no ids', [{ receiver: INVENTORY, orderIds: [{ $ne: null }] }]],
+    [
+      'what is no announcement',
+      [{ receiver: INVENTORY, item: {}, since: 0, failures: 0, lastError: '', retryAt: 0 }],
+    ],
+  ])('is dropped where it makes no sense: %s', (_, left) => {
+    expect(carriedOver(left, left)).toEqual(NOTHING);
   });
 });
 

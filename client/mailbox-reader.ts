@@ -1,0 +1,146 @@
+import type { Client } from '@temporalio/client';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { temporal } from '@temporalio/proto';
+import { z } from 'zod';
+import { signals } from '../domain/addresses.ts';
+import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
+import { ConcordError } from '../domain/errors.ts';
+import { type Listed, timeOf } from '../platform/visibility/executions.ts';
+import { messageOf } from '../platform/visibility/stuck-steps.ts';
+
+/** The mailbox has taken an event in, or over from the run before. ISO 8601, by Temporal's clock. */
+export interface Published extends Envelope {
+  readonly time: string;
+}
+
+/** A receiver's activity has handled a batch, apart from those that have an error. */
+export interface Handled {
+  readonly handler: string;
+  /** The ids of the announcements. */
+  readonly batch: readonly string[];
+  readonly errors: ReadonlyMap<string, string>;
+}
+
+/** What a mailbox's history tells, in the order in which it happened. */
+export type Fact = Published | Handled;
+
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+/** Reads the history of one run of a mailbox: it needs no worker, and disturbs nobody. */
+export class MailboxReader {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Why it can't be read, if it is encrypted with a key that is not here. */
+  unreadable: unknown;
+  private readonly client: Client;
+  private lastEventId = 0;
+  /** What is being handled, by the ids of the events that began it. */
+  private readonly batches = new Map<string, Omit<Handled, 'errors'>>();
+
+  constructor(client: Client, { workflowId, runId }: Pick<Listed, 'workflowId' | 'runId'>) {
+    this.client = client;
+    this.workflowId = workflowId;
+    this.runId = runId;
+  }
+
+  /** Returns what has come since it was last called. */
+  async readOn(): Promise<Fact[]> {
+    const facts: Fact[] = [];
+    for (const event of await this.newEvents()) {
+      facts.push(...(await this.factsIn(event)));
+      this.lastEventId = Number(event.eventId);
+    }
+    return facts;
+  }
+
+  /** A history is long, and only its end is new, so it is read from there. */
+  private async newEvents(): Promise<HistoryEvent[]> {
+    const { namespace } = this.client.options;
+    const execution = { workflowId: this.workflowId, runId: this.runId };
+    const found: HistoryEvent[] = [];
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const request = { namespace, execution, nextPageToken };
+      const page = await this.client.workflowService.getWorkflowExecutionHistoryReverse(request);
+      const events = page.history?.events ?? [];
+      const fresh = events.filter(({ eventId }) => Number(eventId) > this.lastEventId);
+      found.push(...fresh);
+      nextPageToken = fresh.length < events.length ? new Uint8Array() : page.nextPageToken;
+    } while (nextPageToken.length > 0);
+    return found.reverse();
+  }
+
+  private async factsIn(event: HistoryEvent): Promise<Fact[]> {
+    try {
+      return await this.read(event);
+    } catch (error) {
+      // Anyone may start a workflow and signal it: what can't be read is left out.
+      if (error instanceof ConcordError && error.code === 'UnknownKey') this.unreadable = error;
+      return [];
+    }
+  }
+
+  private async read(event: HistoryEvent): Promise<Fact[]> {
+    const time = timeOf(event.eventTime) ?? '';
+    const started = event.workflowExecutionStartedEventAttributes;
+    if (started) return carriedOver(await this.decoded(started.input));
+    const signal = event.workflowExecutionSignaledEventAttributes;
+    if (signal?.signalName === signals.message) return publishedAt(time, [await this.decoded(signal.input)]);
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) {
+      const batch = batchSchema.parse(await this.decoded(scheduled.input)).map(({ id }) => id);
+      this.batches.set(String(event.eventId), { handler: scheduled.activityType?.name ?? '', batch });
+      return [];
+    }
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (completed) {
+      const { unhandled, published } = parseHandled(await this.decoded(completed.result));
+      const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
+      return [...this.ended(completed, () => errors), ...publishedAt(time, published)];
+    }
+    const failed = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
+    if (!failed) return [];
+    const error = await messageOf(this.client, failed.failure);
+    return this.ended(failed, (batch) => new Map(batch.map((id) => [id, error])));
+  }
+
+  private ended(
+    { scheduledEventId }: { scheduledEventId?: unknown },
+    errorsOf: (batch: Handled['batch']) => Handled['errors'],
+  ): Handled[] {
+    const begun = this.batches.get(String(scheduledEventId));
+    this.batches.delete(String(scheduledEventId));
+    return begun === undefined ? [] : [{ ...begun, errors: errorsOf(begun.batch) }];
+  }
+
+  /** Returns the first of the values. */
+  private async decoded(payloads: temporal.api.common.v1.IPayloads | null | undefined): Promise<unknown> {
+    const { loadedDataConverter } = this.client.options;
+    return (await decodeArrayFromPayloads(loadedDataConverter, payloads?.payloads))[0];
+  }
+}
+
+// An activity that hands over nothing has another argument.
+const batchSchema = z.array(z.object({ id: z.string() })).catch([]);
+const waitingSchema = z.array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }));
+
+/** What still waited when the run before this one ended. */
+function carriedOver(waiting: unknown): Published[] {
+  return waitingSchema
+    .parse(waiting ?? [])
+    .flatMap(({ item: announcement, receiver, since }) =>
+      publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
+    );
+}
+
+/** Leaves out messages, and what the mailbox drops, too. */
+function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
+  return envelopes.flatMap((input) => {
+    try {
+      const envelope = parseEnvelope(input);
+      return envelope.announcement.data.strategy === 'event-driven' ? [{ time, ...envelope }] : [];
+    } catch {
+      return [];
+    }
+  });
+}

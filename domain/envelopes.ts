@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { type Announcement, parseAnnouncement } from './announcements.ts';
+import { identifier } from './order.ts';
+import { parse } from './validation.ts';
+
+const receiverSchema = z.strictObject({
+  name: identifier(),
+  /** The task queue of the worker that hosts it. */
+  host: identifier(),
+  /** The activity that takes each batch: a `BatchHandler`. */
+  handler: identifier(),
+  /** An order's later announcement takes the place of an earlier one that waits; by default it gets each, in order. */
+  onlyLatest: z.boolean().optional(),
+});
+const envelopeSchema = z.strictObject({ announcement: z.unknown(), to: z.array(receiverSchema).max(20) });
+const handledSchema = z.object({
+  /** The announcements, by their ids, that must be tried again, and why. */
+  unhandled: z.array(z.object({ id: z.string(), error: z.string() })),
+  /** Envelopes with what the receiver has announced meanwhile. */
+  published: z.array(z.unknown()),
+});
+
+/** Takes announcements in batches, by an activity. */
+export type Receiver = Readonly<z.output<typeof receiverSchema>>;
+
+/** An announcement, and all who get it. */
+export interface Envelope {
+  readonly announcement: Announcement;
+  readonly to: readonly Receiver[];
+}
+
+/** What became of a batch. */
+export interface Handled extends Readonly<z.output<typeof handledSchema>> {
+  readonly published: Envelope[];
+}
+export type BatchHandler = (batch: readonly Announcement[]) => Promise<Handled>;
+
+// It returns a schema for the reason that `order.ts` gives.
+export const receiver = () => receiverSchema;
+
+export function parseEnvelope(input: unknown): Envelope {
+  const { announcement, to } = parse(envelopeSchema, input);
+  return { announcement: parseAnnouncement(announcement), to };
+}
+
+/** Envelopes are left as they came: one that is malformed says nothing against the others. */
+export const parseHandled = (input: unknown) => parse(handledSchema, input);
