@@ -16,7 +16,7 @@ export function limitsIn(read: z.output<typeof environment>) {
     workflowTasks: read.MAXIMUM_WORKFLOW_TASKS,
     /** How many workflows stay in memory between their tasks; not fewer than the tasks. Others are replayed when needed. */
     cachedWorkflows: read.CACHED_WORKFLOWS,
-    /** The most polls of each kind that wait for work; from 2. */
+    /** How many polls of each kind wait for work; from 2. */
     pollers: read.MAXIMUM_POLLERS,
   };
 }
@@ -31,13 +31,10 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
     maxConcurrentWorkflowTaskExecutions: workflowTasks,
     maxCachedWorkflows: cachedWorkflows,
     // A poll takes a slot before it asks, so more polls than slots would only wait for one another.
-    activityTaskPollerBehavior: polling(Math.min(pollers, activities)),
-    workflowTaskPollerBehavior: polling(Math.min(pollers, workflowTasks)),
+    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, activities) },
+    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, workflowTasks) },
   } satisfies Partial<WorkerOptions>;
 }
-
-/** As many as Temporal says there is work for; before it has said so, and if it never does, the most. */
-const polling = (maximum: number) => ({ type: 'autoscaling', initial: maximum, maximum }) as const;
 
 /**
  * The MongoDB pool of a worker: a connection for each activity, and one for its health checks, which would otherwise wait

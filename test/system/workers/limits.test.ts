@@ -27,8 +27,6 @@ test('whatever is set, the pool has a connection for each activity and for the h
       expect(slots.workflowTaskPollerBehavior.maximum).toBeLessThanOrEqual(
         slots.maxConcurrentWorkflowTaskExecutions,
       );
-      for (const { initial, maximum } of [slots.activityTaskPollerBehavior, slots.workflowTaskPollerBehavior])
-        expect(initial).toBeLessThanOrEqual(maximum);
     }),
   );
 });
