@@ -2,7 +2,7 @@ import type { Line } from './order.ts';
 
 /** The search attributes of an order, by which lists can be filtered, with Temporal's names of their types. */
 export const searchAttributeTypes = {
-  /** `pending`, and from the decision on `confirmed`, `rejected` or `cancelled`. */
+  /** `pending`; how it was decided, once the order is done or, if it doesn't get on, once it needs attention. */
   OrderStatus: 'Keyword',
   OrderCustomer: 'Keyword',
   /** Its SKUs, as many as fit. */

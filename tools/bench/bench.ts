@@ -48,8 +48,8 @@ function part<Flags extends object>(
     });
 }
 
-const AGAINST = `Concord's strategies against the floor (the same workflow with nothing in it) and against a plain sequential saga
-with the same writes, in turns; everything is a ratio of things measured in the same run`;
+const AGAINST = `Concord's strategies against the floor (the same workflow with nothing in it), and against plain workflows with the same
+writes: one of the same shape, and a sequential saga; in turns, and everything is a ratio of things measured in the same run`;
 
 for (const [name, description] of [
   ['engine', `${AGAINST}. What is measured where nothing is named.`],

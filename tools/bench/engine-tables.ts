@@ -23,8 +23,10 @@ export function sectionsOf({ figures, histories, ratios, memory }: EngineResult)
     ...groupsOf(figures, keyOf).flatMap((rows) => [timesSection(rows), usageSection(rows)]),
     {
       title: 'The history of an order’s own workflow, placed one after another',
-      head: ['', 'events', 'bytes'],
-      rows: histories.map(({ subject, events, bytes }) => [subject, spread(events), spread(bytes)]),
+      head: ['', 'events', 'bytes', 'actions that Temporal Cloud bills'],
+      rows: histories.map(({ subject, ...measured }) => [
+        ...[subject, spread(measured.events), spread(measured.bytes), spread(measured.actions)],
+      ]),
     },
     {
       title: 'Resident memory of each worker, over the whole run',

@@ -18,18 +18,25 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   ];
   const workers = (setting: string) => pick('workers', 'two-phase', setting);
   const toFloor = closed(saturation, 'floor');
+  const toPlain = closed(saturation, 'plain');
   const toSaga = closed(saturation, 'sequential-saga');
   const toSagaAtLow = closed(low, 'sequential-saga');
   const onOneSku = pick('hot', 'two-phase', 'one SKU');
+  const onMany = pick('hot', 'two-phase', '50 SKUs');
   const queueOnOneSku: Compared = [pick('hot', 'message-queue', 'one SKU'), onOneSku];
-  const oneSkuToMany: Compared = [onOneSku, pick('hot', 'two-phase', '50 SKUs')];
+  const queueOnMany: Compared = [pick('hot', 'message-queue', '50 SKUs'), onMany];
+  const oneSkuToMany: Compared = [onOneSku, onMany];
   const second: Compared = [workers('2 workers of each service'), workers('1 worker of each service')];
   return [
     ratio(`two-phase to the floor: orders a second, ${saturation}`, '≥ 0.95', throughputOf, toFloor),
+    ratio(`two-phase to plain: orders a second, ${saturation}`, '≥ 0.95', throughputOf, toPlain),
+    ratio(`two-phase to plain: the workers' processor time, ${saturation}`, '', workersOf, toPlain),
+    ratio(`two-phase to plain: the servers' processor time, ${saturation}`, '', serversOf, toPlain),
     ratio(`two-phase to the sequential saga: orders a second, ${saturation}`, '≥ 1', throughputOf, toSaga),
     ratio(`two-phase to the sequential saga: p50 to the decision, ${low}`, '≤ 0.6', decisionOf, toSagaAtLow),
     ratio(`two-phase to the sequential saga: p50 until final, ${low}`, '≤ 0.7', finalOf, toSagaAtLow),
-    ratio('message-queue to two-phase: orders a second, one SKU', '≥ 1', throughputOf, queueOnOneSku),
+    ratio('message-queue to two-phase: orders a second, 50 SKUs', '≥ 0.9', throughputOf, queueOnMany),
+    ratio('message-queue to two-phase: orders a second, one SKU', '≥ 0.9', throughputOf, queueOnOneSku),
     ratio('two-phase on one SKU to 50: orders a second', '≥ 0.7', throughputOf, oneSkuToMany),
     ratio('two-phase, 10 times the orders: time', '≤ 10.5', elapsedOf, growth('two-phase')),
     ratio('floor, 10 times the orders: time', '', elapsedOf, growth('floor')),
@@ -42,13 +49,21 @@ type Compared = [measured: Run[], base: Run[]];
 
 const decisionOf = ({ decided }: Run) => median(decided);
 const elapsedOf = ({ elapsed }: Run) => elapsed;
+const workersOf = ({ usage }: Run) => usage.workerSeconds;
+const serversOf = ({ usage }: Run) => usage.serverSeconds;
 const finalOf = ({ final }: Run) => median(final);
 
 /** Returns undefined if one of both was not measured. */
-function ratio(name: string, target: string, of: (run: Run) => number, [measured, base]: Compared) {
+function ratio(
+  name: string,
+  target: string,
+  of: (run: Run) => number | undefined,
+  [measured, base]: Compared,
+) {
   const pairs = measured.flatMap((run, round) => {
     const other = base[round];
-    return other === undefined ? [] : [of(run) / of(other)];
+    const [value, compared] = [of(run), other && of(other)];
+    return value === undefined || compared === undefined ? [] : [value / compared];
   });
   return pairs.length === 0 ? undefined : { name, target, ratio: spreadOf(pairs) };
 }

@@ -1,7 +1,6 @@
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { currentDetails } from '../../domain/current-details.ts';
-import type { FinalStatus } from '../../domain/order.ts';
 import type { OrderProgress } from '../../domain/place-order.ts';
 import { type OwnStuckStep, parseOwnStuckSteps } from '../../domain/stuck-step.ts';
 import { causeOf, validOrNothing } from './failures.ts';
@@ -10,8 +9,9 @@ const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
 
 /**
- * Shows an order in lists and in the Web UI. Only a search attribute that changes costs a history event: an order that
- * is never stuck pays once, for its status.
+ * Shows an order in lists and in the Web UI. A change of search attributes is billed, recorded, and written to what lists
+ * are read from, unless it comes with the order's end, which is written there anyway. So an order that is never stuck
+ * changes them once, at its end.
  */
 export class Display {
   private readonly snapshot: () => OrderProgress;
@@ -33,9 +33,9 @@ export class Display {
     this.forget(({ step }) => step.startsWith(`${participant}.`));
   }
 
-  /** The order is decided, and nothing that kept it from that matters any more. */
-  decided(status: FinalStatus): void {
-    this.forget(() => true, [{ key: STATUS, value: status }]);
+  /** The order is decided, or done: nothing that kept it from that matters any more. */
+  decided(): void {
+    this.forget(() => true);
   }
 
   /** The order has stopped on an error: an operator has to settle it. */
@@ -55,15 +55,21 @@ export class Display {
   }
 
   private needAttention(): void {
-    upsertChanged([{ key: NEEDS_ATTENTION, value: true }]);
-    this.refresh();
+    this.update([{ key: NEEDS_ATTENTION, value: true }]);
   }
 
-  private forget(isOver: (step: OwnStuckStep) => boolean, changes: SearchAttributeUpdatePair[] = []): void {
+  private forget(isOver: (step: OwnStuckStep) => boolean): void {
     const left = this.stuckSteps.filter((step) => !isOver(step));
     const isWell = left.length === 0 && this.stuckSteps.length > 0;
     this.stuckSteps = left;
-    upsertChanged(isWell ? [...changes, { key: NEEDS_ATTENTION, value: false }] : changes);
+    this.update(isWell ? [{ key: NEEDS_ATTENTION, value: false }] : []);
+  }
+
+  private update(changes: readonly SearchAttributeUpdatePair[]): void {
+    const { phase, decision } = this.snapshot();
+    const isStatusDue = phase === 'final' || changes.length > 0;
+    const status = decision && isStatusDue ? [{ key: STATUS, value: decision.status }] : [];
+    upsertChanged([...changes, ...status]);
     this.refresh();
   }
 }

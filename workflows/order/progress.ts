@@ -49,7 +49,7 @@ export class Progress {
     this.decision = outcome;
     this.phase = status === 'confirmed' ? 'committing' : 'rolling-back';
     log.info('order decided', { orderId, status, reason: reason?.message });
-    this.display.decided(status);
+    this.display.decided();
     if (isCounted(outcome)) recordDecision(outcome, this.strategy);
   }
 
@@ -85,7 +85,7 @@ export class Progress {
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';
-    this.display.decided(outcome.status);
+    this.display.decided();
     if (!allHandlersFinished()) await condition(allHandlersFinished);
     if (isCounted(outcome)) countOrder(outcome, this.strategy);
     return outcome;

@@ -44,13 +44,14 @@ test('all is measured in turns, on servers of its own, and what is stored is con
   expect(measured).toContain('hot, one SKU, message-queue');
   expect(measured).toContain('growth, 10 times as many, two-phase');
   expect(measured).toContain('workers, 2 workers of each service, two-phase');
-  expect(result.ratios).toHaveLength(9);
+  expect(result.ratios).toHaveLength(13);
 
   const low = result.figures.filter(({ part, setting }) => part === 'closed' && setting === '2 at once');
   const usageOf = (wanted: string) => low.find(({ subject }) => subject === wanted)?.usage;
   expect(usageOf('floor')).toMatchObject({ writes: 0, reads: 0, inventoryActivities: 2 });
   // The same steps and the same writes, one read by nobody.
   expect(usageOf('two-phase')).toMatchObject({ writes: 7, reads: 0, inventoryActivities: 2 });
+  expect(usageOf('plain')).toMatchObject({ writes: 7, reads: 0, inventoryActivities: 2 });
   expect(usageOf('sequential-saga')).toMatchObject({ writes: 7, reads: 0, inventoryActivities: 2 });
   expect(usageOf('two-phase')?.requests).toBeGreaterThan(10);
   for (const { usage, throughput } of low) {
@@ -58,6 +59,10 @@ test('all is measured in turns, on servers of its own, and what is stored is con
     if (process.platform === 'linux') expect(usage.workerSeconds).toBeGreaterThan(0);
   }
   expect(result.histories.map(({ subject }) => subject)).toEqual(subjects);
+  const actionsOf = (wanted: string) => result.histories.find(({ subject }) => subject === wanted)?.actions;
+  // The start and four steps; an order of Concord's also says in lists how it ended.
+  expect(actionsOf('plain')).toMatchObject({ lowest: 5, highest: 5 });
+  expect(actionsOf('two-phase')).toMatchObject({ lowest: 6, highest: 6 });
 }, 1_200_000); // a few minutes; more where others use the machine as well
 
 test('a server takes 50 ms for each step, where that is asked for and it is ours', async () => {

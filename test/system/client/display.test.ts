@@ -24,7 +24,10 @@ beforeAll(async () => {
 afterAll(() => platform[Symbol.asyncDispose]());
 
 // Some tests break a service; none may depend on whether another has repaired it.
-beforeEach(() => platform.repair('inventory'));
+beforeEach(() => {
+  platform.repair('inventory');
+  platform.repair('orders');
+});
 
 const handleOf = (workflowId: string) => platform.concord.client.workflow.getHandle(workflowId);
 
@@ -90,6 +93,10 @@ describe.each(strategies)('%s', (strategy) => {
       ...{ OrderStrategy: strategy, OrderNeedsAttention: false },
     });
     expect(await upserts(orderId)).toBe(1);
+    // With its end, so that what lists are read from is written for both at once.
+    const [shown, ended] = (await eventsOf(`order/${orderId}`)).slice(-2);
+    expect(shown).toHaveProperty('upsertWorkflowSearchAttributesEventAttributes');
+    expect(ended).toHaveProperty('workflowExecutionCompletedEventAttributes');
     const query = `OrderStatus = 'confirmed' AND OrderSkus = '${orderId}' AND OrderStrategy = '${strategy}'`;
     await expect.poll(() => listed(query)).toEqual([`order/${orderId}`]);
     const description = await handleOf(`order/${orderId}`).describe();
@@ -129,6 +136,26 @@ describe.each(strategies)('%s', (strategy) => {
     });
     expect(await currentDetailsOf(order)).not.toContain('attention');
   });
+});
+
+test('an order that is decided and not done shows in lists how, once it needs attention', async () => {
+  const { concord } = platform;
+  await concord.restock('undone', 10);
+  platform.breakDown('orders');
+  await placeAndWait(platform, 'undone', { orders: 'preparing', inventory: 'prepared' });
+  platform.breakDown('inventory');
+  platform.repair('orders');
+  await expect
+    .poll(async () => (await concord.status('undone')).participants)
+    .toEqual({ orders: 'committed', inventory: 'committing' });
+  expect(await attributesOf('undone')).toMatchObject({ OrderStatus: 'pending' });
+  await expect.poll(() => watch(EAGER)).toContain('undone');
+  const shown = { OrderStatus: 'confirmed', OrderNeedsAttention: true };
+  await expect.poll(() => attributesOf('undone')).toMatchObject(shown);
+  platform.repair('inventory');
+  await concord.retry('undone').catch(() => {}); // it may just have been tried
+  await handleOf('order/undone').result();
+  expect(await attributesOf('undone')).toMatchObject({ ...shown, OrderNeedsAttention: false });
 });
 
 test('an order that has stopped on an error needs attention for good', async () => {
