@@ -63,6 +63,8 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
     },
     sinks: tracing?.sinks ?? droppedSpans,
     ...slotsOf(limits),
+    // A server ends what is too large at once; a worker would try it again and again, on servers that name their limits.
+    disablePayloadErrorLimit: true,
     ...(version && { workerDeploymentOptions: { version, ...VERSIONING } }),
     shutdownGraceTime: STOP_LIMITS.grace,
     shutdownForceTime: STOP_LIMITS.force,
