@@ -11,8 +11,9 @@ export function retryingPorts<T>(fixed: boolean, start: () => Promise<T>): Promi
   });
 }
 
-// The last is Temporal's, of the ports that it chooses itself.
-const PORT_TAKEN = /address (is )?already in use|failed to assign a free port/i;
+// The last two are Temporal's, of the ports that it chooses itself: it also breaks off without a word (temporalio/cli #667).
+const PORT_TAKEN =
+  /address (is )?already in use|failed to assign a free port|panic: .*nil pointer dereference/i;
 
 const ENDPOINTS = [
   { what: 'metrics', port: 'METRICS_PORT', host: 'METRICS_HOST', path: '/metrics' },
