@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { DEFAULT_STRATEGY, strategies } from '../../../domain/strategies.ts';
 import { ensureSchedule, reaperSchedule } from '../../../workers/schedules.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
-import { orderOf, placeAndWait, prepareByHand, recorded, terminate, untilQuiet } from './support.ts';
+import {
+  confirmedAndTerminated,
+  orderOf,
+  placeAndWait,
+  prepareByHand,
+  recorded,
+  terminate,
+  untilQuiet,
+} from './support.ts';
 
 let platform: Platform;
 
@@ -92,13 +100,7 @@ describe('an orphan is settled', () => {
   });
 
   test('as the order service has it on record, where the inventory was not told', async () => {
-    await platform.concord.restock('decided', 10);
-    await heldWhileOrdersAreBroken('decided');
-    await platform.stop('inventory');
-    platform.repair('orders');
-    await placeAndWait(platform, 'decided', { orders: 'committed' });
-    await terminate(platform, 'decided');
-    await platform.start('inventory');
+    await confirmedAndTerminated(platform, 'decided');
     expect(await sweep()).toEqual(['decided']);
     await expect.poll(() => recorded(platform, 'decided')).toEqual(CONFIRMED);
   });

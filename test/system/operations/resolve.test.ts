@@ -6,6 +6,7 @@ import { statusQuery } from '../../../workflows/order/messages.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { runCliAsJson } from '../../support/run-cli.ts';
 import {
+  confirmedAndTerminated,
   orderOf,
   placeAndWait,
   prepareByHand,
@@ -22,18 +23,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => platform[Symbol.asyncDispose]());
-
-/** An order that is confirmed on record, and whose workflow ended before its stock was sold. */
-async function confirmedAndTerminated(orderId: string): Promise<void> {
-  await platform.concord.restock(orderId, 10);
-  platform.breakDown('orders');
-  await placeAndWait(platform, orderId, { inventory: 'prepared' });
-  await platform.stop('inventory');
-  platform.repair('orders');
-  await placeAndWait(platform, orderId, { orders: 'committed' });
-  await terminate(platform, orderId);
-  await platform.start('inventory');
-}
 
 /** An order that holds nothing yet, and whose workflow ended. */
 async function preparingAndTerminated(orderId: string): Promise<void> {
@@ -79,7 +68,7 @@ describe('an order whose workflow was terminated', () => {
 
   test('after its decision ends as decided, and only so', async () => {
     const { concord } = platform;
-    await confirmedAndTerminated('decided');
+    await confirmedAndTerminated(platform, 'decided');
     for (const as of ['rejected', 'cancelled'] as const) {
       await expect(concord.resolve('decided', { as })).rejects.toMatchObject({
         code: 'CannotResolve',

@@ -57,6 +57,19 @@ export async function preparedAndTerminated(platform: Platform, orderId: string)
   await platform.start('orders');
 }
 
+/** An order that is confirmed on record, and whose workflow ended before the inventory was told. */
+export async function confirmedAndTerminated(platform: Platform, orderId: string): Promise<void> {
+  await platform.concord.restock(orderId, 10);
+  platform.breakDown('orders');
+  await placeAndWait(platform, orderId, { inventory: 'prepared' });
+  // Not broken down: an attempt that comes just after the repair would succeed.
+  await platform.stop('inventory');
+  platform.repair('orders');
+  await placeAndWait(platform, orderId, { orders: 'committed' });
+  await terminate(platform, orderId);
+  await platform.start('inventory');
+}
+
 /** What a workflow asks of participants for an order of 2 units. */
 export function requestByHand(
   orderId: string,
