@@ -162,9 +162,13 @@ export class FaultInjector {
 
   private async call(attempts: readonly Attempt[], isWrite: boolean, call: () => unknown): Promise<unknown> {
     if (!isWrite) return call();
-    for (const attempt of attempts) attempt.writes += 1;
+    // The lines of an order are written side by side, so each write keeps its number.
+    const numbered = attempts.map((attempt) => {
+      attempt.writes += 1;
+      return [attempt, attempt.writes] as const;
+    });
     const strikeAll = (at: 'before' | 'after') =>
-      Promise.all(attempts.map((attempt) => this.strike(attempt, { at, write: attempt.writes })));
+      Promise.all(numbered.map(([attempt, write]) => this.strike(attempt, { at, write })));
     await strikeAll('before');
     // A write that finds its `_id` taken has reached the database as well.
     const [result] = await Promise.allSettled([call()]);
