@@ -68,7 +68,10 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   confirmAll(confirming);
 
   await condition(isHistoryLong);
-  await condition(() => ![...inboxes.values()].some((inbox) => inbox.isBusy()), PATIENCE);
+  // However much comes meanwhile: a run that has taken all the signals that it may would refuse the next one.
+  const longest = 2 * workflowInfo().historyLength;
+  const isIdle = () => ![...inboxes.values()].some((inbox) => inbox.isBusy());
+  await condition(() => isIdle() || workflowInfo().historyLength > longest, PATIENCE);
   const limits = { items: CARRY_LIMITS.items / inboxes.size, ids: CARRY_LIMITS.ids / inboxes.size };
   const left = backlogs().map((backlog) => backlog.carry(limits));
   return continueAsNew<typeof mailbox>(

@@ -1,6 +1,5 @@
 import type { Envelope } from '../../domain/envelopes.ts';
-import { SWEEP_BUDGET } from '../../domain/policies.ts';
-import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
+import { inventory, orders, settling } from '../contract/activities.ts';
 
 /** Returns what is in the outboxes of these orders, in both services. */
 export async function findInOutboxes(orderIds: readonly string[]): Promise<readonly Envelope[]> {
@@ -11,11 +10,10 @@ export async function findInOutboxes(orderIds: readonly string[]): Promise<reado
   return found.flat();
 }
 
-/** Takes announcements out of the outboxes, whichever they are in. Fails if a service is down for long. */
+/** Takes announcements out of the outboxes, whichever they are in. Waits for a service that is down. */
 export async function removeFromOutboxes(announcementIds: readonly string[]): Promise<void> {
-  const options = { ...inBatches, scheduleToCloseTimeout: SWEEP_BUDGET };
   await Promise.all([
-    orders(options)['orders.confirmPublished'](announcementIds),
-    inventory(options)['inventory.confirmPublished'](announcementIds),
+    orders(settling)['orders.confirmPublished'](announcementIds),
+    inventory(settling)['inventory.confirmPublished'](announcementIds),
   ]);
 }
