@@ -39,7 +39,8 @@ export class EventBook {
 
   /** Returns all in the order of publication. Those of one order come from one mailbox, so they are in order already. */
   publications(): Publication[] {
-    return [...this.orders.values()].flat().sort(byTime);
+    const all = [...this.orders.values()].flat();
+    return all.sort((one, other) => one.publishedAt.localeCompare(other.publishedAt));
   }
 
   /** Forgets the orders of which nothing waits any more, but for the newest. */
@@ -84,8 +85,4 @@ export class EventBook {
 
 export function isOpen({ deliveries }: Publication): boolean {
   return deliveries.some(({ state }) => state === 'waiting');
-}
-
-function byTime(one: Publication, other: Publication): number {
-  return one.publishedAt < other.publishedAt ? -1 : Number(one.publishedAt > other.publishedAt);
 }

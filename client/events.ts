@@ -5,7 +5,7 @@ import type { AnnouncementType } from '../domain/announcements.ts';
 import { defined } from '../domain/defined.ts';
 import type { parseEventFilter } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import type { OwnStuckStep } from '../domain/stuck-step.ts';
+import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { describeExecution, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
 import { pendingSteps } from '../platform/visibility/stuck-steps.ts';
 import { EventBook, isOpen, type Publication } from './event-book.ts';
@@ -142,7 +142,7 @@ class PublishedEvents {
 
   async views(): Promise<OrderEvent[]> {
     const publications = this.book.publications();
-    const failing = publications.some(isOpen) ? await this.failingBatches() : new Map<string, OwnStuckStep>();
+    const failing = publications.some(isOpen) ? await this.failingBatches() : [];
     return publications.map((publication) => viewOf(publication, failing));
   }
 
@@ -161,12 +161,9 @@ class PublishedEvents {
   }
 
   /** A history does not tell of attempts that fail while there are more to come. */
-  private async failingBatches(): Promise<ReadonlyMap<string, OwnStuckStep>> {
-    const steps = await pMap(this.running.values(), async (mailbox) => {
-      const pending = await pendingSteps(this.client, mailbox);
-      return pending.map((step) => [batchOf(mailbox.workflowId, step.step), step] as const);
-    });
-    return new Map(steps.flat().filter(([, { attempts }]) => attempts > 0));
+  private async failingBatches(): Promise<StuckStep[]> {
+    const steps = await pMap(this.running.values(), ({ run }) => pendingSteps(this.client, run));
+    return steps.flat().filter(({ attempts }) => attempts > 0);
   }
 }
 
@@ -175,8 +172,6 @@ const LAST_TYPES: readonly AnnouncementType[] = ['StockSold', 'StockReleased'];
 // What comes again of these is no news.
 const KEPT_ORDERS = 250;
 
-const batchOf = (mailboxId: string, handler: string): string => `${mailboxId} ${handler}`;
-
 function countAfter(time: string, facts: readonly Fact[]): number {
   const later = facts.flatMap((fact) =>
     'announcement' in fact && fact.time > time ? [fact.announcement.id] : [],
@@ -184,17 +179,14 @@ function countAfter(time: string, facts: readonly Fact[]): number {
   return new Set(later).size;
 }
 
-function viewOf(
-  { event, publishedAt, deliveries }: Publication,
-  failing: ReadonlyMap<string, OwnStuckStep>,
-): OrderEvent {
+function viewOf({ event, publishedAt, deliveries }: Publication, failing: readonly StuckStep[]): OrderEvent {
   const { id, type, subject: orderId, source, time } = event;
   const mailboxId = mailboxIdOf(event.data.order);
   const sorted = deliveries.toSorted((one, other) => (one.subscriber < other.subscriber ? -1 : 1));
   const views = sorted.map(({ subscriber, handler, state, failures, lastError }): DeliveryView => {
     if (state !== 'waiting') return { subscriber, state };
     if (failures > 0) return { subscriber, state: 'retrying', attempt: failures + 1, lastError };
-    const batch = failing.get(batchOf(mailboxId, handler));
+    const batch = failing.find(({ workflowId, step }) => workflowId === mailboxId && step === handler);
     if (batch === undefined) return { subscriber, state: 'delivering' };
     const { attempts, lastError: why, nextAttemptAt } = batch;
     const retrying = { subscriber, state: 'retrying' as const, attempt: attempts + 1, lastError: why };

@@ -181,9 +181,10 @@ async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits)
 }
 
 /** What a mailbox has its receivers do now. */
-export async function pendingSteps(client: Client, { workflowId }: Named): Promise<Step[]> {
+export async function pendingSteps(client: Client, { workflowId }: Named): Promise<StuckStep[]> {
   const execution = await describeExecution(client, { workflowId });
-  return pMap(execution?.pendingActivities ?? [], (activity) => activityStep(client, activity, []));
+  const steps = await pMap(execution?.pendingActivities ?? [], (one) => activityStep(client, one, []));
+  return steps.map((step) => stepOf({ workflowId }, step));
 }
 
 /** Whether an order has nothing to do but to wait for others. */
