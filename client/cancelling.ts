@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { encodeToPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { CancelRequest } from '../domain/place-order.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
@@ -12,16 +12,11 @@ import { type OrderHandle, queryProgress } from './view.ts';
  * milliseconds. It is a signal and not an update: a workflow takes ten updates at once, which others may hold.
  * @throws WorkflowNotFoundError if the order's workflow has ended.
  */
-export async function requestCancel(
-  client: Client,
-  handle: OrderHandle,
-  request: CancelRequest,
-  patience: number,
-) {
+export async function requestCancel(handle: OrderHandle, request: CancelRequest, patience: number) {
   const deadline = Date.now() + patience;
-  await signalOnce(client, handle, request);
+  await signalOnce(handle, request);
   for (let pause = FIRST_PAUSE; Date.now() < deadline; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-    const progress = await queryProgress(client, handle, deadline);
+    const progress = await queryProgress(handle, deadline);
     if (progress === undefined || progress.decision !== undefined) return progress?.decision;
     await delay(pause);
   }
@@ -32,11 +27,7 @@ export async function requestCancel(
  * Signals so that the history holds one signal however often an order is cancelled: the server takes only so many, and
  * drops those whose request id it has seen. `WorkflowHandle.signal` lets nobody choose that id.
  */
-async function signalOnce(
-  client: Client,
-  { workflowId }: OrderHandle,
-  request: CancelRequest,
-): Promise<void> {
+async function signalOnce({ client, workflowId }: OrderHandle, request: CancelRequest): Promise<void> {
   const { namespace, identity, loadedDataConverter } = client.options;
   const { name } = cancelSignal;
   const payloads = (await encodeToPayloads(loadedDataConverter, request)) ?? null;

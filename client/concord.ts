@@ -13,7 +13,7 @@ import {
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import type { Order, OrderOutcome, OrderStatus } from '../domain/order.ts';
+import type { Order, OrderOutcome } from '../domain/order.ts';
 import { identifier, parseOrder, sameContent } from '../domain/order.ts';
 import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
 import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
@@ -261,11 +261,8 @@ export class Concord {
     });
   }
 
-  /** Returns what the order is then. */
-  private async askToCancel(
-    orderId: string,
-    request: CancelRequest,
-  ): Promise<OrderStatus | 'requested' | 'being resolved'> {
+  /** Returns the order's status then, or `requested`, or `being resolved`. */
+  private async askToCancel(orderId: string, request: CancelRequest): Promise<string> {
     const handle = this.handleOf(orderId);
     let isGone = false;
     try {
@@ -275,7 +272,7 @@ export class Concord {
         const { status } = await this.status(orderId);
         return status === 'pending' ? 'being resolved' : status;
       }
-      const decision = await requestCancel(this.client, handle, request, ANSWER_TIMEOUT);
+      const decision = await requestCancel(handle, request, ANSWER_TIMEOUT);
       if (decision === undefined) {
         // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
         // Temporal's own cancel request; the reason is that of the signal, which comes first.
@@ -424,8 +421,7 @@ export class Concord {
   }
 
   private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Told> {
-    const { order } = input;
-    const { orderId } = order;
+    const { orderId } = input.order;
     const options = {
       ...shown,
       taskQueue: 'orders',
@@ -436,7 +432,7 @@ export class Concord {
     };
     if (wait === 'decided') {
       const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', options);
-      const update = { startWorkflowOperation, args: [order] as [Order] };
+      const update = { startWorkflowOperation, args: [input.order] as [Order] };
       return this.client.workflow.executeUpdateWithStart(decisionUpdate, update);
     }
     const handle = await this.client.workflow.start<typeof placeOrder>('placeOrder', options);

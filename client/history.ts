@@ -21,11 +21,8 @@ export async function startOf(client: Client, workflowId: string): Promise<{ inp
   return { input: await firstValue(client, started.input), time: timeOf(first.eventTime) ?? '' };
 }
 
-export async function firstValue(
-  client: Client,
-  values: temporal.api.common.v1.IPayloads | null | undefined,
-) {
+export async function firstValue(client: Client, given: temporal.api.common.v1.IPayloads | null | undefined) {
   const { loadedDataConverter } = client.options;
-  const [value] = await decodeArrayFromPayloads(loadedDataConverter, values?.payloads);
+  const [value] = await decodeArrayFromPayloads(loadedDataConverter, given?.payloads);
   return value;
 }

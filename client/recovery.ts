@@ -84,9 +84,7 @@ export async function startResolution(
   const execution = await describeExecution(client, { workflowId: workflowIdOf(orderId) });
   if (isRunning(execution))
     throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
-  const remains = execution
-    ? await remainsOfClosed(client, orderId, execution, findRecord)
-    : remainsOnRecord(orderId, await findRecord());
+  const remains = await remainsOf(client, orderId, execution, findRecord);
   const { order, strategy } = remains;
   try {
     return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
@@ -101,33 +99,32 @@ export async function startResolution(
   }
 }
 
-async function remainsOfClosed(
+async function remainsOf(
   client: Client,
   orderId: string,
-  execution: Execution,
+  closed: Execution | undefined,
   findRecord: () => Promise<OrderRecord | null>,
 ): Promise<Orphan> {
   const workflowId = workflowIdOf(orderId);
-  if (statusOf(execution) === 'completed') {
-    const outcome: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    // Another order's workflow, which has only tried to take the id.
-    if (isTaken(outcome)) return { ...remainsOnRecord(orderId, await findRecord()), coordinator: 'closed' };
-    throw new ConcordError('TooLate', { orderId, status: outcome.status });
+  if (closed !== undefined && statusOf(closed) !== 'completed') {
+    const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
+    return { order, strategy, coordinator: 'closed' };
   }
-  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
-  return { order, strategy, coordinator: 'closed' };
+  const outcome: OrderOutcome | undefined = closed && (await client.workflow.getHandle(workflowId).result());
+  // One that was refused because another order has its id says nothing of that order.
+  if (outcome !== undefined && !isTaken(outcome))
+    throw new ConcordError('TooLate', { orderId, status: outcome.status });
+  const record = await findRecord();
+  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+  const { customerId, lines, strategy, status } = record;
+  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
+  const order = { orderId, customerId, lines };
+  return { order, strategy, coordinator: closed === undefined ? 'unknown' : 'closed' };
 }
 
 /** True of an order that was refused because another one has its id. */
 export function isTaken({ reason }: { readonly reason?: Reason | undefined }): boolean {
   return reason?.code === 'OrderIdTaken';
-}
-
-function remainsOnRecord(orderId: string, record: OrderRecord | null): Orphan {
-  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-  const { customerId, lines, strategy, status } = record;
-  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
-  return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
 }
 
 /** Returns how an order was resolved whose own workflow has stopped; undefined if it was not. */

@@ -63,21 +63,16 @@ export async function viewOf(client: Client, handle: OrderHandle, orderId: strin
     const message = `its workflow ended as ${how}; see its history in the Web UI, and settle it with \`concord resolve\``;
     return { ...known, status: 'pending', phase: 'failed', reason: { code: 'OrderFailed', message } };
   }
-  const isYoung = Date.now() - startTime.getTime() < YOUNG;
+  const mayFailElsewhere = strategy !== 'two-phase' && Date.now() - startTime.getTime() >= YOUNG;
+  const scope = { workflows: [], mailboxes: [{ workflowId: mailboxIdOf(order) }] };
   const [progress, elsewhere] = await Promise.all([
-    queryProgress(client, handle, Date.now() + QUERY_TIMEOUT),
-    isYoung ? [] : failingElsewhere(client, order, strategy),
+    queryProgress(handle, Date.now() + QUERY_TIMEOUT),
+    mayFailElsewhere ? findStuckSteps(client, FAILED, scope) : [],
   ]);
   const retrying = [...known.retrying, ...retryingOf(orderId, elsewhere)];
   if (progress === undefined) return { ...known, retrying, status: 'pending', phase: 'unknown' };
   const { phase, participants, decision: { status: decided = 'pending' as const, reason } = {} } = progress;
   return { ...known, retrying, orderId, phase, participants, status: decided, ...defined({ reason }) };
-}
-
-/** Messages and events of the order that fail. */
-async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
-  if (strategy === 'two-phase') return [];
-  return findStuckSteps(client, FAILED, { workflows: [], mailboxes: [{ workflowId: mailboxIdOf(order) }] });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {
@@ -96,9 +91,9 @@ export function viewOfRecord({ createdAt, updatedAt, ...record }: OrderRecord): 
 }
 
 /** Returns where an order stands as its workflow sees it; undefined if no worker tells before the deadline. */
-export async function queryProgress(client: Client, handle: OrderHandle, deadline: number) {
+export async function queryProgress(handle: OrderHandle, deadline: number) {
   try {
-    return await client.withDeadline(deadline, () => handle.query(statusQuery));
+    return await handle.client.withDeadline(deadline, () => handle.query(statusQuery));
   } catch {
     return undefined; // nobody polls, or the workflow code fails: either way the worker does not answer
   }

@@ -53,7 +53,7 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   const sinks: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn } } };
   return {
     /** Passes the trace on to workflows. */
-    client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
+    client: [commandsOnly()],
     /** Surrounds each activity; the outermost interceptor. */
     activity: tracedActivities,
     /** Exports the spans of workflows. */
@@ -75,16 +75,10 @@ function instrumentMongoDb(): void {
   for (const patched of ['mongodb', 'mongodb/lib/cmap/connection.js']) require(patched);
 }
 
-/** Queries change nothing, and a client that follows an order sends several a second: they would only be noise. */
-function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): WorkflowClientInterceptor {
-  return {
-    startWithDetails: interceptor.startWithDetails.bind(interceptor),
-    startUpdate: interceptor.startUpdate.bind(interceptor),
-    startUpdateWithStart: interceptor.startUpdateWithStart.bind(interceptor),
-    signal: interceptor.signal.bind(interceptor),
-    signalWithStart: interceptor.signalWithStart.bind(interceptor),
-    cancel: interceptor.cancel.bind(interceptor),
-  };
+/** Questions change nothing, and a client that follows an order asks several a second: they would only be noise. */
+function commandsOnly(): WorkflowClientInterceptor {
+  const questions = { query: undefined, describe: undefined };
+  return Object.assign(new OpenTelemetryWorkflowClientInterceptor(), questions);
 }
 
 type WorkflowSpan = Parameters<OpenTelemetrySinks['exporter']['export']>[0][number];
