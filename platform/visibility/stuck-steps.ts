@@ -117,7 +117,7 @@ async function activityStep(client: Client, pending: Pending, events: Events): P
   // A reset step counts from 1 again, but knows that it was started.
   const isUntaken = attempts === 0 && !pending.lastStartedTime && !pending.lastAttemptCompleteTime;
   const scheduled = events.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
+    ({ activityTaskScheduledEventAttributes: its }) => its?.activityId === activityId,
   );
   return defined({
     problem: isUntaken ? ('waiting' as const) : ('retrying' as const),
@@ -140,12 +140,8 @@ export async function messageOf(client: Client, failure: ProtoFailure | null | u
 }
 
 /** Whether the workflow's own code is stuck: it fails, or nobody runs it. */
-async function workflowSteps(
-  client: Client,
-  { pendingWorkflowTask: task }: Execution,
-  events: Events,
-  { longerThan }: StuckLimits,
-): Promise<Step[]> {
+async function workflowSteps(client: Client, execution: Execution, events: Events, limits: StuckLimits) {
+  const { pendingWorkflowTask: task } = execution;
   if (!task) return [];
   const attempts = (task.attempt ?? 1) - 1;
   const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? now();
@@ -157,11 +153,11 @@ async function workflowSteps(
   const failure = last?.workflowTaskFailedEventAttributes?.failure;
   if (attempts > 0 && failure) {
     const lastError = await messageOf(client, failure);
-    return [{ problem: 'broken', step: 'workflow', attempts, lastError, since }];
+    return [{ problem: 'broken' as const, step: 'workflow', attempts, lastError, since }];
   }
-  if (!isOlder(since, longerThan)) return [];
+  if (!isOlder(since, limits.longerThan)) return [];
   const lastError = attempts > 0 ? 'its worker did not answer in time' : NOT_TAKEN;
-  return [{ problem: 'waiting', step: 'workflow', attempts, lastError, since }];
+  return [{ problem: 'waiting' as const, step: 'workflow', attempts, lastError, since }];
 }
 
 /** What waits in a mailbox, and is stuck: by itself, or because the batch of its receiver is. */
@@ -235,15 +231,11 @@ async function skippedBy(client: Client, type: string, step: string): Promise<St
   // Temporal lists the workflow that ended last first.
   const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
   const { value: last } = await sweeps.next();
-  return eachAlone(
-    last ? [last] : [],
-    async ({ workflowId, runId, startedAt, endedAt: since = startedAt }) => {
-      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-      return skipped.map(({ orderId, problem: lastError }) => {
-        return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since } as const;
-      });
-    },
-  );
+  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+    const about = { workflowId, problem: 'skipped', step, attempts: 1, since: endedAt } as const;
+    return skipped.map(({ orderId, problem: lastError }) => ({ orderId, ...about, lastError }));
+  });
 }
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {

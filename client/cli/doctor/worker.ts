@@ -147,10 +147,8 @@ async function describe(name: ServiceName, { concord, target }: Connected): Prom
     const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
     return concord.client.workflowService.describeTaskQueue(question);
   };
-  const [workflows, activities] = await Promise.all([
-    ask(TASK_QUEUE_TYPE_WORKFLOW),
-    ask(TASK_QUEUE_TYPE_ACTIVITY),
-  ]);
+  const workflows = await ask(TASK_QUEUE_TYPE_WORKFLOW);
+  const activities = await ask(TASK_QUEUE_TYPE_ACTIVITY);
   // The task queue knows what is current also where a worker without a version names no deployment that could be asked.
   const { versioningInfo } = workflows;
   const percentage = versioningInfo?.rampingVersionPercentage ?? 0;

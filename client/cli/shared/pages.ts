@@ -9,12 +9,9 @@ import type { Session } from './session.ts';
 
 /** Adds the options of a command whose list may be too long for a screen. */
 export function addPageOptions(command: Command): Command {
+  const limits = `from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`;
   return command
-    .option(
-      '--limit <number>',
-      `at most so many, from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`,
-      wholeNumber,
-    )
+    .option('--limit <number>', `at most so many, ${limits}`, wholeNumber)
     .option('--after <id>', 'go on after this one', (text) => parse(pageFields().after, text, '--after'));
 }
 
