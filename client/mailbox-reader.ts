@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
 import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { type Listed, timeOf } from '../platform/visibility/executions.ts';
+import { type Run, timeOf } from '../platform/visibility/executions.ts';
 import { messageOf } from '../platform/visibility/stuck-steps.ts';
 import { firstValue } from './history.ts';
 
@@ -28,7 +28,7 @@ type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Reads the history of one run of a mailbox: it needs no worker, and disturbs nobody. */
 export class MailboxReader {
-  readonly run: Pick<Listed, 'workflowId' | 'runId'>;
+  readonly run: Run;
   /** Why it can't be read, if it is encrypted with a key that is not here. */
   unreadable: unknown;
   private readonly client: Client;
@@ -36,7 +36,7 @@ export class MailboxReader {
   /** What is being handled, by the ids of the events that began it. */
   private readonly batches = new Map<string, Omit<Handled, 'errors'>>();
 
-  constructor(client: Client, { workflowId, runId }: MailboxReader['run']) {
+  constructor(client: Client, { workflowId, runId }: Run) {
     this.client = client;
     this.run = { workflowId, runId };
   }

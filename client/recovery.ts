@@ -21,10 +21,7 @@ export interface Retried {
   readonly steps: readonly string[];
 }
 
-/**
- * Tries every step of an order that waits for its next attempt now.
- * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
- */
+/** @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported` */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
   const describe = async (workflowId: string) =>
     (await describeExecution(client, { workflowId })) ?? pMapSkip;
@@ -68,11 +65,7 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
   return waiting.map(({ workflowId, ...item }) => ownNameOf({ workflowId, step: waitingName(item) }));
 }
 
-/**
- * Starts the workflow that settles what an order's own workflow has left behind. `findRecord` asks the order service.
- * @throws ConcordError `UnknownOrder`; `TooLate` if all is settled; `CannotResolve` if its own workflow runs, or if a
- *   resolution runs or has ended well.
- */
+/** Starts the workflow that settles what an order's own has left behind. `findRecord` asks the order service. */
 export async function startResolution(
   client: Client,
   orderId: string,

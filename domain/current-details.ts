@@ -28,13 +28,10 @@ export function currentDetails(
 
 /** How many wait in a mailbox (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
-  const failing = waiting
-    .filter(({ failures }) => failures > 0)
-    .map((item) => ({
-      ...item,
-      step: `${item.type} of ${item.orderId} to ${item.receiver}`,
-      attempts: item.failures,
-    }));
+  const failing = waiting.flatMap(({ failures: attempts, type, orderId, receiver, ...item }) => {
+    const step = `${type} of ${orderId} to ${receiver}`;
+    return attempts > 0 ? [{ ...item, step, attempts }] : [];
+  });
   const left = waiting.length - handling + more;
   const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
   if (failing.length > 0) lines.push('', 'More in `concord stuck`', '', ...worstOf(failing));

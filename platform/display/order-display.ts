@@ -26,12 +26,7 @@ export class OrderIndex {
     this.keys = keys;
   }
 
-  /**
-   * An order is worth more than its place in a list: while the server refuses a search attribute, which the namespace lacks
-   * or has with another type (see `concord doctor`), it has accepted nothing, and the order is started without that one.
-   *
-   * @param start Called once more for each attribute that the server refuses.
-   */
+  /** Calls `start` again without what the server refuses: an order is worth more than its place in a list. */
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
     const shown = {
       staticSummary: orderSummary(order),

@@ -1,10 +1,7 @@
 import type { WorkflowInboundCallsInterceptor, WorkflowOutboundCallsInterceptor } from '@temporalio/workflow';
 import { type Carrier, carrierIn, withItemCarriers } from './headers.ts';
 
-/**
- * For a mailbox, which handles many orders in batches: remembers the trace of each order of which something comes by a
- * signal, and passes it on with what is handed over of it. What waits when a run ends goes on without its trace.
- */
+/** For a mailbox, which handles many orders: passes on the trace of each by whose signal something came in this run. */
 export function itemTraces() {
   const remembered = new Map<unknown, Carrier>();
   const inbound: WorkflowInboundCallsInterceptor = {

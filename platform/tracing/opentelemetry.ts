@@ -65,10 +65,7 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   };
 }
 
-/**
- * Gives each command within another span its own, with `?` for values. The driver may have been loaded by ESM already, so it
- * is required once more: the hook then patches what all imports share.
- */
+/** Spans for commands within spans. ESM may have loaded the driver: requiring it once more patches what imports share. */
 function instrumentMongoDb(): void {
   registerInstrumentations({ instrumentations: [new MongoDBInstrumentation({ requireParentSpan: true })] });
   const require = createRequire(import.meta.url);
@@ -83,10 +80,7 @@ function commandsOnly(): WorkflowClientInterceptor {
 
 type WorkflowSpan = Parameters<OpenTelemetrySinks['exporter']['export']>[0][number];
 
-/**
- * Gives a span of a workflow the form of OpenTelemetry's SDK 2. Workflows still use SDK 1, which Temporal's interceptors
- * bring: those for SDK 2 fit an older version of Temporal's SDK only.
- */
+/** A workflow's span in the form of OpenTelemetry's SDK 2: Temporal's interceptors for workflows still bring SDK 1. */
 function readable(span: WorkflowSpan, info: WorkflowInfo, resource: Resource): ReadableSpan {
   const { spanContext, parentSpanId, instrumentationLibrary, attributes, ...same } = span;
   const { traceState, ...ids } = spanContext;
