@@ -13,8 +13,7 @@ import {
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import type { Order, OrderOutcome } from '../domain/order.ts';
-import { identifier, parseOrder, sameContent } from '../domain/order.ts';
+import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
 import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
 import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
@@ -31,7 +30,6 @@ import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { clientOptions } from '../platform/connection/proxy.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
-import type { Registration, SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
   findSearchAttributes,
   registerSearchAttributes,
@@ -171,12 +169,12 @@ export class Concord {
   }
 
   /** Returns which search attributes the namespace lacks. @example (await concord.searchAttributes()).missing */
-  async searchAttributes(): Promise<SearchAttributeState> {
+  async searchAttributes() {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
 
   /** Registers missing search attributes, and waits until the server uses them. @example await concord.register(); */
-  async register(): Promise<Registration> {
+  async register() {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
 

@@ -30,7 +30,6 @@ export interface OrderEvent {
   readonly deliveries: readonly DeliveryView[];
 }
 
-/** How far a delivery has come. */
 export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | 'nextAttemptAt'>> {
   readonly subscriber: string;
   /** `replaced`: the subscriber has handled a later event of the order instead, which says all that counts. */
@@ -125,7 +124,6 @@ class PublishedEvents {
     }
   }
 
-  /** Reads what has come since. */
   async readOn(): Promise<void> {
     const before = this.running;
     this.running = new Map();

@@ -57,7 +57,6 @@ async function resetSteps(client: Client, orderId: string, execution: Execution)
   });
 }
 
-/** Tries what waits for this order in mailboxes now. Returns what that is. */
 async function tryWaitingNow(client: Client, orderId: string): Promise<string[]> {
   const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
   const mailboxes = new Set(waiting.map(({ workflowId }) => workflowId));

@@ -13,7 +13,6 @@ import {
   wholeNumber,
 } from './setting.ts';
 
-/** Whether a variable's value must never be shown. */
 export const isSecret = (variable: string) => /_(KEYS?|KEY_DATA|TOKENS?|URI)$/.test(variable);
 
 /** The address of a Temporal server. */

@@ -222,21 +222,20 @@ export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | '
 
 /** What the last completed sweeps have left alone; what was repaired meanwhile is listed until the next one. */
 async function skippedBySweeps(client: Client): Promise<StuckStep[]> {
-  return (await pMap(Object.entries(sweepSteps), ([type, step]) => skippedBy(client, type, step))).flat();
+  const found = await pMap(Object.entries(sweepSteps), async ([type, step]) => {
+    // Temporal lists the workflow that ended last first.
+    const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
+    const { value: last } = await sweeps.next();
+    return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+      const about = { workflowId, problem: 'skipped', step, attempts: 1, since: endedAt } as const;
+      return skipped.map(({ orderId, problem: lastError }) => ({ orderId, ...about, lastError }));
+    });
+  });
+  return found.flat();
 }
 
 const sweepSteps = { reapHolds: 'inventory.findOrphans', watchOrders: 'orders.publishLeftBehind' };
-
-async function skippedBy(client: Client, type: string, step: string): Promise<StuckStep[]> {
-  // Temporal lists the workflow that ended last first.
-  const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
-  const { value: last } = await sweeps.next();
-  return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
-    const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-    const about = { workflowId, problem: 'skipped', step, attempts: 1, since: endedAt } as const;
-    return skipped.map(({ orderId, problem: lastError }) => ({ orderId, ...about, lastError }));
-  });
-}
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {
   return attempts > limits.failures || isOlder(since, limits.longerThan);

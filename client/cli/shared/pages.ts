@@ -7,7 +7,6 @@ import { wholeNumber } from './arguments.ts';
 import { type ItemFormat, type Output, safe } from './output.ts';
 import type { Session } from './session.ts';
 
-/** Adds the options of a command whose list may be too long for a screen. */
 export function addPageOptions(command: Command): Command {
   const limits = `from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`;
   return command
