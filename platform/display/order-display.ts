@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
@@ -6,7 +7,6 @@ import { orderDetails, orderMemo, orderSummary } from '../../domain/order-text.t
 import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
-import { fairnessKeyOf } from '../encryption/fairness-key.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 
 /** The start options of a workflow that tell of its order. */
@@ -61,6 +61,12 @@ export class OrderIndex {
       ...state,
     ];
   }
+}
+
+/** Returns the name under which a customer takes turns, at most 64 bytes. Temporal reads it: with keys, it is no name. */
+export function fairnessKeyOf(customerId: string, keys?: EncryptionKeys): string {
+  if (keys === undefined) return customerId.slice(0, 64);
+  return createHmac('sha256', keys[0].secret).update(`customer ${customerId}`).digest('base64url');
 }
 
 // An attribute may be registered while this client lives. Milliseconds.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { describeServer, TESTED_FROM } from '../../../client/cli/doctor/server.ts';
+import { describeServer, TESTED_FROM } from '../../../client/cli/commands/doctor.ts';
 
 test.each([TESTED_FROM, '1.30.0', '1.31.0-150.0', '1.100.0'])(
   'doctor says from which server on Concord is tested, beside %s',
