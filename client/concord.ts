@@ -220,8 +220,7 @@ export class Concord {
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
-      // An order whose history is no longer kept is known to the order service alone, also if another has since tried
-      // to take its id.
+      // One whose history is no longer kept is known to the order service alone, whoever has since tried to take its id.
       const record = await this.findRecord(orderId);
       if (record === null) throw new ConcordError('UnknownOrder', { orderId });
       return viewOfRecord(record);
@@ -272,8 +271,7 @@ export class Concord {
       }
       const decision = await requestCancel(handle, request, ANSWER_TIMEOUT);
       if (decision === undefined) {
-        // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
-        // Temporal's own cancel request; the reason is that of the signal, which comes first.
+        // The order service is down, or its code knows no such signal, which holds the reason. Any code knows this request.
         await handle.cancel();
         return 'requested';
       }

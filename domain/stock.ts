@@ -16,19 +16,16 @@ export interface StockLevel {
 
 export const STOCK_COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
 
-/** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
-export interface Receipt {
-  readonly receiptId: string;
-  readonly sku: string;
-  readonly quantity: number;
-}
-
 /** No count of a SKU goes above this, so that every sum stays a safe integer. */
 export const STOCK_LIMIT = Number.MAX_SAFE_INTEGER;
 
 const MAXIMUM_SKUS = 1000;
 
 const receiptSchema = z.strictObject({ receiptId: identifier(), sku: identifier(), quantity: quantity() });
+
+/** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
+export type Receipt = Readonly<z.output<typeof receiptSchema>>;
+
 const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
 const pageSchema = z.strictObject(pageFields());
 

@@ -56,10 +56,7 @@ export async function serveCodec(
   return server;
 }
 
-/**
- * What a browser wants to read before it lets a page of this origin ask. Only the setting says which origins may: neither Host
- * nor what a proxy forwards counts, so no name that is made to point here makes a page ours.
- */
+/** Only the setting says which origins may ask: neither Host nor what a proxy forwards counts, which can be forged. */
 function permissionFor(origin: string, { headers }: IncomingMessage): Record<string, string> {
   const allowed = { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
   // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.

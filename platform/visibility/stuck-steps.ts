@@ -116,9 +116,7 @@ async function activityStep(client: Client, pending: Pending, events: Events): P
   const attempts = (pending.attempt ?? 1) - 1;
   // A reset step counts from 1 again, but knows that it was started.
   const isUntaken = attempts === 0 && !pending.lastStartedTime && !pending.lastAttemptCompleteTime;
-  const scheduled = events.find(
-    ({ activityTaskScheduledEventAttributes: its }) => its?.activityId === activityId,
-  );
+  const scheduled = events.find((one) => one.activityTaskScheduledEventAttributes?.activityId === activityId);
   return defined({
     problem: isUntaken ? ('waiting' as const) : ('retrying' as const),
     step: activityType?.name ?? 'unknown',

@@ -164,12 +164,10 @@ async function describe(name: ServiceName, { concord, target }: Connected): Prom
 
 function livingPollers(pollers: readonly temporal.api.taskqueue.v1.IPollerInfo[]): Poller[] {
   const since = Date.now() - POLLER_LIFETIME;
-  return pollers
-    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since)
-    .map(({ identity, deploymentOptions }) => ({
-      identity: identity || 'a worker',
-      version: versionOf(deploymentOptions),
-    }));
+  const living = pollers.filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since);
+  return living.map(({ identity, deploymentOptions: version }) => {
+    return { identity: identity || 'a worker', version: versionOf(version) };
+  });
 }
 
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though listed. Milliseconds.
