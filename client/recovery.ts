@@ -8,8 +8,7 @@ import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
-import { ownNameOf } from '../platform/visibility/stuck-steps.ts';
-import { listWaiting, waitingName } from '../platform/visibility/waiting.ts';
+import { listWaiting, ownNameOf } from '../platform/visibility/stuck-steps.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
@@ -61,7 +60,7 @@ async function tryWaitingNow(client: Client, orderId: string): Promise<string[]>
   const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
   const mailboxes = new Set(waiting.map(({ workflowId }) => workflowId));
   await pMap(mailboxes, (workflowId) => client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId));
-  return waiting.map(({ workflowId, ...item }) => ownNameOf({ workflowId, step: waitingName(item) }));
+  return waiting.map(ownNameOf);
 }
 
 /** Starts the workflow that settles what an order's own has left behind. `findRecord` asks the order service. */

@@ -3,7 +3,8 @@ import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@tempor
 import type { ProtoFailure } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import pMap from 'p-map';
-import { orderOf } from '../../domain/addresses.ts';
+import { orderOf, queries } from '../../domain/addresses.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { QUESTION_LIMIT } from '../../domain/policies.ts';
@@ -14,7 +15,6 @@ import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
 import type { Execution, Listed, Named } from './executions.ts';
 import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } from './executions.ts';
-import { listMailboxes, waitingIn, waitingName } from './waiting.ts';
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
@@ -163,15 +163,38 @@ async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits)
   const items = await waitingIn(client, mailbox);
   if (items.length === 0) return [];
   const batches = await pendingSteps(client, mailbox);
-  const steps = items.map(({ orderId, workflowId, handler, failures: attempts, since, ...item }) => {
+  const steps = items.map(({ orderId, workflowId, step, handler, since, failures: attempts, ...item }) => {
     const { lastError, nextAttemptAt } = item;
     const own = defined({ problem: 'retrying' as const, attempts, lastError, nextAttemptAt });
-    const batch = batches.find(({ step }) => step === handler);
+    const batch = batches.find((pending) => pending.step === handler);
     const shown = attempts > 0 || batch === undefined ? own : batch;
-    const step = waitingName(item);
     return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
   });
   return steps.filter((step) => isStuck(step, limits));
+}
+
+/** Lists what waits in a mailbox; nothing if it has ended, or its worker does not answer. */
+async function waitingIn(client: Client, { workflowId }: Named) {
+  const query = () => client.workflow.getHandle(workflowId).query<WaitingView[]>(queries.waiting);
+  try {
+    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, query);
+    return waiting.map((item) => ({ ...item, workflowId, step: `${item.type} to ${item.receiver}` }));
+  } catch {
+    return [];
+  }
+}
+
+// Only a worker answers a query. Milliseconds.
+const QUERY_TIMEOUT = 3_000;
+
+export function listMailboxes(client: Client): AsyncIterable<Named> {
+  return listWorkflows(client, "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'");
+}
+
+/** Lists what waits in every mailbox whose worker answers. */
+export async function listWaiting(client: Client) {
+  const waitingHere = (mailbox: Named) => waitingIn(client, mailbox);
+  return (await pMap(listMailboxes(client), waitingHere, { concurrency: 16 })).flat();
 }
 
 /** What a mailbox has its receivers do now. */

@@ -7,8 +7,7 @@ import type { OwnStuckStep, StuckLimits, StuckStep } from '../../domain/stuck-st
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { within } from '../time-limit.ts';
 import { type Listed, listWorkflows } from './executions.ts';
-import { findStuckSteps, ownNameOf } from './stuck-steps.ts';
-import { listMailboxes } from './waiting.ts';
+import { findStuckSteps, listMailboxes, ownNameOf } from './stuck-steps.ts';
 
 /** Tells orders of their stuck steps: once, and whenever these are twice as old, so that no history fills. Returns their ids. */
 export async function tellStuckOrders(
