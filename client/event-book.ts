@@ -6,7 +6,6 @@ export interface Publication {
   readonly event: Announcement;
   /** When it came to its mailbox, in ISO 8601, by Temporal's clock. */
   readonly publishedAt: string;
-  /** One for each subscriber. */
   readonly deliveries: Delivery[];
 }
 

@@ -70,7 +70,8 @@ async function newestEvents(client: Client, { orderId, limit }: Filter): Promise
   const events = new PublishedEvents(client, orderId, start?.mailboxId);
   if (start !== undefined) await events.readFrom(start.time);
   else if (orderId === undefined) await events.readNewest(limit);
-  events.refuseUnreadable();
+  // What a stranger has encrypted is left out; if nothing can be read, the key is ours to find.
+  if (!events.hasFacts && events.unreadable !== undefined) throw events.unreadable;
   return events;
 }
 
@@ -86,12 +87,12 @@ async function startOfEvents(client: Client, orderId: string) {
 /** What mailboxes have taken in and handed over, as their histories tell. */
 class PublishedEvents {
   readonly book: EventBook;
+  unreadable: unknown;
+  hasFacts = false;
   private readonly client: Client;
   private readonly mailboxes: string;
   /** Of the mailboxes that go on, by run. */
   private running = new Map<string, MailboxReader>();
-  private unreadable: unknown;
-  private hasFacts = false;
 
   /** By default those of all orders, in all mailboxes. */
   constructor(client: Client, orderId?: string, mailboxId?: string) {
@@ -142,11 +143,6 @@ class PublishedEvents {
     const publications = this.book.publications();
     const failing = publications.some(isOpen) ? await this.failingBatches() : [];
     return publications.map((publication) => viewOf(publication, failing));
-  }
-
-  /** What a stranger has encrypted is left out; if nothing can be read, the key is ours to find. */
-  refuseUnreadable(): void {
-    if (!this.hasFacts && this.unreadable !== undefined) throw this.unreadable;
   }
 
   private async read(listed: Listed): Promise<Fact[]> {
