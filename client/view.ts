@@ -1,10 +1,8 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { mailboxIdOf } from '../domain/addresses.ts';
 import { defined } from '../domain/defined.ts';
-import type { Order, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
-import type { Strategy } from '../domain/strategies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
@@ -12,13 +10,8 @@ import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
 import { resolvedOutcome } from './recovery.ts';
 
-/** Where an order stands, from everything that is known about it. Times are ISO 8601. */
-export interface OrderView extends Order {
-  /** How the services are kept consistent. */
-  readonly strategy: Strategy;
-  /** What is durably decided: `pending` until then. */
-  readonly status: OrderStatus;
-  readonly reason?: Reason;
+/** Where an order stands, from all that is known of it. `status`: what is durably decided. Times are ISO 8601. */
+export interface OrderView extends Omit<OrderRecord, 'createdAt' | 'updatedAt'> {
   /** `unknown` while the order service's worker does not answer; `failed` if the order needs an operator. */
   readonly phase: Phase | 'unknown' | 'failed';
   readonly participants: OrderProgress['participants'];

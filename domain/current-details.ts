@@ -1,6 +1,6 @@
 import { literal } from './markdown.ts';
 import type { OrderProgress, ParticipantState, Phase } from './place-order.ts';
-import type { OwnStuckStep } from './stuck-step.ts';
+import type { OwnStuckStep, StuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
@@ -39,17 +39,13 @@ export function waitingDetails(handling: number, waiting: readonly WaitingView[]
 }
 
 /** An announcement that waits to be handled by a receiver. Times are ISO 8601. */
-export interface WaitingView {
+export interface WaitingView extends Pick<StuckStep, 'orderId' | 'lastError' | 'since' | 'nextAttemptAt'> {
   readonly receiver: string;
   /** The activity of the receiver that takes it. */
   readonly handler: string;
-  readonly orderId: string;
   /** Such as `SellStock`. */
   readonly type: string;
   readonly failures: number;
-  readonly lastError: string;
-  readonly since: string;
-  readonly nextAttemptAt?: string;
 }
 
 const MOST_STEPS = 3;

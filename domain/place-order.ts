@@ -15,14 +15,8 @@ export interface PlaceOrderInput {
 
 export type Phase = 'preparing' | 'committing' | 'rolling-back' | 'final';
 
-export type ParticipantState =
-  | 'preparing'
-  | 'prepared'
-  | 'refused'
-  | 'committing'
-  | 'committed'
-  | 'rolling-back'
-  | 'rolled-back';
+/** It is on its way in a phase of the order, or has answered. */
+export type ParticipantState = Exclude<Phase, 'final'> | 'prepared' | 'refused' | 'committed' | 'rolled-back';
 
 /** Where an order stands, as its coordinator sees it. */
 export interface OrderProgress extends Order {
