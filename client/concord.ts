@@ -24,7 +24,7 @@ import { policies, READ_BUDGET } from '../domain/policies.ts';
 import { type OperatorRequest, parseResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
+import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
@@ -64,13 +64,10 @@ export interface NewOrder {
 /** `accepted`: the order is durable. `decided`: its outcome is. `final`: every service has recorded it. */
 export type WaitFor = 'accepted' | 'decided' | 'final';
 
-export interface PlaceOptions {
+/** An order that is joined keeps its own budget and strategy. */
+export interface PlaceOptions extends Pick<PlaceOrderInput, 'prepareBudget' | 'strategy'> {
   /** When to return; `final` by default. */
   readonly wait?: WaitFor;
-  /** How long participants may take to prepare, in milliseconds; 10 minutes by default. */
-  readonly prepareBudget?: number;
-  /** How the services are kept consistent; `two-phase` by default. An order that is joined keeps its own. */
-  readonly strategy?: Strategy;
 }
 
 /** An order as far as it is durable when `place` returns: `pending` if it is accepted and not yet decided. */

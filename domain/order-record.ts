@@ -20,11 +20,7 @@ export interface OrderRecord extends Order {
 }
 
 /** Which orders to list: those of this status, customer and strategy, by pages. */
-export interface OrderFilter extends PageOptions {
-  readonly status?: OrderStatus;
-  readonly customerId?: string;
-  readonly strategy?: Strategy;
-}
+export type OrderFilter = PageOptions & Partial<Pick<OrderRecord, 'status' | 'customerId' | 'strategy'>>;
 
 const filterSchema = z.strictObject({
   status: oneOf(orderStatuses).optional(),

@@ -9,7 +9,7 @@ export interface PlaceOrderInput {
   readonly order: Order;
   /** How long participants may take to prepare, in milliseconds: 1,000 to 30 days, 10 minutes by default. */
   readonly prepareBudget?: number;
-  /** `two-phase` by default. */
+  /** How the services are kept consistent; `two-phase` by default. */
   readonly strategy?: Strategy;
 }
 

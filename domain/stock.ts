@@ -3,18 +3,14 @@ import { identifier, quantity } from './order.ts';
 import { pageFields } from './page.ts';
 import { invalidInput, parse } from './validation.ts';
 
+export const STOCK_COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
+
 /** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
-export interface StockLevel {
+export interface StockLevel extends Readonly<Record<(typeof STOCK_COUNTS)[number], number>> {
   readonly sku: string;
-  readonly available: number;
-  readonly reserved: number;
-  readonly sold: number;
-  readonly received: number;
   /** What is wrong with the SKU's document, if somebody has damaged it; then all counts are 0, and claim nothing. */
   readonly damaged?: string;
 }
-
-export const STOCK_COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
 
 /** No count of a SKU goes above this, so that every sum stays a safe integer. */
 export const STOCK_LIMIT = Number.MAX_SAFE_INTEGER;
