@@ -71,10 +71,8 @@ export interface PlaceOptions extends Pick<PlaceOrderInput, 'prepareBudget' | 's
 }
 
 /** An order as far as it is durable when `place` returns: `pending` if it is accepted and not yet decided. */
-export interface Placed {
-  readonly orderId: string;
+export interface Placed extends Pick<OrderOutcome, 'orderId' | 'reason'> {
   readonly status: OrderOutcome['status'] | 'pending';
-  readonly reason?: OrderOutcome['reason'];
   /** True if it had been placed before. For `accepted`, only Temporal is asked, which may no longer keep the first one. */
   readonly joined: boolean;
 }

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { mailboxIdOf } from '../domain/addresses.ts';
-import type { AnnouncementType } from '../domain/announcements.ts';
+import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
 import { defined } from '../domain/defined.ts';
 import type { parseEventFilter } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
@@ -14,16 +14,9 @@ import { type Fact, MailboxReader } from './mailbox-reader.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
-/** An event that a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
-export interface OrderEvent {
-  /** `<order id>/<type>` */
-  readonly id: string;
-  readonly type: AnnouncementType;
+/** What `source` has published of an order at `time`, by its own clock, if event-driven. Times are ISO 8601. */
+export interface OrderEvent extends Pick<Announcement, 'id' | 'type' | 'source' | 'time'> {
   readonly orderId: string;
-  /** Who has published it: `/concord/orders` or `/concord/inventory`. */
-  readonly source: string;
-  /** When it was written, by the writer's clock. */
-  readonly time: string;
   /** When it came to the mailbox that hands it to its subscribers, by Temporal's clock. */
   readonly publishedAt: string;
   /** One for each subscriber; none if nobody subscribes. */

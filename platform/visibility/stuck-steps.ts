@@ -18,14 +18,13 @@ import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } 
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
-  const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${UNFINISHED}`;
+  // Those that run, and those that have ended without an outcome.
+  const unfinished = "ExecutionStatus IN ('Running', 'Failed', 'Terminated', 'TimedOut', 'Canceled')";
+  const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${unfinished}`;
   const scope = { workflows: listWorkflows(client, query), mailboxes: listMailboxes(client) };
   const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweeps(client)]);
   return found.flat().sort((one, other) => (one.since < other.since ? -1 : 1));
 }
-
-/** The condition, in a query, that a workflow runs or has ended without an outcome. */
-const UNFINISHED = "ExecutionStatus IN ('Running', 'Failed', 'Terminated', 'TimedOut', 'Canceled')";
 
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
