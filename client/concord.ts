@@ -456,7 +456,6 @@ export class Concord {
     });
   }
 
-  /** Joins an order that only the order service knows. */
   private async joinRecord(order: Order): Promise<Told> {
     const { orderId } = order;
     const record = await this.findRecord(orderId);

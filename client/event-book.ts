@@ -44,9 +44,8 @@ export class EventBook {
 
   /** Forgets the orders of which nothing waits any more, but for the newest. */
   forgetSettled(limit: number): void {
-    for (const [orderId, ofOrder] of [...this.orders].slice(0, -limit)) {
+    for (const [orderId, ofOrder] of [...this.orders].slice(0, -limit))
       if (!ofOrder.some(isOpen)) this.orders.delete(orderId);
-    }
   }
 
   private publish({ announcement: event, to, time }: Published): void {

@@ -22,7 +22,5 @@ export async function startOf(client: Client, workflowId: string): Promise<{ inp
 }
 
 export async function firstValue(client: Client, given: temporal.api.common.v1.IPayloads | null | undefined) {
-  const { loadedDataConverter } = client.options;
-  const [value] = await decodeArrayFromPayloads(loadedDataConverter, given?.payloads);
-  return value;
+  return (await decodeArrayFromPayloads(client.options.loadedDataConverter, given?.payloads))[0];
 }

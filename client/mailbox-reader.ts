@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
+import pMap from 'p-map';
 import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
 import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
@@ -43,12 +44,9 @@ export class MailboxReader {
 
   /** Returns what has come since it was last called. */
   async readOn(): Promise<Fact[]> {
-    const facts: Fact[] = [];
-    for (const event of await this.newEvents()) {
-      facts.push(...(await this.factsIn(event)));
-      this.lastEventId = Number(event.eventId);
-    }
-    return facts;
+    const events = await this.newEvents();
+    this.lastEventId = Number(events.at(-1)?.eventId ?? this.lastEventId);
+    return (await pMap(events, (event) => this.factsIn(event), { concurrency: 1 })).flat();
   }
 
   /** A history is long, and only its end is new, so it is read from there. */

@@ -76,12 +76,11 @@ export async function startResolution(
   if (isRunning(execution))
     throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
   const remains = await remainsOf(client, orderId, execution, findRecord);
-  const { order, strategy } = remains;
   try {
     return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       ...resolutionStart(remains),
-      args: [{ order, strategy }, request],
+      args: [{ order: remains.order, strategy: remains.strategy }, request],
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -17,7 +17,6 @@ export function optional<Schema extends z.ZodType>(schema: Schema, purpose: stri
   return optionalSchema;
 }
 
-/** The texts of a table of variables, in its order. */
 export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodDefault>>) {
   return Object.entries(shape).map(([name, schema]) => {
     const text = texts.get(schema);

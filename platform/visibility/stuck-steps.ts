@@ -29,16 +29,14 @@ export async function findAllStuckSteps(client: Client, limits: StuckLimits): Pr
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
 
-/** Where to look: what runs or ended without an outcome, and mailboxes, where messages and events wait. */
-interface Scope {
-  readonly workflows: Items<Listed>;
-  readonly mailboxes: Items<Named>;
-}
-
 type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
 /** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
-export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, mailboxes }: Scope) {
+export async function findStuckSteps(
+  client: Client,
+  limits: StuckLimits,
+  { workflows, mailboxes }: { readonly workflows: Items<Listed>; readonly mailboxes: Items<Named> },
+) {
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
@@ -192,8 +190,7 @@ export function listMailboxes(client: Client): AsyncIterable<Named> {
 
 /** Lists what waits in every mailbox whose worker answers. */
 export async function listWaiting(client: Client) {
-  const waitingHere = (mailbox: Named) => waitingIn(client, mailbox);
-  return (await pMap(listMailboxes(client), waitingHere, { concurrency: 16 })).flat();
+  return (await pMap(listMailboxes(client), (each) => waitingIn(client, each), { concurrency: 16 })).flat();
 }
 
 /** What a mailbox has its receivers do now. */

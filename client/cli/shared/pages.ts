@@ -46,7 +46,6 @@ export async function printListing<Item>(session: Session, page: PageOptions, li
     output.note(`there are more: go on with --after ${listing.idOf(last)}`);
 }
 
-/** Prints each as it comes, until there are no more, or nobody reads on. */
 async function printAll<Item>(items: AsyncGenerator<Item>, listing: Listing<Item>, output: Output) {
   const first = await output.during(listing.question, items.next());
   let printed = 0;
