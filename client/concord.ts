@@ -13,8 +13,7 @@ import {
 import type { Workflow, WorkflowResultType } from '@temporalio/common';
 import { defined } from '../domain/defined.ts';
 import { ConcordError } from '../domain/errors.ts';
-import type { Order, OrderOutcome, OrderStatus } from '../domain/order.ts';
-import { identifier, parseOrder, sameContent } from '../domain/order.ts';
+import { identifier, type Order, type OrderOutcome, parseOrder, sameContent } from '../domain/order.ts';
 import type { EventFilter, OrderFilter, OrderRecord } from '../domain/order-record.ts';
 import { parseEventFilter, parseOrderFilter } from '../domain/order-record.ts';
 import { restockSummary } from '../domain/order-text.ts';
@@ -25,13 +24,12 @@ import { policies, READ_BUDGET } from '../domain/policies.ts';
 import { type OperatorRequest, parseResolveRequest } from '../domain/resolution.ts';
 import type { ServiceName } from '../domain/services.ts';
 import { parseReceipt, parseStockQuestion, type Receipt, type StockLevel } from '../domain/stock.ts';
-import { DEFAULT_STRATEGY, type Strategy } from '../domain/strategies.ts';
+import { DEFAULT_STRATEGY } from '../domain/strategies.ts';
 import { parseStuckOptions, type StuckLimits, type StuckStep } from '../domain/stuck-step.ts';
 import { invalidInput, parse } from '../domain/validation.ts';
 import { temporalFailure } from '../platform/connection/connection-failure.ts';
 import { clientOptions } from '../platform/connection/proxy.ts';
 import { OrderIndex, type Shown } from '../platform/display/order-display.ts';
-import type { Registration, SearchAttributeState } from '../platform/display/register-search-attributes.ts';
 import {
   findSearchAttributes,
   registerSearchAttributes,
@@ -66,20 +64,15 @@ export interface NewOrder {
 /** `accepted`: the order is durable. `decided`: its outcome is. `final`: every service has recorded it. */
 export type WaitFor = 'accepted' | 'decided' | 'final';
 
-export interface PlaceOptions {
+/** An order that is joined keeps its own budget and strategy. */
+export interface PlaceOptions extends Pick<PlaceOrderInput, 'prepareBudget' | 'strategy'> {
   /** When to return; `final` by default. */
   readonly wait?: WaitFor;
-  /** How long participants may take to prepare, in milliseconds; 10 minutes by default. */
-  readonly prepareBudget?: number;
-  /** How the services are kept consistent; `two-phase` by default. An order that is joined keeps its own. */
-  readonly strategy?: Strategy;
 }
 
 /** An order as far as it is durable when `place` returns: `pending` if it is accepted and not yet decided. */
-export interface Placed {
-  readonly orderId: string;
+export interface Placed extends Pick<OrderOutcome, 'orderId' | 'reason'> {
   readonly status: OrderOutcome['status'] | 'pending';
-  readonly reason?: OrderOutcome['reason'];
   /** True if it had been placed before. For `accepted`, only Temporal is asked, which may no longer keep the first one. */
   readonly joined: boolean;
 }
@@ -171,12 +164,12 @@ export class Concord {
   }
 
   /** Returns which search attributes the namespace lacks. @example (await concord.searchAttributes()).missing */
-  async searchAttributes(): Promise<SearchAttributeState> {
+  async searchAttributes() {
     return findSearchAttributes(this.connection, this.client.options.namespace);
   }
 
   /** Registers missing search attributes, and waits until the server uses them. @example await concord.register(); */
-  async register(): Promise<Registration> {
+  async register() {
     return registerSearchAttributes(this.connection, this.client.options.namespace);
   }
 
@@ -222,8 +215,7 @@ export class Concord {
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
-      // An order whose history is no longer kept is known to the order service alone, also if another has since tried
-      // to take its id.
+      // One whose history is no longer kept is known to the order service alone, whoever has since tried to take its id.
       const record = await this.findRecord(orderId);
       if (record === null) throw new ConcordError('UnknownOrder', { orderId });
       return viewOfRecord(record);
@@ -261,11 +253,8 @@ export class Concord {
     });
   }
 
-  /** Returns what the order is then. */
-  private async askToCancel(
-    orderId: string,
-    request: CancelRequest,
-  ): Promise<OrderStatus | 'requested' | 'being resolved'> {
+  /** Returns the order's status then, or `requested`, or `being resolved`. */
+  private async askToCancel(orderId: string, request: CancelRequest): Promise<string> {
     const handle = this.handleOf(orderId);
     let isGone = false;
     try {
@@ -275,10 +264,9 @@ export class Concord {
         const { status } = await this.status(orderId);
         return status === 'pending' ? 'being resolved' : status;
       }
-      const decision = await requestCancel(this.client, handle, request, ANSWER_TIMEOUT);
+      const decision = await requestCancel(handle, request, ANSWER_TIMEOUT);
       if (decision === undefined) {
-        // The order service's worker or database is down, or its code fails, and may know no such signal. Any code knows
-        // Temporal's own cancel request; the reason is that of the signal, which comes first.
+        // The order service is down, or its code knows no such signal, which holds the reason. Any code knows this request.
         await handle.cancel();
         return 'requested';
       }
@@ -424,8 +412,7 @@ export class Concord {
   }
 
   private async start(input: PlaceOrderInput, wait: WaitFor, shown: Shown): Promise<Told> {
-    const { order } = input;
-    const { orderId } = order;
+    const { orderId } = input.order;
     const options = {
       ...shown,
       taskQueue: 'orders',
@@ -436,7 +423,7 @@ export class Concord {
     };
     if (wait === 'decided') {
       const startWorkflowOperation = new WithStartWorkflowOperation<typeof placeOrder>('placeOrder', options);
-      const update = { startWorkflowOperation, args: [order] as [Order] };
+      const update = { startWorkflowOperation, args: [input.order] as [Order] };
       return this.client.workflow.executeUpdateWithStart(decisionUpdate, update);
     }
     const handle = await this.client.workflow.start<typeof placeOrder>('placeOrder', options);
@@ -469,7 +456,6 @@ export class Concord {
     });
   }
 
-  /** Joins an order that only the order service knows. */
   private async joinRecord(order: Order): Promise<Told> {
     const { orderId } = order;
     const record = await this.findRecord(orderId);

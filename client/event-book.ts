@@ -6,7 +6,6 @@ export interface Publication {
   readonly event: Announcement;
   /** When it came to its mailbox, in ISO 8601, by Temporal's clock. */
   readonly publishedAt: string;
-  /** One for each subscriber. */
   readonly deliveries: Delivery[];
 }
 
@@ -39,14 +38,14 @@ export class EventBook {
 
   /** Returns all in the order of publication. Those of one order come from one mailbox, so they are in order already. */
   publications(): Publication[] {
-    return [...this.orders.values()].flat().sort(byTime);
+    const all = [...this.orders.values()].flat();
+    return all.sort((one, other) => one.publishedAt.localeCompare(other.publishedAt));
   }
 
   /** Forgets the orders of which nothing waits any more, but for the newest. */
   forgetSettled(limit: number): void {
-    for (const [orderId, ofOrder] of [...this.orders].slice(0, -limit)) {
+    for (const [orderId, ofOrder] of [...this.orders].slice(0, -limit))
       if (!ofOrder.some(isOpen)) this.orders.delete(orderId);
-    }
   }
 
   private publish({ announcement: event, to, time }: Published): void {
@@ -84,8 +83,4 @@ export class EventBook {
 
 export function isOpen({ deliveries }: Publication): boolean {
   return deliveries.some(({ state }) => state === 'waiting');
-}
-
-function byTime(one: Publication, other: Publication): number {
-  return one.publishedAt < other.publishedAt ? -1 : Number(one.publishedAt > other.publishedAt);
 }

@@ -1,11 +1,11 @@
 import type { Client } from '@temporalio/client';
 import pMap from 'p-map';
 import { mailboxIdOf } from '../domain/addresses.ts';
-import type { AnnouncementType } from '../domain/announcements.ts';
+import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
 import { defined } from '../domain/defined.ts';
 import type { parseEventFilter } from '../domain/order-record.ts';
 import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
-import type { OwnStuckStep } from '../domain/stuck-step.ts';
+import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { describeExecution, type Listed, listWorkflows } from '../platform/visibility/executions.ts';
 import { pendingSteps } from '../platform/visibility/stuck-steps.ts';
 import { EventBook, isOpen, type Publication } from './event-book.ts';
@@ -14,23 +14,15 @@ import { type Fact, MailboxReader } from './mailbox-reader.ts';
 
 type Filter = ReturnType<typeof parseEventFilter>;
 
-/** An event that a service has published of an order, in the strategy `event-driven`. Times are ISO 8601. */
-export interface OrderEvent {
-  /** `<order id>/<type>` */
-  readonly id: string;
-  readonly type: AnnouncementType;
+/** What `source` has published of an order at `time`, by its own clock, if event-driven. Times are ISO 8601. */
+export interface OrderEvent extends Pick<Announcement, 'id' | 'type' | 'source' | 'time'> {
   readonly orderId: string;
-  /** Who has published it: `/concord/orders` or `/concord/inventory`. */
-  readonly source: string;
-  /** When it was written, by the writer's clock. */
-  readonly time: string;
   /** When it came to the mailbox that hands it to its subscribers, by Temporal's clock. */
   readonly publishedAt: string;
   /** One for each subscriber; none if nobody subscribes. */
   readonly deliveries: readonly DeliveryView[];
 }
 
-/** How far a delivery has come. */
 export interface DeliveryView extends Partial<Pick<OwnStuckStep, 'lastError' | 'nextAttemptAt'>> {
   readonly subscriber: string;
   /** `replaced`: the subscriber has handled a later event of the order instead, which says all that counts. */
@@ -71,7 +63,8 @@ async function newestEvents(client: Client, { orderId, limit }: Filter): Promise
   const events = new PublishedEvents(client, orderId, start?.mailboxId);
   if (start !== undefined) await events.readFrom(start.time);
   else if (orderId === undefined) await events.readNewest(limit);
-  events.refuseUnreadable();
+  // What a stranger has encrypted is left out; if nothing can be read, the key is ours to find.
+  if (!events.hasFacts && events.unreadable !== undefined) throw events.unreadable;
   return events;
 }
 
@@ -87,12 +80,12 @@ async function startOfEvents(client: Client, orderId: string) {
 /** What mailboxes have taken in and handed over, as their histories tell. */
 class PublishedEvents {
   readonly book: EventBook;
+  unreadable: unknown;
+  hasFacts = false;
   private readonly client: Client;
   private readonly mailboxes: string;
   /** Of the mailboxes that go on, by run. */
   private running = new Map<string, MailboxReader>();
-  private unreadable: unknown;
-  private hasFacts = false;
 
   /** By default those of all orders, in all mailboxes. */
   constructor(client: Client, orderId?: string, mailboxId?: string) {
@@ -125,7 +118,6 @@ class PublishedEvents {
     }
   }
 
-  /** Reads what has come since. */
   async readOn(): Promise<void> {
     const before = this.running;
     this.running = new Map();
@@ -142,13 +134,8 @@ class PublishedEvents {
 
   async views(): Promise<OrderEvent[]> {
     const publications = this.book.publications();
-    const failing = publications.some(isOpen) ? await this.failingBatches() : new Map<string, OwnStuckStep>();
+    const failing = publications.some(isOpen) ? await this.failingBatches() : [];
     return publications.map((publication) => viewOf(publication, failing));
-  }
-
-  /** What a stranger has encrypted is left out; if nothing can be read, the key is ours to find. */
-  refuseUnreadable(): void {
-    if (!this.hasFacts && this.unreadable !== undefined) throw this.unreadable;
   }
 
   private async read(listed: Listed): Promise<Fact[]> {
@@ -161,12 +148,9 @@ class PublishedEvents {
   }
 
   /** A history does not tell of attempts that fail while there are more to come. */
-  private async failingBatches(): Promise<ReadonlyMap<string, OwnStuckStep>> {
-    const steps = await pMap(this.running.values(), async (mailbox) => {
-      const pending = await pendingSteps(this.client, mailbox);
-      return pending.map((step) => [batchOf(mailbox.workflowId, step.step), step] as const);
-    });
-    return new Map(steps.flat().filter(([, { attempts }]) => attempts > 0));
+  private async failingBatches(): Promise<StuckStep[]> {
+    const steps = await pMap(this.running.values(), ({ run }) => pendingSteps(this.client, run));
+    return steps.flat().filter(({ attempts }) => attempts > 0);
   }
 }
 
@@ -175,8 +159,6 @@ const LAST_TYPES: readonly AnnouncementType[] = ['StockSold', 'StockReleased'];
 // What comes again of these is no news.
 const KEPT_ORDERS = 250;
 
-const batchOf = (mailboxId: string, handler: string): string => `${mailboxId} ${handler}`;
-
 function countAfter(time: string, facts: readonly Fact[]): number {
   const later = facts.flatMap((fact) =>
     'announcement' in fact && fact.time > time ? [fact.announcement.id] : [],
@@ -184,17 +166,14 @@ function countAfter(time: string, facts: readonly Fact[]): number {
   return new Set(later).size;
 }
 
-function viewOf(
-  { event, publishedAt, deliveries }: Publication,
-  failing: ReadonlyMap<string, OwnStuckStep>,
-): OrderEvent {
+function viewOf({ event, publishedAt, deliveries }: Publication, failing: readonly StuckStep[]): OrderEvent {
   const { id, type, subject: orderId, source, time } = event;
   const mailboxId = mailboxIdOf(event.data.order);
   const sorted = deliveries.toSorted((one, other) => (one.subscriber < other.subscriber ? -1 : 1));
   const views = sorted.map(({ subscriber, handler, state, failures, lastError }): DeliveryView => {
     if (state !== 'waiting') return { subscriber, state };
     if (failures > 0) return { subscriber, state: 'retrying', attempt: failures + 1, lastError };
-    const batch = failing.get(batchOf(mailboxId, handler));
+    const batch = failing.find(({ workflowId, step }) => workflowId === mailboxId && step === handler);
     if (batch === undefined) return { subscriber, state: 'delivering' };
     const { attempts, lastError: why, nextAttemptAt } = batch;
     const retrying = { subscriber, state: 'retrying' as const, attempt: attempts + 1, lastError: why };

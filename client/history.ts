@@ -1,5 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { temporal } from '@temporalio/proto';
 import { timeOf } from '../platform/visibility/executions.ts';
 
 /** The argument that a workflow was started with, from its history: readable while no worker runs. */
@@ -17,6 +18,9 @@ export async function startOf(client: Client, workflowId: string): Promise<{ inp
   const [first] = history?.events ?? [];
   const started = first?.workflowExecutionStartedEventAttributes;
   if (!started) throw new WorkflowNotFoundError('no history', workflowId, undefined);
-  const [input] = await decodeArrayFromPayloads(client.options.loadedDataConverter, started.input?.payloads);
-  return { input, time: timeOf(first.eventTime) ?? '' };
+  return { input: await firstValue(client, started.input), time: timeOf(first.eventTime) ?? '' };
+}
+
+export async function firstValue(client: Client, given: temporal.api.common.v1.IPayloads | null | undefined) {
+  return (await decodeArrayFromPayloads(client.options.loadedDataConverter, given?.payloads))[0];
 }

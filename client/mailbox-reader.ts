@@ -1,12 +1,13 @@
 import type { Client } from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
+import pMap from 'p-map';
 import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
 import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
 import { ConcordError } from '../domain/errors.ts';
-import { type Listed, timeOf } from '../platform/visibility/executions.ts';
+import { type Run, timeOf } from '../platform/visibility/executions.ts';
 import { messageOf } from '../platform/visibility/stuck-steps.ts';
+import { firstValue } from './history.ts';
 
 /** The mailbox has taken an event in, or over from the run before. ISO 8601, by Temporal's clock. */
 export interface Published extends Envelope {
@@ -28,8 +29,7 @@ type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** Reads the history of one run of a mailbox: it needs no worker, and disturbs nobody. */
 export class MailboxReader {
-  readonly workflowId: string;
-  readonly runId: string;
+  readonly run: Run;
   /** Why it can't be read, if it is encrypted with a key that is not here. */
   unreadable: unknown;
   private readonly client: Client;
@@ -37,30 +37,25 @@ export class MailboxReader {
   /** What is being handled, by the ids of the events that began it. */
   private readonly batches = new Map<string, Omit<Handled, 'errors'>>();
 
-  constructor(client: Client, { workflowId, runId }: Pick<Listed, 'workflowId' | 'runId'>) {
+  constructor(client: Client, { workflowId, runId }: Run) {
     this.client = client;
-    this.workflowId = workflowId;
-    this.runId = runId;
+    this.run = { workflowId, runId };
   }
 
   /** Returns what has come since it was last called. */
   async readOn(): Promise<Fact[]> {
-    const facts: Fact[] = [];
-    for (const event of await this.newEvents()) {
-      facts.push(...(await this.factsIn(event)));
-      this.lastEventId = Number(event.eventId);
-    }
-    return facts;
+    const events = await this.newEvents();
+    this.lastEventId = Number(events.at(-1)?.eventId ?? this.lastEventId);
+    return (await pMap(events, (event) => this.factsIn(event), { concurrency: 1 })).flat();
   }
 
   /** A history is long, and only its end is new, so it is read from there. */
   private async newEvents(): Promise<HistoryEvent[]> {
-    const { namespace } = this.client.options;
-    const execution = { workflowId: this.workflowId, runId: this.runId };
+    const question = { namespace: this.client.options.namespace, execution: this.run };
     const found: HistoryEvent[] = [];
     let nextPageToken: Uint8Array = new Uint8Array();
     do {
-      const request = { namespace, execution, nextPageToken };
+      const request = { ...question, nextPageToken };
       const page = await this.client.workflowService.getWorkflowExecutionHistoryReverse(request);
       const events = page.history?.events ?? [];
       const fresh = events.filter(({ eventId }) => Number(eventId) > this.lastEventId);
@@ -83,54 +78,42 @@ export class MailboxReader {
   private async read(event: HistoryEvent): Promise<Fact[]> {
     const time = timeOf(event.eventTime) ?? '';
     const started = event.workflowExecutionStartedEventAttributes;
-    if (started) return carriedOver(await this.decoded(started.input));
+    if (started) return carriedOver(await firstValue(this.client, started.input));
     const signal = event.workflowExecutionSignaledEventAttributes;
-    if (signal?.signalName === signals.message) return publishedAt(time, [await this.decoded(signal.input)]);
+    if (signal?.signalName === signals.message)
+      return publishedAt(time, [await firstValue(this.client, signal.input)]);
     const scheduled = event.activityTaskScheduledEventAttributes;
     if (scheduled) {
-      const batch = batchSchema.parse(await this.decoded(scheduled.input)).map(({ id }) => id);
+      const batch = batchSchema.parse(await firstValue(this.client, scheduled.input)).map(({ id }) => id);
       this.batches.set(String(event.eventId), { handler: scheduled.activityType?.name ?? '', batch });
       return [];
     }
     const completed = event.activityTaskCompletedEventAttributes;
-    if (completed) {
-      const { unhandled, published } = parseHandled(await this.decoded(completed.result));
-      const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
-      return [...this.ended(completed, () => errors), ...publishedAt(time, published)];
-    }
     const failed = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
-    if (!failed) return [];
+    const begun = this.batches.get(String((completed ?? failed)?.scheduledEventId));
+    if (completed) {
+      const { unhandled, published } = parseHandled(await firstValue(this.client, completed.result));
+      const errors = new Map(unhandled.map(({ id, error }) => [id, error]));
+      return [...(begun ? [{ ...begun, errors }] : []), ...publishedAt(time, published)];
+    }
+    if (!failed || !begun) return [];
     const error = await messageOf(this.client, failed.failure);
-    return this.ended(failed, (batch) => new Map(batch.map((id) => [id, error])));
-  }
-
-  private ended(
-    { scheduledEventId }: { scheduledEventId?: unknown },
-    errorsOf: (batch: Handled['batch']) => Handled['errors'],
-  ): Handled[] {
-    const begun = this.batches.get(String(scheduledEventId));
-    this.batches.delete(String(scheduledEventId));
-    return begun === undefined ? [] : [{ ...begun, errors: errorsOf(begun.batch) }];
-  }
-
-  /** Returns the first of the values. */
-  private async decoded(payloads: temporal.api.common.v1.IPayloads | null | undefined): Promise<unknown> {
-    const { loadedDataConverter } = this.client.options;
-    return (await decodeArrayFromPayloads(loadedDataConverter, payloads?.payloads))[0];
+    return [{ ...begun, errors: new Map(begun.batch.map((id) => [id, error])) }];
   }
 }
 
 // An activity that hands over nothing has another argument.
 const batchSchema = z.array(z.object({ id: z.string() })).catch([]);
-const waitingSchema = z.array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }));
+const waitingSchema = z
+  .array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }))
+  .default([]);
 
 /** What still waited when the run before this one ended. */
 function carriedOver(waiting: unknown): Published[] {
-  return waitingSchema
-    .parse(waiting ?? [])
-    .flatMap(({ item: announcement, receiver, since }) =>
-      publishedAt(new Date(since).toISOString(), [{ announcement, to: [receiver] }]),
-    );
+  return waitingSchema.parse(waiting).flatMap(({ item: announcement, receiver, since }) => {
+    const time = new Date(since).toISOString();
+    return publishedAt(time, [{ announcement, to: [receiver] }]);
+  });
 }
 
 /** Leaves out messages, and what the mailbox drops, too. */

@@ -1,7 +1,6 @@
 import { defined } from '../domain/defined.ts';
 import { MAXIMUM_LIMIT, type Page, type PageOptions } from '../domain/page.ts';
 
-/** Yields everything from there on, asking for a page after another. */
 export async function* allPages<Item>(
   { limit = MAXIMUM_LIMIT, after }: PageOptions,
   ask: (page: PageOptions) => Promise<Page<Item>>,
@@ -14,7 +13,6 @@ export async function* allPages<Item>(
   } while (last !== undefined);
 }
 
-/** Returns at most so many, and asks for no more. */
 export async function firstOf<Item>(items: AsyncIterable<Item>, count: number): Promise<Item[]> {
   const found: Item[] = [];
   for await (const item of items) {

@@ -8,8 +8,7 @@ import { parsePlaceOrderInput, workflowIdOf } from '../domain/place-order.ts';
 import { type OperatorRequest, type Orphan, resolutionIdOf, resolutionStart } from '../domain/resolution.ts';
 import { grpcErrorIn } from '../platform/connection/grpc-error.ts';
 import { describeExecution, type Execution, isRunning, statusOf } from '../platform/visibility/executions.ts';
-import { ownNameOf } from '../platform/visibility/stuck-steps.ts';
-import { listWaiting, waitingName } from '../platform/visibility/waiting.ts';
+import { listWaiting, ownNameOf } from '../platform/visibility/stuck-steps.ts';
 import { tryNowSignal } from '../workflows/order/messages.ts';
 import type { resolveOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
@@ -21,10 +20,7 @@ export interface Retried {
   readonly steps: readonly string[];
 }
 
-/**
- * Tries every step of an order that waits for its next attempt now.
- * @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported`
- */
+/** @throws ConcordError `UnknownOrder`, `NothingToRetry`, `RetryUnsupported` */
 export async function retryNow(client: Client, orderId: string): Promise<Retried> {
   const describe = async (workflowId: string) =>
     (await describeExecution(client, { workflowId })) ?? pMapSkip;
@@ -60,19 +56,14 @@ async function resetSteps(client: Client, orderId: string, execution: Execution)
   });
 }
 
-/** Tries what waits for this order in mailboxes now. Returns what that is. */
 async function tryWaitingNow(client: Client, orderId: string): Promise<string[]> {
   const waiting = (await listWaiting(client)).filter((item) => item.orderId === orderId);
   const mailboxes = new Set(waiting.map(({ workflowId }) => workflowId));
   await pMap(mailboxes, (workflowId) => client.workflow.getHandle(workflowId).signal(tryNowSignal, orderId));
-  return waiting.map(({ workflowId, ...item }) => ownNameOf({ workflowId, step: waitingName(item) }));
+  return waiting.map(ownNameOf);
 }
 
-/**
- * Starts the workflow that settles what an order's own workflow has left behind. `findRecord` asks the order service.
- * @throws ConcordError `UnknownOrder`; `TooLate` if all is settled; `CannotResolve` if its own workflow runs, or if a
- *   resolution runs or has ended well.
- */
+/** Starts the workflow that settles what an order's own has left behind. `findRecord` asks the order service. */
 export async function startResolution(
   client: Client,
   orderId: string,
@@ -84,15 +75,12 @@ export async function startResolution(
   const execution = await describeExecution(client, { workflowId: workflowIdOf(orderId) });
   if (isRunning(execution))
     throw refusal('its own workflow runs; see `concord stuck`, and cancel or terminate it first');
-  const remains = execution
-    ? await remainsOfClosed(client, orderId, execution, findRecord)
-    : remainsOnRecord(orderId, await findRecord());
-  const { order, strategy } = remains;
+  const remains = await remainsOf(client, orderId, execution, findRecord);
   try {
     return await client.workflow.start<typeof resolveOrder>('resolveOrder', {
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
       ...resolutionStart(remains),
-      args: [{ order, strategy }, request],
+      args: [{ order: remains.order, strategy: remains.strategy }, request],
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -101,33 +89,32 @@ export async function startResolution(
   }
 }
 
-async function remainsOfClosed(
+async function remainsOf(
   client: Client,
   orderId: string,
-  execution: Execution,
+  closed: Execution | undefined,
   findRecord: () => Promise<OrderRecord | null>,
 ): Promise<Orphan> {
   const workflowId = workflowIdOf(orderId);
-  if (statusOf(execution) === 'completed') {
-    const outcome: OrderOutcome = await client.workflow.getHandle(workflowId).result();
-    // Another order's workflow, which has only tried to take the id.
-    if (isTaken(outcome)) return { ...remainsOnRecord(orderId, await findRecord()), coordinator: 'closed' };
-    throw new ConcordError('TooLate', { orderId, status: outcome.status });
+  if (closed !== undefined && statusOf(closed) !== 'completed') {
+    const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
+    return { order, strategy, coordinator: 'closed' };
   }
-  const { order, strategy } = parsePlaceOrderInput(await firstInput(client, workflowId));
-  return { order, strategy, coordinator: 'closed' };
+  const outcome: OrderOutcome | undefined = closed && (await client.workflow.getHandle(workflowId).result());
+  // One that was refused because another order has its id says nothing of that order.
+  if (outcome !== undefined && !isTaken(outcome))
+    throw new ConcordError('TooLate', { orderId, status: outcome.status });
+  const record = await findRecord();
+  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
+  const { customerId, lines, strategy, status } = record;
+  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
+  const order = { orderId, customerId, lines };
+  return { order, strategy, coordinator: closed === undefined ? 'unknown' : 'closed' };
 }
 
 /** True of an order that was refused because another one has its id. */
 export function isTaken({ reason }: { readonly reason?: Reason | undefined }): boolean {
   return reason?.code === 'OrderIdTaken';
-}
-
-function remainsOnRecord(orderId: string, record: OrderRecord | null): Orphan {
-  if (record === null) throw new ConcordError('UnknownOrder', { orderId });
-  const { customerId, lines, strategy, status } = record;
-  if (status !== 'pending') throw new ConcordError('TooLate', { orderId, status });
-  return { order: { orderId, customerId, lines }, strategy, coordinator: 'unknown' };
 }
 
 /** Returns how an order was resolved whose own workflow has stopped; undefined if it was not. */

@@ -125,13 +125,11 @@ const MISDIRECTION_FIXES: Readonly<Record<number, string>> = {
     'it does not accept who you are: check TEMPORAL_API_KEY or TEMPORAL_TLS_CLIENT_CERT_PATH',
 };
 
-/** The failure of a server at this address. */
 export function unreachableAt(address: string, fix: string, cause?: unknown, server = 'Temporal') {
   const through = proxyTo(address)?.name;
   return new ConcordError('Unreachable', defined({ server, address, through, fix }), { cause });
 }
 
-/** What to do if there is no such namespace. */
 export function namespaceFix(address: string, namespace: string): string {
   return `create it with \`temporal operator namespace create --address ${address} ${namespace}\`, or name another`;
 }

@@ -1,10 +1,8 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { mailboxIdOf } from '../domain/addresses.ts';
 import { defined } from '../domain/defined.ts';
-import type { Order, OrderStatus, Reason } from '../domain/order.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
-import type { Strategy } from '../domain/strategies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
@@ -12,13 +10,8 @@ import type { placeOrder } from '../workflows/orders.ts';
 import { firstInput } from './history.ts';
 import { resolvedOutcome } from './recovery.ts';
 
-/** Where an order stands, from everything that is known about it. Times are ISO 8601. */
-export interface OrderView extends Order {
-  /** How the services are kept consistent. */
-  readonly strategy: Strategy;
-  /** What is durably decided: `pending` until then. */
-  readonly status: OrderStatus;
-  readonly reason?: Reason;
+/** Where an order stands, from all that is known of it. `status`: what is durably decided. Times are ISO 8601. */
+export interface OrderView extends Omit<OrderRecord, 'createdAt' | 'updatedAt'> {
   /** `unknown` while the order service's worker does not answer; `failed` if the order needs an operator. */
   readonly phase: Phase | 'unknown' | 'failed';
   readonly participants: OrderProgress['participants'];
@@ -63,21 +56,16 @@ export async function viewOf(client: Client, handle: OrderHandle, orderId: strin
     const message = `its workflow ended as ${how}; see its history in the Web UI, and settle it with \`concord resolve\``;
     return { ...known, status: 'pending', phase: 'failed', reason: { code: 'OrderFailed', message } };
   }
-  const isYoung = Date.now() - startTime.getTime() < YOUNG;
+  const mayFailElsewhere = strategy !== 'two-phase' && Date.now() - startTime.getTime() >= YOUNG;
+  const scope = { workflows: [], mailboxes: [{ workflowId: mailboxIdOf(order) }] };
   const [progress, elsewhere] = await Promise.all([
-    queryProgress(client, handle, Date.now() + QUERY_TIMEOUT),
-    isYoung ? [] : failingElsewhere(client, order, strategy),
+    queryProgress(handle, Date.now() + QUERY_TIMEOUT),
+    mayFailElsewhere ? findStuckSteps(client, FAILED, scope) : [],
   ]);
   const retrying = [...known.retrying, ...retryingOf(orderId, elsewhere)];
   if (progress === undefined) return { ...known, retrying, status: 'pending', phase: 'unknown' };
   const { phase, participants, decision: { status: decided = 'pending' as const, reason } = {} } = progress;
   return { ...known, retrying, orderId, phase, participants, status: decided, ...defined({ reason }) };
-}
-
-/** Messages and events of the order that fail. */
-async function failingElsewhere(client: Client, order: Order, strategy: Strategy): Promise<StuckStep[]> {
-  if (strategy === 'two-phase') return [];
-  return findStuckSteps(client, FAILED, { workflows: [], mailboxes: [{ workflowId: mailboxIdOf(order) }] });
 }
 
 function retryingOf(orderId: string, steps: readonly StuckStep[]): RetryingStep[] {
@@ -96,9 +84,9 @@ export function viewOfRecord({ createdAt, updatedAt, ...record }: OrderRecord): 
 }
 
 /** Returns where an order stands as its workflow sees it; undefined if no worker tells before the deadline. */
-export async function queryProgress(client: Client, handle: OrderHandle, deadline: number) {
+export async function queryProgress(handle: OrderHandle, deadline: number) {
   try {
-    return await client.withDeadline(deadline, () => handle.query(statusQuery));
+    return await handle.client.withDeadline(deadline, () => handle.query(statusQuery));
   } catch {
     return undefined; // nobody polls, or the workflow code fails: either way the worker does not answer
   }

@@ -13,10 +13,7 @@ export const queries = { waiting: 'waiting', lacking: 'lacking' } as const;
 /** Several, so that a hot SKU's batches keep no others waiting and a receiver's workers have several to work on. */
 const MAILBOXES = 4;
 
-/**
- * The mailbox for all that is announced of this order: that of its first SKU, so that orders for one hot SKU share
- * batches. The inventory handles all lines: each write carries its own precondition, so no mailbox owns a SKU.
- */
+/** That of its first SKU, so that orders for a hot one share batches. No mailbox owns a SKU: writes have preconditions. */
 export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }

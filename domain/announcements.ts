@@ -30,16 +30,7 @@ type Source = keyof typeof announcementTypes;
 export type AnnouncementType = (typeof announcementTypes)[Source][number];
 
 /** A CloudEvent 1.0. Each type comes at most once for an order, so `id` is `<order id>/<type>`. */
-export interface Announcement {
-  readonly specversion: '1.0';
-  readonly id: string;
-  readonly source: Source;
-  readonly type: AnnouncementType;
-  /** The order id. */
-  readonly subject: string;
-  /** When it was written, in ISO 8601, by the writer's clock. */
-  readonly time: string;
-  readonly datacontenttype: 'application/json';
+export interface Announcement extends Readonly<Omit<z.output<typeof announcementSchema>, 'data'>> {
   /** The order, and who coordinates it; if it is refused, also its status and why. */
   readonly data: AnnouncementData;
 }
@@ -118,7 +109,9 @@ const announcementSchema = z.strictObject({
   id: z.string().max(200),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
   type: z.enum(types, 'use a type that a service announces'),
+  /** The order id. */
   subject: z.string().max(100),
+  /** When it was written, in ISO 8601, by the writer's clock. */
   time: z.string().max(40),
   datacontenttype: z.literal('application/json'),
   data: z.strictObject({ ...participantRequestFields(), ...z.object(refusalFields()).partial().shape }),

@@ -1,6 +1,6 @@
 import { literal } from './markdown.ts';
 import type { OrderProgress, ParticipantState, Phase } from './place-order.ts';
-import type { OwnStuckStep } from './stuck-step.ts';
+import type { OwnStuckStep, StuckStep } from './stuck-step.ts';
 
 // What matters most comes first, and what is left out is named: nobody reads more than a screenful.
 
@@ -28,13 +28,10 @@ export function currentDetails(
 
 /** How many wait in a mailbox (`more` beside these), and which have failed most often, as Markdown. */
 export function waitingDetails(handling: number, waiting: readonly WaitingView[], more = 0): string {
-  const failing = waiting
-    .filter(({ failures }) => failures > 0)
-    .map((item) => ({
-      ...item,
-      step: `${item.type} of ${item.orderId} to ${item.receiver}`,
-      attempts: item.failures,
-    }));
+  const failing = waiting.flatMap(({ failures: attempts, type, orderId, receiver, ...item }) => {
+    const step = `${type} of ${orderId} to ${receiver}`;
+    return attempts > 0 ? [{ ...item, step, attempts }] : [];
+  });
   const left = waiting.length - handling + more;
   const lines = [`Being handled: ${handling}. Waiting: ${left}. Tried again: ${failing.length}.`];
   if (failing.length > 0) lines.push('', 'More in `concord stuck`', '', ...worstOf(failing));
@@ -42,17 +39,13 @@ export function waitingDetails(handling: number, waiting: readonly WaitingView[]
 }
 
 /** An announcement that waits to be handled by a receiver. Times are ISO 8601. */
-export interface WaitingView {
+export interface WaitingView extends Pick<StuckStep, 'orderId' | 'lastError' | 'since' | 'nextAttemptAt'> {
   readonly receiver: string;
   /** The activity of the receiver that takes it. */
   readonly handler: string;
-  readonly orderId: string;
   /** Such as `SellStock`. */
   readonly type: string;
   readonly failures: number;
-  readonly lastError: string;
-  readonly since: string;
-  readonly nextAttemptAt?: string;
 }
 
 const MOST_STEPS = 3;

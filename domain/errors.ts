@@ -59,107 +59,82 @@ const retried = rules(true);
 /** The only place that classifies failures: whether each is retried, whom it concerns, and its message. */
 export const failures: { readonly [Code in FailureCode]: FailureRule<FailureDetails[Code]> } = {
   // Bad input: nothing was written, and the same request can never succeed.
-  InvalidInput: final.badInput(({ problems }) =>
-    problems.map(({ field, fix }) => `${field}: ${fix}`).join('; '),
-  ),
+  InvalidInput: {
+    ...final.badInput(''),
+    message: ({ problems }) => problems.map(({ field, fix }) => `${field}: ${fix}`).join('; '),
+  },
   // Business refusals: a participant votes no, and the order is rejected.
-  OutOfStock: final.refused(
-    ({ sku, requested, available }) => `${sku} is out of stock: ${requested} wanted, ${available} available`,
-  ),
-  UnknownSku: final.refused(({ sku }) => `${sku} is not a SKU that the inventory knows`),
-  StockLimit: final.refused(({ sku, limit }) => `${sku} can't hold more than ${limit} units in all`),
-  PrepareTimedOut: final.refused(
-    ({ participant, lastError }) => `${participant} did not answer within the prepare budget (${lastError})`,
-  ),
-  ParticipantFailed: final.refused(
-    ({ participant, lastError }) => `${participant} failed to prepare (${lastError})`,
-  ),
+  OutOfStock: final.refused('{sku} is out of stock: {requested} wanted, {available} available'),
+  UnknownSku: final.refused('{sku} is not a SKU that the inventory knows'),
+  StockLimit: final.refused("{sku} can't hold more than {limit} units in all"),
+  PrepareTimedOut: final.refused('{participant} did not answer within the prepare budget ({lastError})'),
+  ParticipantFailed: final.refused('{participant} failed to prepare ({lastError})'),
   OrderIdTaken: final.refused(
-    ({ orderId }) => `order id ${orderId} is taken by an order with different content; use another id`,
+    'order id {orderId} is taken by an order with different content; use another id',
   ),
-  AlreadyDecided: final.refused(({ orderId, status }) => `order ${orderId} was already ${status}`),
+  AlreadyDecided: final.refused('order {orderId} was already {status}'),
   LeftUndecided: final.refused(
-    ({ orderId }) =>
-      `order ${orderId} was left undecided by an earlier workflow; settle it with \`concord resolve\``,
+    'order {orderId} was left undecided by an earlier workflow; settle it with `concord resolve`',
   ),
-  TooLate: final.refused(({ orderId, status }) => `too late: order ${orderId} is already ${status}`),
-  UnknownOrder: final.refused(
-    ({ orderId }) => `no order ${orderId} is known; check the id, or see \`concord list\``,
-  ),
+  TooLate: final.refused('too late: order {orderId} is already {status}'),
+  UnknownOrder: final.refused('no order {orderId} is known; check the id, or see `concord list`'),
   // Disorder between attempts: what a participant answers to keep its promises.
-  LateArrival: final.internal(
-    ({ participant, orderId }) => `${participant}: prepare of order ${orderId} came after it was settled`,
-  ),
+  LateArrival: final.internal('{participant}: prepare of order {orderId} came after it was settled'),
   ProtocolViolation: final.internal(
-    ({ participant, orderId, asked, found }) =>
-      `${participant}: ${asked} of order ${orderId} is refused, because it is ${found}; nothing was changed`,
+    '{participant}: {asked} of order {orderId} is refused, because it is {found}; nothing was changed',
   ),
   AttemptExpired: retried.internal(
-    ({ participant, orderId }) =>
-      `${participant}: an attempt for order ${orderId} ran out of time; trying again`,
+    '{participant}: an attempt for order {orderId} ran out of time; trying again',
   ),
   // Each order that is settled makes room for another one, so the same request succeeds as soon as some are.
   TooManyHolds: retried.refused(
-    ({ sku, limit }) =>
-      `${sku} is held by ${limit} orders that are not settled, and takes no more until some are: see \`concord stuck\``,
+    '{sku} is held by {limit} orders that are not settled, and takes no more until some are: see `concord stuck`',
   ),
   OrderFailed: final.internal(
-    ({ orderId, lastError }) =>
-      `order ${orderId} stopped on an error and needs an operator (${lastError}); its history in the Web UI has the details`,
+    'order {orderId} stopped on an error and needs an operator ({lastError}); its history in the Web UI has the details',
   ),
   // Failures that operators meet.
-  Abandoned: final.refused(
-    ({ orderId }) => `order ${orderId} was given up: its workflow ended before it had decided`,
-  ),
+  Abandoned: final.refused('order {orderId} was given up: its workflow ended before it had decided'),
   // Damage is repaired by hand, and then the same request succeeds.
-  DamagedStock: retried.internal(
-    ({ sku, problem }) => `the stock document of ${sku} is damaged and must be repaired: ${problem}`,
-  ),
-  DamagedOrder: retried.internal(
-    ({ orderId, problem }) => `the record of order ${orderId} is damaged and must be repaired: ${problem}`,
-  ),
-  CannotResolve: final.refused(
-    ({ orderId, status, because }) => `order ${orderId} can't be resolved as ${status}: ${because}`,
-  ),
-  NothingToRetry: final.refused(
-    ({ orderId, because }) => `nothing of order ${orderId} can be tried now: ${because}`,
-  ),
+  DamagedStock: retried.internal('the stock document of {sku} is damaged and must be repaired: {problem}'),
+  DamagedOrder: retried.internal('the record of order {orderId} is damaged and must be repaired: {problem}'),
+  CannotResolve: final.refused("order {orderId} can't be resolved as {status}: {because}"),
+  NothingToRetry: final.refused('nothing of order {orderId} can be tried now: {because}'),
   RetryUnsupported: final.refused(
-    ({ orderId }) =>
-      `this Temporal server can't cut a wait short; order ${orderId} is tried again by itself, see \`concord stuck\``,
+    "this Temporal server can't cut a wait short; order {orderId} is tried again by itself, see `concord stuck`",
   ),
   // Nobody answered: nothing is known to have happened.
-  Unreachable: retried.unreachable(
-    ({ server, address, through, fix }) =>
+  Unreachable: {
+    ...retried.unreachable(''),
+    message: ({ server, address, through, fix }) =>
       `${server} at ${address}${through === undefined ? '' : `, through ${through},`} can't be reached; ${fix}`,
-  ),
-  NoAnswer: retried.unreachable(({ service, fix }) => `the ${service} service does not answer; ${fix}`),
+  },
+  NoAnswer: retried.unreachable('the {service} service does not answer; {fix}'),
   // The server answered, and doesn't know such a call, or refused to take it.
-  Unsupported: final.unreachable(
-    ({ server, address, feature, fix }) => `${server} at ${address} has no ${feature}; ${fix}`,
-  ),
-  Busy: retried.unreachable(
-    ({ server, address, says, fix }) =>
-      `${server} at ${address} has more to do than it accepts (${says}); ${fix}`,
-  ),
+  Unsupported: final.unreachable('{server} at {address} has no {feature}; {fix}'),
+  Busy: retried.unreachable('{server} at {address} has more to do than it accepts ({says}); {fix}'),
   TooLarge: final.badInput(
-    ({ server, address, says }) =>
-      `${server} at ${address} refuses this as too large (${says}); nothing was accepted: ask for less at once`,
+    '{server} at {address} refuses this as too large ({says}); nothing was accepted: ask for less at once',
   ),
   // Encrypted data that can't be read: nothing is lost, and it is readable again with the right key.
   UnknownKey: retried.badInput(
-    ({ keyId }) =>
-      `this is encrypted with the key ${keyId}, which is not among ENCRYPTION_KEYS here: add it to them`,
+    'this is encrypted with the key {keyId}, which is not among ENCRYPTION_KEYS here: add it to them',
   ),
   DamagedPayload: retried.badInput(
-    ({ keyId }) =>
-      `this names the key ${keyId}, but was not encrypted with it, or was changed since: check that key in ENCRYPTION_KEYS`,
+    'this names the key {keyId}, but was not encrypted with it, or was changed since: check that key in ENCRYPTION_KEYS',
   ),
 };
 
+/** A rule whose message is this text, with the details in place of their names in braces. */
 function ruleOf(retryable: boolean, kind: FailureKind) {
-  return <Details>(message: (details: Details) => string) => ({ retryable, kind, message });
+  return <Text extends string>(text: Text) => {
+    const message = (details: Readonly<Record<NameIn<Text>, unknown>>) =>
+      text.replace(/\{(\w+)\}/g, (_, name: NameIn<Text>) => String(details[name]));
+    return { retryable, kind, message };
+  };
 }
+
+type NameIn<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | NameIn<Rest> : never;
 
 /** An error that Concord raises, classified by the table above. */
 export class ConcordError<Code extends FailureCode = FailureCode> extends Error {

@@ -1,7 +1,4 @@
-/**
- * Returns foreign text as Markdown that shows exactly this text, on one line: no markup, no link, no HTML, no control
- * characters, no marks that reverse the direction of writing, and at most `longest` characters.
- */
+/** Foreign text as Markdown that shows it as it is, on one line: no markup, link or HTML, no control characters. */
 export function literal(text: string, longest = 300): string {
   const line = text.replace(UNSAFE, ' ').trim();
   if (line === '') return '(nothing)';

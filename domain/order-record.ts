@@ -20,11 +20,7 @@ export interface OrderRecord extends Order {
 }
 
 /** Which orders to list: those of this status, customer and strategy, by pages. */
-export interface OrderFilter extends PageOptions {
-  readonly status?: OrderStatus;
-  readonly customerId?: string;
-  readonly strategy?: Strategy;
-}
+export type OrderFilter = PageOptions & Partial<Pick<OrderRecord, 'status' | 'customerId' | 'strategy'>>;
 
 const filterSchema = z.strictObject({
   status: oneOf(orderStatuses).optional(),
@@ -33,7 +29,7 @@ const filterSchema = z.strictObject({
   ...pageFields(),
 });
 
-export const parseOrderFilter = (input: unknown): z.output<typeof filterSchema> => parse(filterSchema, input);
+export const parseOrderFilter = (input: unknown) => parse(filterSchema, input);
 
 /** Which events of orders to list: at most `limit` (1 to 1000, default 20) of the newest, of one order or of all. */
 export interface EventFilter extends Pick<PageOptions, 'limit'> {
@@ -42,8 +38,7 @@ export interface EventFilter extends Pick<PageOptions, 'limit'> {
 
 const eventFilterSchema = z.strictObject({ orderId: identifier().optional(), limit: pageFields().limit });
 
-export const parseEventFilter = (input: unknown): z.output<typeof eventFilterSchema> =>
-  parse(eventFilterSchema, input);
+export const parseEventFilter = (input: unknown) => parse(eventFilterSchema, input);
 
 const storedSchema = z.object({
   orderId: identifier(),

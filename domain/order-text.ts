@@ -9,12 +9,10 @@ export function orderSummary({ customerId, lines }: Order): string {
   return `${linesText(lines, 240)} for ${literal(customerId)}`;
 }
 
-/** The resolution of an order in one line of Markdown. */
 export function resolutionSummary({ orderId, lines }: Order): string {
   return `Settles what is left of ${literal(orderId)}: ${linesText(lines, 120)}`;
 }
 
-/** A receipt in one line of Markdown. */
 export function restockSummary(receipt: Receipt): string {
   return `A receipt of ${lineText(receipt)}`;
 }

@@ -77,13 +77,10 @@ export function parseOrder(input: unknown): Order {
 
 /** Returns true if both ask for the same thing, so that the second one may join the first. */
 export function sameContent(one: Order, other: Order): boolean {
-  return (
-    one.customerId === other.customerId &&
-    one.lines.length === other.lines.length &&
-    one.lines.every(
-      (line, index) => line.sku === other.lines[index]?.sku && line.quantity === other.lines[index]?.quantity,
-    )
-  );
+  if (one.customerId !== other.customerId || one.lines.length !== other.lines.length) return false;
+  return one.lines.every(({ sku, quantity }, index) => {
+    return sku === other.lines[index]?.sku && quantity === other.lines[index]?.quantity;
+  });
 }
 
 function mergeLines(lines: readonly Line[]): Line[] {

@@ -9,20 +9,14 @@ export interface PlaceOrderInput {
   readonly order: Order;
   /** How long participants may take to prepare, in milliseconds: 1,000 to 30 days, 10 minutes by default. */
   readonly prepareBudget?: number;
-  /** `two-phase` by default. */
+  /** How the services are kept consistent; `two-phase` by default. */
   readonly strategy?: Strategy;
 }
 
 export type Phase = 'preparing' | 'committing' | 'rolling-back' | 'final';
 
-export type ParticipantState =
-  | 'preparing'
-  | 'prepared'
-  | 'refused'
-  | 'committing'
-  | 'committed'
-  | 'rolling-back'
-  | 'rolled-back';
+/** It is on its way in a phase of the order, or has answered. */
+export type ParticipantState = Exclude<Phase, 'final'> | 'prepared' | 'refused' | 'committed' | 'rolled-back';
 
 /** Where an order stands, as its coordinator sees it. */
 export interface OrderProgress extends Order {

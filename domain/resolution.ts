@@ -51,10 +51,7 @@ export const parseHoldLimit = (input: unknown): number => parse(holdLimitSchema,
 /** The workflow that settles what an order's own workflow left behind. */
 export const resolutionIdOf = (orderId: string): string => `resolve/${orderId}`;
 
-/**
- * The start options of that workflow. It runs beside the order's own, which is closed; or, if Temporal no longer knows
- * that one, under its id, so that nobody can place the order meanwhile.
- */
+/** It runs beside the order's own workflow; if Temporal knows that no more, under its id, so that nobody can place the order. */
 export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   const { orderId } = order;
   return {
@@ -67,10 +64,7 @@ export function resolutionStart({ order, strategy, coordinator }: Orphan) {
   };
 }
 
-/**
- * Returns how an order ends whose workflow is gone: never against an answer or a sale that is on record.
- * @throws ConcordError `CannotResolve` if what is asked contradicts what is on record.
- */
+/** How an order ends whose workflow is gone: never against what is on record. @throws ConcordError `CannotResolve` */
 export function resolutionOf(orderId: string, { as, reason }: ResolveRequest, statuses: RecordedStatuses) {
   // If nobody has recorded an end, nobody was promised anything.
   const status = as ?? finalStatuses.find((final) => Object.values(statuses).includes(final)) ?? 'rejected';

@@ -3,24 +3,13 @@ import { identifier, quantity } from './order.ts';
 import { pageFields } from './page.ts';
 import { invalidInput, parse } from './validation.ts';
 
-/** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
-export interface StockLevel {
-  readonly sku: string;
-  readonly available: number;
-  readonly reserved: number;
-  readonly sold: number;
-  readonly received: number;
-  /** What is wrong with the SKU's document, if somebody has damaged it; then all counts are 0, and claim nothing. */
-  readonly damaged?: string;
-}
-
 export const STOCK_COUNTS = ['available', 'reserved', 'sold', 'received'] as const;
 
-/** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
-export interface Receipt {
-  readonly receiptId: string;
+/** The counts of one SKU, in units. `available + reserved + sold = received`, always. */
+export interface StockLevel extends Readonly<Record<(typeof STOCK_COUNTS)[number], number>> {
   readonly sku: string;
-  readonly quantity: number;
+  /** What is wrong with the SKU's document, if somebody has damaged it; then all counts are 0, and claim nothing. */
+  readonly damaged?: string;
 }
 
 /** No count of a SKU goes above this, so that every sum stays a safe integer. */
@@ -29,6 +18,10 @@ export const STOCK_LIMIT = Number.MAX_SAFE_INTEGER;
 const MAXIMUM_SKUS = 1000;
 
 const receiptSchema = z.strictObject({ receiptId: identifier(), sku: identifier(), quantity: quantity() });
+
+/** Units that arrived at the warehouse. The receipt id makes repeating it harmless. */
+export type Receipt = Readonly<z.output<typeof receiptSchema>>;
+
 const skusSchema = z.array(identifier()).max(MAXIMUM_SKUS, `ask for at most ${MAXIMUM_SKUS} SKUs`);
 const pageSchema = z.strictObject(pageFields());
 

@@ -25,16 +25,13 @@ export interface StuckStep {
 /** A stuck step as its order is told of it; what waits is named with its place: `mailbox/1 SellStock to inventory`. */
 export type OwnStuckStep = Omit<StuckStep, 'orderId' | 'workflowId' | 'problem'>;
 
-/** A step is stuck if it has failed more often than `failures`, or has waited longer than `longerThan` milliseconds. */
-export interface StuckLimits {
-  readonly failures: number;
-  readonly longerThan: number;
-}
-
 const limitsSchema = z.strictObject({
   failures: z.int('use a whole number').min(0, 'use 0 or more').default(5),
   longerThan: z.int('use whole milliseconds').min(0, 'use 0 or more').default(60_000),
 });
+
+/** A step is stuck if it has failed more often than `failures`, or has waited longer than `longerThan` milliseconds. */
+export type StuckLimits = Readonly<z.output<typeof limitsSchema>>;
 
 export const parseStuckOptions = (input: unknown): StuckLimits => parse(limitsSchema, input);
 

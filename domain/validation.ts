@@ -1,11 +1,7 @@
 import { z } from 'zod';
 import { ConcordError } from './errors.ts';
 
-/**
- * Runs a zod schema and turns what it finds into one typed error that names each field and the fix.
- * @param name What to call the value itself if it is no object; an element of a list is `name[0]`.
- * @throws ConcordError `InvalidInput`, as does every function whose name begins with `parse`.
- */
+/** `name`: of a value without fields. @throws ConcordError `InvalidInput` with each field and its fix, as all `parse…` do. */
 export function parse<Output>(schema: z.ZodType<Output>, input: unknown, name?: string): Output {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

@@ -5,9 +5,9 @@ import { type ServiceName, services } from '../domain/services.ts';
 import { parse } from '../domain/validation.ts';
 import { readEncryption } from '../platform/settings/read-encryption.ts';
 import { readTemporal } from '../platform/settings/read-temporal.ts';
-import { isTracingOn } from '../platform/settings/read-tracing.ts';
 import { faultOf, withoutEmpty } from '../platform/settings/setting.ts';
 import { databaseVariables, workerVariables } from '../platform/settings/variables.ts';
+import { isTracingOn } from '../platform/tracing/tracing.ts';
 import { limitsIn } from './limits.ts';
 
 export type WorkerSettings<Name extends string = string> = ReturnType<typeof readSettings<Name>>;

@@ -21,10 +21,7 @@ export interface Access {
   readonly payloads?: number;
 }
 
-/**
- * Decrypts payloads for known callers, as Temporal's Web UI and CLI ask for it: `POST /decode` (and `/encode`, if that
- * is switched on), also below a namespace. A person's browser asks them for their name and token at `/`, once.
- */
+/** Decrypts payloads for known callers, as Temporal's Web UI and CLI ask. A browser asks its user for the token at `/`. */
 export async function serveCodec(
   settings: CodecServerSettings,
   keys: EncryptionKeys,
@@ -59,10 +56,7 @@ export async function serveCodec(
   return server;
 }
 
-/**
- * What a browser wants to read before it lets a page of this origin ask. Only the setting says which origins may: neither Host
- * nor what a proxy forwards counts, so no name that is made to point here makes a page ours.
- */
+/** Only the setting says which origins may ask: neither Host nor what a proxy forwards counts, which can be forged. */
 function permissionFor(origin: string, { headers }: IncomingMessage): Record<string, string> {
   const allowed = { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
   // Browsers before Local Network Access ask so for a public page; later ones ask their user instead.
@@ -101,10 +95,7 @@ async function answerTo(
   return { status: 200, headers: JSON_TYPE, caller: caller.name, ...coded };
 }
 
-/**
- * The known caller who sends this: by their token as a bearer's, or by their name and token, which browsers send once a
- * person has given them at `/`. Its duration tells nothing: it compares all, and hashes of equal length.
- */
+/** Known by a token, or by name and token, as browsers send them. It compares all hashes, so that its time tells nothing. */
 function callerOf(callers: readonly Caller[], authorization = ''): Caller | undefined {
   const [, scheme = '', credentials = ''] = /^(bearer|basic) +(\S+)$/i.exec(authorization) ?? [];
   const credentialsOf = ({ name, token }: Caller) =>

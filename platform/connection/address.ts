@@ -6,7 +6,6 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
-/** Returns `host:port`, also where the port is left out. */
 export function withPort(address: string): string {
   return /:\d+$/.test(address) ? address : `${address}:${DEFAULT_PORT}`;
 }

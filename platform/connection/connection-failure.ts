@@ -29,10 +29,7 @@ const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_(UNKN
 
 type Target = Pick<TemporalOptions, 'tls' | 'apiKey'> & { readonly address: string };
 
-/**
- * Why a Temporal server can't be reached, and what to do, if TLS or a proxy is the reason; undefined otherwise. The SDK's
- * own errors don't say, so this connects once more to find out.
- */
+/** Why Temporal can't be reached, if TLS or a proxy is why. The SDK doesn't say, so this connects once more. */
 export async function temporalFailure(target: Target): Promise<string | undefined> {
   return tlsFailureOf(target).catch((error) => {
     if (error instanceof ProxyError) return error.message;

@@ -1,7 +1,6 @@
 import type { ServiceError as GrpcError } from '@grpc/grpc-js';
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 
-/** The gRPC error in what the SDK threw. */
 export function grpcErrorIn(error: unknown): GrpcError | undefined {
   const grpc = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(grpc) ? grpc : undefined;

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
@@ -6,7 +7,6 @@ import { orderDetails, orderMemo, orderSummary } from '../../domain/order-text.t
 import { indexedSkus } from '../../domain/search-attributes.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import { grpcErrorIn } from '../connection/grpc-error.ts';
-import { fairnessKeyOf } from '../encryption/fairness-key.ts';
 import type { EncryptionKeys } from '../encryption/keys.ts';
 
 /** The start options of a workflow that tell of its order. */
@@ -26,12 +26,7 @@ export class OrderIndex {
     this.keys = keys;
   }
 
-  /**
-   * An order is worth more than its place in a list: while the server refuses a search attribute, which the namespace lacks
-   * or has with another type (see `concord doctor`), it has accepted nothing, and the order is started without that one.
-   *
-   * @param start Called once more for each attribute that the server refuses.
-   */
+  /** Calls `start` again without what the server refuses: an order is worth more than its place in a list. */
   async start<Result>(order: Order, strategy: Strategy, start: (shown: Shown) => Promise<Result>) {
     const shown = {
       staticSummary: orderSummary(order),
@@ -66,6 +61,12 @@ export class OrderIndex {
       ...state,
     ];
   }
+}
+
+/** Returns the name under which a customer takes turns, at most 64 bytes. Temporal reads it: with keys, it is no name. */
+export function fairnessKeyOf(customerId: string, keys?: EncryptionKeys): string {
+  if (keys === undefined) return customerId.slice(0, 64);
+  return createHmac('sha256', keys[0].secret).update(`customer ${customerId}`).digest('base64url');
 }
 
 // An attribute may be registered while this client lives. Milliseconds.

@@ -5,25 +5,14 @@ import pRetry from 'p-retry';
 import type { SearchAttributeName } from '../../domain/search-attributes.ts';
 import { searchAttributeNames, searchAttributeTypes } from '../../domain/search-attributes.ts';
 
-/** How a namespace's search attributes compare with those of orders. */
-export interface SearchAttributeState {
-  readonly missing: readonly SearchAttributeName[];
-  /** Those that exist with another type, which has to be removed first. */
-  readonly otherwise: readonly { readonly name: SearchAttributeName; readonly type: string }[];
-}
+type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
+type State = Awaited<ReturnType<typeof findSearchAttributes>>;
 
-/** What came of registering those that were missing. */
-export interface Registration {
-  readonly registered: readonly SearchAttributeName[];
-  /** Those that the server did not take, with what it said. Orders do without them. */
-  readonly refused: Refused;
-}
-
+/** Those that the server did not take, with what it said. Orders do without them. */
 type Refused = readonly { readonly name: SearchAttributeName; readonly reason: string }[];
 
-type Server = Pick<Connection, 'operatorService' | 'workflowService'>;
-
-export async function findSearchAttributes(server: Server, namespace: string): Promise<SearchAttributeState> {
+/** Returns which of the orders' are missing; `otherwise`: exist with another type, which has to be removed first. */
+export async function findSearchAttributes(server: Server, namespace: string) {
   const { customAttributes } = await server.operatorService.listSearchAttributes({ namespace });
   const missing = searchAttributeNames.filter((name) => customAttributes[name] === undefined);
   const otherwise = searchAttributeNames.flatMap((name) => {
@@ -34,7 +23,7 @@ export async function findSearchAttributes(server: Server, namespace: string): P
 }
 
 /** Says in one line what orders do without, and why as far as it is known; empty if there is nothing. */
-export function describeLack({ missing, otherwise }: SearchAttributeState, refused: Refused = []): string {
+export function describeLack({ missing, otherwise }: State, refused: Refused = []): string {
   const refusals = [...new Set(refused.map(({ reason }) => reason))].map((reason) => {
     const names = refused.filter((one) => one.reason === reason).map(({ name }) => name);
     return `${names.join(', ')} (${reason})`;
@@ -50,7 +39,7 @@ export function describeLack({ missing, otherwise }: SearchAttributeState, refus
 }
 
 /** Registers what a namespace lacks, as much as it takes, and returns once the server accepts it. Safe to repeat. */
-export async function registerSearchAttributes(server: Server, namespace: string): Promise<Registration> {
+export async function registerSearchAttributes(server: Server, namespace: string) {
   const { missing } = await findSearchAttributes(server, namespace);
   const refused = await addTo(server, namespace, missing);
   const registered = without(missing, refused);

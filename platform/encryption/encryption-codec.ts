@@ -16,11 +16,7 @@ const ALGORITHM = 'aes-256-gcm';
 const NONCE = 12;
 const TAG = 16;
 
-/**
- * Encrypts each payload as a whole, with its metadata, by AES-256-GCM. The data is the nonce, the ciphertext and the
- * tag; the id of the key is authenticated with them. Without keys it encrypts nothing. What is not encrypted is left as
- * it is, so that encryption can be switched on while orders are in flight.
- */
+/** AES-256-GCM of each whole payload: nonce, ciphertext, tag; the key's id is authenticated. What is plain stays so. */
 export class EncryptionCodec implements PayloadCodec {
   private readonly keys: readonly EncryptionKey[];
 

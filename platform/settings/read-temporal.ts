@@ -17,11 +17,7 @@ const environment = z.object({
 
 export type TemporalSettings = ReturnType<typeof readTemporal>;
 
-/**
- * @param profile Wins over TEMPORAL_PROFILE.
- * @returns A connection for the SDK's `Connection` and `NativeConnection`; it has no address if none is configured.
- * @throws ConcordError `InvalidInput`, naming each variable (or the field of the profile) and the fix, and no secret.
- */
+/** `profile` wins over TEMPORAL_PROFILE. @throws ConcordError `InvalidInput`, naming each variable or field, no secret. */
 export function readTemporal(variables: NodeJS.ProcessEnv, profile?: string) {
   const set = withoutEmpty(variables);
   parse(environment, set);

@@ -17,7 +17,6 @@ export function optional<Schema extends z.ZodType>(schema: Schema, purpose: stri
   return optionalSchema;
 }
 
-/** The texts of a table of variables, in its order. */
 export function settingsOf(shape: Readonly<Record<string, z.ZodOptional | z.ZodDefault>>) {
   return Object.entries(shape).map(([name, schema]) => {
     const text = texts.get(schema);
@@ -44,7 +43,7 @@ export const choice = <const Values extends readonly string[]>(
   fix = `use one of ${values.join(', ')}`,
 ) => z.enum(values, fix).describe(values.map((value) => `\`${value}\``).join(', '));
 
-export function wholeNumber(least: number, most: number, what = 'a whole number') {
+export function integer(least: number, most: number, what = 'a whole number') {
   const fix = `use ${what} from ${least} to ${most}`;
   return z.coerce.number(fix).int(fix).min(least, fix).max(most, fix).describe(`${least} to ${most}`);
 }
@@ -64,7 +63,7 @@ export const readBy = <Result>(read: (text: string) => Result, range: string) =>
     .describe(range);
 
 /** The path of a file that can be read. */
-export const readableFile = (range = 'a path') =>
+export const readable = (range = 'a path') =>
   readBy((path) => {
     const fault = faultOf(path);
     if (fault === undefined) return path;
@@ -73,7 +72,7 @@ export const readableFile = (range = 'a path') =>
 
 /** The same from a file, as mounted secrets are. */
 export const inFile = <Result>(schema: z.ZodType<Result, string>) =>
-  readableFile()
+  readable()
     .transform((path) => readFileSync(path, 'utf8'))
     .pipe(schema)
     .describe('a path');

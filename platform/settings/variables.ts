@@ -1,19 +1,8 @@
 import { z } from 'zod';
 import { HOLD_LIMIT, REAP_INTERVAL } from '../../domain/policies.ts';
 import { parseKeys } from '../encryption/keys.ts';
-import {
-  choice,
-  documented,
-  formed,
-  inFile,
-  optional,
-  readableFile,
-  readBy,
-  text,
-  wholeNumber,
-} from './setting.ts';
+import { choice, documented, formed, inFile, integer, optional, readable, readBy, text } from './setting.ts';
 
-/** Whether a variable's value must never be shown. */
 export const isSecret = (variable: string) => /_(KEYS?|KEY_DATA|TOKENS?|URI)$/.test(variable);
 
 /** The address of a Temporal server. */
@@ -26,8 +15,8 @@ const truth = z
   .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], case: 'sensitive', error: 'use true or false' })
   .describe('`true`, `false`');
 const pem = formed(/-----BEGIN /, 'PEM', 'use PEM text, from -----BEGIN to -----END');
-const pemFile = readableFile('a PEM file');
-const keyFile = readableFile('a PEM file without passphrase');
+const pemFile = readable('a PEM file');
+const keyFile = readable('a PEM file without passphrase');
 const issued = formed(/^[\x21-\x7e]+$/, 'what was issued', 'use what was issued, without spaces around it');
 
 /** The variables of Temporal's own environment configuration that Concord honours. */
@@ -35,7 +24,7 @@ export const temporalVariables = {
   TEMPORAL_ADDRESS: optional(address, 'the Temporal server', 'the profile, else `localhost:7233`'),
   TEMPORAL_NAMESPACE: optional(text('a name'), 'the namespace on that server', 'the profile, else `default`'),
   TEMPORAL_CONFIG_FILE: optional(
-    readableFile(),
+    readable(),
     'profiles, in TOML, as the Temporal CLI writes them',
     "`temporalio/temporal.toml` in the user's configuration",
   ),
@@ -65,13 +54,13 @@ const level = choice(
   ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   'use trace, debug, info, warn, error or fatal',
 );
-const seconds = wholeNumber(1, 31_536_000, 'whole seconds,').describe('seconds, 1 to 31536000');
+const seconds = integer(1, 31_536_000, 'whole seconds,').describe('seconds, 1 to 31536000');
 const ipAddress = z
   .union([z.ipv4(), z.ipv6()], 'use an IP address, such as 0.0.0.0')
   .describe('an IP address of this machine');
 const host = z.string().min(1).describe('an address of this machine');
-const port = wholeNumber(1, 65_535, 'a port');
-const cached = wholeNumber(2, 100_000).describe('`MAXIMUM_WORKFLOW_TASKS` to 100000');
+const port = integer(1, 65_535, 'a port');
+const cached = integer(2, 100_000).describe('`MAXIMUM_WORKFLOW_TASKS` to 100000');
 const label = (form: RegExp, punctuation: string) => {
   const range = `1 to 100 letters, digits and ${punctuation}`;
   return formed(form, range, `use ${range}, starting with a letter or a digit`);
@@ -101,16 +90,16 @@ export const workerVariables = {
   REAPER_HOLD_LIMIT_SECONDS: documented(seconds.default(HOLD_LIMIT / 1_000), 'the age of a hold it checks'),
   // An activity waits for MongoDB most of its time, so one core keeps this many going.
   MAXIMUM_ACTIVITIES: documented(
-    wholeNumber(1, 1_000).default(50),
+    integer(1, 1_000).default(50),
     'activities that run at once; MongoDB connections are one more; see [load and limits](operations.md#load-and-limits)',
   ),
   // These need the processor, and at most two threads run them: the rest are fetched ahead.
-  MAXIMUM_WORKFLOW_TASKS: documented(wholeNumber(2, 1_000).default(40), 'workflow tasks at once'),
+  MAXIMUM_WORKFLOW_TASKS: documented(integer(2, 1_000).default(40), 'workflow tasks at once'),
   // An order in the cache takes 1.3 MB, beside 400 MB for the rest of the process, and while a service is down every order
   // waits there. With much memory, the SDK would keep ten times as many.
   CACHED_WORKFLOWS: documented(cached.default(250), 'workflows that stay in memory'),
   // Each takes one task a round trip, which is more than the slots get done.
-  MAXIMUM_POLLERS: documented(wholeNumber(2, 100).default(10), 'polls of each kind that wait at once'),
+  MAXIMUM_POLLERS: documented(integer(2, 100).default(10), 'polls of each kind that wait at once'),
   // The names that Temporal's own controller for Kubernetes sets.
   TEMPORAL_DEPLOYMENT_NAME: optional(
     deployment,

@@ -53,7 +53,7 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   const sinks: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn } } };
   return {
     /** Passes the trace on to workflows. */
-    client: [commandsOnly(new OpenTelemetryWorkflowClientInterceptor())],
+    client: [commandsOnly()],
     /** Surrounds each activity; the outermost interceptor. */
     activity: tracedActivities,
     /** Exports the spans of workflows. */
@@ -65,34 +65,22 @@ export function startOpenTelemetry({ service, onError = () => {} }: TracingOptio
   };
 }
 
-/**
- * Gives each command within another span its own, with `?` for values. The driver may have been loaded by ESM already, so it
- * is required once more: the hook then patches what all imports share.
- */
+/** Spans for commands within spans. ESM may have loaded the driver: requiring it once more patches what imports share. */
 function instrumentMongoDb(): void {
   registerInstrumentations({ instrumentations: [new MongoDBInstrumentation({ requireParentSpan: true })] });
   const require = createRequire(import.meta.url);
   for (const patched of ['mongodb', 'mongodb/lib/cmap/connection.js']) require(patched);
 }
 
-/** Queries change nothing, and a client that follows an order sends several a second: they would only be noise. */
-function commandsOnly(interceptor: OpenTelemetryWorkflowClientInterceptor): WorkflowClientInterceptor {
-  return {
-    startWithDetails: interceptor.startWithDetails.bind(interceptor),
-    startUpdate: interceptor.startUpdate.bind(interceptor),
-    startUpdateWithStart: interceptor.startUpdateWithStart.bind(interceptor),
-    signal: interceptor.signal.bind(interceptor),
-    signalWithStart: interceptor.signalWithStart.bind(interceptor),
-    cancel: interceptor.cancel.bind(interceptor),
-  };
+/** Questions change nothing, and a client that follows an order asks several a second: they would only be noise. */
+function commandsOnly(): WorkflowClientInterceptor {
+  const questions = { query: undefined, describe: undefined };
+  return Object.assign(new OpenTelemetryWorkflowClientInterceptor(), questions);
 }
 
 type WorkflowSpan = Parameters<OpenTelemetrySinks['exporter']['export']>[0][number];
 
-/**
- * Gives a span of a workflow the form of OpenTelemetry's SDK 2. Workflows still use SDK 1, which Temporal's interceptors
- * bring: those for SDK 2 fit an older version of Temporal's SDK only.
- */
+/** A workflow's span in the form of OpenTelemetry's SDK 2: Temporal's interceptors for workflows still bring SDK 1. */
 function readable(span: WorkflowSpan, info: WorkflowInfo, resource: Resource): ReadableSpan {
   const { spanContext, parentSpanId, instrumentationLibrary, attributes, ...same } = span;
   const { traceState, ...ids } = spanContext;

@@ -18,6 +18,7 @@ export interface Listed {
 }
 
 export type Named = Pick<Listed, 'workflowId'>;
+export type Run = Pick<Listed, 'workflowId' | 'runId'>;
 
 /** Lists workflows. The SDK's own `list` fails as a whole on one memo that it can't read, and anyone can write one. */
 export async function* listWorkflows(client: Client, query: string): AsyncGenerator<Listed, void, void> {
@@ -42,10 +43,7 @@ export function timeOf(timestamp: Parameters<typeof optionalTsToDate>[0]): strin
 /** An execution as the server describes it; payloads are not decoded. */
 export type Execution = WorkflowExecutionDescription['raw'];
 
-/**
- * The latest without a run id; undefined if it is gone. The SDK's own `describe` fails if it can't read the memo; but
- * an operator without the key must still see that an order is stuck.
- */
+/** Undefined if it is gone. The SDK's own `describe` fails on a memo that it can't read, as one without the key has it. */
 export async function describeExecution(client: Client, { workflowId, runId }: Named & { runId?: string }) {
   const { namespace } = client.options;
   const execution = { workflowId, runId: runId ?? '' };
@@ -69,18 +67,15 @@ export function isRunning(execution: Execution | undefined): execution is Execut
 }
 
 /** Why a workflow failed or was ended; undefined if it completed. */
-export async function endOf(
-  client: Client,
-  { workflowId, runId }: Pick<Listed, 'workflowId' | 'runId'>,
-): Promise<{ code?: string; message: string } | undefined> {
+export async function endOf(client: Client, { workflowId, runId }: Run) {
   try {
     await client.workflow.getHandle(workflowId, runId).result();
   } catch (error) {
-    if (isUnreadable(error)) return { message: error.message };
+    if (isUnreadable(error)) return { code: undefined, message: error.message };
     if (!(error instanceof WorkflowFailedError)) throw error;
     const cause = error.cause instanceof ActivityFailure ? error.cause.cause : error.cause;
-    const code = cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
-    return cause && defined({ code, message: cause.message });
+    const code = cause instanceof ApplicationFailure ? cause.type : undefined;
+    return cause && { code, message: cause.message };
   }
 }
 

@@ -3,7 +3,8 @@ import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@tempor
 import type { ProtoFailure } from '@temporalio/common';
 import { decodeOptionalFailureToOptionalError } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import pMap from 'p-map';
-import { orderOf } from '../../domain/addresses.ts';
+import { orderOf, queries } from '../../domain/addresses.ts';
+import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
 import { QUESTION_LIMIT } from '../../domain/policies.ts';
@@ -14,32 +15,28 @@ import { grpcErrorIn } from '../connection/grpc-error.ts';
 import { within } from '../time-limit.ts';
 import type { Execution, Listed, Named } from './executions.ts';
 import { describeExecution, endOf, isRunning, listWorkflows, statusOf, timeOf } from './executions.ts';
-import { listMailboxes, waitingIn, waitingName } from './waiting.ts';
 
 /** Finds every stuck step that Temporal shows, the oldest first. */
 export async function findAllStuckSteps(client: Client, limits: StuckLimits): Promise<StuckStep[]> {
-  const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${UNFINISHED}`;
+  // Those that run, and those that have ended without an outcome.
+  const unfinished = "ExecutionStatus IN ('Running', 'Failed', 'Terminated', 'TimedOut', 'Canceled')";
+  const query = `WorkflowType IN ('placeOrder', 'resolveOrder') AND ${unfinished}`;
   const scope = { workflows: listWorkflows(client, query), mailboxes: listMailboxes(client) };
   const found = await Promise.all([findStuckSteps(client, limits, scope), skippedBySweeps(client)]);
   return found.flat().sort((one, other) => (one.since < other.since ? -1 : 1));
 }
 
-/** The condition, in a query, that a workflow runs or has ended without an outcome. */
-const UNFINISHED = "ExecutionStatus IN ('Running', 'Failed', 'Terminated', 'TimedOut', 'Canceled')";
-
 /** With these limits, a step counts as stuck once it has failed. */
 export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_INFINITY };
-
-/** Where to look: what runs or ended without an outcome, and mailboxes, where messages and events wait. */
-interface Scope {
-  readonly workflows: Items<Listed>;
-  readonly mailboxes: Items<Named>;
-}
 
 type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
 /** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
-export async function findStuckSteps(client: Client, limits: StuckLimits, { workflows, mailboxes }: Scope) {
+export async function findStuckSteps(
+  client: Client,
+  limits: StuckLimits,
+  { workflows, mailboxes }: { readonly workflows: Items<Listed>; readonly mailboxes: Items<Named> },
+) {
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
@@ -116,9 +113,7 @@ async function activityStep(client: Client, pending: Pending, events: Events): P
   const attempts = (pending.attempt ?? 1) - 1;
   // A reset step counts from 1 again, but knows that it was started.
   const isUntaken = attempts === 0 && !pending.lastStartedTime && !pending.lastAttemptCompleteTime;
-  const scheduled = events.find(
-    (event) => event.activityTaskScheduledEventAttributes?.activityId === activityId,
-  );
+  const scheduled = events.find((one) => one.activityTaskScheduledEventAttributes?.activityId === activityId);
   return defined({
     problem: isUntaken ? ('waiting' as const) : ('retrying' as const),
     step: activityType?.name ?? 'unknown',
@@ -140,12 +135,8 @@ export async function messageOf(client: Client, failure: ProtoFailure | null | u
 }
 
 /** Whether the workflow's own code is stuck: it fails, or nobody runs it. */
-async function workflowSteps(
-  client: Client,
-  { pendingWorkflowTask: task }: Execution,
-  events: Events,
-  { longerThan }: StuckLimits,
-): Promise<Step[]> {
+async function workflowSteps(client: Client, execution: Execution, events: Events, limits: StuckLimits) {
+  const { pendingWorkflowTask: task } = execution;
   if (!task) return [];
   const attempts = (task.attempt ?? 1) - 1;
   const since = timeOf(task.originalScheduledTime) ?? timeOf(task.scheduledTime) ?? now();
@@ -157,11 +148,11 @@ async function workflowSteps(
   const failure = last?.workflowTaskFailedEventAttributes?.failure;
   if (attempts > 0 && failure) {
     const lastError = await messageOf(client, failure);
-    return [{ problem: 'broken', step: 'workflow', attempts, lastError, since }];
+    return [{ problem: 'broken' as const, step: 'workflow', attempts, lastError, since }];
   }
-  if (!isOlder(since, longerThan)) return [];
+  if (!isOlder(since, limits.longerThan)) return [];
   const lastError = attempts > 0 ? 'its worker did not answer in time' : NOT_TAKEN;
-  return [{ problem: 'waiting', step: 'workflow', attempts, lastError, since }];
+  return [{ problem: 'waiting' as const, step: 'workflow', attempts, lastError, since }];
 }
 
 /** What waits in a mailbox, and is stuck: by itself, or because the batch of its receiver is. */
@@ -169,21 +160,44 @@ async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits)
   const items = await waitingIn(client, mailbox);
   if (items.length === 0) return [];
   const batches = await pendingSteps(client, mailbox);
-  const steps = items.map(({ orderId, workflowId, handler, failures: attempts, since, ...item }) => {
+  const steps = items.map(({ orderId, workflowId, step, handler, since, failures: attempts, ...item }) => {
     const { lastError, nextAttemptAt } = item;
     const own = defined({ problem: 'retrying' as const, attempts, lastError, nextAttemptAt });
-    const batch = batches.find(({ step }) => step === handler);
+    const batch = batches.find((pending) => pending.step === handler);
     const shown = attempts > 0 || batch === undefined ? own : batch;
-    const step = waitingName(item);
     return { ...shown, orderId, workflowId, step, since, lastError: shown.lastError || BEING_TRIED };
   });
   return steps.filter((step) => isStuck(step, limits));
 }
 
+/** Lists what waits in a mailbox; nothing if it has ended, or its worker does not answer. */
+async function waitingIn(client: Client, { workflowId }: Named) {
+  const query = () => client.workflow.getHandle(workflowId).query<WaitingView[]>(queries.waiting);
+  try {
+    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, query);
+    return waiting.map((item) => ({ ...item, workflowId, step: `${item.type} to ${item.receiver}` }));
+  } catch {
+    return [];
+  }
+}
+
+// Only a worker answers a query. Milliseconds.
+const QUERY_TIMEOUT = 3_000;
+
+export function listMailboxes(client: Client): AsyncIterable<Named> {
+  return listWorkflows(client, "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'");
+}
+
+/** Lists what waits in every mailbox whose worker answers. */
+export async function listWaiting(client: Client) {
+  return (await pMap(listMailboxes(client), (each) => waitingIn(client, each), { concurrency: 16 })).flat();
+}
+
 /** What a mailbox has its receivers do now. */
-export async function pendingSteps(client: Client, { workflowId }: Named): Promise<Step[]> {
+export async function pendingSteps(client: Client, { workflowId }: Named): Promise<StuckStep[]> {
   const execution = await describeExecution(client, { workflowId });
-  return pMap(execution?.pendingActivities ?? [], (activity) => activityStep(client, activity, []));
+  const steps = await pMap(execution?.pendingActivities ?? [], (one) => activityStep(client, one, []));
+  return steps.map((step) => stepOf({ workflowId }, step));
 }
 
 /** Whether an order has nothing to do but to wait for others. */
@@ -225,25 +239,20 @@ export function ownNameOf({ workflowId, step }: Pick<StuckStep, 'workflowId' | '
 
 /** What the last completed sweeps have left alone; what was repaired meanwhile is listed until the next one. */
 async function skippedBySweeps(client: Client): Promise<StuckStep[]> {
-  return (await pMap(Object.entries(sweepSteps), ([type, step]) => skippedBy(client, type, step))).flat();
+  const found = await pMap(Object.entries(sweepSteps), async ([type, step]) => {
+    // Temporal lists the workflow that ended last first.
+    const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
+    const { value: last } = await sweeps.next();
+    return eachAlone(last ? [last] : [], async ({ workflowId, runId, startedAt, endedAt = startedAt }) => {
+      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
+      const about = { workflowId, problem: 'skipped', step, attempts: 1, since: endedAt } as const;
+      return skipped.map(({ orderId, problem: lastError }) => ({ orderId, ...about, lastError }));
+    });
+  });
+  return found.flat();
 }
 
 const sweepSteps = { reapHolds: 'inventory.findOrphans', watchOrders: 'orders.publishLeftBehind' };
-
-async function skippedBy(client: Client, type: string, step: string): Promise<StuckStep[]> {
-  // Temporal lists the workflow that ended last first.
-  const sweeps = listWorkflows(client, `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`);
-  const { value: last } = await sweeps.next();
-  return eachAlone(
-    last ? [last] : [],
-    async ({ workflowId, runId, startedAt, endedAt: since = startedAt }) => {
-      const skipped = parseSkipped(await client.workflow.getHandle(workflowId, runId).result());
-      return skipped.map(({ orderId, problem: lastError }) => {
-        return { orderId, workflowId, problem: 'skipped', step, attempts: 1, lastError, since } as const;
-      });
-    },
-  );
-}
 
 function isStuck({ attempts, since }: Pick<StuckStep, 'attempts' | 'since'>, limits: StuckLimits): boolean {
   return attempts > limits.failures || isOlder(since, limits.longerThan);

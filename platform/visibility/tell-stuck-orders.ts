@@ -7,15 +7,9 @@ import type { OwnStuckStep, StuckLimits, StuckStep } from '../../domain/stuck-st
 import { problemOf, type Skipped } from '../../domain/sweeps.ts';
 import { within } from '../time-limit.ts';
 import { type Listed, listWorkflows } from './executions.ts';
-import { findStuckSteps, ownNameOf } from './stuck-steps.ts';
-import { listMailboxes } from './waiting.ts';
+import { findStuckSteps, listMailboxes, ownNameOf } from './stuck-steps.ts';
 
-/**
- * Tells orders which of their steps are stuck, so that they show it: once when it is found, and again whenever they are
- * twice as old, so that an order that waits for weeks doesn't fill its history. What can't be read or told is reported.
- *
- * @returns The ids of the orders that were told: at most 100, the oldest.
- */
+/** Tells orders of their stuck steps: once, and whenever these are twice as old, so that no history fills. Returns their ids. */
 export async function tellStuckOrders(
   client: Client,
   limits: StuckLimits,

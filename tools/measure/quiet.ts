@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { listMailboxes } from '../../platform/visibility/waiting.ts';
+import { listMailboxes } from '../../platform/visibility/stuck-steps.ts';
 import { tryNowSignal } from '../../workflows/order/messages.ts';
 import { collectionsIn, readMailboxes, type Sources } from './state.ts';
 import { sum } from './statistics.ts';

@@ -4,7 +4,6 @@ import { services } from '../../../domain/services.ts';
 import { attempt, type Check, failed, skipped } from '../doctor/check.ts';
 import { encryption, nodeVersion, sdkVersion } from '../doctor/local.ts';
 import { examineAttributes, examineNamespace, examineUpdates, NAMES } from '../doctor/namespace.ts';
-import { describeServer } from '../doctor/server.ts';
 import { examineService } from '../doctor/service.ts';
 import { type Output, safe } from '../shared/output.ts';
 import { exitCodes } from '../shared/print-error.ts';
@@ -71,6 +70,14 @@ async function examineServer(connected: Connected, where: string, mayFix: boolea
     ...services.map((service) => examineService(service, connected)),
   ]);
   return [server, namespace, updates, attributes, ...answers.flat()];
+}
+
+/** The oldest server that the tests have passed with; older ones may do. */
+export const TESTED_FROM = '1.29.1';
+
+export function describeServer(version: string): string {
+  const isOlder = version.localeCompare(TESTED_FROM, 'en', { numeric: true }) < 0;
+  return `server ${version} (${isOlder ? 'untested: ' : ''}Concord is tested from ${TESTED_FROM} on)`;
 }
 
 /** Everything but the server and its namespace. */

@@ -41,9 +41,8 @@ Examples:
 async function followEvents(filter: EventFilter, session: Session): Promise<void> {
   const { output } = session;
   const { concord } = await session.connect();
-  const printing = output.printEach(concord.followEvents(filter), EVENTS.row, (event) =>
-    output.printText(eventText(event, output)),
-  );
+  const show = (event: OrderEvent) => output.printText(eventText(event, output));
+  const printing = output.printEach(concord.followEvents(filter), EVENTS.row, show);
   await interruptible(printing, () => '').catch((error) => {
     if (!(error instanceof Interrupted)) throw error; // Ctrl-C is its only end
   });

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
 import { defined } from '../../../domain/defined.ts';
 import { ConcordError } from '../../../domain/errors.ts';
-import { identifier, type Line, orderStatuses } from '../../../domain/order.ts';
+import { type Line, orderStatuses } from '../../../domain/order.ts';
 import { type OrderFilter, type OrderRecord, parseOrderFilter } from '../../../domain/order-record.ts';
 import { strategies } from '../../../domain/strategies.ts';
-import { invalidInput, parse } from '../../../domain/validation.ts';
+import { invalidInput } from '../../../domain/validation.ts';
+import { idNamed } from '../shared/arguments.ts';
 import { type ItemFormat, safe, shortened } from '../shared/output.ts';
 import { addPageOptions, PAGES_HELP, printListing } from '../shared/pages.ts';
 import type { Session } from '../shared/session.ts';
@@ -14,9 +15,7 @@ export function list(command: Command, session: Session): void {
   command
     .description('list orders, the newest first')
     .addOption(new Option('--status <status>', 'only orders of this status').choices(orderStatuses))
-    .option('--customer <id>', 'only orders of this customer', (text) =>
-      parse(identifier(), text, '--customer'),
-    )
+    .option('--customer <id>', 'only orders of this customer', idNamed('--customer'))
     .addOption(new Option('--strategy <name>', 'only orders of this strategy').choices(strategies));
   addPageOptions(command)
     .addHelpText('after', HELP)

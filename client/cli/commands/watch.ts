@@ -17,9 +17,8 @@ export function watch(command: Command, session: Session): void {
       const connected = await session.connect();
       const { output } = session;
       const progress = await output.progress(`looking for order ${id}`);
-      const changes = output.printEach(connected.concord.watch(id), changeRow, (view) =>
-        progress.update(waitingText(view)),
-      );
+      const show = (view: OrderView) => progress.update(waitingText(view));
+      const changes = output.printEach(connected.concord.watch(id), changeRow, show);
       const farewell = `stopped watching; order ${id} goes on: see it with \`concord status ${id}\``;
       const last = await interruptible(changes, () => farewell).finally(() => progress.stop());
       if (last !== undefined && output.isTerminal) await printView(last, connected, output);

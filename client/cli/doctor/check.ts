@@ -1,4 +1,3 @@
-/** What `doctor` found out about one thing. */
 export interface Check {
   readonly name: string;
   readonly status: 'ok' | 'failed' | 'skipped';

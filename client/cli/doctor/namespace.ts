@@ -47,7 +47,6 @@ export async function examineAttributes({ concord }: Connected, mayFix: boolean)
 const UPDATES = 'updates';
 const RIGHT_FIX = 'see whether TEMPORAL_API_KEY or the client certificate may start workflows there';
 const ATTRIBUTES = 'search attributes';
-/** What is looked at in a namespace that is there. */
 export const NAMES = [UPDATES, ATTRIBUTES];
 const ALL = Object.entries(searchAttributeTypes).map(([name, type]) => `${name} (${type})`);
 const ADD_FIX = `add ${ALL.join(', ')} in your provider's own way`;

@@ -147,10 +147,8 @@ async function describe(name: ServiceName, { concord, target }: Connected): Prom
     const question = { namespace: target.namespace, taskQueue: { name }, taskQueueType };
     return concord.client.workflowService.describeTaskQueue(question);
   };
-  const [workflows, activities] = await Promise.all([
-    ask(TASK_QUEUE_TYPE_WORKFLOW),
-    ask(TASK_QUEUE_TYPE_ACTIVITY),
-  ]);
+  const workflows = await ask(TASK_QUEUE_TYPE_WORKFLOW);
+  const activities = await ask(TASK_QUEUE_TYPE_ACTIVITY);
   // The task queue knows what is current also where a worker without a version names no deployment that could be asked.
   const { versioningInfo } = workflows;
   const percentage = versioningInfo?.rampingVersionPercentage ?? 0;
@@ -166,12 +164,10 @@ async function describe(name: ServiceName, { concord, target }: Connected): Prom
 
 function livingPollers(pollers: readonly temporal.api.taskqueue.v1.IPollerInfo[]): Poller[] {
   const since = Date.now() - POLLER_LIFETIME;
-  return pollers
-    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since)
-    .map(({ identity, deploymentOptions }) => ({
-      identity: identity || 'a worker',
-      version: versionOf(deploymentOptions),
-    }));
+  const living = pollers.filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds) * 1_000 > since);
+  return living.map(({ identity, deploymentOptions: version }) => {
+    return { identity: identity || 'a worker', version: versionOf(version) };
+  });
 }
 
 // A worker asks for tasks at least once a minute; one that has not for longer is gone, though listed. Milliseconds.

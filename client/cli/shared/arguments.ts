@@ -2,10 +2,10 @@ import { InvalidArgumentError } from 'commander';
 import { identifier } from '../../../domain/order.ts';
 import { parse } from '../../../domain/validation.ts';
 
-/** @throws ConcordError `InvalidInput` */
-export function orderId(text: string): string {
-  return parse(identifier(), text, 'order id');
-}
+/** Returns a parser of an id. @throws ConcordError `InvalidInput` with this name */
+export const idNamed = (name: string) => (text: string) => parse(identifier(), text, name);
+
+export const orderId = idNamed('order id');
 
 export function wholeNumber(text: string): number {
   if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);

@@ -7,14 +7,10 @@ import { wholeNumber } from './arguments.ts';
 import { type ItemFormat, type Output, safe } from './output.ts';
 import type { Session } from './session.ts';
 
-/** Adds the options of a command whose list may be too long for a screen. */
 export function addPageOptions(command: Command): Command {
+  const limits = `from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`;
   return command
-    .option(
-      '--limit <number>',
-      `at most so many, from 1 to ${MAXIMUM_LIMIT} (default: ${DEFAULT_LIMIT} on a terminal, else all)`,
-      wholeNumber,
-    )
+    .option('--limit <number>', `at most so many, ${limits}`, wholeNumber)
     .option('--after <id>', 'go on after this one', (text) => parse(pageFields().after, text, '--after'));
 }
 
@@ -50,7 +46,6 @@ export async function printListing<Item>(session: Session, page: PageOptions, li
     output.note(`there are more: go on with --after ${listing.idOf(last)}`);
 }
 
-/** Prints each as it comes, until there are no more, or nobody reads on. */
 async function printAll<Item>(items: AsyncGenerator<Item>, listing: Listing<Item>, output: Output) {
   const first = await output.during(listing.question, items.next());
   let printed = 0;

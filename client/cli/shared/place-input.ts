@@ -5,7 +5,6 @@ import { ConcordError, type FailureDetails } from '../../../domain/errors.ts';
 import { type Line, type Order, parseOrder } from '../../../domain/order.ts';
 import { invalidInput } from '../../../domain/validation.ts';
 
-/** The options of `place` that say what to order. */
 export interface OrderFlags {
   readonly file?: string;
   readonly sku?: readonly Line[] | undefined;

@@ -37,7 +37,6 @@ export function errorDocument(error: unknown): { code: string; message: string; 
   return { code: 'Usage', message, details: {} };
 }
 
-/** Prints what went wrong, and what to do, on standard error. */
 export function printError(error: unknown, { output, subject }: Session): void {
   const isHelp = error instanceof CommanderError && error.code === 'commander.help';
   if (isHelp || exitCodeOf(error) === 0) return;

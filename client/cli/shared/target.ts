@@ -99,8 +99,7 @@ export async function isRefused(address: string): Promise<boolean> {
   const { host, port } = splitAddress(address);
   if (!isLoopback(address) || port > 65_535) return false;
   const socket = connect({ host, port, timeout: 1_000 });
-  const answer = Promise.race([once(socket, 'connect'), once(socket, 'timeout')]).finally(() =>
-    socket.destroy(),
-  );
-  return answer.then(() => false).catch(() => true);
+  const answer = Promise.race([once(socket, 'connect'), once(socket, 'timeout')]);
+  const isAnswered = answer.then(() => true).catch(() => false);
+  return !(await isAnswered.finally(() => socket.destroy()));
 }

@@ -9,7 +9,6 @@ export function coloured(status: string, colors: Output['colors']): string {
 
 const STATUS_COLORS = { confirmed: 'green', rejected: 'red', cancelled: 'yellow', pending: 'cyan' } as const;
 
-/** Says in one line what an order waits for. */
 export function waitingText(view: OrderView): string {
   const { orderId, phase, retrying } = view;
   if (phase === 'unknown')

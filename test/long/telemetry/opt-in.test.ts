@@ -3,8 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { execa } from 'execa';
 import { describe, expect, test, vi } from 'vitest';
-import { isTracingOn } from '../../../platform/settings/read-tracing.ts';
-import { startTracing } from '../../../platform/tracing/tracing.ts';
+import { isTracingOn, startTracing } from '../../../platform/tracing/tracing.ts';
 import { startOtlpReceiver } from './otlp-receiver.ts';
 
 // What may not cost anything, or stop anybody.

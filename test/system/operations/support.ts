@@ -5,7 +5,7 @@ import { createInventory } from '../../../activities/inventory/participant.ts';
 import { createOrders } from '../../../activities/orders/participant.ts';
 import type { Placed } from '../../../client/concord.ts';
 import { DEFAULT_STRATEGY, type Strategy } from '../../../domain/strategies.ts';
-import { listWaiting } from '../../../platform/visibility/waiting.ts';
+import { listWaiting } from '../../../platform/visibility/stuck-steps.ts';
 import type { ServiceName } from '../../../workers/services.ts';
 import { receiversOf, subscriptions } from '../../../workers/subscriptions.ts';
 import { checkedStock } from '../../support/inventory.ts';

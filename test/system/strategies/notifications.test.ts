@@ -3,7 +3,7 @@ import { findAllEvents } from '../../../client/events.ts';
 import { mailboxIdOf } from '../../../domain/addresses.ts';
 import type { Notification, NotificationDocument } from '../../../examples/notifications.ts';
 import { notificationsTo } from '../../../examples/notifications.ts';
-import { listWaiting } from '../../../platform/visibility/waiting.ts';
+import { listWaiting } from '../../../platform/visibility/stuck-steps.ts';
 import { receiversOf, type Subscription, subscriptions } from '../../../workers/subscriptions.ts';
 import { messageSignal } from '../../../workflows/order/messages.ts';
 import { checkConsistency, type IdentifiedOrder } from '../../support/consistency.ts';

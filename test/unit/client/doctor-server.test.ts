@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { describeServer, TESTED_FROM } from '../../../client/cli/doctor/server.ts';
+import { describeServer, TESTED_FROM } from '../../../client/cli/commands/doctor.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
 

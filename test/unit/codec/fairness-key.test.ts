@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { fairnessKeyOf } from '../../../platform/encryption/fairness-key.ts';
+import { fairnessKeyOf } from '../../../platform/display/order-display.ts';
 import { parseKeys } from '../../../platform/encryption/keys.ts';
 
 const newKeys = () => parseKeys(`key:${randomBytes(32).toString('base64')}`);

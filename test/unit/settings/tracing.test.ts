@@ -1,7 +1,7 @@
 import { propagation } from '@opentelemetry/api';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { isTracingOn } from '../../../platform/settings/read-tracing.ts';
 import { startOpenTelemetry } from '../../../platform/tracing/opentelemetry.ts';
+import { isTracingOn } from '../../../platform/tracing/tracing.ts';
 import { readSettings } from '../../../workers/settings.ts';
 import { runCli } from '../../support/run-cli.ts';
 
