@@ -23,9 +23,8 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   const stockKeeping = createStockKeeping(collections);
   const orders = createOrders(collections.orders);
 
-  const prepare = async (request: ParticipantRequest) => {
-    await Promise.all([orders.prepare(request), inventory.prepare(request)]);
-  };
+  const prepare = (request: ParticipantRequest) =>
+    Promise.all([orders.prepare(request), inventory.prepare(request)]);
   const rollback = async (request: ParticipantRequest) => {
     const reason = { code: 'Cancelled', message: 'changed their mind' };
     const cancelled = { ...request, status: 'cancelled', reason } as const;
@@ -62,9 +61,8 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
       await inventory.prepare(request);
       await inventory.commit(request);
     },
-    async receive(sku: string, quantity: number) {
-      await stockKeeping.receive({ receiptId: randomUUID(), sku, quantity });
-    },
+    receive: (sku: string, quantity: number) =>
+      stockKeeping.receive({ receiptId: randomUUID(), sku, quantity }),
   };
 }
 

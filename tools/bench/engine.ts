@@ -51,8 +51,8 @@ export async function measureEngine(stage: EngineStage, options: EngineOptions, 
   const memory = await memoryUsed();
 
   tell('reading histories');
-  const histories: Awaited<ReturnType<typeof measureHistories>>[] = [];
-  for (const subject of options.subjects) histories.push(await measureHistories(bench, subject));
+  const readOf = (subject: Subject) => measureHistories(bench, subject);
+  const histories = await pMap(options.subjects, readOf, { concurrency: 1 });
   tell('checking every order');
   const problems = await problemsIn(stage);
   const { machine, servers } = stage;
@@ -164,7 +164,6 @@ async function withSecondWorkers(bench: Bench, subject: Subject, work: () => Pro
   }
 }
 
-/** Reads what is used so far, when nothing is under way any more. */
 async function usageAtRest(stage: EngineStage): Promise<Usage> {
   const counts = await countsAtRest(stage);
   const workers = [stage.workers.orders.pid(), stage.workers.inventory.pid()];

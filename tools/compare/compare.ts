@@ -4,13 +4,13 @@ import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { optionsOrExit, runProgram } from '../measure/program.ts';
-import { placeOf, tableOf } from '../measure/table.ts';
+import { placeOf, sectionText } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { createReport, silentReport } from '../servers/report.ts';
 import { type Comparison, compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';
 import { type CompareOptions, faults, type Part, parts } from './parts.ts';
-import { columns, sectionsOf, verdictOf } from './sections.ts';
+import { sectionsOf, verdictOf } from './sections.ts';
 
 interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
   readonly only?: readonly Part[];
@@ -58,10 +58,8 @@ await runProgram(
   async (program) => {
     const { report } = program;
     const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
-    if (namespace !== undefined) {
-      const fix = 'leave it out: a comparison uses a namespace of its own';
-      throw invalidInput('--namespace', fix);
-    }
+    if (namespace !== undefined)
+      throw invalidInput('--namespace', 'leave it out: a comparison uses a namespace of its own');
     checkWritable('--html', html);
     const options = { orders, rounds, faultSeconds, parts: only };
     const temporal = await userTemporal(server);
@@ -88,18 +86,14 @@ function partsIn(text: string): Part[] {
 }
 
 function tables(comparison: Comparison): string {
-  return [
-    ...sectionsOf(comparison).map(({ title, rows }) =>
-      rows.length === 0 ? title : `${title}\n${tableOf(['', ...columns], rows)}`,
-    ),
-    placeOf(comparison),
-    verdictOf(comparison),
-  ].join('\n\n');
+  return [...sectionsOf(comparison).map(sectionText), placeOf(comparison), verdictOf(comparison)].join(
+    '\n\n',
+  );
 }
 
 function lines(comparison: Comparison): string {
   const rows = sectionsOf(comparison).flatMap(({ title, rows }) =>
-    rows.length > 0 ? rows.map((row) => [title, ...row]) : [[title]],
+    rows.length > 0 ? rows.map((row) => [title, ...row].join('\t')) : title,
   );
-  return [...rows.map((row) => row.join('\t')), verdictOf(comparison)].join('\n');
+  return [...rows, verdictOf(comparison)].join('\n');
 }

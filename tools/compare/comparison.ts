@@ -19,7 +19,6 @@ export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
 
 /** Measures the three strategies on the same servers, in turns, and checks all orders at the end. @throws {ServersError} */
 export async function compareStrategies({ temporal, report, cleanUp, fail, ...options }: Options) {
-  /** When it began, in ISO 8601. */
   const at = new Date().toISOString();
   const isRestart = (part: Part) => part === 'temporal-restarted' && temporal === undefined;
   // A server that can be restarted has its data in a file, which would be what is measured: so that part comes apart.

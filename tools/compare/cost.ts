@@ -72,11 +72,9 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   const shared = await pMap(mailboxes, (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
   const tallies = own.map(tallyOf);
   const share = tallyOf(shared.flat());
-  const count = run.placed.length;
-  return {
-    events: mean(tallies.map(({ events }) => events)) + share.events / count,
-    actions: mean(tallies.map(({ actions }) => actions)) + share.actions / count,
-  };
+  const perOrder = (figure: 'events' | 'actions') =>
+    mean(tallies.map((tally) => tally[figure])) + share[figure] / run.placed.length;
+  return { events: perOrder('events'), actions: perOrder('actions') };
 }
 
 /** Looks at all runs of a workflow, the last one first. */

@@ -3,7 +3,6 @@ import type { Demand } from '../measure/shelves.ts';
 export interface CompareOptions {
   /** Of each measurement at saturation. */
   readonly orders: number;
-  /** How often each measurement is repeated. */
   readonly rounds: number;
   /** How long a service stays down. */
   readonly faultSeconds: number;

@@ -73,9 +73,8 @@ export function performanceOf(runs: readonly Run[]) {
 }
 
 /** The rounds of each measurement, in the order in which they are shown. */
-export function roundsOf(runs: readonly Run[]): [Run, ...Run[]][] {
-  return groupsOf(runs, ({ demand, load, strategy }) => `${demand} ${load} ${strategy}`);
-}
+export const roundsOf = (runs: readonly Run[]) =>
+  groupsOf(runs, ({ demand, load, strategy }) => `${demand} ${load} ${strategy}`);
 
 type Kind = Pick<Run, 'strategy' | 'load' | 'demand'>;
 

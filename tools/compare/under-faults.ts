@@ -6,7 +6,6 @@ import type { Told } from '../measure/checker.ts';
 import { insist } from '../measure/load-generator.ts';
 import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
-import type { Report } from '../servers/report.ts';
 import { type Fault, faultNames } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
 
@@ -15,10 +14,13 @@ const QUIET_LIMIT = 150_000;
 // When a process manager would start a worker again.
 const RESTART_DELAY = 500;
 
-type Tell = Report['note'];
-
 /** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
-export async function measureFaults(stage: Stage, faults: readonly Fault[], seconds: number, tell: Tell) {
+export async function measureFaults(
+  stage: Stage,
+  faults: readonly Fault[],
+  seconds: number,
+  tell: (text: string) => void,
+) {
   const found: Awaited<ReturnType<typeof measureFault>>[] = [];
   const strikes = strikesOn(stage, seconds * 1_000);
   for (const fault of faults) {

@@ -1,7 +1,7 @@
 import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
-import { groupsOf } from './statistics.ts';
+import { groupedBy, sum as total } from './statistics.ts';
 
 type OrderDocument = State['orders'][number];
 type ReservationDocument = State['reservations'][number];
@@ -102,7 +102,6 @@ function checkStockAtRest({ stock, receipts, orders }: State): Violation[] {
   });
 }
 
-/** Compares what two sides know, id by id. */
 export function comparedById<One, Other>(
   ones: ReadonlyMap<string, One>,
   others: ReadonlyMap<string, Other>,
@@ -137,17 +136,16 @@ function deliveryProblem(
 }
 
 function checkOrders({ orders, executions }: State): Violation[] {
-  const runs = groupsOf(executions, ({ orderId }) => orderId);
-  const runsOf = new Map(runs.map((each) => [each[0].orderId, each]));
-  return comparedById(documentsById(orders), runsOf, checkOrder);
+  const runs = groupedBy(executions, ({ orderId }) => orderId);
+  return comparedById(documentsById(orders), runs, checkOrder);
 }
 
 function checkOrder(
   orderId: string,
   document: OrderDocument | undefined,
-  runs: readonly OrderExecution[] | undefined,
+  runs: readonly OrderExecution[] = [],
 ): Violation[] {
-  const [execution] = runs ?? [];
+  const [execution] = runs;
   if (execution === undefined) return problem('order-once', orderId, 'a document, but no workflow');
   if (document === undefined) return problem('order-once', orderId, 'a workflow, but no document');
   const result = execution.outcome?.status ?? execution.status;
@@ -158,7 +156,7 @@ function checkOrder(
   const known = `document ${document.status} of ${describeLines(document.lines)} (${strategy})`;
   const ran = `workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`;
   return [
-    ...violated(runs?.length !== 1, 'order-once', orderId, `${runs?.length} workflows`),
+    ...violated(runs.length !== 1, 'order-once', orderId, `${runs.length} workflows`),
     ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
     ...violated(isFinal && !agrees, 'order-agrees', orderId, `${known}, ${ran}`),
   ];
@@ -213,9 +211,9 @@ function resolutionProblem(
 }
 
 function checkAnswers({ executions }: State, told: readonly Told[]): Violation[] {
-  const byOrder = new Map(executions.map((execution) => [execution.orderId, execution]));
+  const placings = new Map(executions.map((execution) => [execution.orderId, execution]));
   return told.flatMap(({ order, status }) => {
-    const execution = byOrder.get(order.orderId);
+    const execution = placings.get(order.orderId);
     const came = execution?.outcome?.status ?? execution?.status ?? 'unknown';
     const isKept = status === came && execution !== undefined && sameContent(execution.order, order);
     const details = `told ${status} of ${describeLines(order.lines)}; came to ${came} of ${describeLines(execution?.order.lines ?? [])}`;
@@ -230,7 +228,7 @@ export function problem(invariant: Invariant, subject: string, details: string |
 }
 
 export function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string) {
-  return isViolated ? [{ invariant, subject, details }] : [];
+  return problem(invariant, subject, isViolated ? details : undefined);
 }
 
 function orderOf({ _id, customerId, lines }: OrderDocument | ReservationDocument): Order {
@@ -241,6 +239,4 @@ function describeLines(lines: readonly Line[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ') || 'nothing';
 }
 
-function sum(items: readonly { readonly quantity: number }[]): number {
-  return items.reduce((total, { quantity }) => total + quantity, 0);
-}
+const sum = (items: readonly { readonly quantity: number }[]) => total(items.map(({ quantity }) => quantity));

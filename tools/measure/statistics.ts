@@ -37,13 +37,17 @@ export function sum(values: readonly number[]): number {
 
 /** Those of the same key, in the order in which they were begun. */
 export function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): [Item, ...Item[]][] {
+  return [...groupedBy(items, keyOf).values()];
+}
+
+export function groupedBy<Item>(items: readonly Item[], keyOf: (item: Item) => string) {
   const groups = new Map<string, [Item, ...Item[]]>();
   for (const item of items) {
     const group = groups.get(keyOf(item));
     if (group === undefined) groups.set(keyOf(item), [item]);
     else group.push(item);
   }
-  return [...groups.values()];
+  return groups;
 }
 
 function ascending(values: readonly number[]): number[] {

@@ -28,8 +28,8 @@ const CORNERS = 'top-left top-mid top-right left-mid mid-mid right-mid bottom-le
 const FRAME = `top left mid right bottom middle ${CORNERS}`.split(' ');
 const WITHOUT_LINES = Object.fromEntries(FRAME.map((part) => [part, '']));
 
-export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
+export function sectionText({ title, head, rows }: Section): string {
+  return rows.length === 0 ? title : `${title}\n${tableOf(head, rows)}`;
 }
 
 export function seconds(milliseconds: number): string {
