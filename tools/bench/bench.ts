@@ -17,8 +17,6 @@ import { measureLoad, renderLoad } from './load.ts';
 import { checkBuild, measureStartUp, renderStartUp } from './start-up.ts';
 import { subjects } from './subjects.ts';
 
-// `npm run bench`: a command for each part of it.
-
 const bench = new Command('npm run bench --')
   .description(
     `Measures Concord. Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some: there it has a namespace and

@@ -3,10 +3,7 @@ import type { CommandCounts } from '../measure/command-counts.ts';
 import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
-/**
- * `closed`: so many customers at a time. `open`: customers at a fixed rate. `hot`: one SKU against fifty. `growth`: ten times
- * the orders. `workers`: a second worker process of each service.
- */
+/** `hot`: one SKU against fifty. `growth`: ten times the orders. `workers`: a second worker process of each service. */
 export const parts = ['closed', 'open', 'hot', 'growth', 'workers'] as const;
 export type Part = (typeof parts)[number];
 
@@ -63,7 +60,6 @@ export function figuresOf(runs: readonly Run[]) {
   });
 }
 
-/** Orders a second. */
 export const throughputOf = ({ orders, elapsed }: Run) => orders / (elapsed / 1_000);
 
 /** Combines these usages figure by figure; the result is unknown if one of them is. */

@@ -9,14 +9,12 @@ import { placeOf, tableOf, verdictOf } from '../measure/table.ts';
 import type { Report } from '../servers/report.ts';
 import { createParticipants, type Participants } from './direct-participants.ts';
 
-/** After how many orders the first look is taken. */
 export const FIRST_LOOK = 200;
 
 const HOT = 'GROWTH-HOT';
 /** Timed prepares and commits on each SKU. */
 const REPETITIONS = 300;
 const WARM_UP = 20;
-/** How often the document is read while orders are driven. Milliseconds. */
 const LOOK_EVERY = 200;
 // The database's clock may differ from ours. Milliseconds.
 const CLOCK_MARGIN = 1_000;

@@ -29,10 +29,7 @@ export async function floor(order: Order): Promise<OrderOutcome> {
   return outcome;
 }
 
-/**
- * A two-phase commit with the same writes as Concord's, and nothing else: nobody can cancel it or see where it stands, and
- * nothing is undone. What Concord costs more is the price of these.
- */
+/** The same writes as Concord's, and nothing else: nobody can cancel it or see it, and nothing is undone. */
 export async function plain(order: Order): Promise<OrderOutcome> {
   const request = requestOf(order);
   const decide = answeringWhoAsks();
@@ -42,12 +39,7 @@ export async function plain(order: Order): Promise<OrderOutcome> {
   return outcome;
 }
 
-/**
- * A saga as users write it: one step after the other, with the same four steps and the same writes, each compensation
- * registered after its step. It loses a hold if a step that timed out was applied; no run here has such a step.
- *
- * Source of the style: the `saga` sample of Temporal's TypeScript samples.
- */
+/** As Temporal's `saga` sample has it. It would lose a hold if a step that timed out was applied; none here is. */
 export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   const { orderId } = order;
   const request = requestOf(order);

@@ -59,7 +59,6 @@ export async function setChaosStage(program: Program, faults: Pick<FaultSettings
   return {
     ...stage,
     links: links as Readonly<Record<LinkName, Link>>,
-    /** The file with the faults that the workers' activities met. */
     faultLog: faultLogIn(stage.directory),
     /** Makes a worker's clock wrong by so many milliseconds. */
     setClock(name: ServiceName, offset: number) {

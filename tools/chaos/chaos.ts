@@ -16,8 +16,6 @@ import { composeReport, type RunReport, renderReport } from './run-report.ts';
 import { weatherStorm } from './storm.ts';
 import { writeStories } from './story.ts';
 
-// `npm run chaos`: orders under faults, and the verdict.
-
 interface Flags {
   readonly orders: number;
   readonly seed: string;

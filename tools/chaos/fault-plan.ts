@@ -64,10 +64,7 @@ const plans = {
 
 export const faultKinds = Object.keys(plans) as FaultKind[];
 
-/**
- * Plans a fault every few seconds, just after a burst of orders if there is one. Every kind comes before any comes again.
- * The same arguments make the same plan.
- */
+/** Plans a fault every few seconds, just after a burst of orders. Every kind comes before any comes again. */
 export function planFaults({ seed, duration, bursts }: FaultOptions): PlannedFault[] {
   const random = createRandom(seed, 'faults');
   const faults: PlannedFault[] = [];

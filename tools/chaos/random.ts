@@ -13,7 +13,6 @@ export function createRandom(seed: string, stream: string) {
   const fraction = () => fractionOf(seed, stream, drawn++);
   const whole = (lowest: number, highest: number) => lowest + Math.floor(fraction() * (highest - lowest + 1));
   return {
-    /** From 0 up to, and without, 1. */
     fraction,
     /** A whole number, both ends included. */
     whole,

@@ -19,7 +19,6 @@ interface Run {
   readonly seen: Observations;
 }
 
-/** As `--report` writes it. */
 export type RunReport = ReturnType<typeof composeReport>;
 
 export function composeReport({ load, state, seen, ...known }: Run) {
@@ -27,7 +26,6 @@ export function composeReport({ load, state, seen, ...known }: Run) {
   const proved = faults.some(({ inFlight }) => inFlight > 0);
   return {
     ...known,
-    /** From the first order until nothing was in flight any more. */
     seconds: seen.seconds,
     /** Orders by outcome; a rejected one by its reason, too. */
     outcomes: outcomesOf(state, load, strategies),
@@ -129,7 +127,6 @@ function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: S
 }
 
 function reaperOf({ sweeps, executions, resolutions }: State) {
-  // Sweeps while orders that were older than the reaper's limit were in flight.
   const met = sweeps.filter((sweep) =>
     executions.some(
       ({ startedAt, closedAt }) =>
@@ -145,7 +142,6 @@ function summarise(faults: readonly (Fault & { readonly inFlight: number })[]) {
   return groupsOf(byKind, ({ kind }) => kind).map((alike) => {
     const inFlight = alike.map((fault) => fault.inFlight);
     const [{ kind }] = alike;
-    /** How many of them met at least one order in flight. */
     const hits = inFlight.filter((orders) => orders > 0).length;
     return { kind, count: alike.length, hits, inFlight: sum(inFlight), mostInFlight: Math.max(...inFlight) };
   });

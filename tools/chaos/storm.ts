@@ -16,7 +16,6 @@ export type Observations = Awaited<ReturnType<typeof weatherStorm>>;
 
 interface Options extends Program {
   readonly stage: ChaosStage;
-  /** The customers' own client, through a link that may be disturbed. */
   readonly concord: Concord;
   readonly load: LoadPlan;
   readonly faults: readonly PlannedFault[];
@@ -35,7 +34,6 @@ export async function weatherStorm(options: Options) {
   const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
   const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
-  /** Of the stock, at some moment. */
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {

@@ -12,7 +12,6 @@ import type { FaultFigures } from './under-faults.ts';
 export interface Chart {
   readonly title: string;
   readonly caption: string;
-  /** Its heading in the report. */
   readonly group: 'performance' | 'cost' | 'faults';
   /** For Chart.js, as plain JSON, with what `page.browser.js` adds to it. */
   readonly config: object;

@@ -39,12 +39,7 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
   return pMap(roundsOf(runs), costOf, { concurrency: 1 });
 }
 
-/**
- * Counts the events of a history, and the actions that Temporal Cloud bills: workflows that start, signals and updates that
- * arrive, attempts of activities, timers that start, upserts of search attributes, and runs that continue as new. Three
- * billed actions leave no trace in a history, so they are not counted: queries, heartbeats, and starts that are refused
- * because the workflow runs already.
- */
+// Billed actions that leave no trace in a history are not counted: queries, heartbeats, and refused starts.
 export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
 }

@@ -10,7 +10,6 @@ export interface Sample {
   /** Orders that were sent and not final, and those on record as pending. */
   readonly open: number;
   readonly pending: number;
-  /** Units on hold. */
   readonly held: number;
   /** Orders that are confirmed and not yet sold, or sold and not yet confirmed. */
   readonly inconsistent: number;
@@ -26,7 +25,6 @@ interface Options {
   readonly open: () => number;
 }
 
-/** Milliseconds from one look to the next. */
 const INTERVAL = 200;
 
 /** Reads the databases of both services again and again, as a report or another service would. */

@@ -88,10 +88,7 @@ export async function createProject({ cleanUp }: Pick<Program, 'cleanUp'>) {
       const result = await attempt('exec', '--no-TTY', 'orders', 'concord', '--json', ...args);
       return JSON.parse(result.stdout || outputOf(result, ['concord', ...args])) as Document;
     },
-    /**
-     * Gives the databases, for reading. Nobody outside reaches their network, so each connection goes through a command in
-     * their container.
-     */
+    /** Nobody outside reaches the databases' network, so each connection goes through a command in their container. */
     async withDatabases<Result>(read: (databases: Sources['databases']) => Promise<Result>): Promise<Result> {
       const id = await idOf('mongodb');
       const server = createServer((socket) => {

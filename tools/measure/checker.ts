@@ -6,10 +6,7 @@ import { groupedBy, sum as total } from './statistics.ts';
 type OrderDocument = State['orders'][number];
 type ReservationDocument = State['reservations'][number];
 
-/**
- * The first four hold in every state that a reader can see, all of them when nothing is in flight, and those of
- * announcements when none is under way.
- */
+/** The first four hold in every state, the others when nothing is in flight and no announcement under way. */
 export const invariants = {
   'stock-adds-up': 'available + reserved + sold = received',
   'stock-not-negative': 'no count is below zero',

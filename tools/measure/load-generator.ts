@@ -53,12 +53,7 @@ export async function closedLoop(
   return { placed, elapsed: performance.now() - began };
 }
 
-/**
- * Has so many customers a second come, whatever becomes of those before. An order's time counts from when its customer was
- * due, so that the figures include those who were served late.
- *
- * Source: Tene, How NOT to Measure Latency (coordinated omission).
- */
+/** An order's time counts from when its customer was due, served late or not (Tene, How NOT to Measure Latency). */
 export async function openLoop(placing: Placing, orders: readonly Order[], rate: number): Promise<Load> {
   const began = performance.now();
   const placed = await Promise.all(

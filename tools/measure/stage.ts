@@ -23,10 +23,7 @@ export type ServerStage = Awaited<ReturnType<typeof setServers>>;
 export type Stage = Awaited<ReturnType<typeof setStage>>;
 
 interface Options extends Program {
-  /**
-   * The Temporal that is started. `lasting`: it can be killed and restarted, because its data is in a file, which makes it
-   * slow. `distant`: it takes 50 ms for each step, as one that is far away. Default: in memory.
-   */
+  /** `lasting`: it can be restarted, its data in a (slow) file. `distant`: 50 ms for each step. Default: in memory. */
   readonly kind?: 'lasting' | 'distant' | undefined;
   /** Default: one that is started. */
   readonly temporal?: UserTemporal | undefined;
@@ -120,14 +117,11 @@ export async function setServers(options: Options) {
     concord,
     client: concord.client,
     databases,
-    /** A worker reaches the servers by it. */
     environment,
     directory,
     /** The servers that were started for it; Temporal only if it is `lasting`. */
     ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
-    /** In order of start. */
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
-    /** One line each, for people. */
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
     /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */

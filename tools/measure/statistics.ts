@@ -12,7 +12,6 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** The median of the rounds, and the extremes. */
 export type Spread = Readonly<ReturnType<typeof spreadOf>>;
 
 export function spreadOf(values: readonly number[]) {

@@ -36,7 +36,6 @@ export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1_000).toFixed(1)} s`;
 }
 
-/** The median, with the extremes in parentheses. */
 export function spreadText({ median, lowest, highest }: Spread, text = figure): string {
   return lowest === highest ? text(median) : `${text(median)} (${text(lowest)}–${text(highest)})`;
 }

@@ -60,7 +60,6 @@ export function createKeptProcess(options: KeptProcess) {
   return {
     log,
     launch,
-    /** The process that was started last. */
     child: () => child,
     /** It stays down until it is launched. Idempotent. */
     async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -108,7 +107,6 @@ export function createLaunchedWorker(options: Options) {
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
     kill: () => end('SIGKILL'),
-    /** Ends it in good order. */
     stop: () => end('SIGTERM'),
     /** Of its database, since it was started. */
     async counts(): Promise<CommandCounts> {

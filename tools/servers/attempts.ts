@@ -19,7 +19,6 @@ export class UnfitProgramError extends UnavailableError {
   override readonly name = 'UnfitProgramError';
 }
 
-/** A way that was tried, and why it failed. */
 interface Attempt {
   readonly way: string;
   readonly reason: string;
@@ -48,7 +47,6 @@ export interface Way<T> {
 
 interface Ladder<T> {
   readonly what: string;
-  /** In order of preference. */
   readonly ways: readonly Way<T>[];
   readonly advice: string;
   /** @throws {UnfitProgramError} when what was got is of no use here */
@@ -80,7 +78,6 @@ export async function firstThatWorks<T>({ what, ways, advice, check, report }: L
   throw new NoServerError(what, tried, advice);
 }
 
-/** The first line of an error's message. */
 export function oneLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.trim().split('\n')[0]?.trim() || 'unknown error';

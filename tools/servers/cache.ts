@@ -6,7 +6,6 @@ import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
 import { identify, isAlive } from './process-identity.ts';
 import type { Report, Step } from './report.ts';
 
-/** The path of a finished entry of the cache. */
 export function findCached(name: string): string | undefined {
   const entry = path.join(cacheDirectory(), name);
   return existsSync(entry) ? entry : undefined;
@@ -14,10 +13,7 @@ export function findCached(name: string): string | undefined {
 
 const underWay = new Map<string, Promise<string>>();
 
-/**
- * The entry `name` of the cache, installed first if it is not there. `install` fills a temporary directory, which becomes
- * the entry only when it succeeds. Of several processes one installs and the others wait, saying so.
- */
+/** An entry of the cache, installed first if it is not there. Of several processes one installs, and the others wait. */
 export function installed(name: string, install: (directory: string) => Promise<void>, report: Report) {
   const entry = path.join(cacheDirectory(), name);
   const ours =

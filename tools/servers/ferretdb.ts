@@ -42,7 +42,6 @@ const FERRETDB = {
     ),
 };
 
-/** Whether an earlier run has installed it. */
 export async function hasFerretDB(): Promise<boolean> {
   return [FERRETDB, POSTGRES].every(({ entry }) => findCached(entry) !== undefined);
 }

@@ -36,12 +36,8 @@ function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>) {
     address: first.address,
     /** In order of start; the last one answers clients. */
     processes: () => current.processes,
-    /** Ends it in good order and starts it again. */
     restart,
-    /**
-     * Kills what answers clients, and starts everything again. A storage behind it (FerretDB's PostgreSQL) ends in good
-     * order: DocumentDB's own recovery is not tested here.
-     */
+    /** Kills what answers clients, and not a storage behind it: DocumentDB's own recovery is not tested here. */
     async kill(): Promise<void> {
       await current.processes.at(-1)?.kill();
       await restart();

@@ -28,10 +28,7 @@ function signalIfKnown(pid: number, name: NodeJS.Signals): boolean {
 // Node's own, and the system's.
 const UNKNOWN_SIGNAL = new Set<string | undefined>(['ERR_UNKNOWN_SIGNAL', 'ENOSYS']);
 
-/**
- * Ends that very process, and never another one that got its pid: by `stopSignal`, and by SIGKILL after `graceMs`.
- * @returns Whether there was anything to end.
- */
+/** Ends that very process, and never another one that got its pid. @returns Whether there was anything to end. */
 export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals = 'SIGTERM', graceMs = 5000) {
   if (!isAlive(identity)) return false;
   const isAsked = signalIfKnown(identity.pid, stopSignal);
@@ -54,10 +51,7 @@ export async function isGoneWithin(identity: ProcessIdentity, milliseconds: numb
   return true;
 }
 
-/**
- * Makes these processes, and all that they have started, stand still. A helper lets them go on after that time even if
- * this process is killed in the meantime: a server that stands still can't be ended in good order.
- */
+/** Stops these and all that they have started. A helper lets them go on, even if this process is killed meanwhile. */
 export async function pause(pids: readonly number[], milliseconds: number) {
   const all = await withDescendants(pids);
   for (const pid of all) signal(pid, 'SIGSTOP');
@@ -84,7 +78,6 @@ export async function withDescendants(pids: readonly number[]): Promise<number[]
   return found;
 }
 
-/** Lists every process with its parent. */
 async function listOnLinux(): Promise<number[][]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.flatMap((pid) => {

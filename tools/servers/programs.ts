@@ -23,7 +23,6 @@ export interface Install {
   readonly entry: string;
   /** Its origin for people: "downloaded". */
   readonly how: string;
-  /** Shown meanwhile. */
   readonly message: string;
   /** Puts the program, by its file's name, into a directory. */
   into(directory: string): Promise<void>;
@@ -62,7 +61,6 @@ export function fromCache(program: string, how: string): string {
   return `${program}, ${how} (in ${cacheDirectory()})`;
 }
 
-/** Reports a step and how it ended. */
 export async function step<T>(report: Report, message: string, work: () => Promise<T>): Promise<T> {
   const running = report.step(message);
   try {
@@ -86,10 +84,7 @@ export function programOnPath(program: string): Way<Program> {
   };
 }
 
-/**
- * Runs a program just to see whether it can, and returns what it printed: one for another processor, or whose libraries are
- * missing, ends before it has done anything. @throws {UnfitProgramError} that says how it ended
- */
+/** Runs a program just to see whether it can, and returns what it printed. @throws {UnfitProgramError} */
 export async function tryOut(command: string, args: readonly string[] = ['--version']): Promise<string> {
   const options = { timeout: TRY_LIMIT, stdin: 'ignore', reject: false, all: true } as const;
   const result = await execa(command, args, options);
@@ -105,10 +100,8 @@ export async function tryOut(command: string, args: readonly string[] = ['--vers
   throw new UnfitProgramError(`\`${[command, ...args].join(' ')}\` ${how}`, 'replace it, or remove it');
 }
 
-/** Milliseconds. */
 const TRY_LIMIT = 30_000;
 
-/** The full path of a program on PATH. */
 export async function onPath(program: string): Promise<string | undefined> {
   const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
   for (const directory of (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute)) {
@@ -144,10 +137,7 @@ export async function run(
   throw new UnavailableError(`${program} ${args[0] ?? ''} failed: ${reason}`, next);
 }
 
-/**
- * Builds a Go program into `directory` with the user's own Go settings. It uses Go's caches if there are some; otherwise
- * it leaves none, which would be gigabytes. @throws {UnavailableError} when there is no Go, or the build fails
- */
+/** Uses Go's caches if there are some; otherwise it leaves none: they would be gigabytes. @throws {UnavailableError} */
 export async function goInstall(module: string, directory: string, next: string): Promise<void> {
   // Go derives its caches from HOME, which a service's environment may lack.
   const environment = { GOBIN: directory, HOME: process.env.HOME || homedir(), GOOS: '', GOARCH: '' };
@@ -163,10 +153,7 @@ export async function goInstall(module: string, directory: string, next: string)
   }
 }
 
-/**
- * Lets a library download a server into `directory`, under the name of `program`'s file. Its own process can be killed as
- * soon as no byte has arrived for `stallMs` milliseconds. @throws {UnavailableError} when the download fails or stalls
- */
+/** In a process of its own, which is killed when no byte has arrived for so long. @throws {UnavailableError} */
 export async function download(program: Downloaded, directory: string, next: string, stallMs = 15_000) {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));
   const options = { env: { NODE_OPTIONS: '' }, stdin: 'ignore', reject: false } as const;

@@ -3,7 +3,6 @@ import ora from 'ora';
 /** A step that is under way; only its first end counts. */
 export interface Step {
   done(result?: string): void;
-  /** @param reason One line. */
   failed(reason: string): void;
 }
 

@@ -30,7 +30,6 @@ const recordSchema = startSchema.extend({
   mongodb: z.object({ uri: z.string(), origin: z.string() }).optional(),
 });
 
-/** One start of servers, as other processes can read it. */
 export type RunningRecord = z.output<typeof recordSchema>;
 
 /** Writes the record of a start by this process; `update` changes some fields, on disk too. */

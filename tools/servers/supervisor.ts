@@ -44,11 +44,7 @@ export type Supervisor = Awaited<ReturnType<typeof createSupervisor>>;
 /** Told that a server ended though nobody asked it to: which one, how, and the end of its log. */
 export type OnLoss = (loss: ServersError) => void;
 
-/**
- * Starts servers that do not outlive this process, however it ends: a guard ends them.
- *
- * @param onLoss For servers that had been ready; what `start` throws tells of the others.
- */
+/** Its servers don't outlive this process, however it ends. @param onLoss Told of those that had been ready. */
 export async function createSupervisor(about: About = { role: 'test' }, onLoss: OnLoss = () => {}) {
   const record = keepRecord(about);
   const guard = spawn(process.execPath, [GUARD, record.file], {
@@ -125,7 +121,6 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     processes: (): readonly ServerProcess[] => [...running.keys()],
     /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
     start,
-    /** Directories to be removed when the servers have ended. */
     removeAtEnd(...directories: string[]) {
       throwAwayDirectories.push(...directories);
       record.update({ throwAwayDirectories });
@@ -161,7 +156,6 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
   return { pid: child.pid, exited };
 }
 
-/** Milliseconds. */
 const START_LIMIT = 60_000;
 
 async function untilReady(

@@ -36,11 +36,7 @@ interface TemporalOptions extends ServerOptions {
   readonly limits?: Readonly<Record<string, number | boolean>>;
 }
 
-/**
- * Starts a Temporal dev server with its Web UI, on loopback only, and waits until it serves its namespace.
- * @throws {NoServerError} when no way to get one works
- * @throws {ServersError} with the tail of its log when it does not start
- */
+/** Starts a Temporal dev server on loopback only, and waits until it serves. @throws {NoServerError | ServersError} */
 export async function startTemporal(options: TemporalOptions) {
   const program = await findTemporal(options.report);
   await mkdir(options.directory, { recursive: true });

@@ -19,10 +19,7 @@ interface Options {
   readonly watch?: true;
 }
 
-/**
- * Starts servers and workers, places the sample orders and prints their results; without `--once` it stays up. If a server
- * is lost, all ends: what Temporal had in memory is gone then, and half of the servers would only keep orders waiting.
- */
+/** If a server is lost, all ends: what Temporal had in memory is gone, and orders would only be kept waiting. */
 async function main(options: Options, { report, cleanUp, fail }: Program): Promise<number | undefined> {
   const { encryptionKeys } = await checkedSettings();
   const used: { servers?: Servers } = {};
