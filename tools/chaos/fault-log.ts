@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { identify } from '../servers/process-identity.ts';
+import { identify } from '../servers/processes.ts';
 import { realTime } from './clock.ts';
 
 const entrySchema = z.object({

@@ -9,8 +9,7 @@ import { z } from 'zod';
 import { STOP_LIMITS } from '../../workers/ending.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
-import { identify } from '../servers/process-identity.ts';
-import { end } from '../servers/processes.ts';
+import { end, identify } from '../servers/processes.ts';
 import { tail } from '../servers/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
-import { identify, isAlive } from './process-identity.ts';
+import { identify, isAlive } from './processes.ts';
 import type { Report, Step } from './report.ts';
 
 export function findCached(name: string): string | undefined {

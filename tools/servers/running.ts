@@ -11,8 +11,7 @@ import {
 import { oneLine } from './attempts.ts';
 import { remove } from './cache.ts';
 import { createEnding } from './ending.ts';
-import { identify, isAlive, processSchema } from './process-identity.ts';
-import { end, isGoneWithin } from './processes.ts';
+import { end, identify, isAlive, isGoneWithin, processSchema } from './processes.ts';
 import type { Report } from './report.ts';
 
 /** Every throw-away directory's name begins with this; nothing else is ever removed on the word of a record. */

@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ServersError } from './attempts.ts';
 import { remove } from './cache.ts';
 import { createEnding } from './ending.ts';
-import { identify, type ProcessIdentity } from './process-identity.ts';
-import { end } from './processes.ts';
+import { end, identify, type ProcessIdentity } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
 
 export interface ServerCommand {
