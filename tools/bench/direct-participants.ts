@@ -55,7 +55,6 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
       const indexes = Array.from({ length: end - first }, (_, offset) => first + offset);
       await pMap(indexes, (index) => take(sku, index), { concurrency: CONCURRENCY });
     },
-    /** The inventory's part in an order that is confirmed: prepare and commit. */
     async sell(sku: string) {
       const request = requestOf(`measured-${randomUUID()}`, sku);
       await inventory.prepare(request);

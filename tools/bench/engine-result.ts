@@ -10,7 +10,6 @@ export type Part = (typeof parts)[number];
 export interface EngineOptions {
   readonly subjects: readonly Subject[];
   readonly parts: readonly Part[];
-  /** Orders of each measurement. */
   readonly orders: number;
   readonly rounds: number;
   /** Customers at a time, in `closed`: the first is low load, the last is saturation. */
@@ -22,7 +21,6 @@ export interface EngineOptions {
 export interface Usage extends CommandCounts {
   /** Requests of the workers to Temporal, polls included. */
   readonly requests: number;
-  /** Attempts of activities of the inventory. */
   readonly inventoryActivities: number;
   /** Processor seconds; undefined without /proc, or if the servers are the user's own. */
   readonly workerSeconds: number | undefined;
@@ -46,7 +44,6 @@ export interface Run {
 
 export type Figures = ReturnType<typeof figuresOf>[number];
 
-/** Each measurement over all its rounds, in the order in which they were begun. */
 export function figuresOf(runs: readonly Run[]) {
   const keyOf = ({ part, setting, subject }: Run) => JSON.stringify([part, setting, subject]);
   return groupsOf(runs, keyOf).map((rounds) => {

@@ -28,7 +28,6 @@ interface Bench {
 
 export type EngineResult = Awaited<ReturnType<typeof measureEngine>>;
 
-/** Measures all subjects in turns, and checks at the end all that was stored. */
 export async function measureEngine(stage: EngineStage, options: EngineOptions, tell: Report['note']) {
   const at = new Date().toISOString();
   tell('filling the shelves, and warming up');
@@ -75,7 +74,6 @@ interface Setting {
   /** Orders a second, of customers who come at that rate. */
   readonly rate?: number;
   readonly demand?: Demand;
-  /** How many times the orders. */
   readonly times?: number;
   /** Whether each service has a second worker process. */
   readonly second?: boolean;

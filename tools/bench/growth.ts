@@ -21,7 +21,6 @@ const CLOCK_MARGIN = 1_000;
 /** A number may get longer, and an order may take one more workflow task; growth with the orders would be far above. */
 const TOLERANCE = 1.5;
 
-/** Drives orders over one SKU, and looks at it twice. */
 export async function measureGrowth(stage: Stage, orders: number, report: Report) {
   const participants = createParticipants(stage);
   await participants.receive(HOT, 10 * orders + 100_000);

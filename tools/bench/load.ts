@@ -19,7 +19,6 @@ const CALLERS = 200;
 // Gives up if nothing becomes final for so long. Milliseconds.
 const STALL = 3 * 60_000;
 
-/** Places all orders at once, waits until they are final, and checks what is stored. */
 export async function measureLoad(stage: Stage, orderCount: number, report: Report) {
   const { concord, machine, servers } = stage;
   const planOrder = (_: unknown, index: number) => orderOf('load', index, [HOT, shelfOf(index)]);

@@ -44,7 +44,6 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   ].filter((each) => each !== undefined);
 }
 
-/** What is measured, and what it is compared with, round by round. */
 type Compared = [measured: Run[], base: Run[]];
 
 const decisionOf = ({ decided }: Run) => median(decided);

@@ -20,7 +20,6 @@ export function checkBuild(): void {
   throw new ServersError('There is no build to measure: run `npm run build` first.');
 }
 
-/** Starts and ends a worker again and again: compiled, and from source, in turns. */
 export async function measureStartUp(stage: ServerStage, runs: number, report: Report) {
   const times: Record<'compiled' | 'from source', StartTime[]> = { compiled: [], 'from source': [] };
   const step = report.step(`Starting a worker ${runs} × 2 times`);

@@ -9,7 +9,6 @@ import { signal } from '../servers/processes.ts';
 import type { FaultSettings } from './activity-faults.ts';
 import { type Link, openLink } from './link.ts';
 
-/** Ways to a server through a proxy, which can be disturbed. */
 export const linkNames = [
   'orders-temporal',
   'orders-mongodb',

@@ -10,7 +10,6 @@ export interface FaultDetails {
   readonly duration?: number;
   /** By how much a clock is wrong. */
   readonly offset?: number;
-  /** By how much a link is slower. */
   readonly latency?: number;
   /** Which processes stand still: all, or of FerretDB over PostgreSQL the front or the storage alone. */
   readonly part?: 'all' | 'front' | 'storage';

@@ -24,7 +24,6 @@ export interface LoadOptions {
   readonly strategy: StrategyChoice;
 }
 
-/** Plans what the customers and the warehouse will do; the same arguments make the same plan. */
 export function planLoad({ seed, orders: count, duration, strategy }: LoadOptions) {
   const random = createRandom(seed, 'load');
   const sizes = burstSizes(count, random);

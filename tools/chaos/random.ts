@@ -16,7 +16,6 @@ export function createRandom(seed: string, stream: string) {
     fraction,
     /** A whole number, both ends included. */
     whole,
-    /** True with this probability, 0 to 1. */
     chance: (probability: number) => fraction() < probability,
     pick: <Item>(items: readonly Item[]) => items[whole(0, items.length - 1)] as Item,
     shuffled: <Item>(items: readonly Item[]) =>

@@ -35,7 +35,6 @@ export function composeReport({ load, state, seen, ...known }: Run) {
       'event-driven': outcomesOf(state, load, ['event-driven']),
     },
     faults: summarise(faults),
-    /** Each fault with its time, in ISO 8601, and how many orders were in flight. */
     log: faults.toSorted((one, other) => one.at - other.at).map(readable),
     stockReads: seen.stockReads,
     reaper: reaperOf(state),
@@ -113,7 +112,6 @@ function outcomesOf({ executions }: State, plan: LoadPlan, among: readonly Strat
   return counts;
 }
 
-/** Counts orders that had begun and had not ended while the fault lasted. */
 function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: State): number {
   // A fault of one activity concerns its own order, or those whose announcements its workflow carries.
   const [kind] = workflowId.split('/');

@@ -26,7 +26,6 @@ const READ_EVERY = 500;
 /** The longest wait between two attempts is a minute, so three are plenty. Milliseconds. */
 const QUIET_LIMIT = 180_000;
 
-/** Lets customers and faults loose on the stage, and waits until all is quiet again. */
 export async function weatherStorm(options: Options) {
   const { stage, concord, report, cleanUp } = options;
   await stockShelves(options.load, concord);
@@ -63,7 +62,6 @@ export async function weatherStorm(options: Options) {
   clearInterval(showing);
   await stopReading();
   const faults: readonly Fault[] = [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)];
-  /** From the first order until nothing was in flight any more. */
   const lasted = Math.round((Date.now() - start) / 1000);
   return { answers: load.answers, faults, violations: [...violations.values()], stockReads, seconds: lasted };
 }

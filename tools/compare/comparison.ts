@@ -11,7 +11,6 @@ import { measurePerformance, performanceOf } from './performance.ts';
 import { measureFaults } from './under-faults.ts';
 
 interface Options extends CompareOptions, Program {
-  /** Default: a server that is started for the comparison. */
   readonly temporal: UserTemporal | undefined;
 }
 

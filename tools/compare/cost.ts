@@ -31,7 +31,6 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
       /** In the histories of all workflows that take part; actions are what Temporal bills, see `tallyOf`. */
       historyEvents: mean(tallies.map(({ events }) => events)),
       actions: mean(tallies.map(({ actions }) => actions)),
-      /** Commands to MongoDB, of both services' workers. */
       writes: perOrder(({ commands }) => commands.writes),
       reads: perOrder(({ commands }) => commands.reads),
     };

@@ -61,7 +61,6 @@ export function performanceOf(runs: readonly Run[]) {
   return roundsOf(runs).map((rounds) => {
     const [{ strategy, load, demand, placed, atOnce }] = rounds;
     return {
-      /** `orders`: of each round. */
       ...{ strategy, load, demand, orders: placed.length, atOnce },
       throughput: spreadOf(rounds.map((run) => run.placed.length / (run.elapsed / 1_000))),
       /** Until the customer knows the decision, and until every service has recorded it. */

@@ -101,7 +101,6 @@ async function lookAtInventory(
   const committed = await reservations.find(isCommitted, { projection: { _id: 1 } }).toArray();
   const stock = await stocks.find({ _id: { $in: [...skus] } }).toArray();
   const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
-  /** Orders all of whose lines are sold. */
   const sold = new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id)));
   return { sold, stock };
 }

@@ -44,7 +44,6 @@ export function problemsOf(violations: readonly Violation[]): string[] {
   return violations.map(({ invariant, subject, details }) => `${invariant}: ${subject}: ${details}`);
 }
 
-/** A final status that a customer was told of an order. */
 export interface Told {
   readonly order: Order;
   readonly status: FinalStatus;
@@ -67,7 +66,6 @@ export function checkStock(stock: State['stock']): Violation[] {
   });
 }
 
-/** Checks what must hold when nothing is in flight any more. */
 export function checkAtRest(state: State, told: readonly Told[]): Violation[] {
   return [
     ...checkStock(state.stock),

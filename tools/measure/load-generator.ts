@@ -9,7 +9,6 @@ import { workflowIdOf } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from './checker.ts';
 
-/** How a customer places one order. */
 export interface Placing {
   untilFinal(order: Order): Promise<FinalStatus>;
   /** Asks for the decision first, and calls `decided` as soon as it is known. */

@@ -24,7 +24,6 @@ export type Stage = Awaited<ReturnType<typeof setStage>>;
 interface Options extends Program {
   /** `lasting`: it can be restarted, its data in a (slow) file. `distant`: 50 ms for each step. Default: in memory. */
   readonly kind?: 'lasting' | 'distant' | undefined;
-  /** Default: one that is started. */
   readonly temporal?: UserTemporal | undefined;
   /** Whether MongoDB is started even if MONGODB_URI names one. */
   readonly isolated?: boolean;
@@ -36,7 +35,6 @@ interface MeasuredWorkers {
   readonly nodeArguments?: readonly string[];
   /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
   readonly restarts?: true;
-  /** The order service's workflows. */
   readonly workflowsPath?: string;
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
 }
@@ -76,7 +74,6 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   return { ...servers, workers, addWorker, end: endAll };
 }
 
-/** Sets the stage without workers; see {@link setStage}. */
 export async function setServers(options: Options) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);

@@ -36,7 +36,6 @@ export async function readState({ client, databases }: Sources) {
     reservations: await reservations.find().toArray(),
     receipts: await receipts.find().toArray(),
     orders: await orders.find().toArray(),
-    /** Each look of the reaper. */
     sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
       closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),

@@ -46,7 +46,6 @@ export function figure(value: number): string {
   return value.toFixed(value < 10 ? 2 : 1);
 }
 
-/** The machine and the servers that were measured, in one line. */
 export function placeOf({ machine, servers }: Pick<ServerStage, 'machine' | 'servers'>): string {
   return `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`;
 }

@@ -9,8 +9,6 @@ import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
 import { UNKNOWN } from './table.ts';
 
-// Memory and processor time of workers and servers; unknown without /proc.
-
 export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
 
 export function memoryRows(memory: Readonly<Record<ServiceName, ReturnType<typeof memoryUse>>>): string[][] {

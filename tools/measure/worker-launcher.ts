@@ -16,14 +16,12 @@ import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 interface Launch {
   readonly name: ServiceName;
   readonly environment: Readonly<Record<string, string>>;
-  /** Where its log goes. */
   readonly directory: string;
   /** Told how it ended unasked. @returns Whether it is started again; by default it is. */
   onEnd?(how: string): boolean;
 }
 
 interface KeptProcess extends Launch {
-  /** The arguments of Node. */
   readonly program: readonly string[];
   onLaunch?(launched: ChildProcess): void;
 }
@@ -114,7 +112,6 @@ export function createLaunchedWorker(options: Options) {
       running?.send('counts');
       return (await answer)?.counts ?? { writes: 0, reads: 0 };
     },
-    /** Undefined while it is down. */
     pid(): number | undefined {
       const running = child();
       return running === undefined || hasEnded(running) ? undefined : running.pid;

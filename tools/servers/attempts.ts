@@ -24,7 +24,6 @@ interface Attempt {
   readonly reason: string;
 }
 
-/** No way worked: lists every way that was tried, why it failed, and what to install. */
 export class NoServerError extends ServersError {
   override readonly name = 'NoServerError';
   readonly tried: readonly Attempt[];
@@ -36,7 +35,6 @@ export class NoServerError extends ServersError {
   }
 }
 
-/** A way to get a server. */
 export interface Way<T> {
   readonly way: string;
   /** Whether there is something to get. Default: there is. */

@@ -22,7 +22,6 @@ export function installed(name: string, install: (directory: string) => Promise<
   return ours;
 }
 
-/** Removes a file or a tree, if it is there. */
 export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }

@@ -55,7 +55,6 @@ export async function getFerretDB(report: Report) {
   return { command, tree, origin } satisfies FerretProgram;
 }
 
-/** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
 export async function startFerretDB({ command, tree, origin }: FerretProgram, options: FerretOptions) {
   const { supervisor, directory, port, user } = options;
   const address = `127.0.0.1:${port}`;

@@ -9,7 +9,6 @@ export type ChaosServer = ReturnType<typeof survivor>;
 
 type Options = Pick<ServerOptions, 'supervisor' | 'directory' | 'report'>;
 
-/** Temporal, with its data in a file. @throws {ServersError} */
 export async function startChaosTemporal(given: Options): Promise<ChaosServer> {
   const options = { ...given, keepData: true };
   const first = await startTemporal(options);

@@ -9,7 +9,6 @@ export interface ServerOptions {
   /** Whether the data must survive a restart, and a crash of the machine. */
   readonly keepData: boolean;
   readonly report: Report;
-  /** Default: a free one. */
   readonly port?: number;
 }
 

@@ -9,7 +9,6 @@ import { startSchema, statOnLinux } from '../../client/cli/shared/running-start.
 export const processSchema = startSchema.shape.owner;
 export type ProcessIdentity = z.output<typeof processSchema>;
 
-/** Whether that very process still lives: same pid and same start. */
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
   return identify(pid)?.started === started;
 }
@@ -36,7 +35,6 @@ function stateAndStart(pid: number): (string | undefined)[] {
   return [state, started.join('-').replaceAll(':', '-')];
 }
 
-/** Sends a signal to a process, if it still lives. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -72,7 +70,6 @@ export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals 
   return true;
 }
 
-/** Waits until that process is gone, at most `milliseconds`; returns whether it is. */
 export async function isGoneWithin(identity: ProcessIdentity, milliseconds: number): Promise<boolean> {
   const deadline = Date.now() + milliseconds;
   while (isAlive(identity)) {

@@ -15,7 +15,6 @@ export interface Program {
   readonly origin: string;
 }
 
-/** How a program gets into the cache. */
 export interface Install {
   /** The way it comes there, and what that is called once an earlier run has taken it. */
   readonly way: string;
@@ -45,13 +44,11 @@ export function cachedWays(program: string, installs: readonly Install[], report
 
 type Downloaded = 'temporal' | 'time-skipping-server' | 'mongod';
 
-/** The install of a program that a library downloads from this host. */
 export function byDownload(program: Downloaded, entry: string, message: string, host: string): Install {
   const into = (directory: string) => download(program, directory, `allow downloads from ${host}`);
   return { way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message, into };
 }
 
-/** The path of an entry of the cache, installed first if it is not there. */
 export function installedBy(install: Pick<Install, 'entry' | 'message' | 'into'>, report: Report) {
   const { entry, message, into } = install;
   return installed(entry, (directory) => step(report, message, () => into(directory)), report);

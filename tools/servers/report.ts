@@ -6,7 +6,6 @@ export interface Step {
   failed(reason: string): void;
 }
 
-/** Tells a person what is going on: one line a message. */
 export interface Report {
   step(message: string): Step;
   note(message: string): void;
@@ -52,7 +51,6 @@ function createTerminalReport(stream: NodeJS.WriteStream): Report {
 
 interface Running {
   readonly message: string;
-  /** Milliseconds since 1970. */
   readonly began: number;
 }
 

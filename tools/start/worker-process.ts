@@ -16,10 +16,8 @@ type Environment = Readonly<Record<string, string>>;
 
 interface Preparation {
   readonly name: ServiceName;
-  /** Where its log goes. */
   readonly directory: string;
   readonly report: Report;
-  /** Known already, in addition to our own. */
   readonly environment?: Environment;
 }
 
