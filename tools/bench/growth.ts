@@ -97,9 +97,7 @@ async function medianTimes(skus: readonly [string, string], { sell }: Participan
   return times.map(median) as [number, number];
 }
 
-function sizeOf(document: object | null): number {
-  return document === null ? 0 : BSON.calculateObjectSize(document);
-}
+const sizeOf = (document: object | null) => (document === null ? 0 : BSON.calculateObjectSize(document));
 
 async function problemsIn({ collections }: Participants, first: Look, last: Look): Promise<string[]> {
   const stock = await collections.stock.find().toArray();

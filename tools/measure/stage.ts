@@ -54,7 +54,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
     workflowBundle: await bundleWorkflows(name, directory, {}, workflows[name]),
   });
   const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
-  const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
+  const create = (worker: Awaited<ReturnType<typeof prepare>>) => {
     const onEnd = (how: string) => {
       if (measured.restarts) return true;
       const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;

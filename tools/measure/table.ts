@@ -32,9 +32,7 @@ export function sectionText({ title, head, rows }: Section): string {
   return rows.length === 0 ? title : `${title}\n${tableOf(head, rows)}`;
 }
 
-export function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1_000).toFixed(1)} s`;
-}
+export const seconds = (milliseconds: number) => `${(milliseconds / 1_000).toFixed(1)} s`;
 
 export function spreadText({ median, lowest, highest }: Spread, text = figure): string {
   return lowest === highest ? text(median) : `${text(median)} (${text(lowest)}–${text(highest)})`;

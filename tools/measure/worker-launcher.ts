@@ -17,8 +17,8 @@ interface Launch {
   readonly name: ServiceName;
   readonly environment: Readonly<Record<string, string>>;
   readonly directory: string;
-  /** Told how it ended unasked. @returns Whether it is started again; by default it is. */
-  onEnd?(how: string): boolean;
+  /** Told how it ended unasked. @returns Whether it is started again. */
+  onEnd(how: string): boolean;
 }
 
 interface KeptProcess extends Launch {
@@ -33,7 +33,7 @@ const STOP_LIMIT = STOP_LIMITS.process + 3_000;
 
 /** A service's worker as a process of its own, which is started again when it ends unasked, as a process manager would. */
 export function createKeptProcess(options: KeptProcess) {
-  const { name, environment, directory, program, onLaunch = () => {}, onEnd = () => true } = options;
+  const { name, environment, directory, program, onLaunch = () => {}, onEnd } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
   const launch = (): ChildProcess => {
@@ -67,9 +67,7 @@ export function createKeptProcess(options: KeptProcess) {
   };
 }
 
-export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
+export const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
 
 /** Whether both kinds of tasks are polled by this very process. */
 export async function polls(client: Client, name: ServiceName, pid: number | undefined): Promise<boolean> {

@@ -9,9 +9,7 @@ import { startSchema, statOnLinux } from '../../client/cli/shared/running-start.
 export const processSchema = startSchema.shape.owner;
 export type ProcessIdentity = z.output<typeof processSchema>;
 
-export function isAlive({ pid, started }: ProcessIdentity): boolean {
-  return identify(pid)?.started === started;
-}
+export const isAlive = ({ pid, started }: ProcessIdentity) => identify(pid)?.started === started;
 
 /** The identity of a living process; undefined when there is none (a zombie is none). */
 export function identify(pid: number): ProcessIdentity | undefined {

@@ -54,9 +54,7 @@ export function installedBy(install: Pick<Install, 'entry' | 'message' | 'into'>
   return installed(entry, (directory) => step(report, message, () => into(directory)), report);
 }
 
-export function fromCache(program: string, how: string): string {
-  return `${program}, ${how} (in ${cacheDirectory()})`;
-}
+export const fromCache = (program: string, how: string) => `${program}, ${how} (in ${cacheDirectory()})`;
 
 export async function step<T>(report: Report, message: string, work: () => Promise<T>): Promise<T> {
   const running = report.step(message);
@@ -108,9 +106,7 @@ export async function onPath(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-export function executableName(program: string): string {
-  return process.platform === 'win32' ? `${program}.exe` : program;
-}
+export const executableName = (name: string) => (process.platform === 'win32' ? `${name}.exe` : name);
 
 /** Runs a program to its end, in so many milliseconds at most. @throws {UnavailableError} that says why, and `next` */
 export async function run(
