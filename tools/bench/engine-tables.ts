@@ -1,23 +1,13 @@
 import { groupsOf, type Latency, type Spread } from '../measure/statistics.ts';
-import {
-  figure,
-  placeOf,
-  type Section,
-  sectionText,
-  spreadText,
-  UNKNOWN,
-  verdictOf,
-} from '../measure/table.ts';
+import type { Section } from '../measure/table.ts';
+import { figure, placeOf, sectionText, spreadText, UNKNOWN, verdictOf } from '../measure/table.ts';
 import { memoryHead, memoryRows } from '../measure/usage.ts';
 import type { EngineResult } from './engine.ts';
 import type { Figures, Part } from './engine-result.ts';
 
 export function renderEngine(result: EngineResult): string {
-  return [
-    ...sectionsOf(result).map((section) => `${sectionText(section)}\n`),
-    placeOf(result),
-    verdictOf(result.problems),
-  ].join('\n');
+  const sections = sectionsOf(result).map((section) => `${sectionText(section)}\n`);
+  return [...sections, placeOf(result), verdictOf(result.problems)].join('\n');
 }
 
 export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {

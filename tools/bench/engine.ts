@@ -75,7 +75,6 @@ interface Setting {
   readonly rate?: number;
   readonly demand?: Demand;
   readonly times?: number;
-  /** Whether each service has a second worker process. */
   readonly second?: boolean;
 }
 

@@ -43,14 +43,11 @@ async function startOnce(program: readonly string[], { environment, client }: Se
   });
   const ended = once(child, 'exit');
   const since = () => performance.now() - began;
-  const untilPolling = async () => {
+  const untilPolls = async () => {
     while (!hasEnded(child) && !(await polls(client, 'orders', child.pid))) await delay(20);
   };
   try {
-    const [started, polling] = await Promise.all([
-      untilStarted(child).then(since),
-      untilPolling().then(since),
-    ]);
+    const [started, polling] = await Promise.all([untilStarted(child).then(since), untilPolls().then(since)]);
     return { started, polling };
   } finally {
     child.kill('SIGTERM');

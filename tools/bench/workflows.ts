@@ -9,12 +9,9 @@ import type { FloorActivities } from '../measure/measured-worker.ts';
 // The order service's workflows, and what they are measured against. Neither is an example to follow.
 export * from '../../workflows/orders.ts';
 
-const options = { startToCloseTimeout: '10s' } as const;
-const orders = proxyActivities<OrderActivities & FloorActivities>({ taskQueue: 'orders', ...options });
-const inventory = proxyActivities<InventoryActivities & FloorActivities>({
-  taskQueue: 'inventory',
-  ...options,
-});
+const time = { startToCloseTimeout: '10s' } as const;
+const orders = proxyActivities<OrderActivities & FloorActivities>({ taskQueue: 'orders', ...time });
+const inventory = proxyActivities<InventoryActivities & FloorActivities>({ taskQueue: 'inventory', ...time });
 
 /** The floor: a two-phase commit's activities with nothing in them, on the same task queues. It costs what the engine takes. */
 export async function floor(order: Order): Promise<OrderOutcome> {

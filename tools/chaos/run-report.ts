@@ -27,7 +27,6 @@ export function composeReport({ load, state, seen, ...known }: Run) {
   return {
     ...known,
     seconds: seen.seconds,
-    /** Orders by outcome; a rejected one by its reason, too. */
     outcomes: outcomesOf(state, load, strategies),
     outcomesBy: {
       'two-phase': outcomesOf(state, load, ['two-phase']),
@@ -55,9 +54,7 @@ export function renderReport(report: RunReport): string {
     '',
     tableOf(
       ['fault', 'times', 'met orders', 'orders met', 'at most at once'],
-      report.faults.map(({ kind, count, hits, inFlight, mostInFlight }) => [
-        ...[kind, count, hits, inFlight, mostInFlight],
-      ]),
+      report.faults.map((each) => [each.kind, each.count, each.hits, each.inFlight, each.mostInFlight]),
     ),
     '',
     `Compared ${answers} answers to customers with what came of their orders, and read the stock ${stockReads} times while faults hit.`,
@@ -89,13 +86,10 @@ function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
 
 function outcomesTable({ planned, outcomes, outcomesBy }: RunReport): string {
   const shown = planned.strategy === 'mixed' ? strategies : [];
+  const cells = (name: string) => shown.map((strategy) => outcomesBy[strategy][name] ?? 0);
   return tableOf(
     shown.length === 0 ? [] : ['outcome', 'orders', ...shown],
-    Object.entries(outcomes).map(([name, count]) => [
-      name,
-      count,
-      ...shown.map((strategy) => outcomesBy[strategy][name] ?? 0),
-    ]),
+    Object.entries(outcomes).map(([name, count]) => [name, count, ...cells(name)]),
   );
 }
 

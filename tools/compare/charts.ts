@@ -17,11 +17,7 @@ export interface Chart {
   readonly config: object;
 }
 
-const colours: Record<Strategy, string> = {
-  'two-phase': '#2f6fde',
-  'message-queue': '#e08a00',
-  'event-driven': '#1f9d74',
-};
+const colours = { 'two-phase': '#2f6fde', 'message-queue': '#e08a00', 'event-driven': '#1f9d74' };
 
 export function chartsOf({ performance, cost, faults: struck }: Comparison): Chart[] {
   const ofFaults = byFault(struck).flatMap(faultCharts);
@@ -114,11 +110,8 @@ function barChart(
     };
   });
   const suggestedMax = Math.max(...strategies.flatMap(barsOf).map((bar) => bar?.highest ?? 0));
-  return {
-    type: 'bar',
-    data: { labels, datasets },
-    options: chartOptions({ x: { grid: { display: false } } }, text, { suggestedMax }),
-  };
+  const options = chartOptions({ x: { grid: { display: false } } }, text, { suggestedMax });
+  return { type: 'bar', data: { labels, datasets }, options };
 }
 
 function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number, unit: string): object {

@@ -19,6 +19,7 @@ interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
 }
 
 const MOST = 100_000;
+const NAMES = faults.join(', ');
 
 const { json, html, ...flags } = optionsOrExit<Flags>(
   new Command('npm run compare --')
@@ -26,11 +27,7 @@ const { json, html, ...flags } = optionsOrExit<Flags>(
     .option('--orders <number>', 'orders of each measurement at saturation', wholeNumber(10, MOST), 100)
     .option('--rounds <number>', 'how often each measurement is repeated', wholeNumber(1, MOST), 3)
     .option('--fault-seconds <number>', 'how long a service stays down', wholeNumber(1, MOST), 30)
-    .option(
-      '--only <parts>',
-      `performance, faults, or single ones: ${faults.join(', ')} (default: all)`,
-      partsIn,
-    )
+    .option('--only <parts>', `performance, faults, or single ones: ${NAMES} (default: all)`, partsIn)
     .option('--html <file>', 'write a report with plots there, too')
     .option('--json', 'print all figures and samples as JSON (with npm: npm run -s compare -- --json)')
     .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, else its own)')
@@ -79,9 +76,7 @@ function partsIn(text: string): Part[] {
   return text.split(',').flatMap((name) => {
     const found = name === 'faults' ? faults : parts.filter((part) => part === name);
     if (found.length > 0) return [...found];
-    throw new InvalidArgumentError(
-      `Use performance, faults, or one of ${faults.join(', ')}; more with commas between.`,
-    );
+    throw new InvalidArgumentError(`Use performance, faults, or one of ${NAMES}; more with commas between.`);
   });
 }
 

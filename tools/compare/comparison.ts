@@ -6,7 +6,7 @@ import { readState } from '../measure/state.ts';
 import { sum } from '../measure/statistics.ts';
 import type { UserTemporal } from '../measure/user-temporal.ts';
 import { measureCost } from './cost.ts';
-import { type CompareOptions, faults, type Part } from './parts.ts';
+import { type CompareOptions, faults, type Part, type Tell } from './parts.ts';
 import { measurePerformance, performanceOf } from './performance.ts';
 import { measureFaults } from './under-faults.ts';
 
@@ -31,12 +31,10 @@ export async function compareStrategies({ temporal, report, cleanUp, fail, ...op
     last = await setStage({ ...program, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
     found.push(await measureOn(last, { ...options, parts }, report.note));
   }
+  const temporals = found.map(({ servers }) => servers.temporal);
   return {
     ...{ at, options, machine: found[0]?.machine ?? '' },
-    servers: {
-      temporal: found.map(({ servers }) => servers.temporal).join('; '),
-      mongodb: found[0]?.servers.mongodb ?? '',
-    },
+    servers: { temporal: temporals.join('; '), mongodb: found[0]?.servers.mongodb ?? '' },
     performance: found.flatMap(({ performance }) => performance),
     cost: found.flatMap(({ cost }) => cost),
     faults: found.flatMap(({ faults }) => faults),
@@ -47,7 +45,7 @@ export async function compareStrategies({ temporal, report, cleanUp, fail, ...op
   };
 }
 
-async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, tell: (text: string) => void) {
+async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, tell: Tell) {
   const runs = parts.includes('performance') ? await measurePerformance(stage, options, tell) : [];
   if (runs.length > 0) tell('reading histories');
   const cost = await measureCost(stage.client, runs);

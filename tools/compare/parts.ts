@@ -1,5 +1,7 @@
 import type { Demand } from '../measure/shelves.ts';
 
+export type Tell = (text: string) => void;
+
 export interface CompareOptions {
   /** Of each measurement at saturation. */
   readonly orders: number;

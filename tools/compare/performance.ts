@@ -5,7 +5,7 @@ import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { groupsOf, latencyOf, spreadOf } from '../measure/statistics.ts';
 import { countsAtRest } from '../measure/usage.ts';
-import { type CompareOptions, demands, type LoadName, loads } from './parts.ts';
+import { type CompareOptions, demands, type LoadName, loads, type Tell } from './parts.ts';
 
 export interface Run extends Load {
   readonly strategy: Strategy;
@@ -27,7 +27,7 @@ const WARM_UP = 40;
 export async function measurePerformance(
   stage: Stage,
   options: Pick<CompareOptions, 'orders' | 'rounds'>,
-  tell: (text: string) => void,
+  tell: Tell,
 ): Promise<Run[]> {
   tell('filling the shelves, and warming up');
   const shelves = new Map<Strategy, Shelves>();

@@ -6,7 +6,7 @@ import type { Told } from '../measure/checker.ts';
 import { insist } from '../measure/load-generator.ts';
 import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
-import { type Fault, faultNames } from './parts.ts';
+import { type Fault, faultNames, type Tell } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
 
 // Milliseconds: after a fault every step is tried again within a minute.
@@ -15,12 +15,7 @@ const QUIET_LIMIT = 150_000;
 const RESTART_DELAY = 500;
 
 /** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
-export async function measureFaults(
-  stage: Stage,
-  faults: readonly Fault[],
-  seconds: number,
-  tell: (text: string) => void,
-) {
+export async function measureFaults(stage: Stage, faults: readonly Fault[], seconds: number, tell: Tell) {
   const found: Awaited<ReturnType<typeof measureFault>>[] = [];
   const strikes = strikesOn(stage, seconds * 1_000);
   for (const fault of faults) {

@@ -80,11 +80,7 @@ async function orderDuring(
   await Promise.race([Promise.all(customers), delay(PATIENCE)]);
 }
 
-function problemsOfAll(
-  project: ComposeProject,
-  { client }: Concord,
-  sent: readonly Sent[],
-): Promise<string[]> {
+function problemsOfAll(project: ComposeProject, { client }: Concord, sent: readonly Sent[]) {
   return project.withDatabases(async (databases) => {
     const sources = { client, databases };
     await untilQuiet(sources);
@@ -101,13 +97,12 @@ function problemsOfAll(
   });
 }
 
+const MORE = '\nWithout a container engine it says so, and exits 0. It removes what it has started.';
+
 optionsOrExit(
   new Command('npm run test:containers')
     .description('Runs docker-compose.yml under faults, and checks what became of every order.')
-    .addHelpText(
-      'after',
-      '\nWithout a container engine it says so, and exits 0. It removes what it has started.',
-    ),
+    .addHelpText('after', MORE),
 );
 
 await runProgram(async (program) => {

@@ -135,14 +135,10 @@ function checkOrders({ orders, executions }: State): Violation[] {
   return comparedById(documentsById(orders), runs, checkOrder);
 }
 
-function checkOrder(
-  orderId: string,
-  document: OrderDocument | undefined,
-  runs: readonly OrderExecution[] = [],
-): Violation[] {
+function checkOrder(id: string, document: OrderDocument | undefined, runs: readonly OrderExecution[] = []) {
   const [execution] = runs;
-  if (execution === undefined) return problem('order-once', orderId, 'a document, but no workflow');
-  if (document === undefined) return problem('order-once', orderId, 'a workflow, but no document');
+  if (execution === undefined) return problem('order-once', id, 'a document, but no workflow');
+  if (document === undefined) return problem('order-once', id, 'a workflow, but no document');
   const result = execution.outcome?.status ?? execution.status;
   const isFinal = execution.outcome !== undefined && document.status !== 'pending';
   const { strategy = DEFAULT_STRATEGY } = document;
@@ -151,9 +147,9 @@ function checkOrder(
   const known = `document ${document.status} of ${describeLines(document.lines)} (${strategy})`;
   const ran = `workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`;
   return [
-    ...violated(runs.length !== 1, 'order-once', orderId, `${runs.length} workflows`),
-    ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
-    ...violated(isFinal && !agrees, 'order-agrees', orderId, `${known}, ${ran}`),
+    ...violated(runs.length !== 1, 'order-once', id, `${runs.length} workflows`),
+    ...violated(!isFinal, 'order-final', id, `document ${document.status}, workflow ${result}`),
+    ...violated(isFinal && !agrees, 'order-agrees', id, `${known}, ${ran}`),
   ];
 }
 
@@ -217,7 +213,6 @@ function checkAnswers({ executions }: State, told: readonly Told[]): Violation[]
   });
 }
 
-/** A violation, if there are details. */
 export function problem(invariant: Invariant, subject: string, details: string | undefined): Violation[] {
   return details === undefined ? [] : [{ invariant, subject, details }];
 }

@@ -108,14 +108,11 @@ async function startPostgres(tree: string, { supervisor, directory, keepData }: 
     // Data that nobody will read again need not survive a power cut.
     ...(keepData ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   const server = await supervisor.start({
     name: 'postgres',
     command,
-    args: [
-      ...args,
-      ...['-D', data, '-p', String(port)],
-      ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-    ],
+    args: [...args, '-D', data, '-p', String(port), ...flags],
     environment: ENVIRONMENT,
     directory,
     // "Fast": does not wait for clients to leave.

@@ -32,7 +32,6 @@ export interface ServerProcess {
   readonly exited: Promise<string>;
   /** Ends the process; its directories stay. Idempotent. */
   stop(): Promise<void>;
-  /** The same as a crash would, but asked for. */
   kill(): Promise<void>;
 }
 
@@ -79,7 +78,7 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     return server;
   };
   const start = async (command: ServerCommand) => {
-    const { name, directory, isReady = async () => true } = command;
+    const { name, directory } = command;
     const log = path.join(directory, `${name}.log`);
     // A restart that is under way when all is stopped would leave a server behind.
     if (stopping !== undefined)
@@ -88,9 +87,7 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     launching.add(launched);
     const server = await launched.finally(() => launching.delete(launched));
     try {
-      // PostgreSQL may have another command in front.
-      const program = [command.command, ...command.args].find((word) => path.parse(word).name === name);
-      await untilReady(server, isReady, log, program);
+      await untilReady(server, command, log);
     } catch (error) {
       await server.stop();
       throw error;
@@ -134,7 +131,6 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
 
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 
-/** @throws {ServersError} when there is no such program */
 async function spawned({ name, command, args, directory, environment }: ServerCommand, log: string) {
   const output = openSync(log, 'a');
   const child = spawn(command, args, {
@@ -155,12 +151,8 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
 
 const START_LIMIT = 60_000;
 
-async function untilReady(
-  { name, exited }: ServerProcess,
-  isReady: () => Promise<boolean>,
-  log: string,
-  program = name,
-) {
+async function untilReady({ name, exited }: ServerProcess, command: ServerCommand, log: string) {
+  const { isReady = async () => true } = command;
   let ended: string | undefined;
   void exited.then((how) => {
     ended = how;
@@ -172,6 +164,8 @@ async function untilReady(
       throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
     await delay(50);
   }
+  // PostgreSQL may have another command in front.
+  const program = [command.command, ...command.args].find((word) => path.parse(word).name === name) ?? name;
   const advice = `If ${program} can't run here, replace or remove it, and the next way to get one is tried.`;
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}\n${advice}`);
 }
