@@ -5,9 +5,9 @@ import { Command } from 'commander';
 import getPort from 'get-port';
 import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, listOf, oneOf, positiveNumber, wholeNumber } from '../measure/options.ts';
-import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
-import { setServers, setStage } from '../measure/stage.ts';
-import { type UserTemporal, userTemporal } from '../measure/user-temporal.ts';
+import { optionsOrExit, runProgram } from '../measure/program.ts';
+import { type StageOptions, setServers, setStage } from '../measure/stage.ts';
+import { userTemporal } from '../measure/user-temporal.ts';
 import { measureEngine } from './engine.ts';
 import { type EngineOptions, parts } from './engine-result.ts';
 import { renderEngine } from './engine-tables.ts';
@@ -24,11 +24,9 @@ databases of its own, which it removes at the end. The workers' own settings (MA
   )
   .exitOverride();
 
-type Bench = Program & { readonly temporal: UserTemporal | undefined };
-
 function part<Flags extends object, Result extends object & { readonly problems?: readonly string[] }>(
   command: Command,
-  measure: (flags: Flags, program: Bench) => Promise<Result>,
+  measure: (flags: Flags, program: StageOptions) => Promise<Result>,
   render: (result: Result) => string,
 ) {
   const run = (flags: Flags & { readonly json?: string }) =>

@@ -116,7 +116,6 @@ async function measurePart(bench: Bench, part: Part, round: number): Promise<Run
   return runs;
 }
 
-/** Customers at a time, unless their number is what is measured. */
 const MANY = 50;
 const LOW = 2;
 // Orders of each customer: few at a time need fewer to be measured.

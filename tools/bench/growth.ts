@@ -12,7 +12,6 @@ import { createParticipants, type Participants } from './direct-participants.ts'
 export const FIRST_LOOK = 200;
 
 const HOT = 'GROWTH-HOT';
-/** Timed prepares and commits on each SKU. */
 const REPETITIONS = 300;
 const WARM_UP = 20;
 const LOOK_EVERY = 200;

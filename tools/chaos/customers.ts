@@ -118,7 +118,6 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   };
   return {
     answers: { told, wrong, surprises },
-    /** Resolves when every customer has an answer, or has given up. */
     done: Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(receive)]),
     progress: () => `${placed} of ${plan.orders.length} orders placed, ${waiting} wait for an answer`,
   };

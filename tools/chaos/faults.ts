@@ -12,7 +12,6 @@ export interface Fault {
   readonly target: string;
   readonly at: number;
   readonly until: number;
-  /** For people: how it differs from others of its kind. */
   readonly detail?: string;
   /** The workflow whose activity it hit; absent if it hit everybody. */
   readonly workflowId?: string;

@@ -53,19 +53,17 @@ Examples:
 
 await runProgram(
   async (program) => {
-    const { report } = program;
     const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
     if (namespace !== undefined)
       throw invalidInput('--namespace', 'leave it out: a comparison uses a namespace of its own');
     checkWritable('--html', html);
     const options = { orders, rounds, faultSeconds, parts: only };
-    const temporal = await userTemporal(server);
-    const comparison = await compareStrategies({ ...options, ...program, temporal });
+    const comparison = await compareStrategies(options, { ...program, temporal: await userTemporal(server) });
     const texts = process.stdout.isTTY ? tables : lines;
     console.log(json ? JSON.stringify(comparison) : texts(comparison));
     if (html !== undefined) {
       await writeFile(html, await renderPage(comparison));
-      report.note(`the report with plots is in ${html}`);
+      program.report.note(`the report with plots is in ${html}`);
     }
     return comparison.violations.length === 0 ? 0 : 1;
   },

@@ -71,7 +71,6 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   return { events: perOrder('events'), actions: perOrder('actions') };
 }
 
-/** Looks at all runs of a workflow, the last one first. */
 async function eventsDuring(readHistory: ReadHistory, workflowId: string, { began, ended }: Run) {
   const found: HistoryEvent[] = [];
   for (let runId: string | undefined = ''; runId !== undefined; ) {

@@ -75,7 +75,7 @@ ${body.join('\n')}
 
 const textOf = (file: string, base = import.meta.url) => readFile(new URL(file, base), 'utf8');
 
-/** JSON in which no text can end the script. */
+// No text in it can end the script.
 const asScript = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 function escaped(text: string): string {

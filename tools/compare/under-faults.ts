@@ -116,7 +116,6 @@ export interface StreamedOrder {
 /** Orders a second: so few that each strategy keeps up with them, and so many that a fault meets some. */
 const RATE = 4;
 
-/** Sends new orders at a fixed rate, whatever becomes of those before. */
 function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order) {
   const orders: StreamedOrder[] = [];
   const told: Told[] = [];

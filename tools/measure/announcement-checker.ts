@@ -68,7 +68,6 @@ function eventsProblem(document: OrderDocument | undefined, events: readonly Pub
   return `${types.join(', ') || 'no events'} of an order that is ${document.status}`;
 }
 
-/** Subscribers that this event was never for. */
 function withoutDelivery({ event: { type }, deliveries }: Publication): string[] {
   const all = receiversOf(subscriptions, type).map(({ name }) => name);
   const reached = deliveries.map(({ subscriber }) => subscriber);

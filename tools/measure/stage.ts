@@ -21,7 +21,7 @@ import { createLaunchedWorker } from './worker-launcher.ts';
 export type ServerStage = Awaited<ReturnType<typeof setServers>>;
 export type Stage = Awaited<ReturnType<typeof setStage>>;
 
-interface Options extends Program {
+export interface StageOptions extends Program {
   /** `lasting`: it can be restarted, its data in a (slow) file. `distant`: 50 ms for each step. Default: in memory. */
   readonly kind?: 'lasting' | 'distant' | undefined;
   readonly temporal?: UserTemporal | undefined;
@@ -30,7 +30,6 @@ interface Options extends Program {
 }
 
 interface MeasuredWorkers {
-  /** Default: `measured-worker.ts`. */
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
   /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
@@ -40,7 +39,7 @@ interface MeasuredWorkers {
 }
 
 /** Sets the stage, on databases and, on a server of the user's, in a namespace of its own. @throws {ServersError} */
-export async function setStage(options: Options, measured: MeasuredWorkers = {}) {
+export async function setStage(options: StageOptions, measured: MeasuredWorkers = {}) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const servers = await setServers({ ...options, cleanUp });
@@ -74,7 +73,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   return { ...servers, workers, addWorker, end: endAll };
 }
 
-export async function setServers(options: Options) {
+export async function setServers(options: StageOptions) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const supervisor = await createSupervisor(undefined, options.fail);
@@ -136,7 +135,7 @@ async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   await endAll();
 }
 
-interface Part extends Options {
+interface Part extends StageOptions {
   readonly supervisor: Supervisor;
   readonly directory: string;
   readonly run: string;

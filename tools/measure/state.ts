@@ -39,7 +39,6 @@ export async function readState({ client, databases }: Sources) {
     sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
       closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),
-    /** Each with how far its subscribers are with it. */
     events: await findAllEvents(client),
     mailboxes: await readMailboxes(client),
   };

@@ -4,7 +4,6 @@ export function percentile(values: readonly number[], percent: number): number {
   return ascending(values)[Math.max(rank, 1) - 1] ?? Number.NaN;
 }
 
-/** The middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = ascending(values);
   const middle = (sorted.length - 1) / 2;
@@ -26,11 +25,10 @@ export function latencyOf(rounds: readonly (readonly number[])[]) {
 }
 
 export const mean = (values: readonly number[]) => sum(values) / values.length;
-
 export const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 /** Those of the same key, in the order in which they were begun. */
-export function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string): [Item, ...Item[]][] {
+export function groupsOf<Item>(items: readonly Item[], keyOf: (item: Item) => string) {
   return [...groupedBy(items, keyOf).values()];
 }
 

@@ -44,7 +44,6 @@ function memoryUse(seen: readonly number[]) {
   const end = seen.at(-1);
   if (start === undefined || end === undefined) return undefined;
   const middle = Math.ceil(seen.length / 2);
-  /** The mean of the second half of the run over the mean of the first one. */
   const growth = mean(seen.slice(-middle)) / mean(seen.slice(0, middle));
   return { start, peak: Math.max(...seen), end, growth };
 }

@@ -16,7 +16,6 @@ const VERSION = 'v2.7.0';
 const MAX_CONNECTIONS = 300;
 
 export interface FerretProgram extends Program {
-  /** The root of the tree that PostgreSQL runs from. */
   readonly tree: string;
 }
 

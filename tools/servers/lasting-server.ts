@@ -16,7 +16,6 @@ export async function startChaosTemporal(given: Options): Promise<ChaosServer> {
   return survivor(first, () => startTemporal({ ...options, report: silentReport, port, uiPort }));
 }
 
-/** MongoDB, or what speaks its protocol here. @throws {ServersError} */
 export async function startChaosMongoDB(given: Options): Promise<ChaosServer> {
   // Its processes are killed, not the machine, so nothing is lost that the operating system has been given.
   const options = { ...given, keepData: false };

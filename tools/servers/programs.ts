@@ -108,17 +108,15 @@ export async function onPath(program: string): Promise<string | undefined> {
 
 export const executableName = (name: string) => (process.platform === 'win32' ? `${name}.exe` : name);
 
+interface RunOptions {
+  readonly directory: string;
+  readonly timeout: number;
+  readonly next: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs a program to its end, in so many milliseconds at most. @throws {UnavailableError} that says why, and `next` */
-export async function run(
-  command: string,
-  args: readonly string[],
-  options: {
-    readonly directory: string;
-    readonly timeout: number;
-    readonly next: string;
-    readonly env?: Readonly<Record<string, string>>;
-  },
-): Promise<string> {
+export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { directory: cwd, timeout, next, env = {} } = options;
   const result = await execa(command, args, { cwd, timeout, env, stdin: 'ignore', reject: false });
   if (!result.failed) return result.stdout;

@@ -18,7 +18,7 @@ export function createReport(stream: NodeJS.WriteStream = process.stderr): Repor
   return isTerminal ? createTerminalReport(stream) : createLineReport((line) => stream.write(`${line}\n`));
 }
 
-/** A report that hands each line to `write`: for pipes, files and tests. */
+/** For pipes, files and tests. */
 export function createLineReport(write: (line: string) => void): Report {
   return createStepReport(write, ({ message }) => write(`${message} …`));
 }

@@ -21,7 +21,6 @@ const recordSchema = startSchema.extend({
   /** The process that ends the servers when the owner is gone. */
   guard: processSchema.optional(),
   children: z.array(processSchema.extend({ name: z.string(), stopSignal: z.string(), graceMs: z.number() })),
-  /** Where the servers keep their data, when that outlives them. */
   dataDirectory: z.string().optional(),
   throwAwayDirectories: z.array(z.string()),
   mongodb: z.object({ uri: z.string(), origin: z.string() }).optional(),
@@ -48,7 +47,6 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
   return { file, update, remove: () => rmSync(file, { force: true }) };
 }
 
-/** The starts whose owner lives, the newest first. */
 export function livingServers(): RunningRecord[] {
   const records = readStarts().map(({ start }) => start);
   return records.filter(({ owner }) => isAlive(owner));

@@ -26,10 +26,8 @@ export async function startServers(options: {
   const { report } = options;
   await cleanUpAfterTheDead(report);
   const dataDirectory = options.dataDirectory && (await ownDataDirectory(options.dataDirectory));
-  const supervisor = await createSupervisor(
-    defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined }),
-    options.onLoss,
-  );
+  const about = defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined });
+  const supervisor = await createSupervisor(about, options.onLoss);
   const directory = dataDirectory || (await mkdtemp(path.join(await realpath(tmpdir()), THROW_AWAY_PREFIX)));
   if (!dataDirectory) supervisor.removeAtEnd(directory);
   const { stop } = supervisor;

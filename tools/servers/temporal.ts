@@ -139,8 +139,7 @@ const DYNAMIC_CONFIGURATION: Record<string, number | boolean> = {
   'history.persistenceMaxQPS': 100_000,
   'matching.rps': 100_000,
   'matching.persistenceMaxQPS': 100_000,
-  // How often a shard looks for work. A cluster has hundreds of them; with this one's default of 20 a second, each of an
-  // order's steps would wait 50 ms for its turn.
+  // How often a shard looks for work. With its default of 20 a second, this one would have each step wait 50 ms.
   'history.transferProcessorMaxPollRPS': 100,
   // Lists of orders are read from the visibility store, which is the same SQLite here.
   'frontend.namespaceRPS.visibility': 1000,
