@@ -20,6 +20,16 @@ const handledSchema = z.object({
   published: z.array(z.unknown()),
 });
 
+const waitingSchema = z.object({
+  receiver: receiverSchema,
+  item: z.unknown(),
+  since: z.number(),
+  failures: z.int().min(0),
+  lastError: z.string(),
+  retryAt: z.number(),
+});
+const unkeptSchema = z.object({ receiver: receiverSchema, orderIds: z.array(identifier()) });
+
 /** Takes announcements in batches, by an activity. */
 export type Receiver = Readonly<z.output<typeof receiverSchema>>;
 
@@ -35,9 +45,6 @@ export interface Handled extends Readonly<z.output<typeof handledSchema>> {
 }
 export type BatchHandler = (batch: readonly Announcement[]) => Promise<Handled>;
 
-// It returns a schema for the reason that `order.ts` gives.
-export const receiver = () => receiverSchema;
-
 export function parseEnvelope(input: unknown): Envelope {
   const { announcement, to } = parse(envelopeSchema, input);
   return { announcement: parseAnnouncement(announcement), to };
@@ -45,3 +52,16 @@ export function parseEnvelope(input: unknown): Envelope {
 
 /** Envelopes are left as they came: one that is malformed says nothing against the others. */
 export const parseHandled = (input: unknown) => parse(handledSchema, input);
+
+/** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
+export type Waiting = Readonly<z.output<typeof waitingSchema>> & { readonly item: Announcement };
+
+/** Orders of whose announcements to a receiver nothing is kept. */
+export type Unkept = Readonly<z.output<typeof unkeptSchema>>;
+
+export function parseWaiting(input: unknown): Waiting {
+  const entry = parse(waitingSchema, input);
+  return { ...entry, item: parseAnnouncement(entry.item) };
+}
+
+export const parseUnkept = (input: unknown): Unkept => parse(unkeptSchema, input);

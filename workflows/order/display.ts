@@ -33,9 +33,15 @@ export class Display {
     this.forget(({ step }) => step.startsWith(`${participant}.`));
   }
 
-  /** The order is decided, or done: nothing that kept it from that matters any more. */
+  /** The order is decided, and nothing that kept it from that matters any more. */
   decided(): void {
     this.forget(() => true);
+  }
+
+  /** Every service is done with the order. */
+  ended(): void {
+    this.forget(() => true);
+    this.update([]);
   }
 
   /** The order has stopped on an error: an operator has to settle it. */
@@ -60,9 +66,9 @@ export class Display {
 
   private forget(isOver: (step: OwnStuckStep) => boolean): void {
     const left = this.stuckSteps.filter((step) => !isOver(step));
-    const isWell = left.length === 0 && this.stuckSteps.length > 0;
+    if (left.length === this.stuckSteps.length) return;
     this.stuckSteps = left;
-    this.update(isWell ? [{ key: NEEDS_ATTENTION, value: false }] : []);
+    this.update(left.length === 0 ? [{ key: NEEDS_ATTENTION, value: false }] : []);
   }
 
   private update(changes: readonly SearchAttributeUpdatePair[]): void {

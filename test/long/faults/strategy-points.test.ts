@@ -197,7 +197,8 @@ async function story(point: StrategyPoint): Promise<Result> {
   if (needsSuccessor(point)) await vi.waitUntil(() => hasSuccessor(point), PATIENTLY);
   const hangs = Object.entries(planOf(point).faults).filter(([, { effect }]) => effect === 'hang');
   if (isKilled(point) || hangs.length === 0) return { outcome };
-  const before = await recordedInTheEnd(subject);
+  // What holds an event up keeps it in its outbox.
+  const before = holdUpOf(point) ? await recorded(platform, subject) : await recordedInTheEnd(subject);
   for (const [name] of hangs) await letGoOn(subject, name);
   const after = await recordedInTheEnd(subject);
   const struck = fault?.effect === 'hang' ? activity : (holdUpOf(point)?.activity ?? activity);

@@ -35,8 +35,8 @@ test('actions: what Temporal bills, each attempt of an activity, and a run that 
 test.each([
   // The start, two votes, the decision, the commit, and the status that lists show.
   ['01-confirmed', { events: 30, actions: 1 + 4 + 1 }],
-  // The start, the vote and what tells of the decision, two answers, two timers, and the status.
-  ['20-event-driven-confirmed', { events: 24, actions: 1 + 1 + 2 + 2 + 1 }],
+  // The start, the vote, two answers, the timer of both, and the status.
+  ['20-event-driven-confirmed', { events: 21, actions: 1 + 1 + 2 + 1 + 1 }],
 ])('actions of a recorded order, %s', async (name, expected) => {
   const file = new URL(`../replay/histories/${name}.json`, import.meta.url);
   const { history } = JSON.parse(await readFile(file, 'utf8'));

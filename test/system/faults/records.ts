@@ -15,14 +15,14 @@ export async function expectStock(
   }
 }
 
-/** What both databases hold of a subject, but for the count of its attempts. */
+/** What both databases hold of a subject, but for the count of its attempts, and for what is still to be told. */
 export async function recorded({ inventory, orders }: Platform, subject: string): Promise<unknown> {
   const skus = [subject, ...Object.keys(QUANTITIES).map((name) => `${subject}:${name}`)];
   const { stock, reservations, receipts } = inventory;
-  const { prepared, decision, outbox } = (await reservations.findOne({ _id: subject })) ?? {};
+  const { prepared, decision } = (await reservations.findOne({ _id: subject })) ?? {};
   return [
-    { prepared, decision, outbox },
-    await orders.findOne({ _id: subject }),
+    { prepared, decision },
+    await orders.findOne({ _id: subject }, { projection: { outbox: 0 } }),
     await receipts.findOne({ _id: subject }),
     await stock
       .find({ _id: { $in: skus } })

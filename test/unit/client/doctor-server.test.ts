@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { describeServer, TESTED_FROM } from '../../../client/cli/doctor/server.ts';
 
+const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+
 test.each([TESTED_FROM, '1.30.0', '1.31.0-150.0', '1.100.0'])(
   'doctor says from which server on Concord is tested, beside %s',
   (version) => {
@@ -15,7 +17,7 @@ test.each(['1.9.9', '1.26.2', '1.29.0'])('doctor says that server %s is older th
   );
 });
 
-test('the docs name the oldest server that is tested, too', () => {
-  const page = readFileSync(new URL('../../../docs/deployment.md', import.meta.url), 'utf8');
-  expect(page).toContain(`from Temporal Server ${TESTED_FROM} on`);
+test('the docs name the oldest server that is tested, and the newest, which the compose file runs', () => {
+  const [, newest] = /image: temporalio\/server:(\S+)/.exec(read('docker-compose.yml')) ?? [];
+  expect(read('docs/deployment.md')).toContain(`from Temporal Server ${TESTED_FROM} on, up to ${newest}`);
 });
