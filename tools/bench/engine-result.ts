@@ -57,6 +57,7 @@ export function figuresOf(runs: readonly Run[]) {
   });
 }
 
+/** Orders a second. */
 export const throughputOf = ({ orders, elapsed }: Run) => orders / (elapsed / 1_000);
 
 /** Combines these usages figure by figure; the result is unknown if one of them is. */

@@ -17,6 +17,7 @@ import { ratiosOf } from './ratios.ts';
 import { placingOf, recordedOnly, type Subject } from './subjects.ts';
 
 interface EngineStage extends Stage {
+  /** The address of each worker's metrics. */
   readonly metrics: readonly string[];
 }
 

@@ -14,6 +14,7 @@ export const FIRST_LOOK = 200;
 const HOT = 'GROWTH-HOT';
 const REPETITIONS = 300;
 const WARM_UP = 20;
+// Milliseconds.
 const LOOK_EVERY = 200;
 // The database's clock may differ from ours. Milliseconds.
 const CLOCK_MARGIN = 1_000;

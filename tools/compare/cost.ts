@@ -38,7 +38,7 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
   return pMap(roundsOf(runs), costOf, { concurrency: 1 });
 }
 
-// Billed actions that leave no trace in a history are not counted: queries, heartbeats, and refused starts.
+/** The actions are those that Temporal Cloud bills and a history shows: not queries, heartbeats and refused starts. */
 export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
 }

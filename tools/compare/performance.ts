@@ -62,6 +62,7 @@ export function performanceOf(runs: readonly Run[]) {
     const [{ strategy, load, demand, placed, atOnce }] = rounds;
     return {
       ...{ strategy, load, demand, orders: placed.length, atOnce },
+      /** Orders a second that became final. */
       throughput: spreadOf(rounds.map((run) => run.placed.length / (run.elapsed / 1_000))),
       /** Until the customer knows the decision, and until every service has recorded it. */
       decided: latencyOf(rounds.map((run) => run.placed.flatMap(({ decided }) => decided ?? []))),

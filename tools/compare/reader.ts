@@ -25,6 +25,7 @@ interface Options {
   readonly open: () => number;
 }
 
+// Milliseconds.
 const INTERVAL = 200;
 
 /** Reads the databases of both services again and again, as a report or another service would. */

@@ -142,6 +142,7 @@ function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Orde
     orders,
     told,
     stop: () => clearInterval(timer),
+    /** Resolves when all are final, or after so many milliseconds. */
     async untilFinal(limit: number) {
       await Promise.race([Promise.all(ends), delay(limit)]);
       isOver = true;

@@ -39,6 +39,7 @@ export function watchMemory({ workers }: Pick<Stage, 'workers'>) {
   };
 }
 
+/** In bytes. */
 function memoryUse(seen: readonly number[]) {
   const [start] = seen;
   const end = seen.at(-1);

@@ -13,7 +13,7 @@ export function findCached(name: string): string | undefined {
 
 const underWay = new Map<string, Promise<string>>();
 
-/** An entry of the cache, installed first if it is not there. Of several processes one installs, and the others wait. */
+/** A whole entry of the cache, installed first if it is not there: by one of several processes, and the others wait. */
 export function installed(name: string, install: (directory: string) => Promise<void>, report: Report) {
   const entry = path.join(cacheDirectory(), name);
   const ours =

@@ -95,6 +95,7 @@ export async function tryOut(command: string, args: readonly string[] = ['--vers
   throw new UnfitProgramError(`\`${[command, ...args].join(' ')}\` ${how}`, 'replace it, or remove it');
 }
 
+// Milliseconds.
 const TRY_LIMIT = 30_000;
 
 export async function onPath(program: string): Promise<string | undefined> {

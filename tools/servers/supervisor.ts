@@ -149,6 +149,7 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
   return { pid: child.pid, exited };
 }
 
+// Milliseconds.
 const START_LIMIT = 60_000;
 
 async function untilReady({ name, exited }: ServerProcess, command: ServerCommand, log: string) {
