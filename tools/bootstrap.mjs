@@ -13,13 +13,7 @@ export function prepareCheckout() {
   if (!isInstalled()) install();
 }
 
-/**
- * Runs a command of an installed package in this checkout, with this process's own input and output.
- *
- * @param {string} entry The script, relative to the checkout.
- * @param {string[]} args
- * @returns {Promise<number>} Its exit code.
- */
+/** @param {string} entry Relative to the checkout. @param {string[]} args @returns {Promise<number>} Exit code. */
 export async function runScript(entry, args) {
   const child = spawn(process.execPath, [`${root}${entry}`, ...args], { cwd: root, stdio: 'inherit' });
   const end = () => void child.kill('SIGTERM');
@@ -51,10 +45,7 @@ function isInstalled() {
   );
 }
 
-/**
- * @param {string} file
- * @returns {Record<string, { version?: string, optional?: boolean }>}
- */
+/** @param {string} file @returns {Record<string, { version?: string, optional?: boolean }>} */
 function packagesOf(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
 }

@@ -1,7 +1,6 @@
 import { prepareCheckout, runScript } from './bootstrap.mjs';
 
-// `npm test`, and the shares of tests that `npm run test:unit`, `test:watch` and `test:long` name by their folders. Files that are
-// named take the place of the folders (`npm test -- test/unit/domain`).
+// `npm test` and its shares, by their folders; files that are named take their place (`npm test -- test/unit/domain`).
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const [share, ...files] = process.argv.slice(2);
 /** @type {[string, string[]][]} */

@@ -5,8 +5,8 @@ import { Command } from 'commander';
 import getPort from 'get-port';
 import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, listOf, oneOf, positiveNumber, wholeNumber } from '../measure/options.ts';
-import { optionsOrExit, type Program, runProgram } from '../measure/program.ts';
-import { setServers, setStage } from '../measure/stage.ts';
+import { optionsOrExit, runProgram } from '../measure/program.ts';
+import { type StageOptions, setServers, setStage } from '../measure/stage.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { measureEngine } from './engine.ts';
 import { type EngineOptions, parts } from './engine-result.ts';
@@ -17,8 +17,6 @@ import { measureLoad, renderLoad } from './load.ts';
 import { checkBuild, measureStartUp, renderStartUp } from './start-up.ts';
 import { subjects } from './subjects.ts';
 
-// `npm run bench`: a command for each part of it.
-
 const bench = new Command('npm run bench --')
   .description(
     `Measures Concord. Servers are started for it, unless TEMPORAL_ADDRESS and MONGODB_URI name some: there it has a namespace and
@@ -26,26 +24,20 @@ databases of its own, which it removes at the end. The workers' own settings (MA
   )
   .exitOverride();
 
-type Measured = readonly [result: object & { readonly problems?: readonly string[] }, text: string];
-
-let measureChosen = async () => {};
-
-function part<Flags extends object>(
+function part<Flags extends object, Result extends object & { readonly problems?: readonly string[] }>(
   command: Command,
-  measure: (flags: Flags, program: Program) => Promise<Measured>,
+  measure: (flags: Flags, program: StageOptions) => Promise<Result>,
+  render: (result: Result) => string,
 ) {
-  command
-    .option('--json <file>', 'write the result there as JSON, too')
-    .action((flags: Flags & { readonly json?: string }) => {
-      measureChosen = () =>
-        runProgram(async (program) => {
-          checkWritable('--json', flags.json);
-          const [result, text] = await measure(flags, program);
-          if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(result, null, 2)}\n`);
-          console.log(text);
-          return (result.problems ?? []).length === 0 ? 0 : 1;
-        });
+  const run = (flags: Flags & { readonly json?: string }) =>
+    runProgram(async (program) => {
+      checkWritable('--json', flags.json);
+      const result = await measure(flags, { ...program, temporal: await userTemporal() });
+      if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(result, null, 2)}\n`);
+      console.log(render(result));
+      return (result.problems ?? []).length === 0 ? 0 : 1;
     });
+  command.option('--json <file>', 'write the result there as JSON, too').action((flags) => void run(flags));
 }
 
 const AGAINST = `Concord's strategies against the floor (the same workflow with nothing in it), and against plain workflows with the same
@@ -55,7 +47,7 @@ for (const [name, description] of [
   ['engine', `${AGAINST}. What is measured where nothing is named.`],
   ['distant', 'The same where Temporal takes 50 ms for each step, as where it is far away.'],
 ] as const) {
-  part<EngineOptions & { readonly profile?: string }>(
+  part(
     bench
       .command(name, { isDefault: name === 'engine' })
       .description(description)
@@ -66,16 +58,15 @@ for (const [name, description] of [
       .option('--at-once <numbers>', 'customers, low load to saturation', listOf(positiveNumber), [1, 10, 50])
       .option('--rates <numbers>', 'orders a second, at a fixed rate', listOf(positiveNumber), [5])
       .option('--profile <directory>', 'write a processor profile of each thread of each worker there'),
-    async ({ profile, ...options }, program) => {
-      const temporal = await userTemporal();
-      if (name === 'distant' && temporal !== undefined) {
-        const fix = `only for a server that is started for it; unset ${temporal.source}`;
+    async ({ profile, ...options }: EngineOptions & { readonly profile?: string }, program) => {
+      if (name === 'distant' && program.temporal !== undefined) {
+        const fix = `only for a server that is started for it; unset ${program.temporal.source}`;
         throw invalidInput(name, fix);
       }
       if (profile !== undefined) mkdirSync(profile, { recursive: true });
       const ports = { orders: await getPort(), inventory: await getPort() };
       const stage = await setStage(
-        { ...program, temporal, kind: name === 'distant' ? name : undefined },
+        { ...program, kind: name === 'distant' ? name : undefined },
         {
           workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
           nodeArguments: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`],
@@ -87,61 +78,52 @@ for (const [name, description] of [
       if (profile !== undefined)
         program.cleanUp(async () => void (await Promise.all([orders.stop(), inventory.stop()])));
       const metrics = Object.values(ports).map((port) => `http://127.0.0.1:${port}/metrics`);
-      const result = await measureEngine({ ...stage, metrics }, options, program.report.note);
-      return [result, renderEngine(result)];
+      return measureEngine({ ...stage, metrics }, options, program.report.note);
     },
+    renderEngine,
   );
 }
 
-part<{ readonly orders: number }>(
+type Orders = { readonly orders: number };
+
+part(
   bench
     .command('load')
     .description('Many orders at once: whether all of them finish, and the workers stay small.')
     .option('--orders <number>', 'how many orders', wholeNumber(1), 5_000),
-  async ({ orders }, program) => {
-    const stage = await setStage({ ...program, temporal: await userTemporal() });
-    const result = await measureLoad(stage, orders, program.report);
-    return [result, renderLoad(result)];
-  },
+  async ({ orders }: Orders, program) => measureLoad(await setStage(program), orders, program.report),
+  renderLoad,
 );
 
 const growth = `Whether a SKU that every order wants gets larger or slower with them: after ${FIRST_LOOK}, and after all.`;
-part<{ readonly orders: number }>(
+part(
   bench
     .command('growth')
     .description(growth)
     .option('--orders <number>', 'how many orders', wholeNumber(FIRST_LOOK + 1), 20_000),
-  async ({ orders }, program) => {
-    const stage = await setStage({ ...program, temporal: await userTemporal() });
-    const result = await measureGrowth(stage, orders, program.report);
-    return [result, renderGrowth(result)];
-  },
+  async ({ orders }: Orders, program) => measureGrowth(await setStage(program), orders, program.report),
+  renderGrowth,
 );
 
-part<{ readonly orders: number }>(
+part(
   bench
     .command('holds')
     .description('What an order costs while many others hold units of its SKU and are not settled.')
     .option('--orders <number>', 'how many orders are timed for each number of holds', wholeNumber(1), 30),
-  async ({ orders }, program) => {
-    const stage = await setServers({ ...program, temporal: await userTemporal() });
-    const result = await measureHolds(stage, orders, program.report);
-    return [result, renderHolds(result)];
-  },
+  async ({ orders }: Orders, program) => measureHolds(await setServers(program), orders, program.report),
+  renderHolds,
 );
 
-part<{ readonly runs: number }>(
+part(
   bench
     .command('start-up')
     .description('How long a worker takes to start, as `npm run build` makes it and from source.')
     .option('--runs <number>', 'how often each is started', wholeNumber(1), 10),
-  async ({ runs }, program) => {
+  async ({ runs }: { readonly runs: number }, program) => {
     checkBuild();
-    const stage = await setServers({ ...program, temporal: await userTemporal() });
-    const result = await measureStartUp(stage, runs, program.report);
-    return [result, renderStartUp(result)];
+    return measureStartUp(await setServers(program), runs, program.report);
   },
+  renderStartUp,
 );
 
 optionsOrExit(bench);
-await measureChosen();

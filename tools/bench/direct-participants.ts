@@ -23,9 +23,8 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
   const stockKeeping = createStockKeeping(collections);
   const orders = createOrders(collections.orders);
 
-  const prepare = async (request: ParticipantRequest) => {
-    await Promise.all([orders.prepare(request), inventory.prepare(request)]);
-  };
+  const prepare = (request: ParticipantRequest) =>
+    Promise.all([orders.prepare(request), inventory.prepare(request)]);
   const rollback = async (request: ParticipantRequest) => {
     const reason = { code: 'Cancelled', message: 'changed their mind' };
     const cancelled = { ...request, status: 'cancelled', reason } as const;
@@ -56,15 +55,13 @@ export function createParticipants({ databases }: Pick<Stage, 'databases'>) {
       const indexes = Array.from({ length: end - first }, (_, offset) => first + offset);
       await pMap(indexes, (index) => take(sku, index), { concurrency: CONCURRENCY });
     },
-    /** The inventory's part in an order that is confirmed: prepare and commit. */
     async sell(sku: string) {
       const request = requestOf(`measured-${randomUUID()}`, sku);
       await inventory.prepare(request);
       await inventory.commit(request);
     },
-    async receive(sku: string, quantity: number) {
-      await stockKeeping.receive({ receiptId: randomUUID(), sku, quantity });
-    },
+    receive: (sku: string, quantity: number) =>
+      stockKeeping.receive({ receiptId: randomUUID(), sku, quantity }),
   };
 }
 

@@ -3,17 +3,13 @@ import type { CommandCounts } from '../measure/command-counts.ts';
 import { groupsOf, latencyOf, median, spreadOf } from '../measure/statistics.ts';
 import type { Subject } from './subjects.ts';
 
-/**
- * `closed`: so many customers at a time. `open`: customers at a fixed rate. `hot`: one SKU against fifty. `growth`: ten times
- * the orders. `workers`: a second worker process of each service.
- */
+/** `hot`: one SKU against fifty. `growth`: ten times the orders. `workers`: a second worker process of each service. */
 export const parts = ['closed', 'open', 'hot', 'growth', 'workers'] as const;
 export type Part = (typeof parts)[number];
 
 export interface EngineOptions {
   readonly subjects: readonly Subject[];
   readonly parts: readonly Part[];
-  /** Orders of each measurement. */
   readonly orders: number;
   readonly rounds: number;
   /** Customers at a time, in `closed`: the first is low load, the last is saturation. */
@@ -25,7 +21,6 @@ export interface EngineOptions {
 export interface Usage extends CommandCounts {
   /** Requests of the workers to Temporal, polls included. */
   readonly requests: number;
-  /** Attempts of activities of the inventory. */
   readonly inventoryActivities: number;
   /** Processor seconds; undefined without /proc, or if the servers are the user's own. */
   readonly workerSeconds: number | undefined;
@@ -49,7 +44,6 @@ export interface Run {
 
 export type Figures = ReturnType<typeof figuresOf>[number];
 
-/** Each measurement over all its rounds, in the order in which they were begun. */
 export function figuresOf(runs: readonly Run[]) {
   const keyOf = ({ part, setting, subject }: Run) => JSON.stringify([part, setting, subject]);
   return groupsOf(runs, keyOf).map((rounds) => {

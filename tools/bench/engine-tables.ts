@@ -1,18 +1,15 @@
 import { groupsOf, type Latency, type Spread } from '../measure/statistics.ts';
-import { figure, placeOf, type Section, spreadText, tableOf, UNKNOWN, verdictOf } from '../measure/table.ts';
-import { memoryCells, memoryHead } from '../measure/usage.ts';
+import type { Section } from '../measure/table.ts';
+import { figure, placeOf, sectionText, spreadText, UNKNOWN, verdictOf } from '../measure/table.ts';
+import { memoryHead, memoryRows } from '../measure/usage.ts';
 import type { EngineResult } from './engine.ts';
 import type { Figures, Part } from './engine-result.ts';
 
 export function renderEngine(result: EngineResult): string {
-  return [
-    ...sectionsOf(result).map(({ title, head, rows }) => `${title}\n${tableOf(head, rows)}\n`),
-    placeOf(result),
-    verdictOf(result.problems),
-  ].join('\n');
+  const sections = sectionsOf(result).map((section) => `${sectionText(section)}\n`);
+  return [...sections, placeOf(result), verdictOf(result.problems)].join('\n');
 }
 
-/** Medians of the rounds, with the lowest and the highest in parentheses. */
 export function sectionsOf({ figures, histories, ratios, memory }: EngineResult): Section[] {
   return [
     {
@@ -31,7 +28,7 @@ export function sectionsOf({ figures, histories, ratios, memory }: EngineResult)
     {
       title: 'Resident memory of each worker, over the whole run',
       head: ['', ...memoryHead],
-      rows: Object.entries(memory).map(([name, use]) => [name, ...memoryCells(use)]),
+      rows: memoryRows(memory),
     },
   ].filter(({ rows }) => rows.length > 0);
 }
@@ -92,13 +89,8 @@ function latency(of: Latency | undefined): string[] {
   return [spread(of.p50), exact(of.p95.median), exact(of.p99.median)];
 }
 
-function milliseconds(seconds: number | undefined): string {
-  return seconds === undefined ? UNKNOWN : exact(seconds * 1_000);
-}
-
+const milliseconds = (seconds: number | undefined) =>
+  seconds === undefined ? UNKNOWN : exact(seconds * 1_000);
 const spread = (measured: Spread) => spreadText(measured, exact);
 
-/** Counts are shown as they are. */
-function exact(value: number): string {
-  return Number.isInteger(value) ? String(value) : figure(value);
-}
+const exact = (value: number) => (Number.isInteger(value) ? String(value) : figure(value));

@@ -29,7 +29,6 @@ interface Bench {
 
 export type EngineResult = Awaited<ReturnType<typeof measureEngine>>;
 
-/** Measures all subjects in turns, and checks at the end all that was stored. */
 export async function measureEngine(stage: EngineStage, options: EngineOptions, tell: Report['note']) {
   const at = new Date().toISOString();
   tell('filling the shelves, and warming up');
@@ -51,8 +50,8 @@ export async function measureEngine(stage: EngineStage, options: EngineOptions, 
   const memory = await memoryUsed();
 
   tell('reading histories');
-  const histories: Awaited<ReturnType<typeof measureHistories>>[] = [];
-  for (const subject of options.subjects) histories.push(await measureHistories(bench, subject));
+  const readOf = (subject: Subject) => measureHistories(bench, subject);
+  const histories = await pMap(options.subjects, readOf, { concurrency: 1 });
   tell('checking every order');
   const problems = await problemsIn(stage);
   const { machine, servers } = stage;
@@ -76,9 +75,7 @@ interface Setting {
   /** Orders a second, of customers who come at that rate. */
   readonly rate?: number;
   readonly demand?: Demand;
-  /** How many times the orders. */
   readonly times?: number;
-  /** Whether each service has a second worker process. */
   readonly second?: boolean;
 }
 
@@ -120,7 +117,6 @@ async function measurePart(bench: Bench, part: Part, round: number): Promise<Run
   return runs;
 }
 
-/** Customers at a time, unless their number is what is measured. */
 const MANY = 50;
 const LOW = 2;
 // Orders of each customer: few at a time need fewer to be measured.
@@ -164,7 +160,6 @@ async function withSecondWorkers(bench: Bench, subject: Subject, work: () => Pro
   }
 }
 
-/** Reads what is used so far, when nothing is under way any more. */
 async function usageAtRest(stage: EngineStage): Promise<Usage> {
   const counts = await countsAtRest(stage);
   const workers = [stage.workers.orders.pid(), stage.workers.inventory.pid()];

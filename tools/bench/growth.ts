@@ -9,21 +9,18 @@ import { placeOf, tableOf, verdictOf } from '../measure/table.ts';
 import type { Report } from '../servers/report.ts';
 import { createParticipants, type Participants } from './direct-participants.ts';
 
-/** After how many orders the first look is taken. */
 export const FIRST_LOOK = 200;
 
 const HOT = 'GROWTH-HOT';
-/** Timed prepares and commits on each SKU. */
 const REPETITIONS = 300;
 const WARM_UP = 20;
-/** How often the document is read while orders are driven. Milliseconds. */
+// Milliseconds.
 const LOOK_EVERY = 200;
 // The database's clock may differ from ours. Milliseconds.
 const CLOCK_MARGIN = 1_000;
 /** A number may get longer, and an order may take one more workflow task; growth with the orders would be far above. */
 const TOLERANCE = 1.5;
 
-/** Drives orders over one SKU, and looks at it twice. */
 export async function measureGrowth(stage: Stage, orders: number, report: Report) {
   const participants = createParticipants(stage);
   await participants.receive(HOT, 10 * orders + 100_000);
@@ -100,9 +97,7 @@ async function medianTimes(skus: readonly [string, string], { sell }: Participan
   return times.map(median) as [number, number];
 }
 
-function sizeOf(document: object | null): number {
-  return document === null ? 0 : BSON.calculateObjectSize(document);
-}
+const sizeOf = (document: object | null) => (document === null ? 0 : BSON.calculateObjectSize(document));
 
 async function problemsIn({ collections }: Participants, first: Look, last: Look): Promise<string[]> {
   const stock = await collections.stock.find().toArray();

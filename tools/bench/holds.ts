@@ -14,7 +14,6 @@ import { requestOf } from './direct-participants.ts';
 const HOLDS = [100, 1_000, 10_000, 50_000, 100_000];
 const WARM_UP = 3;
 
-/** Prepares and commits an order while so many others hold units of its SKU and aren't settled. */
 export async function measureHolds(stage: ServerStage, orders: number, report: Report) {
   const { databases, machine, servers } = stage;
   const collections = collectionsIn(databases);

@@ -6,7 +6,7 @@ import { deliver, orderOf } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { collectionsIn, readState, type State } from '../measure/state.ts';
 import { count, placeOf, seconds, tableOf, verdictOf } from '../measure/table.ts';
-import { memoryCells, memoryHead, watchMemory } from '../measure/usage.ts';
+import { memoryHead, memoryRows, watchMemory } from '../measure/usage.ts';
 import type { Report } from '../servers/report.ts';
 
 /** Every order wants one unit of this SKU, of which there is enough, and one of its own shelf. */
@@ -19,7 +19,6 @@ const CALLERS = 200;
 // Gives up if nothing becomes final for so long. Milliseconds.
 const STALL = 3 * 60_000;
 
-/** Places all orders at once, waits until they are final, and checks what is stored. */
 export async function measureLoad(stage: Stage, orderCount: number, report: Report) {
   const { concord, machine, servers } = stage;
   const planOrder = (_: unknown, index: number) => orderOf('load', index, [HOT, shelfOf(index)]);
@@ -42,9 +41,7 @@ export async function measureLoad(stage: Stage, orderCount: number, report: Repo
   return { machine, servers, orders: orderCount, ...times, outcomes, memory, problems };
 }
 
-function shelfOf(index: number): string {
-  return `LOAD-${index % SHELVES}`;
-}
+const shelfOf = (index: number) => `LOAD-${index % SHELVES}`;
 
 /** Returns how many orders will find their shelf empty. */
 async function fillShelvesFor({ concord }: Stage, orders: number): Promise<number> {
@@ -67,10 +64,11 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
     await concord.place(order, { wait: 'accepted' });
     accepted += 1;
   };
-  const placing = pMap(orders, place, { concurrency: CALLERS }).then(() => {
+  const untilAccepted = async () => {
+    await pMap(orders, place, { concurrency: CALLERS });
     report.note(`All are accepted after ${seconds(Date.now() - began)}`);
     return Date.now() - began;
-  });
+  };
   // The most at one time: orders that were accepted and not final, and holds in one SKU's document.
   let backlog = 0;
   let holds = 0;
@@ -91,7 +89,7 @@ async function placeAll({ concord, client, databases }: Stage, orders: readonly 
     }
     return changedAt - began;
   };
-  const [acceptedAfter, finalAfter] = await Promise.all([placing, untilFinal()]);
+  const [acceptedAfter, finalAfter] = await Promise.all([untilAccepted(), untilFinal()]);
   step.done();
   return { acceptedAfter, finalAfter, backlog, holds };
 }
@@ -115,10 +113,7 @@ export function renderLoad(result: Awaited<ReturnType<typeof measureLoad>>): str
     `At the most, ${backlog} orders were accepted and not final, and ${holds} of them held units of the same SKU`,
     `${placeOf(result)}\n`,
     `${tableOf(['outcome', 'orders'], Object.entries(outcomes).sort())}\n`,
-    tableOf(
-      ['worker: resident memory', ...memoryHead],
-      Object.entries(memory).map(([name, use]) => [name, ...memoryCells(use)]),
-    ),
+    tableOf(['worker: resident memory', ...memoryHead], memoryRows(memory)),
     `\n${verdictOf(problems)}`,
   ].join('\n');
 }

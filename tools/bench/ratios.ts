@@ -44,7 +44,6 @@ export function ratiosOf(runs: readonly Run[], { atOnce }: EngineOptions) {
   ].filter((each) => each !== undefined);
 }
 
-/** What is measured, and what it is compared with, round by round. */
 type Compared = [measured: Run[], base: Run[]];
 
 const decisionOf = ({ decided }: Run) => median(decided);
@@ -53,14 +52,8 @@ const workersOf = ({ usage }: Run) => usage.workerSeconds;
 const serversOf = ({ usage }: Run) => usage.serverSeconds;
 const finalOf = ({ final }: Run) => median(final);
 
-/** Returns undefined if one of both was not measured. */
-function ratio(
-  name: string,
-  target: string,
-  of: (run: Run) => number | undefined,
-  [measured, base]: Compared,
-) {
-  const pairs = measured.flatMap((run, round) => {
+function ratio(name: string, target: string, of: (run: Run) => number | undefined, [runs, base]: Compared) {
+  const pairs = runs.flatMap((run, round) => {
     const other = base[round];
     const [value, compared] = [of(run), other && of(other)];
     return value === undefined || compared === undefined ? [] : [value / compared];

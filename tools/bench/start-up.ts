@@ -20,7 +20,6 @@ export function checkBuild(): void {
   throw new ServersError('There is no build to measure: run `npm run build` first.');
 }
 
-/** Starts and ends a worker again and again: compiled, and from source, in turns. */
 export async function measureStartUp(stage: ServerStage, runs: number, report: Report) {
   const times: Record<'compiled' | 'from source', StartTime[]> = { compiled: [], 'from source': [] };
   const step = report.step(`Starting a worker ${runs} × 2 times`);
@@ -44,14 +43,11 @@ async function startOnce(program: readonly string[], { environment, client }: Se
   });
   const ended = once(child, 'exit');
   const since = () => performance.now() - began;
-  const untilPolling = async () => {
+  const untilPolls = async () => {
     while (!hasEnded(child) && !(await polls(client, 'orders', child.pid))) await delay(20);
   };
   try {
-    const [started, polling] = await Promise.all([
-      untilStarted(child).then(since),
-      untilPolling().then(since),
-    ]);
+    const [started, polling] = await Promise.all([untilStarted(child).then(since), untilPolls().then(since)]);
     return { started, polling };
   } finally {
     child.kill('SIGTERM');

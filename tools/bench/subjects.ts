@@ -7,7 +7,6 @@ import { decisionUpdate } from '../../workflows/order/messages.ts';
 import { type Placing, placingBy } from '../measure/load-generator.ts';
 import type { floor, plain, sequentialSaga } from './workflows.ts';
 
-/** The types of the workflows that Concord is compared with. */
 const workflows = { floor: 'floor', 'sequential-saga': 'sequentialSaga', plain: 'plain' } as const;
 type Compared = keyof typeof workflows;
 

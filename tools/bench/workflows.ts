@@ -9,12 +9,9 @@ import type { FloorActivities } from '../measure/measured-worker.ts';
 // The order service's workflows, and what they are measured against. Neither is an example to follow.
 export * from '../../workflows/orders.ts';
 
-const options = { startToCloseTimeout: '10s' } as const;
-const orders = proxyActivities<OrderActivities & FloorActivities>({ taskQueue: 'orders', ...options });
-const inventory = proxyActivities<InventoryActivities & FloorActivities>({
-  taskQueue: 'inventory',
-  ...options,
-});
+const time = { startToCloseTimeout: '10s' } as const;
+const orders = proxyActivities<OrderActivities & FloorActivities>({ taskQueue: 'orders', ...time });
+const inventory = proxyActivities<InventoryActivities & FloorActivities>({ taskQueue: 'inventory', ...time });
 
 /** The floor: a two-phase commit's activities with nothing in them, on the same task queues. It costs what the engine takes. */
 export async function floor(order: Order): Promise<OrderOutcome> {
@@ -29,10 +26,7 @@ export async function floor(order: Order): Promise<OrderOutcome> {
   return outcome;
 }
 
-/**
- * A two-phase commit with the same writes as Concord's, and nothing else: nobody can cancel it or see where it stands, and
- * nothing is undone. What Concord costs more is the price of these.
- */
+/** The same writes as Concord's, and nothing else: nobody can cancel it or see it, and nothing is undone. */
 export async function plain(order: Order): Promise<OrderOutcome> {
   const request = requestOf(order);
   const decide = answeringWhoAsks();
@@ -42,12 +36,7 @@ export async function plain(order: Order): Promise<OrderOutcome> {
   return outcome;
 }
 
-/**
- * A saga as users write it: one step after the other, with the same four steps and the same writes, each compensation
- * registered after its step. It loses a hold if a step that timed out was applied; no run here has such a step.
- *
- * Source of the style: the `saga` sample of Temporal's TypeScript samples.
- */
+/** As Temporal's `saga` sample has it. It would lose a hold if a step that timed out was applied; none here is. */
 export async function sequentialSaga(order: Order): Promise<OrderOutcome> {
   const { orderId } = order;
   const request = requestOf(order);

@@ -29,7 +29,6 @@ const rate = z.number().min(0).max(1);
 
 export const faultSettingsSchema = z.object({
   seed: z.string(),
-  /** How often a fault hits an attempt of an activity. */
   rates: z.object({
     /** Its answer is lost after its write. */
     answerLost: rate,
@@ -42,7 +41,6 @@ export const faultSettingsSchema = z.object({
   }),
   /** Holds by how many milliseconds this worker's clock is wrong. */
   clockFile: z.string(),
-  /** Gets a line of JSON for each fault. */
   faultLog: z.string(),
 });
 

@@ -9,7 +9,6 @@ import { signal } from '../servers/processes.ts';
 import type { FaultSettings } from './activity-faults.ts';
 import { type Link, openLink } from './link.ts';
 
-/** Ways to a server through a proxy, which can be disturbed. */
 export const linkNames = [
   'orders-temporal',
   'orders-mongodb',
@@ -59,7 +58,6 @@ export async function setChaosStage(program: Program, faults: Pick<FaultSettings
   return {
     ...stage,
     links: links as Readonly<Record<LinkName, Link>>,
-    /** The file with the faults that the workers' activities met. */
     faultLog: faultLogIn(stage.directory),
     /** Makes a worker's clock wrong by so many milliseconds. */
     setClock(name: ServiceName, offset: number) {

@@ -16,8 +16,6 @@ import { composeReport, type RunReport, renderReport } from './run-report.ts';
 import { weatherStorm } from './storm.ts';
 import { writeStories } from './story.ts';
 
-// `npm run chaos`: orders under faults, and the verdict.
-
 interface Flags {
   readonly orders: number;
   readonly seed: string;
@@ -29,6 +27,7 @@ interface Flags {
 const RATES = { answerLost: 0.06, lateTry: 0.03, lateCopy: 0.06, heldUp: 0.06 } as const;
 /** So many that a fault meets a few orders in flight. */
 const ORDERS_A_MINUTE = 100;
+const DURATION = `how long they come in and faults hit (default: one for each ${ORDERS_A_MINUTE} orders)`;
 
 const flags = optionsOrExit<Flags>(
   new Command('npm run chaos --')
@@ -37,11 +36,7 @@ const flags = optionsOrExit<Flags>(
     )
     .option('--orders <number>', 'how many orders', wholeNumber(1), 500)
     .option('--seed <text>', 'the same seed makes the same orders and the same faults', `${randomInt(1e6)}`)
-    .option(
-      '--minutes <number>',
-      `how long they come in and faults hit (default: one for each ${ORDERS_A_MINUTE} orders)`,
-      minutesIn,
-    )
+    .option('--minutes <number>', DURATION, minutesIn)
     .addOption(
       new Option('--strategy <name>', 'how orders are kept consistent; mixed: by lot, each of them')
         .choices([...strategies, MIXED])

@@ -17,10 +17,7 @@ export async function stockShelves(plan: LoadPlan, concord: Concord): Promise<vo
 // Each look is three calls; hundreds of orders may wait on a machine of few cores. Milliseconds.
 const WATCH_INTERVAL = 3_000;
 
-/**
- * Lets the customers and the warehouse do what is planned, over one connection, and over one each for those who will
- * lose it.
- */
+/** Lets customers and warehouse do what is planned; who will lose a connection has one of their own. */
 export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   const start = Date.now();
   const told: Told[] = [];
@@ -39,7 +36,6 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
         if (!(error instanceof ConcordError)) count(surprises, describe(error));
       },
     });
-  /** Records what a customer was told, if that is final. */
   const hear = (order: Order, status: OrderStatus | 'requested') => {
     const final = finalStatuses.find((each) => each === status);
     if (final !== undefined) told.push({ order, status: final });
@@ -122,7 +118,6 @@ export function startLoad(plan: LoadPlan, concord: Concord, address: string) {
   };
   return {
     answers: { told, wrong, surprises },
-    /** Resolves when every customer has an answer, or has given up. */
     done: Promise.all([...plan.orders.map(serve), ...plan.deliveries.map(receive)]),
     progress: () => `${placed} of ${plan.orders.length} orders placed, ${waiting} wait for an answer`,
   };

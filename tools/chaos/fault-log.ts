@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { identify } from '../servers/process-identity.ts';
+import { identify } from '../servers/processes.ts';
 import { realTime } from './clock.ts';
 
 const entrySchema = z.object({
@@ -16,7 +16,6 @@ const entrySchema = z.object({
   until: z.number().optional(),
 });
 
-/** A fault in one attempt of an activity. */
 export type ActivityFault = z.infer<typeof entrySchema>;
 
 /** Appends a fault to the file at once: the process may be killed in the next moment. @returns Logs its end. */
@@ -26,7 +25,6 @@ export function logActivityFault(file: string, fault: Omit<ActivityFault, 'pid' 
   return () => appendFileSync(file, `${JSON.stringify({ ...entry, until: realTime() })}\n`);
 }
 
-/** Reads the faults that the workers have logged; without `until` if the attempt isn't over. */
 export async function readActivityFaults(file: string): Promise<ActivityFault[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const faults = new Map<string, ActivityFault>();

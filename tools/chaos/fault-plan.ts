@@ -10,7 +10,6 @@ export interface FaultDetails {
   readonly duration?: number;
   /** By how much a clock is wrong. */
   readonly offset?: number;
-  /** By how much a link is slower. */
   readonly latency?: number;
   /** Which processes stand still: all, or of FerretDB over PostgreSQL the front or the storage alone. */
   readonly part?: 'all' | 'front' | 'storage';
@@ -64,10 +63,7 @@ const plans = {
 
 export const faultKinds = Object.keys(plans) as FaultKind[];
 
-/**
- * Plans a fault every few seconds, just after a burst of orders if there is one. Every kind comes before any comes again.
- * The same arguments make the same plan.
- */
+/** Plans a fault every few seconds, just after a burst of orders. Every kind comes before any comes again. */
 export function planFaults({ seed, duration, bursts }: FaultOptions): PlannedFault[] {
   const random = createRandom(seed, 'faults');
   const faults: PlannedFault[] = [];

@@ -12,18 +12,12 @@ export interface Fault {
   readonly target: string;
   readonly at: number;
   readonly until: number;
-  /** For people: how it differs from others of its kind. */
   readonly detail?: string;
   /** The workflow whose activity it hit; absent if it hit everybody. */
   readonly workflowId?: string;
 }
 
-/**
- * Brings the planned faults about, each at its time; two that concern the same target come one after the other.
- *
- * @param began Is told of each fault when it hits.
- * @param cleanUp Takes what resumes a process that stands still, if the run is broken off.
- */
+/** Brings each planned fault about at its time; two that concern the same target come one after the other. */
 export function injectFaults(
   plan: readonly PlannedFault[],
   stage: ChaosStage,
@@ -49,12 +43,10 @@ export function injectFaults(
   return Promise.all(plan.map(inject));
 }
 
-/** The same with times in ISO 8601. */
 export function readable<Hit extends Fault>({ at, until, ...fault }: Hit) {
   return { ...fault, at: new Date(at).toISOString(), until: new Date(until).toISOString() };
 }
 
-/** For people: how this fault differs from others of its kind. */
 export function detailOf({ part, offset, latency, duration }: PlannedFault): string {
   const details = [
     part,

@@ -52,7 +52,6 @@ export async function openLink(target: string) {
     stalled = undefined;
   };
   return {
-    /** host:port to connect to. */
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     /** Ends every connection, and refuses new ones until it is restored. */
     cut() {

@@ -24,7 +24,6 @@ export interface LoadOptions {
   readonly strategy: StrategyChoice;
 }
 
-/** Plans what the customers and the warehouse will do; the same arguments make the same plan. */
 export function planLoad({ seed, orders: count, duration, strategy }: LoadOptions) {
   const random = createRandom(seed, 'load');
   const sizes = burstSizes(count, random);
@@ -52,11 +51,8 @@ function burstSizes(orders: number, random: Random): number[] {
 }
 
 function planOrder(name: string, burst: number, random: Random) {
-  const order = parseOrder({
-    orderId: `chaos-${name}`,
-    customerId: `customer-${random.whole(1, 20)}`,
-    lines: planLines(random),
-  });
+  const customerId = `customer-${random.whole(1, 20)}`;
+  const order = parseOrder({ orderId: `chaos-${name}`, customerId, lines: planLines(random) });
   const disconnects = random.chance(0.15);
   return {
     at: burst + random.whole(0, 300),
@@ -75,10 +71,8 @@ function planOrder(name: string, burst: number, random: Random) {
 
 function planLines(random: Random): Line[] {
   if (random.chance(0.02)) return [{ sku: 'CHAOS-UNKNOWN', quantity: 1 }];
-  return Array.from({ length: random.whole(1, 3) }, () => ({
-    sku: pickSku(random),
-    quantity: random.whole(1, 4),
-  }));
+  const planLine = () => ({ sku: pickSku(random), quantity: random.whole(1, 4) });
+  return Array.from({ length: random.whole(1, 3) }, planLine);
 }
 
 function pickSku(random: Random): string {

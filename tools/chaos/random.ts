@@ -13,11 +13,9 @@ export function createRandom(seed: string, stream: string) {
   const fraction = () => fractionOf(seed, stream, drawn++);
   const whole = (lowest: number, highest: number) => lowest + Math.floor(fraction() * (highest - lowest + 1));
   return {
-    /** From 0 up to, and without, 1. */
     fraction,
     /** A whole number, both ends included. */
     whole,
-    /** True with this probability, 0 to 1. */
     chance: (probability: number) => fraction() < probability,
     pick: <Item>(items: readonly Item[]) => items[whole(0, items.length - 1)] as Item,
     shuffled: <Item>(items: readonly Item[]) =>

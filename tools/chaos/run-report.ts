@@ -19,7 +19,6 @@ interface Run {
   readonly seen: Observations;
 }
 
-/** As `--report` writes it. */
 export type RunReport = ReturnType<typeof composeReport>;
 
 export function composeReport({ load, state, seen, ...known }: Run) {
@@ -27,9 +26,7 @@ export function composeReport({ load, state, seen, ...known }: Run) {
   const proved = faults.some(({ inFlight }) => inFlight > 0);
   return {
     ...known,
-    /** From the first order until nothing was in flight any more. */
     seconds: seen.seconds,
-    /** Orders by outcome; a rejected one by its reason, too. */
     outcomes: outcomesOf(state, load, strategies),
     outcomesBy: {
       'two-phase': outcomesOf(state, load, ['two-phase']),
@@ -37,7 +34,6 @@ export function composeReport({ load, state, seen, ...known }: Run) {
       'event-driven': outcomesOf(state, load, ['event-driven']),
     },
     faults: summarise(faults),
-    /** Each fault with its time, in ISO 8601, and how many orders were in flight. */
     log: faults.toSorted((one, other) => one.at - other.at).map(readable),
     stockReads: seen.stockReads,
     reaper: reaperOf(state),
@@ -58,9 +54,7 @@ export function renderReport(report: RunReport): string {
     '',
     tableOf(
       ['fault', 'times', 'met orders', 'orders met', 'at most at once'],
-      report.faults.map(({ kind, count, hits, inFlight, mostInFlight }) => [
-        ...[kind, count, hits, inFlight, mostInFlight],
-      ]),
+      report.faults.map((each) => [each.kind, each.count, each.hits, each.inFlight, each.mostInFlight]),
     ),
     '',
     `Compared ${answers} answers to customers with what came of their orders, and read the stock ${stockReads} times while faults hit.`,
@@ -92,13 +86,10 @@ function verdictOf({ verdict, violations, faults, seed }: RunReport): string {
 
 function outcomesTable({ planned, outcomes, outcomesBy }: RunReport): string {
   const shown = planned.strategy === 'mixed' ? strategies : [];
+  const cells = (name: string) => shown.map((strategy) => outcomesBy[strategy][name] ?? 0);
   return tableOf(
     shown.length === 0 ? [] : ['outcome', 'orders', ...shown],
-    Object.entries(outcomes).map(([name, count]) => [
-      name,
-      count,
-      ...shown.map((strategy) => outcomesBy[strategy][name] ?? 0),
-    ]),
+    Object.entries(outcomes).map(([name, count]) => [name, count, ...cells(name)]),
   );
 }
 
@@ -115,7 +106,6 @@ function outcomesOf({ executions }: State, plan: LoadPlan, among: readonly Strat
   return counts;
 }
 
-/** Counts orders that had begun and had not ended while the fault lasted. */
 function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: State): number {
   // A fault of one activity concerns its own order, or those whose announcements its workflow carries.
   const [kind] = workflowId.split('/');
@@ -129,7 +119,6 @@ function inFlightDuring({ at, until, workflowId = '' }: Fault, { executions }: S
 }
 
 function reaperOf({ sweeps, executions, resolutions }: State) {
-  // Sweeps while orders that were older than the reaper's limit were in flight.
   const met = sweeps.filter((sweep) =>
     executions.some(
       ({ startedAt, closedAt }) =>
@@ -145,7 +134,6 @@ function summarise(faults: readonly (Fault & { readonly inFlight: number })[]) {
   return groupsOf(byKind, ({ kind }) => kind).map((alike) => {
     const inFlight = alike.map((fault) => fault.inFlight);
     const [{ kind }] = alike;
-    /** How many of them met at least one order in flight. */
     const hits = inFlight.filter((orders) => orders > 0).length;
     return { kind, count: alike.length, hits, inFlight: sum(inFlight), mostInFlight: Math.max(...inFlight) };
   });

@@ -16,7 +16,6 @@ export type Observations = Awaited<ReturnType<typeof weatherStorm>>;
 
 interface Options extends Program {
   readonly stage: ChaosStage;
-  /** The customers' own client, through a link that may be disturbed. */
   readonly concord: Concord;
   readonly load: LoadPlan;
   readonly faults: readonly PlannedFault[];
@@ -27,7 +26,6 @@ const READ_EVERY = 500;
 /** The longest wait between two attempts is a minute, so three are plenty. Milliseconds. */
 const QUIET_LIMIT = 180_000;
 
-/** Lets customers and faults loose on the stage, and waits until all is quiet again. */
 export async function weatherStorm(options: Options) {
   const { stage, concord, report, cleanUp } = options;
   await stockShelves(options.load, concord);
@@ -35,7 +33,6 @@ export async function weatherStorm(options: Options) {
   const note = (text: string) => report.note(`${seconds(Date.now() - start)}  ${text}`);
   const quiet = () => untilQuiet(stage, QUIET_LIMIT, () => isAnyTryLate(stage.faultLog));
 
-  /** Of the stock, at some moment. */
   const violations = new Map<string, Violation>();
   let stockReads = 0;
   const stopReading = keepLooking(READ_EVERY, async () => {
@@ -65,7 +62,6 @@ export async function weatherStorm(options: Options) {
   clearInterval(showing);
   await stopReading();
   const faults: readonly Fault[] = [...injected, ...(await readActivityFaults(stage.faultLog)).map(faultOf)];
-  /** From the first order until nothing was in flight any more. */
   const lasted = Math.round((Date.now() - start) / 1000);
   return { answers: load.answers, faults, violations: [...violations.values()], stockReads, seconds: lasted };
 }

@@ -3,28 +3,24 @@ import type { Demand } from '../measure/shelves.ts';
 import type { Spread } from '../measure/statistics.ts';
 import type { Comparison } from './comparison.ts';
 import type { CostFigures } from './cost.ts';
-import { demands, type Fault, faultNames, faults, type LoadName, loads } from './parts.ts';
+import { demands, faultNames, type LoadName, loads } from './parts.ts';
 import type { PerformanceFigures } from './performance.ts';
 import type { Sample } from './reader.ts';
+import { byFault } from './sections.ts';
 import type { FaultFigures } from './under-faults.ts';
 
 export interface Chart {
   readonly title: string;
   readonly caption: string;
-  /** Its heading in the report. */
   readonly group: 'performance' | 'cost' | 'faults';
   /** For Chart.js, as plain JSON, with what `page.browser.js` adds to it. */
   readonly config: object;
 }
 
-const colours: Record<Strategy, string> = {
-  'two-phase': '#2f6fde',
-  'message-queue': '#e08a00',
-  'event-driven': '#1f9d74',
-};
+const colours = { 'two-phase': '#2f6fde', 'message-queue': '#e08a00', 'event-driven': '#1f9d74' };
 
-export function chartsOf({ performance, cost, faults: underFaults }: Comparison): Chart[] {
-  const ofFaults = faults.flatMap((fault) => faultCharts(underFaults, fault));
+export function chartsOf({ performance, cost, faults: struck }: Comparison): Chart[] {
+  const ofFaults = byFault(struck).flatMap(faultCharts);
   if (performance.length === 0) return ofFaults;
   return [
     throughputChart(performance),
@@ -79,23 +75,24 @@ function costChart(all: readonly CostFigures[], load: LoadName): Chart {
   };
 }
 
-function faultCharts(all: readonly FaultFigures[], fault: Fault): Chart[] {
-  const rows = all.filter((row) => row.fault === fault);
-  if (rows.length === 0) return [];
-  return (['open', 'held', 'inconsistent'] as const).map((figure) => {
-    const [name, caption] = faultCaptions[figure];
+function faultCharts(rows: readonly [FaultFigures, ...FaultFigures[]]): Chart[] {
+  return lines.map(([figure, name, caption]) => {
     const config = lineChart(rows, (sample) => sample[figure], name);
-    return { title: `${faultNames[fault]}: ${name}`, caption, group: 'faults', config };
+    return { title: `${faultNames[rows[0].fault]}: ${name}`, caption, group: 'faults', config };
   });
 }
 
 const both =
   'What a reader of both databases sees: confirmed and not yet sold, or sold and not yet confirmed.';
-const faultCaptions = {
-  open: ['open orders', 'Orders that were sent and are not final. Grey: the fault.'],
-  held: ['units on hold', 'What a reader of the inventory’s database sees: stock that nobody else can buy.'],
-  inconsistent: ['inconsistent orders', both],
-} as const;
+const lines = [
+  ['open', 'open orders', 'Orders that were sent and are not final. Grey: the fault.'],
+  [
+    'held',
+    'units on hold',
+    'What a reader of the inventory’s database sees: stock that nobody else can buy.',
+  ],
+  ['inconsistent', 'inconsistent orders', both],
+] as const;
 
 /** A bar for each strategy over each name, as high as the median; its whisker goes from the lowest to the highest. */
 function barChart(
@@ -112,13 +109,9 @@ function barChart(
       whiskers: bars.map((bar) => bar && [bar.lowest, bar.highest]),
     };
   });
-  const highest = datasets.flatMap(({ whiskers }) => whiskers.map((ends) => ends?.[1] ?? 0));
-  const suggestedMax = Math.max(...highest);
-  return {
-    type: 'bar',
-    data: { labels, datasets },
-    options: chartOptions({ x: { grid: { display: false } } }, text, { suggestedMax }),
-  };
+  const suggestedMax = Math.max(...strategies.flatMap(barsOf).map((bar) => bar?.highest ?? 0));
+  const options = chartOptions({ x: { grid: { display: false } } }, text, { suggestedMax });
+  return { type: 'bar', data: { labels, datasets }, options };
 }
 
 function lineChart(rows: readonly FaultFigures[], of: (sample: Sample) => number, unit: string): object {

@@ -4,13 +4,13 @@ import type { GlobalOptions } from '../../client/cli/shared/target.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { checkWritable, wholeNumber } from '../measure/options.ts';
 import { optionsOrExit, runProgram } from '../measure/program.ts';
-import { placeOf, tableOf } from '../measure/table.ts';
+import { placeOf, sectionText } from '../measure/table.ts';
 import { userTemporal } from '../measure/user-temporal.ts';
 import { createReport, silentReport } from '../servers/report.ts';
 import { type Comparison, compareStrategies } from './comparison.ts';
 import { renderPage } from './page.ts';
 import { type CompareOptions, faults, type Part, parts } from './parts.ts';
-import { columns, sectionsOf, verdictOf } from './sections.ts';
+import { sectionsOf, verdictOf } from './sections.ts';
 
 interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
   readonly only?: readonly Part[];
@@ -19,6 +19,7 @@ interface Flags extends Omit<CompareOptions, 'parts'>, GlobalOptions {
 }
 
 const MOST = 100_000;
+const NAMES = faults.join(', ');
 
 const { json, html, ...flags } = optionsOrExit<Flags>(
   new Command('npm run compare --')
@@ -26,11 +27,7 @@ const { json, html, ...flags } = optionsOrExit<Flags>(
     .option('--orders <number>', 'orders of each measurement at saturation', wholeNumber(10, MOST), 100)
     .option('--rounds <number>', 'how often each measurement is repeated', wholeNumber(1, MOST), 3)
     .option('--fault-seconds <number>', 'how long a service stays down', wholeNumber(1, MOST), 30)
-    .option(
-      '--only <parts>',
-      `performance, faults, or single ones: ${faults.join(', ')} (default: all)`,
-      partsIn,
-    )
+    .option('--only <parts>', `performance, faults, or single ones: ${NAMES} (default: all)`, partsIn)
     .option('--html <file>', 'write a report with plots there, too')
     .option('--json', 'print all figures and samples as JSON (with npm: npm run -s compare -- --json)')
     .option('--address <host:port>', 'the Temporal server (default: TEMPORAL_ADDRESS, else its own)')
@@ -56,21 +53,17 @@ Examples:
 
 await runProgram(
   async (program) => {
-    const { report } = program;
     const { only = parts, namespace, orders, rounds, faultSeconds, ...server } = flags;
-    if (namespace !== undefined) {
-      const fix = 'leave it out: a comparison uses a namespace of its own';
-      throw invalidInput('--namespace', fix);
-    }
+    if (namespace !== undefined)
+      throw invalidInput('--namespace', 'leave it out: a comparison uses a namespace of its own');
     checkWritable('--html', html);
     const options = { orders, rounds, faultSeconds, parts: only };
-    const temporal = await userTemporal(server);
-    const comparison = await compareStrategies({ ...options, ...program, temporal });
+    const comparison = await compareStrategies(options, { ...program, temporal: await userTemporal(server) });
     const texts = process.stdout.isTTY ? tables : lines;
     console.log(json ? JSON.stringify(comparison) : texts(comparison));
     if (html !== undefined) {
       await writeFile(html, await renderPage(comparison));
-      report.note(`the report with plots is in ${html}`);
+      program.report.note(`the report with plots is in ${html}`);
     }
     return comparison.violations.length === 0 ? 0 : 1;
   },
@@ -81,25 +74,19 @@ function partsIn(text: string): Part[] {
   return text.split(',').flatMap((name) => {
     const found = name === 'faults' ? faults : parts.filter((part) => part === name);
     if (found.length > 0) return [...found];
-    throw new InvalidArgumentError(
-      `Use performance, faults, or one of ${faults.join(', ')}; more with commas between.`,
-    );
+    throw new InvalidArgumentError(`Use performance, faults, or one of ${NAMES}; more with commas between.`);
   });
 }
 
 function tables(comparison: Comparison): string {
-  return [
-    ...sectionsOf(comparison).map(({ title, rows }) =>
-      rows.length === 0 ? title : `${title}\n${tableOf(['', ...columns], rows)}`,
-    ),
-    placeOf(comparison),
-    verdictOf(comparison),
-  ].join('\n\n');
+  return [...sectionsOf(comparison).map(sectionText), placeOf(comparison), verdictOf(comparison)].join(
+    '\n\n',
+  );
 }
 
 function lines(comparison: Comparison): string {
   const rows = sectionsOf(comparison).flatMap(({ title, rows }) =>
-    rows.length > 0 ? rows.map((row) => [title, ...row]) : [[title]],
+    rows.length > 0 ? rows.map((row) => [title, ...row].join('\t')) : title,
   );
-  return [...rows.map((row) => row.join('\t')), verdictOf(comparison)].join('\n');
+  return [...rows, verdictOf(comparison)].join('\n');
 }

@@ -1,44 +1,33 @@
 import { checkAtRest } from '../measure/checker.ts';
-import type { Program } from '../measure/program.ts';
 import { untilQuiet } from '../measure/quiet.ts';
-import { type Stage, setStage } from '../measure/stage.ts';
+import { type Stage, type StageOptions, setStage } from '../measure/stage.ts';
 import { readState } from '../measure/state.ts';
 import { sum } from '../measure/statistics.ts';
-import type { UserTemporal } from '../measure/user-temporal.ts';
 import { measureCost } from './cost.ts';
-import { type CompareOptions, faults, type Part } from './parts.ts';
+import { type CompareOptions, faults, type Part, type Tell } from './parts.ts';
 import { measurePerformance, performanceOf } from './performance.ts';
 import { measureFaults } from './under-faults.ts';
-
-interface Options extends CompareOptions, Program {
-  /** Default: a server that is started for the comparison. */
-  readonly temporal: UserTemporal | undefined;
-}
 
 export type Comparison = Awaited<ReturnType<typeof compareStrategies>>;
 
 /** Measures the three strategies on the same servers, in turns, and checks all orders at the end. @throws {ServersError} */
-export async function compareStrategies({ temporal, report, cleanUp, fail, ...options }: Options) {
-  /** When it began, in ISO 8601. */
+export async function compareStrategies(options: CompareOptions, program: StageOptions) {
   const at = new Date().toISOString();
-  const isRestart = (part: Part) => part === 'temporal-restarted' && temporal === undefined;
+  const isRestart = (part: Part) => part === 'temporal-restarted' && program.temporal === undefined;
   // A server that can be restarted has its data in a file, which would be what is measured: so that part comes apart.
   const together = [options.parts.filter((part) => !isRestart(part)), options.parts.filter(isRestart)];
   const found: Awaited<ReturnType<typeof measureOn>>[] = [];
-  const program = { report, cleanUp, fail };
   let last: Stage | undefined;
   for (const parts of together.filter(({ length }) => length > 0)) {
     // It would take its share of the machine.
     await last?.end();
-    last = await setStage({ ...program, temporal, kind: parts.some(isRestart) ? 'lasting' : undefined });
-    found.push(await measureOn(last, { ...options, parts }, report.note));
+    last = await setStage({ ...program, kind: parts.some(isRestart) ? 'lasting' : undefined });
+    found.push(await measureOn(last, { ...options, parts }, program.report.note));
   }
+  const temporals = found.map(({ servers }) => servers.temporal);
   return {
     ...{ at, options, machine: found[0]?.machine ?? '' },
-    servers: {
-      temporal: found.map(({ servers }) => servers.temporal).join('; '),
-      mongodb: found[0]?.servers.mongodb ?? '',
-    },
+    servers: { temporal: temporals.join('; '), mongodb: found[0]?.servers.mongodb ?? '' },
     performance: found.flatMap(({ performance }) => performance),
     cost: found.flatMap(({ cost }) => cost),
     faults: found.flatMap(({ faults }) => faults),
@@ -49,7 +38,7 @@ export async function compareStrategies({ temporal, report, cleanUp, fail, ...op
   };
 }
 
-async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, tell: (text: string) => void) {
+async function measureOn(stage: Stage, { parts, ...options }: CompareOptions, tell: Tell) {
   const runs = parts.includes('performance') ? await measurePerformance(stage, options, tell) : [];
   if (runs.length > 0) tell('reading histories');
   const cost = await measureCost(stage.client, runs);

@@ -31,7 +31,6 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
       /** In the histories of all workflows that take part; actions are what Temporal bills, see `tallyOf`. */
       historyEvents: mean(tallies.map(({ events }) => events)),
       actions: mean(tallies.map(({ actions }) => actions)),
-      /** Commands to MongoDB, of both services' workers. */
       writes: perOrder(({ commands }) => commands.writes),
       reads: perOrder(({ commands }) => commands.reads),
     };
@@ -39,12 +38,7 @@ export async function measureCost(client: Client, runs: readonly Run[]) {
   return pMap(roundsOf(runs), costOf, { concurrency: 1 });
 }
 
-/**
- * Counts the events of a history, and the actions that Temporal Cloud bills: workflows that start, signals and updates that
- * arrive, attempts of activities, timers that start, upserts of search attributes, and runs that continue as new. Three
- * billed actions leave no trace in a history, so they are not counted: queries, heartbeats, and starts that are refused
- * because the workflow runs already.
- */
+/** The actions are those that Temporal Cloud bills and a history shows: not queries, heartbeats and refused starts. */
 export function tallyOf(history: readonly HistoryEvent[]) {
   return { events: history.length, actions: sum(history.map(actionsIn)) };
 }
@@ -72,14 +66,11 @@ async function tallyOfRun(readHistory: ReadHistory, run: Run) {
   const shared = await pMap(mailboxes, (id) => eventsDuring(readHistory, id, run), CONCURRENCY);
   const tallies = own.map(tallyOf);
   const share = tallyOf(shared.flat());
-  const count = run.placed.length;
-  return {
-    events: mean(tallies.map(({ events }) => events)) + share.events / count,
-    actions: mean(tallies.map(({ actions }) => actions)) + share.actions / count,
-  };
+  const perOrder = (figure: 'events' | 'actions') =>
+    mean(tallies.map((tally) => tally[figure])) + share[figure] / run.placed.length;
+  return { events: perOrder('events'), actions: perOrder('actions') };
 }
 
-/** Looks at all runs of a workflow, the last one first. */
 async function eventsDuring(readHistory: ReadHistory, workflowId: string, { began, ended }: Run) {
   const found: HistoryEvent[] = [];
   for (let runId: string | undefined = ''; runId !== undefined; ) {

@@ -45,15 +45,14 @@ ${await textOf('page.browser.js')}</script>
 }
 
 function groupHtml(wanted: Chart['group'], heading: string, charts: readonly Chart[]): string {
-  const figures = charts.flatMap(({ group, title, caption }, index) =>
-    group !== wanted
-      ? []
-      : `<figure>
+  const figures = charts.flatMap(({ group, title, caption }, index) => {
+    if (group !== wanted) return [];
+    return `<figure>
 <h3>${escaped(title)}</h3>
 <figcaption>${escaped(caption)}</figcaption>
 <div class="canvas"><canvas id="chart-${index}" role="img" aria-label="${escaped(title)}; its figures are in the tables below"></canvas></div>
-</figure>`,
-  );
+</figure>`;
+  });
   if (figures.length === 0) return '';
   return `<h2>${heading}</h2>\n<div class="charts ${wanted}">\n${figures.join('\n')}\n</div>`;
 }
@@ -74,14 +73,10 @@ ${body.join('\n')}
 </table>`;
 }
 
-function textOf(file: string, base: string = import.meta.url): Promise<string> {
-  return readFile(new URL(file, base), 'utf8');
-}
+const textOf = (file: string, base = import.meta.url) => readFile(new URL(file, base), 'utf8');
 
-/** JSON in which no text can end the script. */
-function asScript(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c');
-}
+// No text in it can end the script.
+const asScript = (value: unknown) => JSON.stringify(value).replaceAll('<', '\\u003c');
 
 function escaped(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };

@@ -1,9 +1,10 @@
 import type { Demand } from '../measure/shelves.ts';
 
+export type Tell = (text: string) => void;
+
 export interface CompareOptions {
   /** Of each measurement at saturation. */
   readonly orders: number;
-  /** How often each measurement is repeated. */
   readonly rounds: number;
   /** How long a service stays down. */
   readonly faultSeconds: number;

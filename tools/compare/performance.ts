@@ -5,7 +5,7 @@ import { type Demand, fillShelves, type Shelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
 import { groupsOf, latencyOf, spreadOf } from '../measure/statistics.ts';
 import { countsAtRest } from '../measure/usage.ts';
-import { type CompareOptions, demands, type LoadName, loads } from './parts.ts';
+import { type CompareOptions, demands, type LoadName, loads, type Tell } from './parts.ts';
 
 export interface Run extends Load {
   readonly strategy: Strategy;
@@ -27,7 +27,7 @@ const WARM_UP = 40;
 export async function measurePerformance(
   stage: Stage,
   options: Pick<CompareOptions, 'orders' | 'rounds'>,
-  tell: (text: string) => void,
+  tell: Tell,
 ): Promise<Run[]> {
   tell('filling the shelves, and warming up');
   const shelves = new Map<Strategy, Shelves>();
@@ -61,7 +61,6 @@ export function performanceOf(runs: readonly Run[]) {
   return roundsOf(runs).map((rounds) => {
     const [{ strategy, load, demand, placed, atOnce }] = rounds;
     return {
-      /** `orders`: of each round. */
       ...{ strategy, load, demand, orders: placed.length, atOnce },
       /** Orders a second that became final. */
       throughput: spreadOf(rounds.map((run) => run.placed.length / (run.elapsed / 1_000))),
@@ -73,9 +72,8 @@ export function performanceOf(runs: readonly Run[]) {
 }
 
 /** The rounds of each measurement, in the order in which they are shown. */
-export function roundsOf(runs: readonly Run[]): [Run, ...Run[]][] {
-  return groupsOf(runs, ({ demand, load, strategy }) => `${demand} ${load} ${strategy}`);
-}
+export const roundsOf = (runs: readonly Run[]) =>
+  groupsOf(runs, ({ demand, load, strategy }) => `${demand} ${load} ${strategy}`);
 
 type Kind = Pick<Run, 'strategy' | 'load' | 'demand'>;
 

@@ -10,7 +10,6 @@ export interface Sample {
   /** Orders that were sent and not final, and those on record as pending. */
   readonly open: number;
   readonly pending: number;
-  /** Units on hold. */
   readonly held: number;
   /** Orders that are confirmed and not yet sold, or sold and not yet confirmed. */
   readonly inconsistent: number;
@@ -26,7 +25,7 @@ interface Options {
   readonly open: () => number;
 }
 
-/** Milliseconds from one look to the next. */
+// Milliseconds.
 const INTERVAL = 200;
 
 /** Reads the databases of both services again and again, as a report or another service would. */
@@ -103,7 +102,6 @@ async function lookAtInventory(
   const committed = await reservations.find(isCommitted, { projection: { _id: 1 } }).toArray();
   const stock = await stocks.find({ _id: { $in: [...skus] } }).toArray();
   const held = new Set(stock.flatMap(({ holds }) => holds.map(({ orderId }) => orderId)));
-  /** Orders all of whose lines are sold. */
   const sold = new Set(committed.map(({ _id }) => _id).filter((id) => !held.has(id)));
   return { sold, stock };
 }

@@ -6,16 +6,13 @@ import type { Told } from '../measure/checker.ts';
 import { insist } from '../measure/load-generator.ts';
 import { fillShelves } from '../measure/shelves.ts';
 import type { Stage } from '../measure/stage.ts';
-import type { Report } from '../servers/report.ts';
-import { type Fault, faultNames } from './parts.ts';
+import { type Fault, faultNames, type Tell } from './parts.ts';
 import { type Reading, startReader } from './reader.ts';
 
 // Milliseconds: after a fault every step is tried again within a minute.
 const QUIET_LIMIT = 150_000;
 // When a process manager would start a worker again.
 const RESTART_DELAY = 500;
-
-type Tell = Report['note'];
 
 /** Brings each of these faults about for each strategy, while orders come in; the strategies take turns. */
 export async function measureFaults(stage: Stage, faults: readonly Fault[], seconds: number, tell: Tell) {
@@ -119,7 +116,6 @@ export interface StreamedOrder {
 /** Orders a second: so few that each strategy keeps up with them, and so many that a fault meets some. */
 const RATE = 4;
 
-/** Sends new orders at a fixed rate, whatever becomes of those before. */
 function startStream(concord: Concord, strategy: Strategy, nextOrder: () => Order) {
   const orders: StreamedOrder[] = [];
   const told: Told[] = [];

@@ -88,10 +88,7 @@ export async function createProject({ cleanUp }: Pick<Program, 'cleanUp'>) {
       const result = await attempt('exec', '--no-TTY', 'orders', 'concord', '--json', ...args);
       return JSON.parse(result.stdout || outputOf(result, ['concord', ...args])) as Document;
     },
-    /**
-     * Gives the databases, for reading. Nobody outside reaches their network, so each connection goes through a command in
-     * their container.
-     */
+    /** Nobody outside reaches the databases' network, so each connection goes through a command in their container. */
     async withDatabases<Result>(read: (databases: Sources['databases']) => Promise<Result>): Promise<Result> {
       const id = await idOf('mongodb');
       const server = createServer((socket) => {
@@ -124,14 +121,13 @@ export async function createProject({ cleanUp }: Pick<Program, 'cleanUp'>) {
 const CARRY = 'exec 3<> /dev/tcp/127.0.0.1/27017; cat <&3 & cat >&3; kill $!';
 
 /** Every setting of .env.example, with passwords and ports of its own. Variables go before a file. */
-async function ownSettings(): Promise<Record<string, string>> {
-  const settings = parseEnv(await readFile(`${root}.env.example`, 'utf8'));
-  const own: Record<string, string> = {};
-  for (const [name, value = ''] of Object.entries(settings)) {
-    if (name.endsWith('_PASSWORD')) own[name] = randomBytes(24).toString('hex');
-    else own[name] = name.endsWith('_PORT') ? String(await getPort({ host: '127.0.0.1' })) : value;
+async function ownSettings() {
+  const settings = parseEnv(await readFile(`${root}.env.example`, 'utf8')) as Record<string, string>;
+  for (const name of Object.keys(settings)) {
+    if (name.endsWith('_PASSWORD')) settings[name] = randomBytes(24).toString('hex');
+    if (name.endsWith('_PORT')) settings[name] = String(await getPort({ host: '127.0.0.1' }));
   }
-  return own;
+  return settings;
 }
 
 // Milliseconds: enough to pull every image over a slow line. Containers that wait for one that never is ready wait for ever.
@@ -165,6 +161,4 @@ function outputOf(result: Ended, args: readonly string[]): string {
   throw new ServersError(`\`docker … ${args.join(' ')}\` ${how}: ${lastLines(result.all)}`);
 }
 
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-10).join('\n');
-}
+const lastLines = (text: string) => text.trim().split('\n').slice(-10).join('\n');

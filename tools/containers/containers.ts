@@ -25,21 +25,18 @@ async function check({ report, cleanUp }: Program): Promise<string[]> {
   const sent: Sent[] = [];
   await step(report, 'Placing orders by the command line', () => placeByCommandLine(project, sent));
   const shelves = await fillShelves(concord, { prefix: 'shelf', count: 10, lines: 2 });
-  for (const [fault, strike] of Object.entries(faultsOf(project))) {
+  const { kill, restart, down, up } = project;
+  for (const [fault, strike] of [
+    ['Killing the order worker', () => kill('orders')],
+    ['Killing the inventory worker', () => kill('inventory')],
+    ['Restarting MongoDB', () => restart('mongodb')],
+    ['Restarting Temporal', () => restart('temporal')],
+    ['Going down and up again', () => down().then(up)],
+  ] as const) {
     const work = () => orderDuring(strike, { concord, shelves, sent });
     await step(report, `${fault}, while orders come in`, work);
   }
   return step(report, `Checking ${sent.length} orders`, () => problemsOfAll(project, concord, sent));
-}
-
-function faultsOf({ kill, restart, down, up }: ComposeProject): Record<string, () => Promise<unknown>> {
-  return {
-    'Killing the order worker': () => kill('orders'),
-    'Killing the inventory worker': () => kill('inventory'),
-    'Restarting MongoDB': () => restart('mongodb'),
-    'Restarting Temporal': () => restart('temporal'),
-    'Going down and up again': () => down().then(up),
-  };
 }
 
 const SKU = 'lamp';
@@ -57,19 +54,13 @@ async function placeByCommandLine({ concord }: ComposeProject, sent: Sent[]): Pr
   }
 }
 
-interface Market {
-  readonly concord: Concord;
-  readonly shelves: Shelves;
-  readonly sent: Sent[];
-}
-
 // Milliseconds: after a fault every step is tried again within a minute.
 const PATIENCE = 5 * 60_000;
 
 /** Has two customers of each strategy order one thing after the other, until the fault is over and each has an answer. */
 async function orderDuring(
   strike: () => Promise<unknown>,
-  { concord, shelves, sent }: Market,
+  { concord, shelves, sent }: { concord: Concord; shelves: Shelves; sent: Sent[] },
 ): Promise<void> {
   let isOver = false;
   const shop = async (strategy: Strategy, demand: Demand) => {
@@ -89,11 +80,7 @@ async function orderDuring(
   await Promise.race([Promise.all(customers), delay(PATIENCE)]);
 }
 
-function problemsOfAll(
-  project: ComposeProject,
-  { client }: Concord,
-  sent: readonly Sent[],
-): Promise<string[]> {
+function problemsOfAll(project: ComposeProject, { client }: Concord, sent: readonly Sent[]) {
   return project.withDatabases(async (databases) => {
     const sources = { client, databases };
     await untilQuiet(sources);
@@ -110,13 +97,12 @@ function problemsOfAll(
   });
 }
 
+const MORE = '\nWithout a container engine it says so, and exits 0. It removes what it has started.';
+
 optionsOrExit(
   new Command('npm run test:containers')
     .description('Runs docker-compose.yml under faults, and checks what became of every order.')
-    .addHelpText(
-      'after',
-      '\nWithout a container engine it says so, and exits 0. It removes what it has started.',
-    ),
+    .addHelpText('after', MORE),
 );
 
 await runProgram(async (program) => {

@@ -5,7 +5,6 @@ import type { StockLevel } from '../../domain/stock.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { StuckStep } from '../../domain/stuck-step.ts';
 
-/** An order that a customer has sent, and what he was told of it. */
 export interface Sent {
   readonly order: Order;
   readonly strategy: Strategy;
@@ -15,7 +14,6 @@ export interface Sent {
   error?: string;
 }
 
-/** What `doctor`, `list`, `stock` and `stuck` show. */
 export interface Shown {
   readonly checks: readonly Check[];
   readonly orders: readonly Pick<OrderRecord, 'orderId' | 'status' | 'strategy'>[];

@@ -7,7 +7,7 @@ import type { ServiceName } from '../../domain/services.ts';
 import { receiversOf, subscriptions } from '../../workers/subscriptions.ts';
 import { comparedById, documentsById, problem, type Violation, violated } from './checker.ts';
 import type { Mailbox, State } from './state.ts';
-import { groupsOf } from './statistics.ts';
+import { groupedBy } from './statistics.ts';
 
 /** Checks what must hold when no announcement is under way; an order may be final a little earlier. */
 export function checkAnnouncements(state: State): Violation[] {
@@ -39,26 +39,20 @@ function checkMailbox({ workflowId, waiting, isBusy }: Mailbox): Violation[] {
 const DELIVERED = 'announcement-delivered';
 
 function checkDeliveries({ event, deliveries }: Publication): Violation[] {
-  return deliveries.flatMap(({ subscriber, state, lastError }) =>
-    violated(
-      state === 'waiting',
-      DELIVERED,
-      event.subject,
-      `${event.type} not to ${subscriber}: ${lastError}`,
-    ),
+  const waiting = deliveries.filter(({ state }) => state === 'waiting');
+  return waiting.flatMap(({ subscriber, lastError }) =>
+    problem(DELIVERED, event.subject, `${event.type} not to ${subscriber}: ${lastError}`),
   );
 }
 
 function checkEvents({ orders, events }: State): Violation[] {
-  const bySubject = new Map(groupsOf(events, subjectOf).map((ofOrder) => [subjectOf(ofOrder[0]), ofOrder]));
-  return comparedById(documentsById(orders), bySubject, (subject, document, ofOrder = [] as never) =>
+  const bySubject = groupedBy(events, ({ event }) => event.subject);
+  return comparedById(documentsById(orders), bySubject, (subject, document, ofOrder) =>
     problem('events-agree', subject, eventsProblem(document, ofOrder)),
   );
 }
 
-const subjectOf = ({ event }: Publication): string => event.subject;
-
-function eventsProblem(document: OrderDocument | undefined, events: readonly Publication[]) {
+function eventsProblem(document: OrderDocument | undefined, events: readonly Publication[] = []) {
   const types = events.map(({ event }) => event.type);
   if (document?.strategy !== 'event-driven') {
     return types.length === 0 ? undefined : `${types.join(', ')} of an order that is not event-driven`;
@@ -69,12 +63,11 @@ function eventsProblem(document: OrderDocument | undefined, events: readonly Pub
   if (unheard.length > 0) return `never delivered: ${unheard.join(', ')}`;
   if (document.status === 'pending') return undefined; // another invariant's concern
   const { told, untold } = expectedEvents[document.status];
-  if (told.every((type) => types.includes(type)) && !untold.some((type) => types.includes(type)))
-    return undefined;
+  const has = (type: AnnouncementType) => types.includes(type);
+  if (told.every(has) && !untold.some(has)) return undefined;
   return `${types.join(', ') || 'no events'} of an order that is ${document.status}`;
 }
 
-/** Subscribers that this event was never for. */
 function withoutDelivery({ event: { type }, deliveries }: Publication): string[] {
   const all = receiversOf(subscriptions, type).map(({ name }) => name);
   const reached = deliveries.map(({ subscriber }) => subscriber);

@@ -1,15 +1,12 @@
 import { type FinalStatus, type Line, type Order, sameContent } from '../../domain/order.ts';
 import { DEFAULT_STRATEGY } from '../../domain/strategies.ts';
 import type { DeliveryExecution, OrderExecution, State } from './state.ts';
-import { groupsOf } from './statistics.ts';
+import { groupedBy, sum as total } from './statistics.ts';
 
 type OrderDocument = State['orders'][number];
 type ReservationDocument = State['reservations'][number];
 
-/**
- * The first four hold in every state that a reader can see, all of them when nothing is in flight, and those of
- * announcements when none is under way.
- */
+/** The first four hold in every state, the others when nothing is in flight and no announcement under way. */
 export const invariants = {
   'stock-adds-up': 'available + reserved + sold = received',
   'stock-not-negative': 'no count is below zero',
@@ -47,7 +44,6 @@ export function problemsOf(violations: readonly Violation[]): string[] {
   return violations.map(({ invariant, subject, details }) => `${invariant}: ${subject}: ${details}`);
 }
 
-/** A final status that a customer was told of an order. */
 export interface Told {
   readonly order: Order;
   readonly status: FinalStatus;
@@ -70,7 +66,6 @@ export function checkStock(stock: State['stock']): Violation[] {
   });
 }
 
-/** Checks what must hold when nothing is in flight any more. */
 export function checkAtRest(state: State, told: readonly Told[]): Violation[] {
   return [
     ...checkStock(state.stock),
@@ -102,7 +97,6 @@ function checkStockAtRest({ stock, receipts, orders }: State): Violation[] {
   });
 }
 
-/** Compares what two sides know, id by id. */
 export function comparedById<One, Other>(
   ones: ReadonlyMap<string, One>,
   others: ReadonlyMap<string, Other>,
@@ -137,19 +131,14 @@ function deliveryProblem(
 }
 
 function checkOrders({ orders, executions }: State): Violation[] {
-  const runs = groupsOf(executions, ({ orderId }) => orderId);
-  const runsOf = new Map(runs.map((each) => [each[0].orderId, each]));
-  return comparedById(documentsById(orders), runsOf, checkOrder);
+  const runs = groupedBy(executions, ({ orderId }) => orderId);
+  return comparedById(documentsById(orders), runs, checkOrder);
 }
 
-function checkOrder(
-  orderId: string,
-  document: OrderDocument | undefined,
-  runs: readonly OrderExecution[] | undefined,
-): Violation[] {
-  const [execution] = runs ?? [];
-  if (execution === undefined) return problem('order-once', orderId, 'a document, but no workflow');
-  if (document === undefined) return problem('order-once', orderId, 'a workflow, but no document');
+function checkOrder(id: string, document: OrderDocument | undefined, runs: readonly OrderExecution[] = []) {
+  const [execution] = runs;
+  if (execution === undefined) return problem('order-once', id, 'a document, but no workflow');
+  if (document === undefined) return problem('order-once', id, 'a workflow, but no document');
   const result = execution.outcome?.status ?? execution.status;
   const isFinal = execution.outcome !== undefined && document.status !== 'pending';
   const { strategy = DEFAULT_STRATEGY } = document;
@@ -158,9 +147,9 @@ function checkOrder(
   const known = `document ${document.status} of ${describeLines(document.lines)} (${strategy})`;
   const ran = `workflow ${result} of ${describeLines(execution.order.lines)} (${execution.strategy})`;
   return [
-    ...violated(runs?.length !== 1, 'order-once', orderId, `${runs?.length} workflows`),
-    ...violated(!isFinal, 'order-final', orderId, `document ${document.status}, workflow ${result}`),
-    ...violated(isFinal && !agrees, 'order-agrees', orderId, `${known}, ${ran}`),
+    ...violated(runs.length !== 1, 'order-once', id, `${runs.length} workflows`),
+    ...violated(!isFinal, 'order-final', id, `document ${document.status}, workflow ${result}`),
+    ...violated(isFinal && !agrees, 'order-agrees', id, `${known}, ${ran}`),
   ];
 }
 
@@ -213,9 +202,9 @@ function resolutionProblem(
 }
 
 function checkAnswers({ executions }: State, told: readonly Told[]): Violation[] {
-  const byOrder = new Map(executions.map((execution) => [execution.orderId, execution]));
+  const placings = new Map(executions.map((execution) => [execution.orderId, execution]));
   return told.flatMap(({ order, status }) => {
-    const execution = byOrder.get(order.orderId);
+    const execution = placings.get(order.orderId);
     const came = execution?.outcome?.status ?? execution?.status ?? 'unknown';
     const isKept = status === came && execution !== undefined && sameContent(execution.order, order);
     const details = `told ${status} of ${describeLines(order.lines)}; came to ${came} of ${describeLines(execution?.order.lines ?? [])}`;
@@ -224,13 +213,12 @@ function checkAnswers({ executions }: State, told: readonly Told[]): Violation[]
   });
 }
 
-/** A violation, if there are details. */
 export function problem(invariant: Invariant, subject: string, details: string | undefined): Violation[] {
   return details === undefined ? [] : [{ invariant, subject, details }];
 }
 
 export function violated(isViolated: boolean, invariant: Invariant, subject: string, details: string) {
-  return isViolated ? [{ invariant, subject, details }] : [];
+  return problem(invariant, subject, isViolated ? details : undefined);
 }
 
 function orderOf({ _id, customerId, lines }: OrderDocument | ReservationDocument): Order {
@@ -241,6 +229,4 @@ function describeLines(lines: readonly Line[]): string {
   return lines.map(({ sku, quantity }) => `${quantity} × ${sku}`).join(', ') || 'nothing';
 }
 
-function sum(items: readonly { readonly quantity: number }[]): number {
-  return items.reduce((total, { quantity }) => total + quantity, 0);
-}
+const sum = (items: readonly { readonly quantity: number }[]) => total(items.map(({ quantity }) => quantity));

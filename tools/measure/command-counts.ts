@@ -1,7 +1,6 @@
 import type { MongoClient } from 'mongodb';
 import { z } from 'zod';
 
-/** How many commands a worker has sent to its database. */
 export const commandCountsSchema = z.object({ writes: z.number(), reads: z.number() });
 export type CommandCounts = Readonly<z.infer<typeof commandCountsSchema>>;
 

@@ -9,7 +9,6 @@ import { workflowIdOf } from '../../domain/place-order.ts';
 import type { Strategy } from '../../domain/strategies.ts';
 import type { Told } from './checker.ts';
 
-/** How a customer places one order. */
 export interface Placing {
   untilFinal(order: Order): Promise<FinalStatus>;
   /** Asks for the decision first, and calls `decided` as soon as it is known. */
@@ -53,12 +52,7 @@ export async function closedLoop(
   return { placed, elapsed: performance.now() - began };
 }
 
-/**
- * Has so many customers a second come, whatever becomes of those before. An order's time counts from when its customer was
- * due, so that the figures include those who were served late.
- *
- * Source: Tene, How NOT to Measure Latency (coordinated omission).
- */
+/** An order's time counts from when its customer was due, served late or not (Tene, How NOT to Measure Latency). */
 export async function openLoop(placing: Placing, orders: readonly Order[], rate: number): Promise<Load> {
   const began = performance.now();
   const placed = await Promise.all(

@@ -14,9 +14,8 @@ import { services } from '../../workers/services.ts';
 import { readSettings } from '../../workers/settings.ts';
 import { countCommands, withCommandMonitoring } from './command-counts.ts';
 
-// A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. Its
-// arguments are the service and the bundle of its workflows. It sends `ready` to the process that started it, and the
-// counts on request. It ends with that process, and in good order on SIGTERM, which the SDK's runtime handles.
+// A service's worker as `workers/` runs it, but without its schedule, and it counts what it sends to its database. It ends
+// with the process that started it, and in good order on SIGTERM, which the SDK's runtime handles.
 
 /** For the floor, with which Concord is compared. */
 export type FloorActivities = Record<
@@ -30,10 +29,8 @@ process.once('disconnect', () => process.exit());
 if (!process.connected) process.exit(); // who started it was gone before it could listen
 
 const { temporal, databases, limits, logLevel, metrics } = readSettings(process.env);
-Runtime.install({
-  logger: temporalLogger(createLogger(logLevel, name)),
-  telemetryOptions: metricsOptions(metrics),
-});
+const logger = temporalLogger(createLogger(logLevel, name));
+Runtime.install({ logger, telemetryOptions: metricsOptions(metrics) });
 const connect = () => NativeConnection.connect(workerOptions(temporal.connection));
 const connection = await pRetry(connect, { retries: 20 });
 const uri = withCommandMonitoring(databases[name].uri);

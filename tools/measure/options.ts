@@ -18,7 +18,6 @@ export function positiveNumber(text: string): number {
   throw new InvalidArgumentError('Use a number above 0.');
 }
 
-/** Parses several values with commas between. */
 export function listOf<Value>(parse: (text: string) => Value): (text: string) => Value[] {
   return (text) => text.split(',').map(parse);
 }

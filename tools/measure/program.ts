@@ -28,11 +28,7 @@ export function optionsOrExit<Options extends object>(command: Command): Options
   }
 }
 
-/**
- * Runs a tool, ends what it has begun, and then the process.
- *
- * @param work Returns the exit code; undefined if the tool stays up until a signal ends it, with exit code 0.
- */
+/** @param work Returns the exit code; undefined if the tool stays up until a signal ends it, with exit code 0. */
 export async function runProgram(
   work: (program: Program) => Promise<number | undefined>,
   report = createReport(),

@@ -5,10 +5,7 @@ import { tryNowSignal } from '../../workflows/order/messages.ts';
 import { collectionsIn, readMailboxes, type Sources } from './state.ts';
 import { sum } from './statistics.ts';
 
-/**
- * Waits until every workflow has ended, no announcement is under way, and nobody else is at work. Gives up if none has
- * ended for so many milliseconds: a slow machine is no violation.
- */
+/** Waits until nothing is under way. Gives up if nothing has ended for so long: a slow machine is no violation. */
 export async function untilQuiet(sources: Sources, patience = 60_000, isAtWork = async () => false) {
   let fewest = Number.POSITIVE_INFINITY;
   let quietLooks = 0;

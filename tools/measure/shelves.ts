@@ -39,7 +39,6 @@ export async function fillShelves(concord: Concord, { prefix, count, lines }: Op
   };
 }
 
-/** An order of one unit of each of these SKUs. */
 export function orderOf(prefix: string, index: number, skus: readonly string[]): Order {
   const lines = skus.map((sku) => ({ sku, quantity: 1 }));
   return parseOrder({ orderId: `${prefix}.${index}`, customerId: `customer-${index % 100}`, lines });

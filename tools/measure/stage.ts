@@ -11,8 +11,7 @@ import { ServersError } from '../servers/attempts.ts';
 import { createEnding } from '../servers/ending.ts';
 import { type ChaosServer, startChaosMongoDB, startChaosTemporal } from '../servers/lasting-server.ts';
 import { mongodbFromEnvironment } from '../servers/mongodb.ts';
-import { identify } from '../servers/process-identity.ts';
-import { end, withDescendants } from '../servers/processes.ts';
+import { end, identify, withDescendants } from '../servers/processes.ts';
 import { createSupervisor, type Supervisor, tail } from '../servers/supervisor.ts';
 import { startTemporal } from '../servers/temporal.ts';
 import type { Program } from './program.ts';
@@ -22,31 +21,25 @@ import { createLaunchedWorker } from './worker-launcher.ts';
 export type ServerStage = Awaited<ReturnType<typeof setServers>>;
 export type Stage = Awaited<ReturnType<typeof setStage>>;
 
-interface Options extends Program {
-  /**
-   * The Temporal that is started. `lasting`: it can be killed and restarted, because its data is in a file, which makes it
-   * slow. `distant`: it takes 50 ms for each step, as one that is far away. Default: in memory.
-   */
+export interface StageOptions extends Program {
+  /** `lasting`: it can be restarted, its data in a (slow) file. `distant`: 50 ms for each step. Default: in memory. */
   readonly kind?: 'lasting' | 'distant' | undefined;
-  /** Default: one that is started. */
   readonly temporal?: UserTemporal | undefined;
   /** Whether MongoDB is started even if MONGODB_URI names one. */
   readonly isolated?: boolean;
 }
 
 interface MeasuredWorkers {
-  /** Default: `measured-worker.ts`. */
   readonly module?: string;
   readonly nodeArguments?: readonly string[];
   /** Whether one that ends unasked is started again. By default the run ends then: what it measures would be something else. */
   readonly restarts?: true;
-  /** The order service's workflows. */
   readonly workflowsPath?: string;
   environmentOf?(name: ServiceName, servers: ServerStage): Promise<Record<string, string>>;
 }
 
 /** Sets the stage, on databases and, on a server of the user's, in a namespace of its own. @throws {ServersError} */
-export async function setStage(options: Options, measured: MeasuredWorkers = {}) {
+export async function setStage(options: StageOptions, measured: MeasuredWorkers = {}) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const servers = await setServers({ ...options, cleanUp });
@@ -60,7 +53,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
     workflowBundle: await bundleWorkflows(name, directory, {}, workflows[name]),
   });
   const prepared = { orders: await prepare('orders'), inventory: await prepare('inventory') };
-  const create = (worker: Parameters<typeof createLaunchedWorker>[0]) => {
+  const create = (worker: Awaited<ReturnType<typeof prepare>>) => {
     const onEnd = (how: string) => {
       if (measured.restarts) return true;
       const what = `The ${worker.name} worker ended unasked (${how}), so all is stopped`;
@@ -80,8 +73,7 @@ export async function setStage(options: Options, measured: MeasuredWorkers = {})
   return { ...servers, workers, addWorker, end: endAll };
 }
 
-/** Sets the stage without workers; see {@link setStage}. */
-export async function setServers(options: Options) {
+export async function setServers(options: StageOptions) {
   const { cleanUp, endAll } = createEnding();
   options.cleanUp(endAll);
   const supervisor = await createSupervisor(undefined, options.fail);
@@ -120,14 +112,11 @@ export async function setServers(options: Options) {
     concord,
     client: concord.client,
     databases,
-    /** A worker reaches the servers by it. */
     environment,
     directory,
     /** The servers that were started for it; Temporal only if it is `lasting`. */
     ...defined({ temporal: temporal.server, mongodb: mongodb.server }),
-    /** In order of start. */
     serverPids: () => supervisor.processes().map(({ identity }) => identity.pid),
-    /** One line each, for people. */
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     servers: { temporal: temporal.origin, mongodb: mongodb.origin },
     /** Ends all of it, and removes what it has left on servers of the user's. Idempotent. */
@@ -146,7 +135,7 @@ async function endWithDescendants(supervisor: Supervisor): Promise<void> {
   await endAll();
 }
 
-interface Part extends Options {
+interface Part extends StageOptions {
   readonly supervisor: Supervisor;
   readonly directory: string;
   readonly run: string;

@@ -1,11 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { Db } from 'mongodb';
 import pMap from 'p-map';
-import type {
-  ReceiptDocument,
-  ReservationDocument,
-  StockDocument,
-} from '../../activities/inventory/documents.ts';
+import type * as inventory from '../../activities/inventory/documents.ts';
 import type { OrderDocument } from '../../activities/orders/participant.ts';
 import { findAllEvents } from '../../client/events.ts';
 import { firstInput } from '../../client/history.ts';
@@ -14,6 +10,7 @@ import { defined } from '../../domain/defined.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { parseReceipt } from '../../domain/stock.ts';
+import { listMailboxes } from '../../platform/visibility/waiting.ts';
 import { waitingQuery } from '../../workflows/order/messages.ts';
 
 export type OrderExecution = Readonly<Awaited<ReturnType<typeof readOrderExecution>>>;
@@ -39,30 +36,30 @@ export async function readState({ client, databases }: Sources) {
     reservations: await reservations.find().toArray(),
     receipts: await receipts.find().toArray(),
     orders: await orders.find().toArray(),
-    /** Each look of the reaper. */
     sweeps: sweeps.flatMap(({ startTime: startedAt, closeTime: closedAt, status }) =>
       closedAt === undefined || status.name !== 'COMPLETED' ? [] : [{ startedAt, closedAt }],
     ),
-    /** Each with how far its subscribers are with it. */
     events: await findAllEvents(client),
     mailboxes: await readMailboxes(client),
   };
 }
 
-export function collectionsIn({ orders, inventory }: Sources['databases']) {
+export function collectionsIn(databases: Sources['databases']) {
   return {
-    orders: orders.collection<OrderDocument>('orders'),
-    reservations: inventory.collection<ReservationDocument>('reservations'),
-    stock: inventory.collection<StockDocument>('stock'),
-    receipts: inventory.collection<ReceiptDocument>('receipts'),
+    orders: databases.orders.collection<OrderDocument>('orders'),
+    reservations: databases.inventory.collection<inventory.ReservationDocument>('reservations'),
+    stock: databases.inventory.collection<inventory.StockDocument>('stock'),
+    receipts: databases.inventory.collection<inventory.ReceiptDocument>('receipts'),
   };
 }
 
 const CONCURRENCY = { concurrency: 8 };
 
-type Read<Result> = (client: Client, info: WorkflowExecutionInfo) => Promise<Result>;
-
-function readAll<Result>(client: Client, type: string, read: Read<Result>): Promise<Result[]> {
+function readAll<Result>(
+  client: Client,
+  type: string,
+  read: (client: Client, info: WorkflowExecutionInfo) => Promise<Result>,
+): Promise<Result[]> {
   const found = client.workflow.list({ query: `WorkflowType = '${type}'` });
   return pMap(found, (info) => read(client, info), CONCURRENCY);
 }
@@ -96,13 +93,8 @@ export interface Mailbox {
 // Milliseconds. Temporal waits ten seconds for the worker that knew the workflow, before it asks another.
 const QUERY_TIMEOUT = 20_000;
 
-export async function readMailboxes(client: Client): Promise<Mailbox[]> {
-  const query = "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'";
-  return pMap(
-    client.workflow.list({ query }),
-    ({ workflowId }) => readMailbox(client, workflowId),
-    CONCURRENCY,
-  );
+export function readMailboxes(client: Client): Promise<Mailbox[]> {
+  return pMap(listMailboxes(client), ({ workflowId }) => readMailbox(client, workflowId), CONCURRENCY);
 }
 
 async function readMailbox(client: Client, workflowId: string): Promise<Mailbox> {

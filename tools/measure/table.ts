@@ -28,15 +28,12 @@ const CORNERS = 'top-left top-mid top-right left-mid mid-mid right-mid bottom-le
 const FRAME = `top left mid right bottom middle ${CORNERS}`.split(' ');
 const WITHOUT_LINES = Object.fromEntries(FRAME.map((part) => [part, '']));
 
-export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
+export function sectionText({ title, head, rows }: Section): string {
+  return rows.length === 0 ? title : `${title}\n${tableOf(head, rows)}`;
 }
 
-export function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1_000).toFixed(1)} s`;
-}
+export const seconds = (milliseconds: number) => `${(milliseconds / 1_000).toFixed(1)} s`;
 
-/** The median, with the extremes in parentheses. */
 export function spreadText({ median, lowest, highest }: Spread, text = figure): string {
   return lowest === highest ? text(median) : `${text(median)} (${text(lowest)}–${text(highest)})`;
 }
@@ -47,7 +44,6 @@ export function figure(value: number): string {
   return value.toFixed(value < 10 ? 2 : 1);
 }
 
-/** The machine and the servers that were measured, in one line. */
 export function placeOf({ machine, servers }: Pick<ServerStage, 'machine' | 'servers'>): string {
   return `${machine} for everything; Temporal: ${servers.temporal}; MongoDB: ${servers.mongodb}`;
 }

@@ -1,21 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { statOnLinux } from '../../client/cli/shared/running-start.ts';
+import { type ServiceName, services } from '../../domain/services.ts';
 import { withDescendants } from '../servers/processes.ts';
 import type { CommandCounts } from './command-counts.ts';
 import { countFullOutboxes, emptyOutboxes, keepLooking } from './quiet.ts';
 import type { Stage } from './stage.ts';
 import { mean, sum } from './statistics.ts';
-import { megabytes, UNKNOWN } from './table.ts';
-
-// Memory and processor time of workers and servers; unknown without /proc.
+import { UNKNOWN } from './table.ts';
 
 export const memoryHead = ['at the start', 'at most', 'at the end', 'second half / first half'];
 
-export function memoryCells(use: ReturnType<typeof memoryUse>): string[] {
-  if (use === undefined) return memoryHead.map(() => UNKNOWN);
-  return [megabytes(use.start), megabytes(use.peak), megabytes(use.end), use.growth.toFixed(2)];
+export function memoryRows(memory: Readonly<Record<ServiceName, ReturnType<typeof memoryUse>>>): string[][] {
+  return Object.entries(memory).map(([name, use]) => {
+    if (use === undefined) return [name, ...memoryHead.map(() => UNKNOWN)];
+    return [name, megabytes(use.start), megabytes(use.peak), megabytes(use.end), use.growth.toFixed(2)];
+  });
 }
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
 // Often enough to see a burst, and seldom enough to cost nothing. Milliseconds.
 const INTERVAL = 500;
@@ -24,7 +27,7 @@ const INTERVAL = 500;
 export function watchMemory({ workers }: Pick<Stage, 'workers'>) {
   const seen = { orders: [] as number[], inventory: [] as number[] };
   const stop = keepLooking(INTERVAL, async () => {
-    for (const name of ['orders', 'inventory'] as const) {
+    for (const name of services) {
       const status = await readFile(`/proc/${workers[name].pid()}/status`, 'utf8').catch(() => '');
       const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
       if (kibibytes !== undefined) seen[name].push(Number(kibibytes) * 1024);
@@ -42,7 +45,6 @@ function memoryUse(seen: readonly number[]) {
   const end = seen.at(-1);
   if (start === undefined || end === undefined) return undefined;
   const middle = Math.ceil(seen.length / 2);
-  /** The mean of the second half of the run over the mean of the first one. */
   const growth = mean(seen.slice(-middle)) / mean(seen.slice(0, middle));
   return { start, peak: Math.max(...seen), end, growth };
 }

@@ -18,10 +18,7 @@ export async function userTemporal(options: GlobalOptions = {}) {
   return { address, connection, source, environment };
 }
 
-/**
- * Registers a namespace on a server that others use as well, and waits until it takes workflows there. Throws if the
- * server doesn't allow it. @returns Deletes it with its histories, if the server allows that.
- */
+/** Registers a namespace, and waits until it takes workflows. @returns Deletes it, if that is allowed. */
 export async function openNamespace(namespace: string, options: ConnectionOptions) {
   const connection = await Connection.connect(clientOptions(options));
   await connection.workflowService.registerNamespace({

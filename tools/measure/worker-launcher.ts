@@ -9,22 +9,19 @@ import { z } from 'zod';
 import { STOP_LIMITS } from '../../workers/ending.ts';
 import type { ServiceName } from '../../workers/services.ts';
 import { ServersError } from '../servers/attempts.ts';
-import { identify } from '../servers/process-identity.ts';
-import { end } from '../servers/processes.ts';
+import { end, identify } from '../servers/processes.ts';
 import { tail } from '../servers/supervisor.ts';
 import { type CommandCounts, commandCountsSchema } from './command-counts.ts';
 
 interface Launch {
   readonly name: ServiceName;
   readonly environment: Readonly<Record<string, string>>;
-  /** Where its log goes. */
   readonly directory: string;
-  /** Told how it ended unasked. @returns Whether it is started again; by default it is. */
-  onEnd?(how: string): boolean;
+  /** Told how it ended unasked. @returns Whether it is started again. */
+  onEnd(how: string): boolean;
 }
 
 interface KeptProcess extends Launch {
-  /** The arguments of Node. */
   readonly program: readonly string[];
   onLaunch?(launched: ChildProcess): void;
 }
@@ -36,7 +33,7 @@ const STOP_LIMIT = STOP_LIMITS.process + 3_000;
 
 /** A service's worker as a process of its own, which is started again when it ends unasked, as a process manager would. */
 export function createKeptProcess(options: KeptProcess) {
-  const { name, environment, directory, program, onLaunch = () => {}, onEnd = () => true } = options;
+  const { name, environment, directory, program, onLaunch = () => {}, onEnd } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
   const launch = (): ChildProcess => {
@@ -60,7 +57,6 @@ export function createKeptProcess(options: KeptProcess) {
   return {
     log,
     launch,
-    /** The process that was started last. */
     child: () => child,
     /** It stays down until it is launched. Idempotent. */
     async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -71,9 +67,7 @@ export function createKeptProcess(options: KeptProcess) {
   };
 }
 
-export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
-}
+export const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null;
 
 /** Whether both kinds of tasks are polled by this very process. */
 export async function polls(client: Client, name: ServiceName, pid: number | undefined): Promise<boolean> {
@@ -108,7 +102,6 @@ export function createLaunchedWorker(options: Options) {
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
     kill: () => end('SIGKILL'),
-    /** Ends it in good order. */
     stop: () => end('SIGTERM'),
     /** Of its database, since it was started. */
     async counts(): Promise<CommandCounts> {
@@ -117,7 +110,6 @@ export function createLaunchedWorker(options: Options) {
       running?.send('counts');
       return (await answer)?.counts ?? { writes: 0, reads: 0 };
     },
-    /** Undefined while it is down. */
     pid(): number | undefined {
       const running = child();
       return running === undefined || hasEnded(running) ? undefined : running.pid;

@@ -19,13 +19,11 @@ export class UnfitProgramError extends UnavailableError {
   override readonly name = 'UnfitProgramError';
 }
 
-/** A way that was tried, and why it failed. */
 interface Attempt {
   readonly way: string;
   readonly reason: string;
 }
 
-/** No way worked: lists every way that was tried, why it failed, and what to install. */
 export class NoServerError extends ServersError {
   override readonly name = 'NoServerError';
   readonly tried: readonly Attempt[];
@@ -37,7 +35,6 @@ export class NoServerError extends ServersError {
   }
 }
 
-/** A way to get a server. */
 export interface Way<T> {
   readonly way: string;
   /** Whether there is something to get. Default: there is. */
@@ -48,7 +45,6 @@ export interface Way<T> {
 
 interface Ladder<T> {
   readonly what: string;
-  /** In order of preference. */
   readonly ways: readonly Way<T>[];
   readonly advice: string;
   /** @throws {UnfitProgramError} when what was got is of no use here */
@@ -80,7 +76,6 @@ export async function firstThatWorks<T>({ what, ways, advice, check, report }: L
   throw new NoServerError(what, tried, advice);
 }
 
-/** The first line of an error's message. */
 export function oneLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.trim().split('\n')[0]?.trim() || 'unknown error';

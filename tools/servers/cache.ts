@@ -3,10 +3,9 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheDirectory } from '../../client/cli/shared/running-start.ts';
-import { identify, isAlive } from './process-identity.ts';
+import { identify, isAlive } from './processes.ts';
 import type { Report, Step } from './report.ts';
 
-/** The path of a finished entry of the cache. */
 export function findCached(name: string): string | undefined {
   const entry = path.join(cacheDirectory(), name);
   return existsSync(entry) ? entry : undefined;
@@ -14,10 +13,7 @@ export function findCached(name: string): string | undefined {
 
 const underWay = new Map<string, Promise<string>>();
 
-/**
- * The entry `name` of the cache, installed first if it is not there. `install` fills a temporary directory, which becomes
- * the entry only when it succeeds. Of several processes one installs and the others wait, saying so.
- */
+/** A whole entry of the cache, installed first if it is not there: by one of several processes, and the others wait. */
 export function installed(name: string, install: (directory: string) => Promise<void>, report: Report) {
   const entry = path.join(cacheDirectory(), name);
   const ours =
@@ -26,7 +22,6 @@ export function installed(name: string, install: (directory: string) => Promise<
   return ours;
 }
 
-/** Removes a file or a tree, if it is there. */
 export async function remove(target: string): Promise<void> {
   await rm(target, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }

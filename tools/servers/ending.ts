@@ -1,4 +1,3 @@
-/** Takes what ends something that was begun. */
 export type CleanUp = (end: () => Promise<void>) => void;
 
 /** Ends what was begun, the last first. If one can't be ended, the others are ended, and its error is thrown then. */

@@ -16,7 +16,6 @@ const VERSION = 'v2.7.0';
 const MAX_CONNECTIONS = 300;
 
 export interface FerretProgram extends Program {
-  /** The root of the tree that PostgreSQL runs from. */
   readonly tree: string;
 }
 
@@ -42,7 +41,6 @@ const FERRETDB = {
     ),
 };
 
-/** Whether an earlier run has installed it. */
 export async function hasFerretDB(): Promise<boolean> {
   return [FERRETDB, POSTGRES].every(({ entry }) => findCached(entry) !== undefined);
 }
@@ -56,7 +54,6 @@ export async function getFerretDB(report: Report) {
   return { command, tree, origin } satisfies FerretProgram;
 }
 
-/** Starts PostgreSQL and FerretDB in front of it, both on loopback only. */
 export async function startFerretDB({ command, tree, origin }: FerretProgram, options: FerretOptions) {
   const { supervisor, directory, port, user } = options;
   const address = `127.0.0.1:${port}`;
@@ -110,14 +107,11 @@ async function startPostgres(tree: string, { supervisor, directory, keepData }: 
     // Data that nobody will read again need not survive a power cut.
     ...(keepData ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
   const server = await supervisor.start({
     name: 'postgres',
     command,
-    args: [
-      ...args,
-      ...['-D', data, '-p', String(port)],
-      ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-    ],
+    args: [...args, '-D', data, '-p', String(port), ...flags],
     environment: ENVIRONMENT,
     directory,
     // "Fast": does not wait for clients to leave.

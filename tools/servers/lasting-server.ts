@@ -9,7 +9,6 @@ export type ChaosServer = ReturnType<typeof survivor>;
 
 type Options = Pick<ServerOptions, 'supervisor' | 'directory' | 'report'>;
 
-/** Temporal, with its data in a file. @throws {ServersError} */
 export async function startChaosTemporal(given: Options): Promise<ChaosServer> {
   const options = { ...given, keepData: true };
   const first = await startTemporal(options);
@@ -17,7 +16,6 @@ export async function startChaosTemporal(given: Options): Promise<ChaosServer> {
   return survivor(first, () => startTemporal({ ...options, report: silentReport, port, uiPort }));
 }
 
-/** MongoDB, or what speaks its protocol here. @throws {ServersError} */
 export async function startChaosMongoDB(given: Options): Promise<ChaosServer> {
   // Its processes are killed, not the machine, so nothing is lost that the operating system has been given.
   const options = { ...given, keepData: false };
@@ -36,12 +34,8 @@ function survivor(first: LocalServer, startAgain: () => Promise<LocalServer>) {
     address: first.address,
     /** In order of start; the last one answers clients. */
     processes: () => current.processes,
-    /** Ends it in good order and starts it again. */
     restart,
-    /**
-     * Kills what answers clients, and starts everything again. A storage behind it (FerretDB's PostgreSQL) ends in good
-     * order: DocumentDB's own recovery is not tested here.
-     */
+    /** Kills what answers clients, and not a storage behind it: DocumentDB's own recovery is not tested here. */
     async kill(): Promise<void> {
       await current.processes.at(-1)?.kill();
       await restart();

@@ -4,12 +4,10 @@ import type { ServerProcess, Supervisor } from './supervisor.ts';
 
 export interface ServerOptions {
   readonly supervisor: Supervisor;
-  /** Where the log goes, and the data. */
   readonly directory: string;
   /** Whether the data must survive a restart, and a crash of the machine. */
   readonly keepData: boolean;
   readonly report: Report;
-  /** Default: a free one. */
   readonly port?: number;
 }
 

@@ -12,11 +12,7 @@ import type { Report } from './report.ts';
 
 const ADVICE = 'Install MongoDB and have `mongod` on PATH, or set MONGODB_URI to a running server.';
 
-/**
- * Starts a MongoDB on loopback only, and waits until it takes a write. Each engine has a directory of its own.
- * @throws {NoServerError} when no way to get one works
- * @throws {ServersError} with the tail of its log when it does not start, or when the data is another engine's
- */
+/** Starts a MongoDB on loopback only, and waits until it takes a write. @throws {NoServerError | ServersError} */
 export async function startMongoDB(options: ServerOptions) {
   const program = await findMongoDB(options.report);
   const [engine, other] = 'tree' in program ? ['ferretdb', 'mongod'] : ['mongod', 'ferretdb'];

@@ -34,7 +34,6 @@ export async function portsOfAnother(variables: Variables): Promise<Record<strin
   return own;
 }
 
-/** The addresses of a worker with this environment, each with its name. */
 export function endpointsOf(variables: Variables): string[] {
   return ENDPOINTS.flatMap(({ what, port, host, path }) => {
     if (!variables[port]) return [];

@@ -105,7 +105,6 @@ async function unpack(packages: readonly string[], directory: string): Promise<v
   });
 }
 
-/** Keeps only the libraries and PostgreSQL itself. */
 async function keepWhatRuns(unpacked: string, directory: string): Promise<void> {
   const libraries = path.join('usr/lib', await triplet(unpacked));
   await mkdir(path.join(directory, 'usr/lib'), { recursive: true });

@@ -1,11 +1,38 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { statOnLinux } from '../../client/cli/shared/running-start.ts';
-import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import type { z } from 'zod';
+import { startSchema, statOnLinux } from '../../client/cli/shared/running-start.ts';
 
-/** Sends a signal to a process, if it still lives. */
+/** A process, told apart from any later one with the same pid by when it started. */
+export const processSchema = startSchema.shape.owner;
+export type ProcessIdentity = z.output<typeof processSchema>;
+
+export const isAlive = ({ pid, started }: ProcessIdentity) => identify(pid)?.started === started;
+
+/** The identity of a living process; undefined when there is none (a zombie is none). */
+export function identify(pid: number): ProcessIdentity | undefined {
+  try {
+    const [state = '', started = ''] = stateAndStart(pid);
+    return started === '' || /^[ZX]/.test(state) ? undefined : { pid, started };
+  } catch {
+    return undefined;
+  }
+}
+
+function stateAndStart(pid: number): (string | undefined)[] {
+  if (process.platform === 'linux') {
+    const fields = statOnLinux(pid);
+    return [fields[0], fields[19]];
+  }
+  if (process.platform === 'win32') return process.kill(pid, 0) ? ['', 'unknown'] : [];
+  const options = { env: { ...process.env, LC_ALL: 'C' }, encoding: 'utf8', stdio: 'pipe' } as const;
+  const line = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], options);
+  const [state, ...started] = line.trim().split(/\s+/);
+  return [state, started.join('-').replaceAll(':', '-')];
+}
+
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -28,10 +55,7 @@ function signalIfKnown(pid: number, name: NodeJS.Signals): boolean {
 // Node's own, and the system's.
 const UNKNOWN_SIGNAL = new Set<string | undefined>(['ERR_UNKNOWN_SIGNAL', 'ENOSYS']);
 
-/**
- * Ends that very process, and never another one that got its pid: by `stopSignal`, and by SIGKILL after `graceMs`.
- * @returns Whether there was anything to end.
- */
+/** Ends that very process, and never another one that got its pid. @returns Whether there was anything to end. */
 export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals = 'SIGTERM', graceMs = 5000) {
   if (!isAlive(identity)) return false;
   const isAsked = signalIfKnown(identity.pid, stopSignal);
@@ -44,7 +68,6 @@ export async function end(identity: ProcessIdentity, stopSignal: NodeJS.Signals 
   return true;
 }
 
-/** Waits until that process is gone, at most `milliseconds`; returns whether it is. */
 export async function isGoneWithin(identity: ProcessIdentity, milliseconds: number): Promise<boolean> {
   const deadline = Date.now() + milliseconds;
   while (isAlive(identity)) {
@@ -54,10 +77,7 @@ export async function isGoneWithin(identity: ProcessIdentity, milliseconds: numb
   return true;
 }
 
-/**
- * Makes these processes, and all that they have started, stand still. A helper lets them go on after that time even if
- * this process is killed in the meantime: a server that stands still can't be ended in good order.
- */
+/** Stops these and all that they have started. A helper lets them go on, even if this process is killed meanwhile. */
 export async function pause(pids: readonly number[], milliseconds: number) {
   const all = await withDescendants(pids);
   for (const pid of all) signal(pid, 'SIGSTOP');
@@ -84,7 +104,6 @@ export async function withDescendants(pids: readonly number[]): Promise<number[]
   return found;
 }
 
-/** Lists every process with its parent. */
 async function listOnLinux(): Promise<number[][]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.flatMap((pid) => {

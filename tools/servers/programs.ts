@@ -15,7 +15,6 @@ export interface Program {
   readonly origin: string;
 }
 
-/** How a program gets into the cache. */
 export interface Install {
   /** The way it comes there, and what that is called once an earlier run has taken it. */
   readonly way: string;
@@ -23,7 +22,6 @@ export interface Install {
   readonly entry: string;
   /** Its origin for people: "downloaded". */
   readonly how: string;
-  /** Shown meanwhile. */
   readonly message: string;
   /** Puts the program, by its file's name, into a directory. */
   into(directory: string): Promise<void>;
@@ -46,23 +44,18 @@ export function cachedWays(program: string, installs: readonly Install[], report
 
 type Downloaded = 'temporal' | 'time-skipping-server' | 'mongod';
 
-/** The install of a program that a library downloads from this host. */
 export function byDownload(program: Downloaded, entry: string, message: string, host: string): Install {
   const into = (directory: string) => download(program, directory, `allow downloads from ${host}`);
   return { way: 'download', earlier: 'an earlier download', how: 'downloaded', entry, message, into };
 }
 
-/** The path of an entry of the cache, installed first if it is not there. */
 export function installedBy(install: Pick<Install, 'entry' | 'message' | 'into'>, report: Report) {
   const { entry, message, into } = install;
   return installed(entry, (directory) => step(report, message, () => into(directory)), report);
 }
 
-export function fromCache(program: string, how: string): string {
-  return `${program}, ${how} (in ${cacheDirectory()})`;
-}
+export const fromCache = (program: string, how: string) => `${program}, ${how} (in ${cacheDirectory()})`;
 
-/** Reports a step and how it ended. */
 export async function step<T>(report: Report, message: string, work: () => Promise<T>): Promise<T> {
   const running = report.step(message);
   try {
@@ -86,10 +79,7 @@ export function programOnPath(program: string): Way<Program> {
   };
 }
 
-/**
- * Runs a program just to see whether it can, and returns what it printed: one for another processor, or whose libraries are
- * missing, ends before it has done anything. @throws {UnfitProgramError} that says how it ended
- */
+/** Runs a program just to see whether it can, and returns what it printed. @throws {UnfitProgramError} */
 export async function tryOut(command: string, args: readonly string[] = ['--version']): Promise<string> {
   const options = { timeout: TRY_LIMIT, stdin: 'ignore', reject: false, all: true } as const;
   const result = await execa(command, args, options);
@@ -105,10 +95,9 @@ export async function tryOut(command: string, args: readonly string[] = ['--vers
   throw new UnfitProgramError(`\`${[command, ...args].join(' ')}\` ${how}`, 'replace it, or remove it');
 }
 
-/** Milliseconds. */
+// Milliseconds.
 const TRY_LIMIT = 30_000;
 
-/** The full path of a program on PATH. */
 export async function onPath(program: string): Promise<string | undefined> {
   const suffixes = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
   for (const directory of (process.env.PATH ?? '').split(path.delimiter).filter(path.isAbsolute)) {
@@ -118,21 +107,17 @@ export async function onPath(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-export function executableName(program: string): string {
-  return process.platform === 'win32' ? `${program}.exe` : program;
+export const executableName = (name: string) => (process.platform === 'win32' ? `${name}.exe` : name);
+
+interface RunOptions {
+  readonly directory: string;
+  readonly timeout: number;
+  readonly next: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs a program to its end, in so many milliseconds at most. @throws {UnavailableError} that says why, and `next` */
-export async function run(
-  command: string,
-  args: readonly string[],
-  options: {
-    readonly directory: string;
-    readonly timeout: number;
-    readonly next: string;
-    readonly env?: Readonly<Record<string, string>>;
-  },
-): Promise<string> {
+export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { directory: cwd, timeout, next, env = {} } = options;
   const result = await execa(command, args, { cwd, timeout, env, stdin: 'ignore', reject: false });
   if (!result.failed) return result.stdout;
@@ -144,10 +129,7 @@ export async function run(
   throw new UnavailableError(`${program} ${args[0] ?? ''} failed: ${reason}`, next);
 }
 
-/**
- * Builds a Go program into `directory` with the user's own Go settings. It uses Go's caches if there are some; otherwise
- * it leaves none, which would be gigabytes. @throws {UnavailableError} when there is no Go, or the build fails
- */
+/** Uses Go's caches if there are some; otherwise it leaves none: they would be gigabytes. @throws {UnavailableError} */
 export async function goInstall(module: string, directory: string, next: string): Promise<void> {
   // Go derives its caches from HOME, which a service's environment may lack.
   const environment = { GOBIN: directory, HOME: process.env.HOME || homedir(), GOOS: '', GOARCH: '' };
@@ -163,10 +145,7 @@ export async function goInstall(module: string, directory: string, next: string)
   }
 }
 
-/**
- * Lets a library download a server into `directory`, under the name of `program`'s file. Its own process can be killed as
- * soon as no byte has arrived for `stallMs` milliseconds. @throws {UnavailableError} when the download fails or stalls
- */
+/** In a process of its own, which is killed when no byte has arrived for so long. @throws {UnavailableError} */
 export async function download(program: Downloaded, directory: string, next: string, stallMs = 15_000) {
   const script = fileURLToPath(new URL('download.mjs', import.meta.url));
   const options = { env: { NODE_OPTIONS: '' }, stdin: 'ignore', reject: false } as const;

@@ -3,11 +3,9 @@ import ora from 'ora';
 /** A step that is under way; only its first end counts. */
 export interface Step {
   done(result?: string): void;
-  /** @param reason One line. */
   failed(reason: string): void;
 }
 
-/** Tells a person what is going on: one line a message. */
 export interface Report {
   step(message: string): Step;
   note(message: string): void;
@@ -20,7 +18,7 @@ export function createReport(stream: NodeJS.WriteStream = process.stderr): Repor
   return isTerminal ? createTerminalReport(stream) : createLineReport((line) => stream.write(`${line}\n`));
 }
 
-/** A report that hands each line to `write`: for pipes, files and tests. */
+/** For pipes, files and tests. */
 export function createLineReport(write: (line: string) => void): Report {
   return createStepReport(write, ({ message }) => write(`${message} …`));
 }
@@ -53,7 +51,6 @@ function createTerminalReport(stream: NodeJS.WriteStream): Report {
 
 interface Running {
   readonly message: string;
-  /** Milliseconds since 1970. */
   readonly began: number;
 }
 

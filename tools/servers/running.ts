@@ -11,8 +11,7 @@ import {
 import { oneLine } from './attempts.ts';
 import { remove } from './cache.ts';
 import { createEnding } from './ending.ts';
-import { identify, isAlive, processSchema } from './process-identity.ts';
-import { end, isGoneWithin } from './processes.ts';
+import { end, identify, isAlive, isGoneWithin, processSchema } from './processes.ts';
 import type { Report } from './report.ts';
 
 /** Every throw-away directory's name begins with this; nothing else is ever removed on the word of a record. */
@@ -21,16 +20,12 @@ export const THROW_AWAY_PREFIX = 'concord-';
 const recordSchema = startSchema.extend({
   /** The process that ends the servers when the owner is gone. */
   guard: processSchema.optional(),
-  /** The server processes, in order of start. */
   children: z.array(processSchema.extend({ name: z.string(), stopSignal: z.string(), graceMs: z.number() })),
-  /** Where the servers keep their data, when that outlives them. */
   dataDirectory: z.string().optional(),
-  /** Removed when the servers end. */
   throwAwayDirectories: z.array(z.string()),
   mongodb: z.object({ uri: z.string(), origin: z.string() }).optional(),
 });
 
-/** One start of servers, as other processes can read it. */
 export type RunningRecord = z.output<typeof recordSchema>;
 
 /** Writes the record of a start by this process; `update` changes some fields, on disk too. */
@@ -52,7 +47,6 @@ export function keepRecord(fields: Partial<RunningRecord> & Pick<RunningRecord, 
   return { file, update, remove: () => rmSync(file, { force: true }) };
 }
 
-/** The starts whose owner lives, the newest first. */
 export function livingServers(): RunningRecord[] {
   const records = readStarts().map(({ start }) => start);
   return records.filter(({ owner }) => isAlive(owner));

@@ -13,31 +13,21 @@ import { startTemporal, temporalFromEnvironment } from './temporal.ts';
 
 export type Servers = Awaited<ReturnType<typeof startServers>>;
 
-/**
- * Starts Temporal and MongoDB side by side, on loopback only and on free ports; TEMPORAL_ADDRESS and MONGODB_URI name
- * running servers to use instead. They end with this process, in whatever way it ends.
- *
- * @throws {ServersError} with a message for the user: what failed and what to do next
- * @throws {ConcordError} `InvalidInput` if the data directory can't be used
- */
+/** Starts both on loopback, unless the environment names running ones. @throws {ServersError | ConcordError} */
 export async function startServers(options: {
   /** Keeps the data of both over restarts. Default: a directory that is removed at the end. */
   dataDirectory?: string | undefined;
   report: Report;
   /** The CLI finds only the servers of a `start`. Default: 'start'. */
   role?: 'start' | 'test';
-  /** Told where data and logs are, while the servers start. */
   onDirectory?: (directory: string) => void;
-  /** Told when a server that was started ends unasked. */
   onLoss?: OnLoss;
 }) {
   const { report } = options;
   await cleanUpAfterTheDead(report);
   const dataDirectory = options.dataDirectory && (await ownDataDirectory(options.dataDirectory));
-  const supervisor = await createSupervisor(
-    defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined }),
-    options.onLoss,
-  );
+  const about = defined({ role: options.role ?? 'start', dataDirectory: dataDirectory || undefined });
+  const supervisor = await createSupervisor(about, options.onLoss);
   const directory = dataDirectory || (await mkdtemp(path.join(await realpath(tmpdir()), THROW_AWAY_PREFIX)));
   if (!dataDirectory) supervisor.removeAtEnd(directory);
   const { stop } = supervisor;

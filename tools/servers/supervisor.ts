@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ServersError } from './attempts.ts';
 import { remove } from './cache.ts';
 import { createEnding } from './ending.ts';
-import { identify, type ProcessIdentity } from './process-identity.ts';
-import { end } from './processes.ts';
+import { end, identify, type ProcessIdentity } from './processes.ts';
 import { keepRecord, type RunningRecord } from './running.ts';
 
 export interface ServerCommand {
@@ -19,7 +18,6 @@ export interface ServerCommand {
   readonly environment?: Readonly<Record<string, string>>;
   /** The working directory, which also gets what the server prints: `<name>.log`. */
   readonly directory: string;
-  /** Default: SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
   /** Milliseconds until SIGKILL. Default: 5000. */
   readonly graceMs?: number;
@@ -34,7 +32,6 @@ export interface ServerProcess {
   readonly exited: Promise<string>;
   /** Ends the process; its directories stay. Idempotent. */
   stop(): Promise<void>;
-  /** The same as a crash would, but asked for. */
   kill(): Promise<void>;
 }
 
@@ -44,11 +41,7 @@ export type Supervisor = Awaited<ReturnType<typeof createSupervisor>>;
 /** Told that a server ended though nobody asked it to: which one, how, and the end of its log. */
 export type OnLoss = (loss: ServersError) => void;
 
-/**
- * Starts servers that do not outlive this process, however it ends: a guard ends them.
- *
- * @param onLoss For servers that had been ready; what `start` throws tells of the others.
- */
+/** Its servers don't outlive this process, however it ends. @param onLoss Told of those that had been ready. */
 export async function createSupervisor(about: About = { role: 'test' }, onLoss: OnLoss = () => {}) {
   const record = keepRecord(about);
   const guard = spawn(process.execPath, [GUARD, record.file], {
@@ -85,7 +78,7 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     return server;
   };
   const start = async (command: ServerCommand) => {
-    const { name, directory, isReady = async () => true } = command;
+    const { name, directory } = command;
     const log = path.join(directory, `${name}.log`);
     // A restart that is under way when all is stopped would leave a server behind.
     if (stopping !== undefined)
@@ -94,9 +87,7 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     launching.add(launched);
     const server = await launched.finally(() => launching.delete(launched));
     try {
-      // PostgreSQL may have another command in front.
-      const program = [command.command, ...command.args].find((word) => path.parse(word).name === name);
-      await untilReady(server, isReady, log, program);
+      await untilReady(server, command, log);
     } catch (error) {
       await server.stop();
       throw error;
@@ -125,12 +116,10 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
     processes: (): readonly ServerProcess[] => [...running.keys()],
     /** @throws {ServersError} with the tail of its log when it ends before it is ready, or is not ready in time */
     start,
-    /** Directories to be removed when the servers have ended. */
     removeAtEnd(...directories: string[]) {
       throwAwayDirectories.push(...directories);
       record.update({ throwAwayDirectories });
     },
-    /** Tells other processes more of what runs here. */
     announce: (facts: Pick<RunningRecord, 'ready' | 'temporal' | 'mongodb'>) => record.update(facts),
     /** Ends all servers, the last one first, removes the directories, and ends the guard. Idempotent. */
     stop() {
@@ -142,7 +131,6 @@ export async function createSupervisor(about: About = { role: 'test' }, onLoss: 
 
 const GUARD = fileURLToPath(new URL('guard.mjs', import.meta.url));
 
-/** @throws {ServersError} when there is no such program */
 async function spawned({ name, command, args, directory, environment }: ServerCommand, log: string) {
   const output = openSync(log, 'a');
   const child = spawn(command, args, {
@@ -161,15 +149,11 @@ async function spawned({ name, command, args, directory, environment }: ServerCo
   return { pid: child.pid, exited };
 }
 
-/** Milliseconds. */
+// Milliseconds.
 const START_LIMIT = 60_000;
 
-async function untilReady(
-  { name, exited }: ServerProcess,
-  isReady: () => Promise<boolean>,
-  log: string,
-  program = name,
-) {
+async function untilReady({ name, exited }: ServerProcess, command: ServerCommand, log: string) {
+  const { isReady = async () => true } = command;
   let ended: string | undefined;
   void exited.then((how) => {
     ended = how;
@@ -181,6 +165,8 @@ async function untilReady(
       throw new ServersError(`${name} was not ready after ${START_LIMIT / 1000} s.\n${await tail(log)}`);
     await delay(50);
   }
+  // PostgreSQL may have another command in front.
+  const program = [command.command, ...command.args].find((word) => path.parse(word).name === name) ?? name;
   const advice = `If ${program} can't run here, replace or remove it, and the next way to get one is tried.`;
   throw new ServersError(`${name} ended while starting (${ended}).\n${await tail(log)}\n${advice}`);
 }

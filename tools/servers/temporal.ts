@@ -22,11 +22,7 @@ interface TemporalOptions extends ServerOptions {
   readonly limits?: Readonly<Record<string, number | boolean>>;
 }
 
-/**
- * Starts a Temporal dev server with its Web UI, on loopback only, and waits until it serves its namespace.
- * @throws {NoServerError} when no way to get one works
- * @throws {ServersError} with the tail of its log when it does not start
- */
+/** Starts a Temporal dev server on loopback only, and waits until it serves. @throws {NoServerError | ServersError} */
 export async function startTemporal(options: TemporalOptions) {
   const program = await findTemporal(options.report);
   await mkdir(options.directory, { recursive: true });
@@ -75,7 +71,6 @@ export async function findTemporal(report: Report): Promise<Program> {
 
 /** The first server that has update-with-start, which places an order, on by default (temporalio/temporal #7007). */
 const OLDEST_SERVER = '1.26.2';
-/** The first CLI with such a server. */
 const OLDEST_CLI = '1.2.0';
 
 /** @throws {UnfitProgramError} when it can't run, or its server can't place orders */
@@ -100,8 +95,7 @@ const DYNAMIC_CONFIGURATION: Record<string, number | boolean> = {
   'history.persistenceMaxQPS': 100_000,
   'matching.rps': 100_000,
   'matching.persistenceMaxQPS': 100_000,
-  // How often a shard looks for work. A cluster has hundreds of them; with this one's default of 20 a second, each of an
-  // order's steps would wait 50 ms for its turn.
+  // How often a shard looks for work. With its default of 20 a second, this one would have each step wait 50 ms.
   'history.transferProcessorMaxPollRPS': 100,
   // Lists of orders are read from the visibility store, which is the same SQLite here.
   'frontend.namespaceRPS.visibility': 1000,

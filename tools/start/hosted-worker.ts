@@ -6,8 +6,7 @@ import { readEncryption } from '../../platform/settings/read-encryption.ts';
 import { bundleWorkflowCode } from '../../workers/bundle.ts';
 import { runServices } from '../../workers/run.ts';
 
-// A service's worker that `npm start` hosts: `hosted-worker.ts SERVICE`. It loads and bundles what it runs while the
-// servers still start, and runs when a message says where they are.
+// A worker that `npm start` hosts: it bundles while the servers still start, and runs when told where they are.
 
 const name = z.enum(services).parse(process.argv[2]);
 const abandon = () => process.exit();

@@ -2,7 +2,6 @@ import Table from 'cli-table3';
 import colors from 'picocolors';
 import type { SampleResults } from './samples.ts';
 
-/** Prints a table of the orders and one of the stock. */
 export function printResults(results: SampleResults): void {
   const { orders } = results;
   const width = Math.max(...orders.map(({ orderId }) => orderId.length));

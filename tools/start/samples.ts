@@ -31,10 +31,7 @@ interface Options {
   startInventory(): Promise<void>;
 }
 
-/**
- * Stocks the catalog and places the sample orders. Order ids and receipt ids are those of the files, so a second run
- * on the same data joins what the first one did.
- */
+/** Ids are those of the files, so a second run on the same data joins what the first one did. */
 export async function placeSamples({ concord, report, temporal, startInventory }: Options) {
   const samples = parse(samplesSchema, await readJson('orders.json'));
   const catalog = parse(catalogSchema, await readJson('catalog.json'));

@@ -19,10 +19,7 @@ interface Options {
   readonly watch?: true;
 }
 
-/**
- * Starts servers and workers, places the sample orders and prints their results; without `--once` it stays up. If a server
- * is lost, all ends: what Temporal had in memory is gone then, and half of the servers would only keep orders waiting.
- */
+/** If a server is lost, all ends: what Temporal had in memory is gone, and orders would only be kept waiting. */
 async function main(options: Options, { report, cleanUp, fail }: Program): Promise<number | undefined> {
   const { encryptionKeys } = await checkedSettings();
   const used: { servers?: Servers } = {};
@@ -53,12 +50,9 @@ async function main(options: Options, { report, cleanUp, fail }: Program): Promi
   ]);
   used.servers = servers;
   const { address, namespace } = servers.temporal;
+  const { uri } = servers.mongodb;
   // Everything else the workers take from our own environment.
-  const environment = {
-    TEMPORAL_ADDRESS: address,
-    TEMPORAL_NAMESPACE: namespace,
-    MONGODB_URI: servers.mongodb.uri,
-  };
+  const environment = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace, MONGODB_URI: uri };
   // A server of the user's own may want TLS, or an API key.
   const own = process.env.TEMPORAL_ADDRESS ? readTemporal(process.env).connection : {};
   // Never closed: the SDK (1.24) throws if a call waits to be repeated on a connection that is closed.

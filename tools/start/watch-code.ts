@@ -4,10 +4,7 @@ import { type ServiceName, services } from '../../domain/services.ts';
 import type { Report } from '../servers/report.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
-/**
- * Restarts a worker when its code changes, with new workflow code. Orders in flight go on, because Temporal keeps their
- * workflows; a change that their histories don't fit shows in `concord stuck`. @returns Stops watching.
- */
+/** Restarts a worker when its code changes; Temporal keeps the orders in flight. @returns Stops watching. */
 export function watchCode(workers: ReadonlyMap<ServiceName, WorkerProcess>, report: Report): () => void {
   const changed = new Set<ServiceName>();
   let timer: NodeJS.Timeout | undefined;

@@ -10,17 +10,14 @@ import { endpointsOf } from '../servers/ports.ts';
 import type { Report } from '../servers/report.ts';
 import { tail } from '../servers/supervisor.ts';
 
-/** A service's worker as a process of its own. */
 export type WorkerProcess = ReturnType<typeof prepareWorker>;
 
 type Environment = Readonly<Record<string, string>>;
 
 interface Preparation {
   readonly name: ServiceName;
-  /** Where its log goes. */
   readonly directory: string;
   readonly report: Report;
-  /** Known already, in addition to our own. */
   readonly environment?: Environment;
 }
 
@@ -44,7 +41,6 @@ export function prepareWorker({ name, directory, report, environment: known }: P
   const first = launch();
   const stop = () => end('SIGTERM');
   return {
-    /** The process that runs now. */
     get pid(): number | undefined {
       return child()?.pid;
     },
@@ -53,10 +49,7 @@ export function prepareWorker({ name, directory, report, environment: known }: P
     /** Ends it gracefully, also before it was started. Idempotent. */
     stop,
     kill: () => end('SIGKILL'),
-    /**
-     * Tells it where the servers are, and waits until it polls. From then on it is started again when it ends unasked.
-     * @throws ServersError with the tail of its log, if it ends before it is ready.
-     */
+    /** Resolves when it polls; from then on it is started again when it ends unasked. @throws {ServersError} */
     async start(environment: Environment, concord: Concord): Promise<void> {
       const step = report.step(`Starting the ${name} worker (log: ${log})`);
       told = environment;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { isAlive, type ProcessIdentity } from '../../../tools/servers/process-identity.ts';
+import { isAlive, type ProcessIdentity } from '../../../tools/servers/processes.ts';
 import { silentReport } from '../../../tools/servers/report.ts';
 import { cleanUpAfterTheDead, livingServers, type RunningRecord } from '../../../tools/servers/running.ts';
 import { type Servers, startServers } from '../../../tools/servers/servers.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runningTemporals } from '../../../client/cli/shared/running-start.ts';
-import { identify } from '../../../tools/servers/process-identity.ts';
+import { identify } from '../../../tools/servers/processes.ts';
 
 let cache: string;
 
