@@ -10,7 +10,7 @@ import { defined } from '../../domain/defined.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { parsePlaceOrderInput } from '../../domain/place-order.ts';
 import { parseReceipt } from '../../domain/stock.ts';
-import { listMailboxes } from '../../platform/visibility/waiting.ts';
+import { listMailboxes } from '../../platform/visibility/stuck-steps.ts';
 import { waitingQuery } from '../../workflows/order/messages.ts';
 
 export type OrderExecution = Readonly<Awaited<ReturnType<typeof readOrderExecution>>>;
