@@ -20,13 +20,15 @@ const handledSchema = z.object({
   published: z.array(z.unknown()),
 });
 
+// What a date can be.
+const time = z.number().min(0).max(8.64e15);
 const waitingSchema = z.object({
   receiver: receiverSchema,
   item: z.unknown(),
-  since: z.number(),
+  since: time,
   failures: z.int().min(0),
   lastError: z.string(),
-  retryAt: z.number(),
+  retryAt: time,
 });
 const unkeptSchema = z.object({ receiver: receiverSchema, orderIds: z.array(identifier()) });
 
