@@ -91,11 +91,12 @@ export class Backlog {
     if (first !== undefined) this.queues.set(orderId, [{ ...first, retryAt: 0 }, ...rest]);
   }
 
-  /** Takes out what is ready, at most so many and one of an order, until `putBack`. */
+  /** Takes out what is ready, longest first, at most so many and one of an order, until `putBack`. */
   take(most: number): readonly Announcement[] {
     const now = this.now();
     this.handling = this.firsts()
       .filter(({ retryAt }) => retryAt <= now)
+      .sort((one, other) => readySince(one) - readySince(other))
       .slice(0, most);
     for (const { item } of this.handling) {
       const [, ...rest] = this.queues.get(item.subject) ?? [];
@@ -232,6 +233,8 @@ export class Backlog {
 const ROOM = 100;
 // With a hundred lines of the longest names each, they have 1 MB in an outbox; Temporal takes 2.
 const MOST_READ = 20;
+
+const readySince = ({ since, retryAt }: Waiting): number => Math.max(since, retryAt);
 
 type Viewed = Omit<Waiting, 'item'> & { readonly item: { readonly subject: string; readonly type: string } };
 

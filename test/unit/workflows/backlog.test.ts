@@ -163,6 +163,17 @@ describe('of a receiver that gets all', () => {
     expect(handed).toEqual(['order/OrderPlaced', ...life.map((type) => `other/${type}`)]);
   });
 
+  test('so many that fail as a batch takes keep no other order waiting, though more waits of each', () => {
+    const { backlog, clock } = backlogOf(SUBSCRIBER);
+    for (const index of orderNumbers(25))
+      for (const type of life) backlog.add(announced(`order-${index}`, type));
+    expect(backlog.take(25)).toHaveLength(25);
+    backlog.add(announced('other', 'OrderPlaced'));
+    backlog.putBack(backlog.allFailed('it has no time'));
+    clock.now = 500;
+    expect(backlog.take(25).map(({ id }) => id)).toContain('other/OrderPlaced');
+  });
+
   test('what comes of an order that was not kept is read with the rest, and all is handled in order', () => {
     const { backlog } = backlogOf(SUBSCRIBER, unkept(['order'], SUBSCRIBER));
     for (const type of ['StockSold', 'OrderConfirmed'] as const) backlog.add(announced('order', type));
