@@ -134,6 +134,10 @@ export class Backlog {
     return this.firsts().reduce((time, { retryAt }) => Math.min(time, retryAt), Number.POSITIVE_INFINITY);
   }
 
+  isEmpty(): boolean {
+    return this.handling.length + this.queues.size + this.unkept.size === 0;
+  }
+
   isReady(): boolean {
     return this.nextAt() <= this.now();
   }

@@ -77,8 +77,9 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
 
   await condition(isHistoryLong);
   await condition(() => ![...inboxes.values()].some((inbox) => inbox.isBusy()), PATIENCE);
-  const limits = { items: CARRY_LIMITS.items / inboxes.size, ids: CARRY_LIMITS.ids / inboxes.size };
-  const left = backlogs().map((backlog) => backlog.carry(limits));
+  const full = backlogs().filter((backlog) => !backlog.isEmpty());
+  const limits = { items: CARRY_LIMITS.items / full.length, ids: CARRY_LIMITS.ids / full.length };
+  const left = full.map((backlog) => backlog.carry(limits));
   return continueAsNew<typeof mailbox>(
     left.flatMap((each) => each.waiting),
     left.flatMap((each) => each.unkept),

@@ -6,7 +6,7 @@ import { requestOf } from '../../support/requests.ts';
 
 // The mailbox's own code, with stand-ins for what Temporal does for it.
 
-const running = vi.hoisted(() => ({ is: true }));
+const running = vi.hoisted(() => ({ is: true, historyLength: 0 }));
 type Handler = (argument: unknown) => unknown;
 const handlers = new Map<string, Handler>();
 /** Activities that are under way, by name. */
@@ -23,7 +23,8 @@ vi.mock('@temporalio/workflow', async (load) => ({
   setHandler: ({ name }: { name: string }, handler: Handler) => handlers.set(name, handler),
   scheduleActivity: (name: string, [argument]: unknown[]) =>
     new Promise((end) => void begun.set(name, { argument, end })),
-  workflowInfo: () => ({ historyLength: 0, continueAsNewSuggested: false }),
+  workflowInfo: () => ({ historyLength: running.historyLength, continueAsNewSuggested: false }),
+  continueAsNew: (...carried: unknown[]) => carried,
 }));
 
 afterAll(() => {
@@ -91,4 +92,13 @@ test('what is read in an outbox for one receiver is for the others, too, unless 
   expect(await handed()).toEqual(['OrderConfirmed']);
   await end('audit.handle');
   expect(await handed()).toEqual(['OrderPlaced']);
+});
+
+test('a receiver for which nothing waits takes up no room of what is carried along', async () => {
+  const orderIds = Array.from({ length: 36_000 }, () => crypto.randomUUID());
+  const carried = mailbox([], [{ receiver: AUDIT, orderIds }]);
+  publish('OrderConfirmed', INVENTORY);
+  await end('inventory.handle');
+  running.historyLength = 10_000;
+  expect(await carried).toEqual([[], [{ receiver: AUDIT, orderIds }], ['order/OrderConfirmed']]);
 });
