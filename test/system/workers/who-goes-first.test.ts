@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 test('five orders do not wait for another customer who has placed 60 ahead of them', () => {
   const decided = stepsOf(begun, 'orders.decide');
-  expect(decided.findLastIndex(({ of }) => of.startsWith('order/alice'))).toBeLessThan(50);
+  expect(decided.findLastIndex(({ of }) => of.startsWith('order/alice'))).toBeLessThan(45);
 });
 
 test('orders that are begun are decided before others begin', () => {
