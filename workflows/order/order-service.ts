@@ -3,7 +3,7 @@ import { announcementOfOrders, announcementOfOutcome } from '../../domain/announ
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { orders, preparing, settling } from '../contract/activities.ts';
-import { refusalOf } from './bound-participants.ts';
+import { refusalOf } from '../contract/participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
 import type { Replies } from './replies.ts';
