@@ -1,13 +1,8 @@
 import { type Announcement, comesAfter, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
-import {
-  parseUnkept,
-  parseWaiting,
-  type Receiver,
-  type Unkept,
-  type Waiting,
-} from '../../domain/envelopes.ts';
+import type { Receiver, Unkept, Waiting } from '../../domain/envelopes.ts';
+import { parseUnkept, parseWaiting } from '../../domain/envelopes.ts';
 import { policies } from '../../domain/policies.ts';
 import { validOrNothing } from '../order/failures.ts';
 
@@ -17,10 +12,7 @@ export interface Carried {
   readonly unkept: readonly Unkept[];
 }
 
-/**
- * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
- * on its input would keep its id from the one that is needed.
- */
+/** What the run before left, without what is malformed: one that fails on its input would take the id that others need. */
 export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unknown) {
   const listed = (input: unknown): unknown[] => (Array.isArray(input) ? input : []);
   return {
@@ -111,11 +103,6 @@ export class Backlog {
       const wait = Math.min(longestRetry, firstRetry * 2 ** entry.failures);
       return { ...entry, failures: entry.failures + 1, lastError, retryAt: this.now() + wait };
     });
-  }
-
-  /** Returns the argument of `putBack` if all that was taken out has failed. */
-  allFailed(error: string): ReadonlyMap<string, string> {
-    return new Map(this.handling.map(({ item }) => [item.id, error]));
   }
 
   has(announcementId: string): boolean {

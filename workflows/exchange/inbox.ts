@@ -69,7 +69,8 @@ export class Inbox {
       for (const envelope of published) this.surroundings.publish(envelope);
       return new Map(unhandled.map(({ id, error }) => [id, error]));
     } catch (error) {
-      return this.backlog.allFailed(causeOf(error));
+      const cause = causeOf(error);
+      return new Map(batch.map(({ id }) => [id, cause]));
     }
   }
 
