@@ -23,10 +23,7 @@ export function hasEnded({ worker }: Hosted): boolean {
   return ['STOPPED', 'FAILED'].includes(worker.getState());
 }
 
-/**
- * How long a check waits for a server: its own limit, because MongoDB's driver waits for 15 seconds, and its `timeoutMS` has no
- * effect (mongodb 7.9.0). Milliseconds; an answer is out within two seconds.
- */
+/** How long a check waits for a server, in milliseconds. (The driver's own `timeoutMS` has no effect: mongodb 7.9.0.) */
 export const PATIENCE = 1_500;
 
 /** The questions about a process, whatever runs in it by then. One that can't be answered is answered with no. */

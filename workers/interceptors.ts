@@ -4,10 +4,7 @@ import type { ActivityInterceptors } from '@temporalio/worker';
 import { ConcordError } from '../domain/errors.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 
-/**
- * Has the failure of each activity say by its class whether it is retried, each log line name its order, and Temporal hear
- * that its worker lives, if it asks. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
- */
+/** Has each failure say by its class whether it is retried, each log line name its order, and Temporal hear heartbeats. */
 export function activityInterceptors(context: Context): ActivityInterceptors {
   const { info, metricMeter } = context;
   let orderId: string | undefined;

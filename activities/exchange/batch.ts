@@ -6,10 +6,7 @@ import { ConcordError } from '../../domain/errors.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 import type { Post } from './post.ts';
 
-/**
- * Handles a batch of announcements, each by itself.
- * @param handle Returns what it announces in turn. It is called again until it has succeeded.
- */
+/** Handles each announcement of a batch by itself. @param handle Returns what it announces; called again until it succeeds. */
 export async function handleBatch(
   batch: readonly Announcement[],
   handle: (announcement: Announcement) => Promise<readonly Announcement[]>,
