@@ -11,7 +11,8 @@ export function activityInterceptors(context: Context): ActivityInterceptors {
   return {
     inbound: {
       async execute(input, next) {
-        orderId = orderIdOf(input.args[0]);
+        const given = (input.args[0] as Partial<ParticipantRequest> | null | undefined)?.order?.orderId;
+        if (typeof given === 'string') orderId = given;
         const { heartbeatTimeoutMs } = info;
         const heartbeats =
           heartbeatTimeoutMs && setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
@@ -44,9 +45,4 @@ function classified(error: unknown): unknown {
     details: [error.details],
     cause: error,
   });
-}
-
-function orderIdOf(argument: unknown): string | undefined {
-  const orderId = (argument as Partial<ParticipantRequest> | null | undefined)?.order?.orderId;
-  return typeof orderId === 'string' ? orderId : undefined;
 }

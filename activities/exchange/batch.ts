@@ -25,7 +25,6 @@ const AT_ONCE = 25;
 
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
- *
  * @returns What must be tried again. An item that hung may still be at work; one that had not begun by then never does.
  * @throws The first failure, if several items have all failed and none because of what it is about: the batch is then tried
  *   again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.

@@ -63,7 +63,6 @@ export function createOrders(orders: Collection<OrderDocument>) {
      *
      * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
      * all are told what it says. So all services agree, whichever runs and resolutions of the order are at work at once.
-     *
      * @throws ConcordError `LeftUndecided` if another coordinator's order is pending, and the request doesn't take over;
      *   `ProtocolViolation` if an order is to be confirmed that was never put on record.
      */

@@ -20,11 +20,8 @@ import { removeFromOutboxes } from './outboxes.ts';
  * announces in turn comes back with the batch. When all receivers have an announcement, its outbox is told so.
  *
  * It runs on the order service's worker, and begins a new run before its history is long: so it takes in whatever comes,
- * however long a receiver is down. The arguments are what the run before this one left.
- *
- * @param waiting Announcements,
- * @param unkept the names of further ones,
- * @param unconfirmed and the ids of those that are done, and still in their outboxes.
+ * however long a receiver is down. The arguments are what the run before this one left: announcements, the orders of
+ * further ones, and the ids of those that are done, and still in their outboxes.
  */
 export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?: unknown): Promise<never> {
   const inboxes = new Map<string, Inbox>();

@@ -58,7 +58,6 @@ export function adoptRecord({ orders, progress }: Placement, outcome: OrderOutco
 
 /**
  * Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end.
- *
  * @returns `refusal`: why the order is refused, if no answer came in time or somebody has cancelled. `elsewhere`: how
  *   the order ends, if the order service has refused it, so that nothing has gone out.
  */
