@@ -15,7 +15,7 @@ export const FULL_OUTBOXES: Index = {
   partialFilterExpression: { 'outbox.0': { $exists: true } },
 };
 
-/** Creates those that are missing; safe to repeat, also at once. (FerretDB lets nobody write meanwhile.) Throws the first failure at the end. */
+/** Creates those that are missing, and throws the first failure at the end. Safe to repeat. (FerretDB stops writers meanwhile.) */
 export async function ensureIndexes(database: Db, indexes: Indexes): Promise<void> {
   let failure: Error | undefined;
   // One after the other: each build reads its whole collection.
