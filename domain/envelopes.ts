@@ -12,7 +12,8 @@ const receiverSchema = z.strictObject({
   /** An order's later announcement takes the place of an earlier one that waits; by default it gets each, in order. */
   onlyLatest: z.boolean().optional(),
 });
-const envelopeSchema = z.strictObject({ announcement: z.unknown(), to: z.array(receiverSchema).max(20) });
+const receiversSchema = z.array(receiverSchema).max(20, 'use at most 20 receivers');
+const envelopeSchema = z.strictObject({ announcement: z.unknown(), to: receiversSchema });
 const handledSchema = z.object({
   /** The announcements, by their ids, that must be tried again, and why. */
   unhandled: z.array(z.object({ id: z.string(), error: z.string() })),
@@ -20,13 +21,15 @@ const handledSchema = z.object({
   published: z.array(z.unknown()),
 });
 
+// What a date can be.
+const time = z.number().min(0).max(8.64e15);
 const waitingSchema = z.object({
   receiver: receiverSchema,
   item: z.unknown(),
-  since: z.number(),
+  since: time,
   failures: z.int().min(0),
   lastError: z.string(),
-  retryAt: z.number(),
+  retryAt: time,
 });
 const unkeptSchema = z.object({ receiver: receiverSchema, orderIds: z.array(identifier()) });
 
@@ -49,6 +52,8 @@ export function parseEnvelope(input: unknown): Envelope {
   const { announcement, to } = parse(envelopeSchema, input);
   return { announcement: parseAnnouncement(announcement), to };
 }
+
+export const parseReceivers = (input: unknown, name: string) => parse(receiversSchema, input, name);
 
 /** Envelopes are left as they came: one that is malformed says nothing against the others. */
 export const parseHandled = (input: unknown) => parse(handledSchema, input);

@@ -15,7 +15,13 @@ import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics, reportLateHold, reportSkipped } from './metrics.ts';
 import type { Activities, Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
-import { hostedHandlers, receiversOf, type Subscription, subscriptions } from './subscriptions.ts';
+import {
+  checkSubscriptions,
+  hostedHandlers,
+  receiversOf,
+  type Subscription,
+  subscriptions,
+} from './subscriptions.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;
@@ -74,6 +80,7 @@ export function createServiceWorker(hosted: ServiceName | Service, options: Serv
 export function activitiesOf(service: Service, options: ServiceWorkerOptions): Activities {
   const { connection, namespace, dataConverter = PLAIN, database, tracing, meter } = options;
   const { subscriptions: table = subscriptions } = options;
+  checkSubscriptions(table);
   const interceptors = { workflow: tracing?.client ?? [] };
   const workflow = { queryRejectCondition: 'NOT_OPEN' } as const;
   const client = new Client({ connection, namespace, dataConverter, interceptors, workflow });

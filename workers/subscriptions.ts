@@ -3,7 +3,7 @@ import { handleBatch } from '../activities/exchange/batch.ts';
 import type { Post } from '../activities/exchange/post.ts';
 import type { Announcement, AnnouncementType } from '../domain/announcements.ts';
 import { defined } from '../domain/defined.ts';
-import type { BatchHandler, Receiver } from '../domain/envelopes.ts';
+import { type BatchHandler, parseReceivers, type Receiver } from '../domain/envelopes.ts';
 import type { ServiceName } from '../domain/services.ts';
 
 /** Takes an event: called at least once for each, those of one order in order, and again until it succeeds. */
@@ -37,6 +37,12 @@ export const subscriptions: readonly Subscription[] = [
   },
   { subscriber: 'orders', host: 'orders', takes: ['StockReserved', 'StockRejected'] },
 ];
+
+/** Refuses a table by which mailboxes would drop announcements, for all who take them. @throws ConcordError `InvalidInput` */
+export function checkSubscriptions(table: readonly Subscription[]): void {
+  for (const type of table.flatMap(({ takes }) => takes))
+    parseReceivers(receiversOf(table, type), `subscribers of ${type}`);
+}
 
 /** The activities that a service's worker hosts for further subscribers. */
 export function hostedHandlers(service: string, table: readonly Subscription[], database: Db, post: Post) {

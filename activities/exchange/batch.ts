@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import type { Announcement } from '../../domain/announcements.ts';
 import type { Handled } from '../../domain/envelopes.ts';
 import { ConcordError } from '../../domain/errors.ts';
+import { problemOf } from '../../domain/sweeps.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 import type { Post } from './post.ts';
 
@@ -47,7 +48,7 @@ export async function handleEach<Item extends { readonly id: string }>(
   return items.flatMap(({ id }, index) => {
     const failure = failures[index];
     if (failure === undefined) return [];
-    return [{ id, error: failure instanceof Error ? failure.message : String(failure) }];
+    return [{ id, error: problemOf(failure) }];
   });
 }
 

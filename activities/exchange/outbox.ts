@@ -71,9 +71,7 @@ export function createOutboxes(
         report(one);
       };
       for await (const page of pagesOf(documents.find(full, options))) {
-        const old = page.map((document) =>
-          announcementsIn(document, skip(String(document._id))).filter(isOld),
-        );
+        const old = page.map((document) => oldIn(announcementsIn(document, skip(String(document._id)))));
         const lacking = new Set(await post.lacking(old.flat().filter((each) => !isReply(each))));
         const handOver = async (announcements: readonly Announcement[]) => {
           const left = announcements.filter((each) => lacking.has(each) || isReply(each));
@@ -134,6 +132,11 @@ function announcementsIn(
     onDamage(error);
     return [];
   }
+}
+
+/** What was written before an old one is old, too, whatever the clock of its writer says. */
+function oldIn(outbox: readonly Announcement[]): readonly Announcement[] {
+  return outbox.slice(0, outbox.findLastIndex(isOld) + 1);
 }
 
 /** Also if its time makes no sense. */

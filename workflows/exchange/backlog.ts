@@ -18,9 +18,12 @@ export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unkn
   return {
     waiting: listed(waiting).flatMap((input) => validOrNothing(parseWaiting, input) ?? []),
     unkept: listed(unkept).flatMap((input) => validOrNothing(parseUnkept, input) ?? []),
-    unconfirmed: listed(unconfirmed).filter((id) => typeof id === 'string'),
+    unconfirmed: listed(unconfirmed).filter(isAnnouncementId),
   };
 }
+
+/** No outbox takes a longer one, which would keep all others from being confirmed. */
+const isAnnouncementId = (id: unknown): id is string => typeof id === 'string' && id.length <= 200;
 
 /** Limits of what is carried along, in bytes of JSON: of announcements, and of the ids of orders without theirs. */
 export type CarryLimits = Readonly<typeof CARRY_LIMITS>;
@@ -77,11 +80,12 @@ export class Backlog {
     if (first !== undefined) this.queues.set(orderId, [{ ...first, retryAt: 0 }, ...rest]);
   }
 
-  /** Takes out what is ready, at most so many and one of an order, until `putBack`. */
+  /** Takes out what is ready, longest first, at most so many and one of an order, until `putBack`. */
   take(most: number): readonly Announcement[] {
     const now = this.now();
     this.handling = this.firsts()
       .filter(({ retryAt }) => retryAt <= now)
+      .sort((one, other) => readySince(one) - readySince(other))
       .slice(0, most);
     for (const { item } of this.handling) {
       const [, ...rest] = this.queues.get(item.subject) ?? [];
@@ -114,12 +118,17 @@ export class Backlog {
     return this.firsts().reduce((time, { retryAt }) => Math.min(time, retryAt), Number.POSITIVE_INFINITY);
   }
 
+  isEmpty(): boolean {
+    return this.handling.length + this.queues.size + this.unkept.size === 0;
+  }
+
   isReady(): boolean {
     return this.nextAt() <= this.now();
   }
 
   hasRoomForUnkept(): boolean {
-    return this.unkept.size > 0 && this.queues.size < ROOM;
+    // What has failed before takes up none: it may fail for ever.
+    return this.unkept.size > 0 && this.firsts().filter(({ failures }) => failures === 0).length < ROOM;
   }
 
   /** Returns orders to read in the outboxes now: not all at once, because what they have takes up room. */
@@ -139,7 +148,10 @@ export class Backlog {
   /** Ends what is being handled, as far as this run is concerned, and returns what is to be carried along. */
   carry(limits: CarryLimits = CARRY_LIMITS): Carried {
     this.endHandling((entry) => entry);
-    const oldestFirst = [...this.queues.values()].flat().sort((one, other) => one.since - other.since);
+    // Of an order, what comes first is kept first, even where it came last.
+    const oldestFirst = this.firsts()
+      .sort((one, other) => one.since - other.since)
+      .flatMap(({ item }) => this.queues.get(item.subject) ?? []);
     const kept = countWithin(limits.items, oldestFirst);
     for (const { item } of oldestFirst.slice(kept)) this.unkept.set(item.subject, false);
     // What is beyond even that comes back, too: it is still in the outbox that it came from.
@@ -186,7 +198,7 @@ export class Backlog {
     return { receiver: this.receiver, item, since: this.now(), failures: 0, lastError: '', retryAt: 0 };
   }
 
-  /** Puts what is left of each entry back before those that wait, unless one of them was to take its place. */
+  /** Puts what is left of each entry back among those that wait, unless one of them was to take its place. */
   private endHandling(leftOf: (entry: Waiting) => Waiting | undefined): void {
     const handled = this.handling;
     this.handling = [];
@@ -195,8 +207,8 @@ export class Backlog {
       const left = leftOf(entry);
       const queue = this.queues.get(subject) ?? [];
       const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
-      if (!isNeedless) this.queues.set(subject, [left, ...queue]);
-      else this.onDone(id);
+      if (isNeedless) this.onDone(id);
+      else this.restore(left);
     }
   }
 
@@ -209,6 +221,8 @@ export class Backlog {
 const ROOM = 100;
 // With a hundred lines of the longest names each, they have 1 MB in an outbox; Temporal takes 2.
 const MOST_READ = 20;
+
+const readySince = ({ since, retryAt }: Waiting): number => Math.max(since, retryAt);
 
 type Viewed = Omit<Waiting, 'item'> & { readonly item: { readonly subject: string; readonly type: string } };
 

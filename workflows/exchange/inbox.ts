@@ -1,6 +1,6 @@
 import { condition, scheduleActivity } from '@temporalio/workflow';
 import type { Announcement } from '../../domain/announcements.ts';
-import { parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
+import { type Envelope, parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
 import { inBatches } from '../contract/activities.ts';
 import { causeOf, validOrNothing } from '../order/failures.ts';
 import { Backlog } from './backlog.ts';
@@ -12,6 +12,8 @@ export interface Surroundings {
   isEnding(): boolean;
   /** Takes what a receiver has announced, as it came. */
   publish(envelope: unknown): void;
+  /** Takes what was read in an outbox for one receiver, for all others that it is not kept for. */
+  share(envelope: Envelope): void;
   /** Told of each announcement that its receiver needs no more. */
   onDone(announcementId: string): void;
   /** Told whenever something is, or was, handled. */
@@ -79,13 +81,16 @@ export class Inbox {
     for (;;) {
       await condition(() => this.backlog.hasRoomForUnkept() && !this.surroundings.isEnding());
       const orderIds = this.backlog.unkeptToRead();
-      const own = (await findInOutboxes(orderIds)).flatMap((input) => {
-        const envelope = validOrNothing(parseEnvelope, input);
-        return envelope?.to.some(({ handler }) => handler === this.receiver.handler)
-          ? envelope.announcement
-          : [];
-      });
-      this.backlog.addRead(orderIds, own);
+      const found = await findInOutboxes(orderIds);
+      const envelopes = found.flatMap((input) => validOrNothing(parseEnvelope, input) ?? []);
+      const { handler } = this.receiver;
+      const own = envelopes.filter(({ to }) => to.some((receiver) => receiver.handler === handler));
+      // What nobody here has any more is done, so nobody may lack it: a mailbox can have been ended by hand.
+      for (const envelope of own) this.surroundings.share(envelope);
+      this.backlog.addRead(
+        orderIds,
+        own.map(({ announcement }) => announcement),
+      );
     }
   }
 }

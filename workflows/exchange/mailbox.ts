@@ -7,7 +7,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
-import { parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
+import { type Envelope, parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
 import { validOrNothing } from '../order/failures.ts';
 import { lackingQuery, messageSignal, tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { type Backlog, CARRY_LIMITS, carriedOver } from './backlog.ts';
@@ -40,12 +40,20 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
     const envelope = validOrNothing(parseEnvelope, input, 'an announcement was dropped, because it is none');
     if (envelope === undefined) return;
     const { announcement, to } = envelope;
+    const isCopy = done.has(announcement.id);
     for (const receiver of to) inboxOf(receiver).backlog.add(announcement);
-    if (to.length === 0) done.add(announcement.id);
+    // One receiver may have needed it no more before another one had it.
+    if (isCopy || !has(announcement.id)) done.add(announcement.id);
+    else done.delete(announcement.id);
+  };
+  const share = ({ announcement, to }: Envelope): void => {
+    const lacking = to.map(inboxOf).filter(({ backlog }) => !backlog.has(announcement.id));
+    if (!done.has(announcement.id)) for (const { backlog } of lacking) backlog.add(announcement);
   };
   const surroundings = {
     isEnding: isHistoryLong,
     publish,
+    share,
     onDone: (id: string) => void (has(id) || done.add(id)),
     onChange: () => setCurrentDetails(detailsOf(backlogs())),
   };
@@ -69,8 +77,9 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const longest = 2 * workflowInfo().historyLength;
   const isIdle = () => ![...inboxes.values()].some((inbox) => inbox.isBusy());
   await condition(() => isIdle() || workflowInfo().historyLength > longest, PATIENCE);
-  const limits = { items: CARRY_LIMITS.items / inboxes.size, ids: CARRY_LIMITS.ids / inboxes.size };
-  const left = backlogs().map((backlog) => backlog.carry(limits));
+  const full = backlogs().filter((backlog) => !backlog.isEmpty());
+  const limits = { items: CARRY_LIMITS.items / full.length, ids: CARRY_LIMITS.ids / full.length };
+  const left = full.map((backlog) => backlog.carry(limits));
   return continueAsNew<typeof mailbox>(
     left.flatMap((each) => each.waiting),
     left.flatMap((each) => each.unkept),

@@ -42,6 +42,12 @@ test('one that fails alone is named, and does not keep what comes next from its 
   expect(alone).toEqual([{ id: 'one', error: 'it hangs' }]);
 });
 
+test('a reason that is huge is cut off, so that the answer for the others arrives', async () => {
+  const huge = new Error('x'.repeat(3_000_000));
+  const fail = ({ id }: { id: string }) => (id === 'item-0' ? Promise.reject(huge) : Promise.resolve());
+  expect(await handleEach(items, fail, options)).toEqual([{ id: 'item-0', error: 'x'.repeat(500) }]);
+});
+
 test('an empty batch is done', async () => {
   expect(await handleEach([], () => Promise.reject(new Error('never called')), options)).toEqual([]);
 });

@@ -142,6 +142,16 @@ describe('of a receiver that gets all', () => {
     expect(done).toEqual(life.map((type) => `order/${type}`));
   });
 
+  test('what came late goes before the later one that has failed meanwhile', () => {
+    const { backlog, clock } = backlogOf(SUBSCRIBER);
+    backlog.add(announced('order', 'OrderConfirmed'));
+    backlog.take(25);
+    backlog.add(announced('order', 'OrderPlaced'));
+    backlog.putBack(failed('OrderConfirmed'));
+    clock.now = 500;
+    expect(typesOf(backlog.take(25))).toEqual(['OrderPlaced']);
+  });
+
   test('one that fails keeps no other order waiting', () => {
     const { backlog } = backlogOf(SUBSCRIBER);
     for (const type of life) for (const orderId of ['order', 'other']) backlog.add(announced(orderId, type));
@@ -151,6 +161,17 @@ describe('of a receiver that gets all', () => {
       backlog.putBack(failed('OrderPlaced'));
     }
     expect(handed).toEqual(['order/OrderPlaced', ...life.map((type) => `other/${type}`)]);
+  });
+
+  test('so many that fail as a batch takes keep no other order waiting, though more waits of each', () => {
+    const { backlog, clock } = backlogOf(SUBSCRIBER);
+    for (const index of orderNumbers(25))
+      for (const type of life) backlog.add(announced(`order-${index}`, type));
+    expect(backlog.take(25)).toHaveLength(25);
+    backlog.add(announced('other', 'OrderPlaced'));
+    backlog.putBack(backlog.allFailed('it has no time'));
+    clock.now = 500;
+    expect(backlog.take(25).map(({ id }) => id)).toContain('other/OrderPlaced');
   });
 
   test('what comes of an order that was not kept is read with the rest, and all is handled in order', () => {
@@ -252,6 +273,26 @@ describe('what a run leaves to the next one', () => {
     expect(told.toSorted()).toEqual(orderIds.toSorted());
   });
 
+  test('is read also while as many as there is room for fail for ever', () => {
+    const { backlog } = backlogOf(SUBSCRIBER, unkept(['order'], SUBSCRIBER));
+    for (const index of orderNumbers(100)) backlog.add(announced(`order-${index}`, 'OrderPlaced'));
+    expect(backlog.hasRoomForUnkept()).toBe(false);
+    backlog.take(100);
+    backlog.putBack(backlog.allFailed('it has no time'));
+    expect(backlog.hasRoomForUnkept()).toBe(true);
+  });
+
+  test('begins with what an order begins with, even where that came last', () => {
+    const { backlog, clock } = backlogOf(SUBSCRIBER);
+    for (const type of ['OrderConfirmed', 'OrderPlaced'] as const) {
+      clock.now += 1;
+      backlog.add(announced('order', type));
+    }
+    const { waiting, unkept } = backlog.carry({ items: 500, ids: 500 });
+    expect(waiting.map(({ item }) => item.type)).toEqual(['OrderPlaced']);
+    expect(unkept).toMatchObject([{ orderIds: ['order'] }]);
+  });
+
   test('is shown like what is kept', () => {
     const { backlog } = backlogOf(INVENTORY, unkept(['order']));
     expect(backlog.unkeptViews()).toMatchObject([
@@ -259,12 +300,22 @@ describe('what a run leaves to the next one', () => {
     ]);
   });
 
+  const entry = {
+    receiver: INVENTORY,
+    item: announced('order', 'SellStock'),
+    since: 0,
+    failures: 0,
+    lastError: '',
+  };
   test.each([
     ['nothing', undefined],
     ['a text', 'text'],
     ['no list', { SellStock: [{ $ne: null }] }],
     ['a list of lists', [['order']]],
     ['no receiver', [{ receiver: { name: '$' }, orderIds: ['order'] }]],
+    ['no time since when', [{ ...entry, since: 1e300, retryAt: 0 }]],
+    ['no time to try again', [{ ...entry, retryAt: -1 }]],
+    ['an id that no outbox takes', ['order'.repeat(100)]],
     ['no ids', [{ receiver: INVENTORY, orderIds: [{ $ne: null }] }]],
     [
       'what is no announcement',
