@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { MongoClient } from 'mongodb';
 import { within } from '../platform/time-limit.ts';
@@ -27,8 +27,6 @@ export function hasEnded({ worker }: Hosted): boolean {
 export const PATIENCE = 1_500;
 
 /** The questions about a process, whatever runs in it by then. One that can't be answered is answered with no. */
-export type HealthChecks = ReturnType<typeof healthChecks>;
-
 export function healthChecks(started: Started) {
   const isRunning = () =>
     started.hosted.length > 0 && started.hosted.every(({ worker }) => worker.getState() === 'RUNNING');
@@ -78,7 +76,7 @@ function isPolling({ service, worker }: Hosted): boolean {
 }
 
 /** Answers each check with 200 while it says so, else with 503. Returns once it listens; throws if the port is taken. */
-export async function serveHealth({ host, port }: Address, checks: HealthChecks): Promise<Server> {
+export async function serveHealth({ host, port }: Address, checks: ReturnType<typeof healthChecks>) {
   const server = createServer(async ({ url }, response) => {
     const name = (['live', 'ready', 'health'] as const).find((name) => url === `/${name}`);
     if (name === undefined) return void response.writeHead(404).end();

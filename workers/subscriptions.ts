@@ -49,10 +49,7 @@ export function hostedHandlers(service: string, table: readonly Subscription[], 
   const hosted = table.flatMap(({ subscriber, host, createHandler }) => {
     if (host !== service || createHandler === undefined) return [];
     const handler = createHandler(database, post);
-    const handle = async (event: Announcement) => {
-      await handler(event);
-      return [];
-    };
+    const handle = (event: Announcement) => handler(event).then(() => []);
     const handleAll: BatchHandler = (batch) => handleBatch(batch, handle, post);
     return [[activityOf(subscriber), handleAll] as const];
   });

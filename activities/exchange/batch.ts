@@ -47,8 +47,7 @@ export async function handleEach<Item extends { readonly id: string }>(
   if (isDown && found.length > 1) throw found[0];
   return items.flatMap(({ id }, index) => {
     const failure = failures[index];
-    if (failure === undefined) return [];
-    return [{ id, error: problemOf(failure) }];
+    return failure === undefined ? [] : [{ id, error: problemOf(failure) }];
   });
 }
 

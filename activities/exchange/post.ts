@@ -33,8 +33,7 @@ export function createPost(
     async publish(announcement) {
       await workflow.signalWithStart('mailbox', {
         workflowId: mailboxIdOf(announcement.data.order),
-        // Its own workers run it, so it takes in whatever comes: a run takes 10,000 signals, and one whose worker is down
-        // can't begin anew.
+        // Its own workers run it: a run takes 10,000 signals, and without a worker it can't begin anew.
         taskQueue: 'orders',
         staticSummary: 'Keeps what is announced until every receiver has handled it',
         signal: signals.message,

@@ -70,8 +70,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       const request = parseDecideRequest(input);
       const { order, status, coordinatorId, takesOver = false } = request;
       const { orderId } = order;
-      const asked = { orderId, ...endOf(request) };
-      if ((await settle(request)) || (await refuseUnseen(request))) return asked;
+      if ((await settle(request)) || (await refuseUnseen(request))) return { orderId, ...endOf(request) };
       const found = await find(orderId);
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');

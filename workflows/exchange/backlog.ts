@@ -1,16 +1,12 @@
 import { type Announcement, comesAfter, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
-import type { Receiver, Unkept, Waiting } from '../../domain/envelopes.ts';
-import { parseUnkept, parseWaiting } from '../../domain/envelopes.ts';
+import { parseUnkept, parseWaiting, type Receiver, type Waiting } from '../../domain/envelopes.ts';
 import { policies } from '../../domain/policies.ts';
 import { validOrNothing } from '../order/failures.ts';
 
 /** The state that a run leaves to the next one. */
-export interface Carried {
-  readonly waiting: readonly Waiting[];
-  readonly unkept: readonly Unkept[];
-}
+export type Carried = Omit<ReturnType<typeof carriedOver>, 'unconfirmed'>;
 
 /** What the run before left, without what is malformed: one that fails on its input would take the id that others need. */
 export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unknown) {
@@ -18,12 +14,10 @@ export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unkn
   return {
     waiting: listed(waiting).flatMap((input) => validOrNothing(parseWaiting, input) ?? []),
     unkept: listed(unkept).flatMap((input) => validOrNothing(parseUnkept, input) ?? []),
-    unconfirmed: listed(unconfirmed).filter(isAnnouncementId),
+    // No outbox takes a longer id, which would keep all others from being confirmed.
+    unconfirmed: listed(unconfirmed).filter((id): id is string => typeof id === 'string' && id.length <= 200),
   };
 }
-
-/** No outbox takes a longer one, which would keep all others from being confirmed. */
-const isAnnouncementId = (id: unknown): id is string => typeof id === 'string' && id.length <= 200;
 
 /** Limits of what is carried along, in bytes of JSON: of announcements, and of the ids of orders without theirs. */
 export type CarryLimits = Readonly<typeof CARRY_LIMITS>;
@@ -106,6 +100,11 @@ export class Backlog {
     });
   }
 
+  /** Returns the argument of `putBack` if all that was taken out has failed. */
+  allFailed(error: string): ReadonlyMap<string, string> {
+    return new Map(this.handling.map(({ item }) => [item.id, error]));
+  }
+
   has(announcementId: string): boolean {
     const [orderId] = partsOf(announcementId);
     const entries = [...this.handling, ...(this.queues.get(orderId) ?? [])];
@@ -116,10 +115,6 @@ export class Backlog {
   nextAt(): number {
     // Not `Math.min` of all, which takes no more than some ten thousand.
     return this.firsts().reduce((time, { retryAt }) => Math.min(time, retryAt), Number.POSITIVE_INFINITY);
-  }
-
-  isEmpty(): boolean {
-    return this.handling.length + this.queues.size + this.unkept.size === 0;
   }
 
   isReady(): boolean {
@@ -205,8 +200,7 @@ export class Backlog {
     for (const entry of handled) {
       const { id, subject } = entry.item;
       const left = leftOf(entry);
-      const queue = this.queues.get(subject) ?? [];
-      const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
+      const isNeedless = left === undefined || (this.receiver.onlyLatest && this.queues.has(subject));
       if (isNeedless) this.onDone(id);
       else this.restore(left);
     }

@@ -71,8 +71,7 @@ export class Inbox {
       for (const envelope of published) this.surroundings.publish(envelope);
       return new Map(unhandled.map(({ id, error }) => [id, error]));
     } catch (error) {
-      const cause = causeOf(error);
-      return new Map(batch.map(({ id }) => [id, cause]));
+      return this.backlog.allFailed(causeOf(error));
     }
   }
 
@@ -87,10 +86,8 @@ export class Inbox {
       const own = envelopes.filter(({ to }) => to.some((receiver) => receiver.handler === handler));
       // What nobody here has any more is done, so nobody may lack it: a mailbox can have been ended by hand.
       for (const envelope of own) this.surroundings.share(envelope);
-      this.backlog.addRead(
-        orderIds,
-        own.map(({ announcement }) => announcement),
-      );
+      const announcements = own.map(({ announcement }) => announcement);
+      this.backlog.addRead(orderIds, announcements);
     }
   }
 }

@@ -29,7 +29,7 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const has = (id: string) => backlogs().some((backlog) => backlog.has(id));
   const carried = carriedOver(waiting, unkept, unconfirmed);
   const done = new Set(carried.unconfirmed);
-  const confirming: Confirming = { ids: done, isUrgent: false };
+  const confirming = { ids: done, isUrgent: false };
 
   const inboxOf = (receiver: Receiver): Inbox => {
     const found = inboxes.get(keyOf(receiver)) ?? new Inbox(receiver, surroundings);
@@ -77,7 +77,7 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const longest = 2 * workflowInfo().historyLength;
   const isIdle = () => ![...inboxes.values()].some((inbox) => inbox.isBusy());
   await condition(() => isIdle() || workflowInfo().historyLength > longest, PATIENCE);
-  const full = backlogs().filter((backlog) => !backlog.isEmpty());
+  const full = backlogs().filter((backlog) => backlog.views().length + backlog.unkeptCount > 0);
   const limits = { items: CARRY_LIMITS.items / full.length, ids: CARRY_LIMITS.ids / full.length };
   const left = full.map((backlog) => backlog.carry(limits));
   return continueAsNew<typeof mailbox>(
@@ -92,14 +92,8 @@ function keyOf({ name, host, handler, onlyLatest = false }: Receiver): string {
   return [name, host, handler, onlyLatest].join('/');
 }
 
-/** Announcements that every receiver has, and whether somebody wants them out of the outboxes now. */
-interface Confirming {
-  readonly ids: Set<string>;
-  isUrgent: boolean;
-}
-
-/** Takes what is done out of the outboxes, many at once: nobody waits for it. */
-async function confirmAll(confirming: Confirming): Promise<never> {
+/** Takes what every receiver has out of the outboxes, many at once: nobody waits for it, unless it is urgent. */
+async function confirmAll(confirming: { readonly ids: Set<string>; isUrgent: boolean }): Promise<never> {
   const { ids } = confirming;
   const isDue = () => ids.size >= CONFIRMED_AT_ONCE || confirming.isUrgent;
   for (;;) {

@@ -8,19 +8,17 @@ import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
 import type { Replies } from './replies.ts';
 
-/** The order service, bound to one order: it votes like a participant, and holds the decision. */
-export type OrderService = ReturnType<typeof bindOrderService>;
-
 /** An order that is being placed, as its strategy gets it. */
 export interface Placement {
   readonly request: ParticipantRequest;
   /** How long all attempts to prepare may take together, in milliseconds. */
   readonly prepareBudget: number;
-  readonly orders: OrderService;
+  readonly orders: ReturnType<typeof bindOrderService>;
   readonly progress: Progress;
   readonly replies: Replies;
 }
 
+/** The order service, bound to one order: it votes like a participant, and holds the decision. */
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number) {
   const { 'orders.decide': decide, 'orders.announce': announce } = orders(settling);
   return {
