@@ -49,7 +49,10 @@ export function hostedHandlers(service: string, table: readonly Subscription[], 
   const hosted = table.flatMap(({ subscriber, host, createHandler }) => {
     if (host !== service || createHandler === undefined) return [];
     const handler = createHandler(database, post);
-    const handle = (event: Announcement) => handler(event).then(() => []);
+    const handle = async (event: Announcement) => {
+      await handler(event);
+      return [];
+    };
     const handleAll: BatchHandler = (batch) => handleBatch(batch, handle, post);
     return [[activityOf(subscriber), handleAll] as const];
   });

@@ -87,8 +87,6 @@ export function createInventory(
     return reservations.findOneAndUpdate(filter, update, { returnDocument: 'after' });
   }
 
-  // --- prepare -------------------------------------------------------------------------------------------------
-
   /** Lets an attempt in, unless the order is decided. Returns its number within the order, and when, on the database's clock. */
   async function openReservation({ order, coordinatorId, strategy }: ParticipantRequest) {
     const { orderId } = order;
@@ -195,8 +193,6 @@ export function createInventory(
     await carryOut(ended);
     return ended?.decision ?? null;
   }
-
-  // --- commit and rollback -------------------------------------------------------------------------------------
 
   /** Makes the decision durable before anything is sold. */
   async function decideCommit(request: ParticipantRequest): Promise<ReservationDocument> {

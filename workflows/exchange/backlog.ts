@@ -117,6 +117,10 @@ export class Backlog {
     return this.firsts().reduce((time, { retryAt }) => Math.min(time, retryAt), Number.POSITIVE_INFINITY);
   }
 
+  isEmpty(): boolean {
+    return this.handling.length + this.queues.size + this.unkept.size === 0;
+  }
+
   isReady(): boolean {
     return this.nextAt() <= this.now();
   }
@@ -165,10 +169,8 @@ export class Backlog {
 
   /** Returns what is not kept. */
   unkeptViews(): WaitingView[] {
-    const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
-    return [...this.unkept.keys()].map((subject) =>
-      viewOf({ receiver: this.receiver, item: { subject, type: 'announcements' }, ...rest }),
-    );
+    const items = [...this.unkept.keys()].map((subject) => ({ subject, type: 'announcements' }));
+    return items.map((item) => viewOf(this.entryOf(item, this.startedAt)));
   }
 
   get handlingCount(): number {
@@ -189,8 +191,8 @@ export class Backlog {
     for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.onDone(id);
   }
 
-  private entryOf(item: Announcement): Waiting {
-    return { receiver: this.receiver, item, since: this.now(), failures: 0, lastError: '', retryAt: 0 };
+  private entryOf<Item>(item: Item, since = this.now()) {
+    return { receiver: this.receiver, item, since, failures: 0, lastError: '', retryAt: 0 };
   }
 
   /** Puts what is left of each entry back among those that wait, unless one of them was to take its place. */

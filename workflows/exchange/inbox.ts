@@ -1,10 +1,9 @@
 import { condition, scheduleActivity } from '@temporalio/workflow';
 import type { Announcement } from '../../domain/announcements.ts';
 import { type Envelope, parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
-import { inBatches } from '../contract/activities.ts';
+import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
 import { causeOf, validOrNothing } from '../order/failures.ts';
 import { Backlog } from './backlog.ts';
-import { findInOutboxes } from './outboxes.ts';
 
 /** What a mailbox does for each of its inboxes. */
 export interface Surroundings {
@@ -90,6 +89,15 @@ export class Inbox {
       this.backlog.addRead(orderIds, announcements);
     }
   }
+}
+
+/** Returns what is in the outboxes of these orders, in both services. */
+async function findInOutboxes(orderIds: readonly string[]): Promise<readonly Envelope[]> {
+  const found = await Promise.all([
+    orders(settling)['orders.findAnnouncements'](orderIds),
+    inventory(settling)['inventory.findAnnouncements'](orderIds),
+  ]);
+  return found.flat();
 }
 
 // As many as a receiver handles at the same time, so that the whole batch takes no longer than its slowest.

@@ -8,11 +8,11 @@ import {
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { type Envelope, parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
+import { inventory, orders, settling } from '../contract/activities.ts';
 import { validOrNothing } from '../order/failures.ts';
 import { lackingQuery, messageSignal, tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { type Backlog, CARRY_LIMITS, carriedOver } from './backlog.ts';
 import { Inbox, PATIENCE } from './inbox.ts';
-import { removeFromOutboxes } from './outboxes.ts';
 
 /**
  * Keeps what services announce until each receiver has handled it, also while one is down, which keeps none of the
@@ -77,7 +77,7 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const longest = 2 * workflowInfo().historyLength;
   const isIdle = () => ![...inboxes.values()].some((inbox) => inbox.isBusy());
   await condition(() => isIdle() || workflowInfo().historyLength > longest, PATIENCE);
-  const full = backlogs().filter((backlog) => backlog.views().length + backlog.unkeptCount > 0);
+  const full = backlogs().filter((backlog) => !backlog.isEmpty());
   const limits = { items: CARRY_LIMITS.items / full.length, ids: CARRY_LIMITS.ids / full.length };
   const left = full.map((backlog) => backlog.carry(limits));
   return continueAsNew<typeof mailbox>(
@@ -109,6 +109,14 @@ async function confirmAll(confirming: { readonly ids: Set<string>; isUrgent: boo
       await sleep(CONFIRM_AFTER, CONFIRM_TIMER); // a service is down
     }
   }
+}
+
+/** Takes announcements out of the outboxes, whichever they are in. Waits for a service that is down. */
+async function removeFromOutboxes(announcementIds: readonly string[]): Promise<void> {
+  await Promise.all([
+    orders(settling)['orders.confirmPublished'](announcementIds),
+    inventory(settling)['inventory.confirmPublished'](announcementIds),
+  ]);
 }
 
 function detailsOf(backlogs: readonly Backlog[]): string {
