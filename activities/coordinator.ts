@@ -7,10 +7,8 @@ import { parse } from '../domain/validation.ts';
 /** Knows what became of an order's workflows: the only code of a service that asks Temporal. */
 export type Coordinators = ReturnType<typeof createCoordinators>;
 
-/** @param client Reaches the namespace that the orders run in. */
 export function createCoordinators(client: Client) {
   return {
-    /** Looks at the workflow that placed the order. */
     async findCoordinator(input: string): Promise<Coordinator> {
       const found = await describe(workflowIdOf(parse(identifier(), input, 'orderId')));
       if (found === undefined) return { state: 'unknown' };

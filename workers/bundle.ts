@@ -20,12 +20,7 @@ export async function bundleWorkflows(
   return file;
 }
 
-/**
- * Bundles a service's workflow code, which takes a few seconds.
- *
- * @param converter Its worker's: if that encrypts, workflows hand over their failures in payloads.
- * @param workflowsPath The module that exports the workflows.
- */
+/** Bundles a service's workflow code, in a few seconds. If its worker encrypts, workflows hand over failures in payloads. */
 export async function bundleWorkflowCode(
   name: ServiceName,
   { failureConverterPath }: DataConverter,
@@ -43,10 +38,7 @@ export async function bundleWorkflowCode(
   return code;
 }
 
-/**
- * The bundle that `npm run build` has made of a service's workflows. There is none for other participants, and none for
- * sources: they may be newer than any bundle, and an old one must not run in silence.
- */
+/** What `npm run build` has bundled. For sources nothing: they may be newer, and an old bundle must not run in silence. */
 export function builtBundle(service: Service, converter: DataConverter) {
   const name = service.name as ServiceName;
   if (!isCompiled || service !== services[name]) return undefined;

@@ -15,13 +15,8 @@ import { DEFAULT_LIMITS, slotsOf, type WorkerLimits } from './limits.ts';
 import { holdMetrics, reportLateHold, reportSkipped } from './metrics.ts';
 import type { Activities, Service, ServiceName } from './services.ts';
 import { preloadedModules, services, workflowInterceptorModules } from './services.ts';
-import {
-  checkSubscriptions,
-  hostedHandlers,
-  receiversOf,
-  type Subscription,
-  subscriptions,
-} from './subscriptions.ts';
+import type { Subscription } from './subscriptions.ts';
+import { checkSubscriptions, hostedHandlers, receiversOf, subscriptions } from './subscriptions.ts';
 
 export interface ServiceWorkerOptions {
   readonly connection: NativeConnection;

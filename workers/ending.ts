@@ -3,10 +3,7 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { type Hosted, hasEnded, type Started } from './health.ts';
 
-/**
- * How long a worker may take to end, from the signal or failure that ends it. A handler that never returns would keep it for
- * ever (temporalio/sdk-typescript #2266): it would take no work, and nothing would start it again. Milliseconds.
- */
+/** How long a worker may take to end: some handlers never return (temporalio/sdk-typescript #2266). Milliseconds. */
 export const STOP_LIMITS = {
   /** Then activities are cancelled. Until then they may finish: an attempt takes ten seconds, but for a sweep. */
   grace: 10_000,

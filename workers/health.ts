@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { NativeConnection, Worker } from '@temporalio/worker';
 import type { MongoClient } from 'mongodb';
 import { within } from '../platform/time-limit.ts';
@@ -23,15 +23,10 @@ export function hasEnded({ worker }: Hosted): boolean {
   return ['STOPPED', 'FAILED'].includes(worker.getState());
 }
 
-/**
- * How long a check waits for a server: its own limit, because MongoDB's driver waits for 15 seconds, and its `timeoutMS` has no
- * effect (mongodb 7.9.0). Milliseconds; an answer is out within two seconds.
- */
+/** How long a check waits for a server, in milliseconds. (The driver's own `timeoutMS` has no effect: mongodb 7.9.0.) */
 export const PATIENCE = 1_500;
 
 /** The questions about a process, whatever runs in it by then. One that can't be answered is answered with no. */
-export type HealthChecks = ReturnType<typeof healthChecks>;
-
 export function healthChecks(started: Started) {
   const isRunning = () =>
     started.hosted.length > 0 && started.hosted.every(({ worker }) => worker.getState() === 'RUNNING');
@@ -81,7 +76,7 @@ function isPolling({ service, worker }: Hosted): boolean {
 }
 
 /** Answers each check with 200 while it says so, else with 503. Returns once it listens; throws if the port is taken. */
-export async function serveHealth({ host, port }: Address, checks: HealthChecks): Promise<Server> {
+export async function serveHealth({ host, port }: Address, checks: ReturnType<typeof healthChecks>) {
   const server = createServer(async ({ url }, response) => {
     const name = (['live', 'ready', 'health'] as const).find((name) => url === `/${name}`);
     if (name === undefined) return void response.writeHead(404).end();

@@ -4,17 +4,15 @@ import type { ActivityInterceptors } from '@temporalio/worker';
 import { ConcordError } from '../domain/errors.ts';
 import type { ParticipantRequest } from '../domain/participant.ts';
 
-/**
- * Has the failure of each activity say by its class whether it is retried, each log line name its order, and Temporal hear
- * that its worker lives, if it asks. (The SDK itself logs each attempt's start and end, with attempt and workflow id.)
- */
+/** Has each failure say by its class whether it is retried, each log line name its order, and Temporal hear heartbeats. */
 export function activityInterceptors(context: Context): ActivityInterceptors {
   const { info, metricMeter } = context;
   let orderId: string | undefined;
   return {
     inbound: {
       async execute(input, next) {
-        orderId = orderIdOf(input.args[0]);
+        const given = (input.args[0] as Partial<ParticipantRequest> | null | undefined)?.order?.orderId;
+        if (typeof given === 'string') orderId = given;
         const { heartbeatTimeoutMs } = info;
         const heartbeats =
           heartbeatTimeoutMs && setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
@@ -47,9 +45,4 @@ function classified(error: unknown): unknown {
     details: [error.details],
     cause: error,
   });
-}
-
-function orderIdOf(argument: unknown): string | undefined {
-  const orderId = (argument as Partial<ParticipantRequest> | null | undefined)?.order?.orderId;
-  return typeof orderId === 'string' ? orderId : undefined;
 }

@@ -29,10 +29,7 @@ export function metricsOptions(address: Address | undefined): Required<RuntimeOp
 // From the quickest decision to past the usual prepare budget, after which an order is refused. Seconds.
 const DECISION_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200];
 
-/**
- * Shows the ages of holds. One worker sweeps at a time, and the others keep showing what they last saw: the newest
- * `concord_holds_swept_timestamp_seconds` tells whose figures count.
- */
+/** Shows the ages of holds. Of all workers, that with the newest `concord_holds_swept_timestamp_seconds` is right. */
 export function holdMetrics(meter: MetricMeter): HoldObserver {
   const gauge = (name: string, description: string) => meter.createGauge(name, 'float', '', description);
   const holds = gauge('concord_holds', 'Orders that hold stock, by how long they have');

@@ -13,14 +13,11 @@ import type { WorkerSettings } from './settings.ts';
 export function prepareMeanwhile(
   chosen: readonly Service[],
   settings: WorkerSettings,
-  {
-    connection,
-    dataConverter,
-    meter,
-  }: Required<Pick<ServiceWorkerOptions, 'connection' | 'dataConverter' | 'meter'>>,
+  options: Required<Pick<ServiceWorkerOptions, 'connection' | 'dataConverter' | 'meter'>>,
   logger: Logger,
   signal: AbortSignal,
 ): void {
+  const { connection, dataConverter, meter } = options;
   const { namespace } = settings.temporal;
   const client = new Client({ connection, namespace, dataConverter });
   const inBackground = (work: Promise<unknown>, done: string) =>

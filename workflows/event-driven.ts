@@ -1,12 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { OrderOutcome } from '../domain/order.ts';
-import {
-  adoptRecord,
-  decideOrder,
-  type Placement,
-  placeAndWait,
-  untilSettled,
-} from './order/order-service.ts';
+import type { Placement } from './order/order-service.ts';
+import { adoptRecord, decideOrder, placeAndWait, untilSettled } from './order/order-service.ts';
 
 /**
  * Nobody coordinates: the order service publishes that the order is placed, and the services react to each other's

@@ -18,7 +18,6 @@ import { placeInTwoPhases } from './two-phase.ts';
 /**
  * Places one order in all services, or in none, by the strategy that was asked for. Whichever it is, this workflow is
  * the order: its id is the order's, whoever wants to know or to cancel asks it, and it ends when every service is done.
- *
  * @throws ApplicationFailure `InvalidInput`, before anything is written; `ProtocolViolation` if a participant refuses
  *   to settle, which takes an operator.
  */

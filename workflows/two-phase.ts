@@ -1,7 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { allDone } from '../domain/all-done.ts';
 import type { OrderOutcome, Reason } from '../domain/order.ts';
-import { type BoundParticipant, bindParticipants, refusalOf } from './order/bound-participants.ts';
+import { type BoundParticipant, bindParticipants, refusalOf } from './contract/participants.ts';
 import { Compensations } from './order/compensations.ts';
 import { reasonOf } from './order/failures.ts';
 import { decideOrder, type Placement } from './order/order-service.ts';

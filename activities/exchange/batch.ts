@@ -7,10 +7,7 @@ import { problemOf } from '../../domain/sweeps.ts';
 import { itemScope } from '../../platform/tracing/item-scope.ts';
 import type { Post } from './post.ts';
 
-/**
- * Handles a batch of announcements, each by itself.
- * @param handle Returns what it announces in turn. It is called again until it has succeeded.
- */
+/** Handles each announcement of a batch by itself. @param handle Returns what it announces; called again until it succeeds. */
 export async function handleBatch(
   batch: readonly Announcement[],
   handle: (announcement: Announcement) => Promise<readonly Announcement[]>,
@@ -29,7 +26,6 @@ const AT_ONCE = 25;
 
 /**
  * Handles a batch so that an item which can't be handled, or hangs, doesn't keep the others waiting.
- *
  * @returns What must be tried again. An item that hung may still be at work; one that had not begun by then never does.
  * @throws The first failure, if several items have all failed and none because of what it is about: the batch is then tried
  *   again as a whole. One that fails alone says nothing of others, and would keep whatever comes next from its turn.
@@ -51,8 +47,7 @@ export async function handleEach<Item extends { readonly id: string }>(
   if (isDown && found.length > 1) throw found[0];
   return items.flatMap(({ id }, index) => {
     const failure = failures[index];
-    if (failure === undefined) return [];
-    return [{ id, error: problemOf(failure) }];
+    return failure === undefined ? [] : [{ id, error: problemOf(failure) }];
   });
 }
 

@@ -32,16 +32,12 @@ export function createOutboxes(
   { post, report }: { readonly post: Post; readonly report: (skipped: Skipped) => void },
   carryOut: (orderId: string) => Promise<void> = async () => {},
 ) {
-  const full = { 'outbox.0': { $exists: true } };
   const options = { ...READ_COMMITTED, projection: { outbox: 1 } };
 
   return {
     /** Returns what is in the outbox of an order. */
     async read(orderId: string): Promise<Announcement[]> {
-      const fail = (error: unknown) => {
-        throw error;
-      };
-      return announcementsIn(await documents.findOne({ _id: orderId }, options), fail);
+      return parsed(await documents.findOne({ _id: orderId }, options));
     },
 
     /** Returns what is in the outboxes of these orders. Of what is damaged the sweep tells. */
@@ -58,10 +54,7 @@ export function createOutboxes(
       await documents.updateOne(contentOf(order), { $set: { outbox: [] } });
     },
 
-    /**
-     * Publishes what lies in an outbox for long, and is in no mailbox: whoever has written it died before handing it over, or
-     * the mailbox was ended by hand. Returns what is too damaged to be published, and keeps none of the others.
-     */
+    /** Publishes what is old and in no mailbox: its writer died, or the mailbox was ended by hand. Returns what is damaged. */
     async publishLeftBehind(): Promise<Skipped[]> {
       const timeIsUp = Date.now() + SWEEP_TIME;
       const skipped: Skipped[] = [];
@@ -70,7 +63,7 @@ export function createOutboxes(
         skipped.push(one);
         report(one);
       };
-      for await (const page of pagesOf(documents.find(full, options))) {
+      for await (const page of pagesOf(documents.find({ 'outbox.0': { $exists: true } }, options))) {
         const old = page.map((document) => oldIn(announcementsIn(document, skip(String(document._id)))));
         const lacking = new Set(await post.lacking(old.flat().filter((each) => !isReply(each))));
         const handOver = async (announcements: readonly Announcement[]) => {
@@ -120,18 +113,19 @@ export function pushed(announcement: Announcement | undefined): { $push?: { outb
 }
 
 /** Nothing if somebody has changed what is there, which is a failure of this order alone. */
-function announcementsIn(
-  document: OutboxDocument | null,
-  onDamage: (error: unknown) => void,
-): Announcement[] {
-  const outbox: unknown = document?.outbox ?? [];
+function announcementsIn(document: OutboxDocument, onDamage: (error: unknown) => void): Announcement[] {
   try {
-    if (!Array.isArray(outbox)) throw invalidInput('outbox', 'it must be a list');
-    return outbox.map(parseAnnouncement);
+    return parsed(document);
   } catch (error) {
     onDamage(error);
     return [];
   }
+}
+
+function parsed(document: OutboxDocument | null): Announcement[] {
+  const outbox: unknown = document?.outbox ?? [];
+  if (!Array.isArray(outbox)) throw invalidInput('outbox', 'it must be a list');
+  return outbox.map(parseAnnouncement);
 }
 
 /** What was written before an old one is old, too, whatever the clock of its writer says. */

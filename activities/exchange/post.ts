@@ -1,6 +1,6 @@
 import { type Client, QueryRejectedError, WorkflowNotFoundError } from '@temporalio/client';
 import { mailboxIdOf, queries, signals } from '../../domain/addresses.ts';
-import type { Announcement } from '../../domain/announcements.ts';
+import type { Announcement, AnnouncementType } from '../../domain/announcements.ts';
 import type { Envelope, Receiver } from '../../domain/envelopes.ts';
 import type { OrderOutcome } from '../../domain/order.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
@@ -26,15 +26,14 @@ export interface Post {
 /** @param client Its queries must be refused by workflows that have ended. */
 export function createPost(
   client: Client,
-  receiversOf: (type: Announcement['type']) => readonly Receiver[],
+  receiversOf: (type: AnnouncementType) => readonly Receiver[],
 ): Post {
   const { workflow } = client;
   return {
     async publish(announcement) {
       await workflow.signalWithStart('mailbox', {
         workflowId: mailboxIdOf(announcement.data.order),
-        // Its own workers run it, so it takes in whatever comes: a run takes 10,000 signals, and one whose worker is down
-        // can't begin anew.
+        // Its own workers run it: a run takes 10,000 signals, and without a worker it can't begin anew.
         taskQueue: 'orders',
         staticSummary: 'Keeps what is announced until every receiver has handled it',
         signal: signals.message,
@@ -50,26 +49,21 @@ export function createPost(
 
     async lacking(announcements) {
       const mailboxes = new Set(announcements.map(({ data }) => mailboxIdOf(data.order)));
-      const lacking = [...mailboxes].map((id) =>
-        lackingIn(
-          id,
-          announcements.filter(({ data }) => mailboxIdOf(data.order) === id),
-        ),
-      );
-      return (await Promise.all(lacking)).flat();
+      return (await Promise.all([...mailboxes].map((id) => lackingIn(id, announcements)))).flat();
     },
   };
 
   async function lackingIn(mailboxId: string, announcements: readonly Announcement[]) {
-    const ids = announcements.map(({ id }) => id);
+    const own = announcements.filter(({ data }) => mailboxIdOf(data.order) === mailboxId);
+    const ids = own.map(({ id }) => id);
     const ask = () => workflow.getHandle(mailboxId).query<string[], [string[]]>(queries.lacking, ids);
     try {
       const lacking = new Set(await client.withDeadline(Date.now() + QUESTION_LIMIT, ask));
-      return announcements.filter(({ id }) => lacking.has(id));
+      return own.filter(({ id }) => lacking.has(id));
     } catch (error) {
       const isGone = error instanceof WorkflowNotFoundError || error instanceof QueryRejectedError;
       // Only its worker can answer: while that is down, nothing is published again.
-      return isGone ? announcements : [];
+      return isGone ? own : [];
     }
   }
 

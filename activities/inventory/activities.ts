@@ -35,8 +35,5 @@ export function createInventoryActivities(dependencies: ServiceDependencies) {
   };
 }
 
-/**
- * What a sweep needs. The reaper reads all stock without one, once a minute: an index of held stock would cost every order
- * two more writes into it, and could not find a document whose holds are no list.
- */
+/** What a sweep needs. An index of held stock would cost every order two more writes, and not find holds that are no list. */
 export const inventoryIndexes: Indexes = { reservations: [FULL_OUTBOXES] };

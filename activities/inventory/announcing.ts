@@ -12,7 +12,6 @@ export function createInventoryService(
   { outboxes, post }: { readonly outboxes: Outboxes; readonly post: Post },
 ) {
   return {
-    /** Handles what the order service announces. */
     handle: (batch: readonly Announcement[]) => handleBatch(batch, handle, post),
   };
 

@@ -78,10 +78,7 @@ export const DEFAULT_INVENTORY_LIMITS = {
   writeLimit: HOLD_WRITE_LIMIT,
   /** How much longer than both a tombstone lives. */
   tombstoneMargin: TOMBSTONE_MARGIN,
-  /**
-   * How many orders may hold units of one SKU at once. With the longest ids, so many holds have 8 MB, and if all are rolled
-   * back at once, their tombstones 7 MB: together less than the 16 MiB that a document takes.
-   */
+  /** How many orders may hold one SKU at once: with the longest ids, 8 MB, and their tombstones 7; a document takes 16 MiB. */
   maximumHolds: 50_000,
 };
 

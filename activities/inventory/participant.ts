@@ -13,12 +13,7 @@ import { failureOf } from '../exchange/batch.ts';
 import { pushed } from '../exchange/outbox.ts';
 import { insertUnlessPresent, READ_COMMITTED, unlessTaken } from '../mongodb/client.ts';
 import { contentOf, decidableBy } from '../mongodb/order-content.ts';
-import type {
-  InventoryCollections,
-  InventoryLimits,
-  ReservationDocument,
-  StockDocument,
-} from './documents.ts';
+import type { InventoryCollections, ReservationDocument, StockDocument } from './documents.ts';
 import { DEFAULT_INVENTORY_LIMITS, past, prune, rejectionOf, tombstoneLifetime } from './documents.ts';
 
 const { lateArrival, alreadyDecided, leftUndecided, attemptExpired, violation, idTaken } =
@@ -30,9 +25,6 @@ export interface Inventory extends Participant, Inspectable {
   settleDecided(orderId: string): Promise<void>;
 }
 
-/** A prepare attempt that was let in: its number within its order, and when, on the database's clock. */
-type Attempt = { readonly number: number; readonly openedAt: Date };
-
 /**
  * The inventory's part in an order. Each write changes one document and carries its own precondition. The order's reservation
  * says how far it is, and every stock document says by itself whether it holds for the order.
@@ -42,7 +34,7 @@ type Attempt = { readonly number: number; readonly openedAt: Date };
  */
 export function createInventory(
   { stock, reservations }: Pick<InventoryCollections, 'stock' | 'reservations'>,
-  given: Partial<InventoryLimits> = {},
+  given: Partial<typeof DEFAULT_INVENTORY_LIMITS> = {},
   onLateHold: (late: LateHold) => void = () => {},
 ): Inventory {
   const limits = { ...DEFAULT_INVENTORY_LIMITS, ...given };
@@ -50,11 +42,11 @@ export function createInventory(
     async prepare(input) {
       const request = parseParticipantRequest(input);
       const { orderId, lines } = request.order;
-      const attempt = await openReservation(request);
+      const { attempts, openedAt } = await openReservation(request);
       const heldBy: number[] = [];
       try {
         // In the order of their SKUs: at once, two orders for the last units of two SKUs could refuse each other.
-        for (const line of lines) heldBy.push(await hold(orderId, line, attempt));
+        for (const line of lines) heldBy.push(await hold(orderId, line, attempts, openedAt));
       } catch (error) {
         // Only a refusal ends an attempt for certain: after any other error, its last write may still be on its way.
         if (error instanceof ConcordError) await recordRefusal(request, error);
@@ -95,10 +87,8 @@ export function createInventory(
     return reservations.findOneAndUpdate(filter, update, { returnDocument: 'after' });
   }
 
-  // --- prepare -------------------------------------------------------------------------------------------------
-
-  /** Lets an attempt in, unless the order is decided. */
-  async function openReservation({ order, coordinatorId, strategy }: ParticipantRequest): Promise<Attempt> {
+  /** Lets an attempt in, unless the order is decided. Returns its number within the order, and when, on the database's clock. */
+  async function openReservation({ order, coordinatorId, strategy }: ParticipantRequest) {
     const { orderId } = order;
     const opened = await unlessTaken(() =>
       reservations.findOneAndUpdate(
@@ -111,7 +101,7 @@ export function createInventory(
         { upsert: true, returnDocument: 'after' },
       ),
     );
-    if (opened?.openedAt !== undefined) return { number: opened.attempts, openedAt: opened.openedAt };
+    if (opened?.openedAt !== undefined) return { attempts: opened.attempts, openedAt: opened.openedAt };
     const found = await find(orderId);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) throw idTaken(orderId);
@@ -122,7 +112,7 @@ export function createInventory(
   }
 
   /** Returns the attempt whose hold is there now: this one, or an earlier one. */
-  async function hold(orderId: string, { sku, quantity }: Line, { number: attempt, openedAt }: Attempt) {
+  async function hold(orderId: string, { sku, quantity }: Line, attempt: number, openedAt: Date) {
     const { matchedCount } = await stock.updateOne(
       {
         _id: sku,
@@ -136,7 +126,6 @@ export function createInventory(
       {
         $inc: { available: -quantity, reserved: quantity },
         $push: { holds: { orderId, quantity, attempt } },
-        // Pruning rides on a write that happens anyway.
         $pull: { settled: past(openedAt) },
       },
       // The database reads its clock when a command starts, so only with this limit is a deadline one for the write.
@@ -178,10 +167,7 @@ export function createInventory(
     throw lateArrival(_id, decision === null ? undefined : recordedAs(decision));
   }
 
-  /**
-   * A coordinator hears of a refusal and rolls back. If there is none, the no is final as it is said: the decision and its
-   * announcement are one write.
-   */
+  /** Where no coordinator hears of it and rolls back, the no is final: the decision and its announcement are one write. */
   async function recordRefusal(request: ParticipantRequest, refusal: ConcordError): Promise<void> {
     const _id = request.order.orderId;
     const announcement = rejectionOf(request, refusal);
@@ -207,8 +193,6 @@ export function createInventory(
     await carryOut(ended);
     return ended?.decision ?? null;
   }
-
-  // --- commit and rollback -------------------------------------------------------------------------------------
 
   /** Makes the decision durable before anything is sold. */
   async function decideCommit(request: ParticipantRequest): Promise<ReservationDocument> {
@@ -237,7 +221,12 @@ export function createInventory(
     const found = await find(orderId);
     if (found === null) throw attemptExpired(orderId);
     if (!sameContent(order, { orderId, ...found })) return null;
-    if (found.decision === 'rollback') return (await announceRelease(request)) ?? found;
+    if (found.decision === 'rollback') {
+      if (released === undefined) return found;
+      // The refusal was told with the decision, and what follows from it is told now, once.
+      const untold = { _id: orderId, refused: true as const };
+      return (await change(untold, { $unset: { refused: '' }, ...pushed(released) })) ?? found;
+    }
     if (found.coordinatorId !== coordinatorId && !takesOver) return null;
     if (found.decision === null) throw attemptExpired(orderId); // a prepare came in between: decide again
     throw violation(orderId, 'rollback', 'committed');
@@ -255,13 +244,6 @@ export function createInventory(
         ...(event === undefined ? { $unset: { outbox: '' } } : pushed(event)),
       },
     );
-  }
-
-  /** The refusal was told with the decision, and what follows from it is told now, once. */
-  function announceRelease(request: RollbackRequest): Promise<ReservationDocument | null> {
-    const event = eventOf('rollback', request);
-    if (event === undefined) return Promise.resolve(null);
-    return change({ _id: event.subject, refused: true }, { $unset: { refused: '' }, ...pushed(event) });
   }
 
   /** Sells or releases what the order still holds, as it was decided. All lines are settled before a failure is thrown. */
@@ -287,8 +269,7 @@ export function createInventory(
   }
 
   async function release(reservation: ReservationDocument, line: Line): Promise<void> {
-    if (await settleHold(reservation, line, 'available')) return;
-    await findHold(reservation, line.sku);
+    if (!(await settleHold(reservation, line, 'available'))) await findHold(reservation, line.sku);
   }
 
   /** Moves the units of a hold to where they then count; returns false if that hold isn't there. */

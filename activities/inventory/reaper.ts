@@ -27,10 +27,7 @@ export function createReaper(dependencies: ReaperDependencies) {
   const { stock, reservations, coordinators, settleDecided, observeHolds, report } = dependencies;
   const { limits = { question: QUESTION_LIMIT, all: SWEEP_TIME } } = dependencies;
   return {
-    /**
-     * Finds at most 100 orders whose holds are older than `holdLimit` milliseconds and whose workflow no longer runs; and at
-     * most 100 of what can't be judged.
-     */
+    /** Finds orders with holds older than so many milliseconds and no workflow, and what can't be judged; at most 100 each. */
     async findOrphans(input: number): Promise<(Orphan | Skipped)[]> {
       const holdLimit = parseHoldLimit(input);
       const timeIsUp = Date.now() + limits.all;
@@ -89,17 +86,15 @@ export function createReaper(dependencies: ReaperDependencies) {
 
   /** Reads when each of these orders has opened its holds, if that is on record. */
   async function readOpenings(orderIds: string[], skip: Skip): Promise<Map<string, Date>> {
-    const openings = new Map<string, unknown>();
-    for await (const { _id, openedAt } of findAmong(orderIds, {}, { openedAt: 1 }))
-      openings.set(_id, openedAt);
-    const sound = new Map<string, Date>();
-    for (const orderId of orderIds) {
-      const openedAt = openings.get(orderId);
-      if (isPastDate(openedAt)) sound.set(orderId, openedAt);
-      else if (openings.has(orderId)) skip(orderId, `${DAMAGED}: openedAt is no time in the past`);
-      else skip(orderId, 'it holds stock, and has no reservation');
+    const openings = new Map<string, Date>();
+    const unknown = new Set(orderIds);
+    for await (const { _id, openedAt } of findAmong(orderIds, {}, { openedAt: 1 })) {
+      unknown.delete(_id);
+      if (isPastDate(openedAt)) openings.set(_id, openedAt);
+      else skip(_id, `${DAMAGED}: openedAt is no time in the past`);
     }
-    return sound;
+    for (const orderId of unknown) skip(orderId, 'it holds stock, and has no reservation');
+    return openings;
   }
 
   /** Reads those of these orders that are older than `holdLimit` on the database's clock, the oldest first. */

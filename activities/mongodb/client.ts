@@ -20,10 +20,7 @@ export interface ClientLimits {
   readonly answerLimit?: number;
 }
 
-/**
- * The options that could take away a promise, with the one value that a connection string may give them; undefined if none.
- * `retryWrites` is not among them: activities retry by themselves, and some databases don't have it.
- */
+/** Options that could take away a promise, each with the one value that it may have. (`retryWrites` can't: activities retry.) */
 const NEEDED: Readonly<Record<string, string | undefined>> = {
   w: 'majority',
   journal: 'true',

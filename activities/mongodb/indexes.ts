@@ -15,10 +15,7 @@ export const FULL_OUTBOXES: Index = {
   partialFilterExpression: { 'outbox.0': { $exists: true } },
 };
 
-/**
- * Creates those that are missing. Safe to repeat, and to do by several workers at once. MongoDB keeps nobody waiting while it
- * builds one; FerretDB keeps those who write to the collection. Throws the first failure, naming its index, after all were tried.
- */
+/** Creates those that are missing, and throws the first failure at the end. Safe to repeat. (FerretDB stops writers meanwhile.) */
 export async function ensureIndexes(database: Db, indexes: Indexes): Promise<void> {
   let failure: Error | undefined;
   // One after the other: each build reads its whole collection.

@@ -1,9 +1,6 @@
 import type { Page } from '../../domain/page.ts';
 
-/**
- * Reads a page: at most `limit` items, and no more than an answer takes. Temporal refuses 2 MB, and warns from 512 KB on;
- * encryption adds some hundred bytes. It always has an item, so that one which is large can't keep the others from being read.
- */
+/** Reads at most `limit` items, and no more than an answer takes, but always one: a large one must not hide the others. */
 export async function pageOf<Item>(
   items: AsyncIterable<Item>,
   limit: number,
@@ -21,7 +18,7 @@ export async function pageOf<Item>(
   return { items: taken };
 }
 
-/** How large the items of a page may be together, as JSON. */
+/** As JSON. Temporal refuses an answer of 2 MB, and warns from 512 KB on; encryption adds some hundred bytes. */
 export const PAGE_BYTES = 500_000;
 
 export function bytesOf(value: unknown): number {

@@ -5,8 +5,6 @@ import pRetry from 'p-retry';
  * Connects a client anew that has gone deaf. The driver (7.9.0) waits for ever for the answer to a heartbeat whose connection
  * closed in the wrong moment, as happens behind a proxy when a server restarts: it stops looking for its server, and every
  * operation fails until the process ends. Databases and collections of the client go on working.
- *
- * @param signal Aborted before the client is closed.
  */
 export function reviveWhenDeaf(client: MongoClient, signal: AbortSignal, onDeaf: (reason: string) => void) {
   const waiting = new Map<string, NodeJS.Timeout>();

@@ -39,7 +39,6 @@ export function createOrderService(
     /** Says again what may have been lost. */
     announce: async (input: Announcement) => announce(parseAnnouncement(input)),
 
-    /** Handles what the inventory announces. */
     handle: (batch: readonly Announcement[]) => handleBatch(batch, handle, post),
   };
 

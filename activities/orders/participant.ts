@@ -63,7 +63,6 @@ export function createOrders(orders: Collection<OrderDocument>) {
      *
      * This one write is the commit point of the whole order: no participant is told to commit or to roll back before it, and
      * all are told what it says. So all services agree, whichever runs and resolutions of the order are at work at once.
-     *
      * @throws ConcordError `LeftUndecided` if another coordinator's order is pending, and the request doesn't take over;
      *   `ProtocolViolation` if an order is to be confirmed that was never put on record.
      */
@@ -71,8 +70,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       const request = parseDecideRequest(input);
       const { order, status, coordinatorId, takesOver = false } = request;
       const { orderId } = order;
-      const asked = { orderId, ...endOf(request) };
-      if ((await settle(request)) || (await refuseUnseen(request))) return asked;
+      if ((await settle(request)) || (await refuseUnseen(request))) return { orderId, ...endOf(request) };
       const found = await find(orderId);
       if (found === null || !sameContent(order, toRecord(found))) {
         if (status === 'confirmed') throw violation(orderId, 'commit', 'not prepared');
@@ -102,11 +100,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
       return found === null ? null : toRecord(found);
     },
 
-    /**
-     * Returns a page, the newest first; a damaged one says so as its reason, and those whose time is damaged are the last.
-     *
-     * @throws ConcordError `InvalidInput`; `UnknownOrder` if there is no order for the page to come after.
-     */
+    /** Returns a page, the newest first; a damaged one says so as its reason, and those whose time is damaged are the last. */
     async listOrders(filter: OrderFilter): Promise<Page<OrderRecord>> {
       const { limit, after, ...wanted } = parseOrderFilter(filter);
       const last = after === undefined ? undefined : await find(after);
@@ -123,7 +117,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
   ): AsyncGenerator<OrderRecord> {
     // The first hundred come at once, and further ones only if they are wanted: large ones may fill a page sooner.
     const options = { ...READ_COMMITTED, limit: count };
-    const isLastTimed = last === undefined || hasTime(last);
+    const isLastTimed = last === undefined || timeOrNothing(last.createdAt) !== '';
     for (let from = last, isMore = isLastTimed; isMore; ) {
       const found = orders.find({ ...wanted, ...olderThan(from) }, options).sort({ createdAt: -1, _id: 1 });
       let read = 0;
@@ -157,7 +151,7 @@ export function createOrders(orders: Collection<OrderDocument>) {
   async function refuseUnseen(request: DecideRequest): Promise<boolean> {
     if (request.status === 'confirmed') return false;
     const { status, reason } = request;
-    const refused = newDocument(request, status, announcementOfOutcome(request, { status, reason }));
+    const refused = newDocument(request, status, announcementOfOutcome(request, request));
     return insertUnlessPresent(orders, { ...refused, reason });
   }
 }
@@ -187,10 +181,6 @@ function toRecord(document: OrderDocument): OrderRecord {
 
 /** Finds the dates that JavaScript knows, and nothing that a database only sorts among them, such as a list of dates. */
 const SOUND_TIME = { $gte: new Date(-8.64e15), $lte: new Date(8.64e15), $not: { $type: 'array' as const } };
-
-function hasTime({ createdAt }: OrderDocument): boolean {
-  return timeOrNothing(createdAt) !== '';
-}
 
 /** Finds orders that are listed after this one; without one, all. */
 function olderThan(last: OrderDocument | undefined): Filter<OrderDocument> {

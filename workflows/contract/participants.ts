@@ -1,12 +1,10 @@
 import type { ActivityOptions } from '@temporalio/workflow';
-import type { Participant } from '../../domain/participant.ts';
+import type { OrderOutcome } from '../../domain/order.ts';
+import type { Participant, ParticipantRequest, RollbackRequest } from '../../domain/participant.ts';
 import type { Inspectable } from '../../domain/resolution.ts';
-import { inventory } from './activities.ts';
+import { inventory, preparing, settling } from './activities.ts';
 
-/**
- * The participants beside the order service, whose own record holds the decision, each with the activities of its
- * steps. A further participant is one more row: see docs/adding-a-participant.md.
- */
+/** All beside the order service, with the activities of their steps. One more is a row: see docs/adding-a-participant.md. */
 export const participants: Record<string, (options: ActivityOptions) => Participant & Inspectable> = {
   inventory(options) {
     const activities = inventory(options);
@@ -22,4 +20,27 @@ export const participants: Record<string, (options: ActivityOptions) => Particip
 /** Returns their names, the order service's first. */
 export function participantNames(): string[] {
   return ['orders', ...Object.keys(participants)];
+}
+
+type Refusal = Pick<RollbackRequest, 'status' | 'reason'>;
+
+/** A participant, bound to one order: it votes, and is told the decision. */
+export type BoundParticipant = ReturnType<typeof bindParticipants>[number];
+
+/** The participants beside the order service: they prepare and commit at once, and roll back last to first. */
+export function bindParticipants(request: ParticipantRequest, prepareBudget: number) {
+  return Object.entries(participants).map(([name, activities]) => ({
+    name,
+    prepare: () => activities(preparing(prepareBudget)).prepare(request),
+    commit: () => activities(settling).commit(request),
+    rollback: (refusal: Refusal) => activities(settling).rollback({ ...request, ...refusal }),
+  }));
+}
+
+/** Returns what a participant is told of an order that is refused. */
+export function refusalOf({ status, reason }: Partial<OrderOutcome> = {}): Refusal {
+  if (status === undefined || status === 'confirmed' || reason === undefined) {
+    throw new Error('only an order that is refused, for a reason, is rolled back');
+  }
+  return { status, reason };
 }

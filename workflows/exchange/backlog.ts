@@ -1,46 +1,29 @@
 import { type Announcement, comesAfter, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
-import {
-  parseUnkept,
-  parseWaiting,
-  type Receiver,
-  type Unkept,
-  type Waiting,
-} from '../../domain/envelopes.ts';
+import { parseUnkept, parseWaiting, type Receiver, type Waiting } from '../../domain/envelopes.ts';
 import { policies } from '../../domain/policies.ts';
 import { validOrNothing } from '../order/failures.ts';
 
 /** The state that a run leaves to the next one. */
-export interface Carried {
-  readonly waiting: readonly Waiting[];
-  readonly unkept: readonly Unkept[];
-}
+export type Carried = Omit<ReturnType<typeof carriedOver>, 'unconfirmed'>;
 
-/**
- * Returns what the run before this one left, without what is malformed: anyone may start a workflow, and one that fails
- * on its input would keep its id from the one that is needed.
- */
+/** What the run before left, without what is malformed: one that fails on its input would take the id that others need. */
 export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unknown) {
   const listed = (input: unknown): unknown[] => (Array.isArray(input) ? input : []);
   return {
     waiting: listed(waiting).flatMap((input) => validOrNothing(parseWaiting, input) ?? []),
     unkept: listed(unkept).flatMap((input) => validOrNothing(parseUnkept, input) ?? []),
-    unconfirmed: listed(unconfirmed).filter(isAnnouncementId),
+    // No outbox takes a longer id, which would keep all others from being confirmed.
+    unconfirmed: listed(unconfirmed).filter((id): id is string => typeof id === 'string' && id.length <= 200),
   };
 }
 
-/** No outbox takes a longer one, which would keep all others from being confirmed. */
-const isAnnouncementId = (id: unknown): id is string => typeof id === 'string' && id.length <= 200;
-
 /** Limits of what is carried along, in bytes of JSON: of announcements, and of the ids of orders without theirs. */
-export interface CarryLimits {
-  readonly items: number;
-  readonly ids: number;
-}
+export type CarryLimits = Readonly<typeof CARRY_LIMITS>;
 
 // Temporal takes 2 MB. The ids of 36,000 orders, an hour of ten a second, are 1.4 MB if they are UUIDs.
-export const CARRY_LIMITS: CarryLimits = { items: 300_000, ids: 1_500_000 };
+export const CARRY_LIMITS = { items: 300_000, ids: 1_500_000 };
 
 /**
  * The announcements that wait for one receiver, and those being handled: at most one of an order at a time, in the
@@ -186,10 +169,8 @@ export class Backlog {
 
   /** Returns what is not kept. */
   unkeptViews(): WaitingView[] {
-    const rest = { since: this.startedAt, failures: 0, lastError: '', retryAt: 0 };
-    return [...this.unkept.keys()].map((subject) =>
-      viewOf({ receiver: this.receiver, item: { subject, type: 'announcements' }, ...rest }),
-    );
+    const items = [...this.unkept.keys()].map((subject) => ({ subject, type: 'announcements' }));
+    return items.map((item) => viewOf(this.entryOf(item, this.startedAt)));
   }
 
   get handlingCount(): number {
@@ -210,8 +191,8 @@ export class Backlog {
     for (const { id } of isLate ? [item] : waiting.map((entry) => entry.item)) this.onDone(id);
   }
 
-  private entryOf(item: Announcement): Waiting {
-    return { receiver: this.receiver, item, since: this.now(), failures: 0, lastError: '', retryAt: 0 };
+  private entryOf<Item>(item: Item, since = this.now()) {
+    return { receiver: this.receiver, item, since, failures: 0, lastError: '', retryAt: 0 };
   }
 
   /** Puts what is left of each entry back among those that wait, unless one of them was to take its place. */
@@ -221,8 +202,7 @@ export class Backlog {
     for (const entry of handled) {
       const { id, subject } = entry.item;
       const left = leftOf(entry);
-      const queue = this.queues.get(subject) ?? [];
-      const isNeedless = left === undefined || (this.receiver.onlyLatest && queue.length > 0);
+      const isNeedless = left === undefined || (this.receiver.onlyLatest && this.queues.has(subject));
       if (isNeedless) this.onDone(id);
       else this.restore(left);
     }

@@ -1,10 +1,9 @@
 import { condition, scheduleActivity } from '@temporalio/workflow';
 import type { Announcement } from '../../domain/announcements.ts';
 import { type Envelope, parseEnvelope, parseHandled, type Receiver } from '../../domain/envelopes.ts';
-import { inBatches } from '../contract/activities.ts';
+import { inBatches, inventory, orders, settling } from '../contract/activities.ts';
 import { causeOf, validOrNothing } from '../order/failures.ts';
 import { Backlog } from './backlog.ts';
-import { findInOutboxes } from './outboxes.ts';
 
 /** What a mailbox does for each of its inboxes. */
 export interface Surroundings {
@@ -86,12 +85,19 @@ export class Inbox {
       const own = envelopes.filter(({ to }) => to.some((receiver) => receiver.handler === handler));
       // What nobody here has any more is done, so nobody may lack it: a mailbox can have been ended by hand.
       for (const envelope of own) this.surroundings.share(envelope);
-      this.backlog.addRead(
-        orderIds,
-        own.map(({ announcement }) => announcement),
-      );
+      const announcements = own.map(({ announcement }) => announcement);
+      this.backlog.addRead(orderIds, announcements);
     }
   }
+}
+
+/** Returns what is in the outboxes of these orders, in both services. */
+async function findInOutboxes(orderIds: readonly string[]): Promise<readonly Envelope[]> {
+  const found = await Promise.all([
+    orders(settling)['orders.findAnnouncements'](orderIds),
+    inventory(settling)['inventory.findAnnouncements'](orderIds),
+  ]);
+  return found.flat();
 }
 
 // As many as a receiver handles at the same time, so that the whole batch takes no longer than its slowest.

@@ -8,11 +8,11 @@ import {
 } from '@temporalio/workflow';
 import { waitingDetails } from '../../domain/current-details.ts';
 import { type Envelope, parseEnvelope, type Receiver } from '../../domain/envelopes.ts';
+import { inventory, orders, settling } from '../contract/activities.ts';
 import { validOrNothing } from '../order/failures.ts';
 import { lackingQuery, messageSignal, tryNowSignal, waitingQuery } from '../order/messages.ts';
 import { type Backlog, CARRY_LIMITS, carriedOver } from './backlog.ts';
 import { Inbox, PATIENCE } from './inbox.ts';
-import { removeFromOutboxes } from './outboxes.ts';
 
 /**
  * Keeps what services announce until each receiver has handled it, also while one is down, which keeps none of the
@@ -20,11 +20,8 @@ import { removeFromOutboxes } from './outboxes.ts';
  * announces in turn comes back with the batch. When all receivers have an announcement, its outbox is told so.
  *
  * It runs on the order service's worker, and begins a new run before its history is long: so it takes in whatever comes,
- * however long a receiver is down. The arguments are what the run before this one left.
- *
- * @param waiting Announcements,
- * @param unkept the names of further ones,
- * @param unconfirmed and the ids of those that are done, and still in their outboxes.
+ * however long a receiver is down. The arguments are what the run before this one left: announcements, the orders of
+ * further ones, and the ids of those that are done, and still in their outboxes.
  */
 export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?: unknown): Promise<never> {
   const inboxes = new Map<string, Inbox>();
@@ -32,7 +29,7 @@ export async function mailbox(waiting?: unknown, unkept?: unknown, unconfirmed?:
   const has = (id: string) => backlogs().some((backlog) => backlog.has(id));
   const carried = carriedOver(waiting, unkept, unconfirmed);
   const done = new Set(carried.unconfirmed);
-  const confirming: Confirming = { ids: done, isUrgent: false };
+  const confirming = { ids: done, isUrgent: false };
 
   const inboxOf = (receiver: Receiver): Inbox => {
     const found = inboxes.get(keyOf(receiver)) ?? new Inbox(receiver, surroundings);
@@ -95,14 +92,8 @@ function keyOf({ name, host, handler, onlyLatest = false }: Receiver): string {
   return [name, host, handler, onlyLatest].join('/');
 }
 
-/** Announcements that every receiver has, and whether somebody wants them out of the outboxes now. */
-interface Confirming {
-  readonly ids: Set<string>;
-  isUrgent: boolean;
-}
-
-/** Takes what is done out of the outboxes, many at once: nobody waits for it. */
-async function confirmAll(confirming: Confirming): Promise<never> {
+/** Takes what every receiver has out of the outboxes, many at once: nobody waits for it, unless it is urgent. */
+async function confirmAll(confirming: { readonly ids: Set<string>; isUrgent: boolean }): Promise<never> {
   const { ids } = confirming;
   const isDue = () => ids.size >= CONFIRMED_AT_ONCE || confirming.isUrgent;
   for (;;) {
@@ -118,6 +109,14 @@ async function confirmAll(confirming: Confirming): Promise<never> {
       await sleep(CONFIRM_AFTER, CONFIRM_TIMER); // a service is down
     }
   }
+}
+
+/** Takes announcements out of the outboxes, whichever they are in. Waits for a service that is down. */
+async function removeFromOutboxes(announcementIds: readonly string[]): Promise<void> {
+  await Promise.all([
+    orders(settling)['orders.confirmPublished'](announcementIds),
+    inventory(settling)['inventory.confirmPublished'](announcementIds),
+  ]);
 }
 
 function detailsOf(backlogs: readonly Backlog[]): string {

@@ -7,6 +7,7 @@ import { causeOf, validOrNothing } from './failures.ts';
 
 const STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 const NEEDS_ATTENTION = defineSearchAttributeKey('OrderNeedsAttention', 'BOOL');
+const ATTENTION = [{ key: NEEDS_ATTENTION, value: true }];
 
 /**
  * Shows an order in lists and in the Web UI. A change of search attributes is billed, recorded, and written to what lists
@@ -47,7 +48,7 @@ export class Display {
   /** The order has stopped on an error: an operator has to settle it. */
   failed(error: unknown): void {
     this.failure = causeOf(error);
-    this.needAttention();
+    this.update(ATTENTION);
   }
 
   /** Shows what `watchOrders` says is wrong with the order, which can't see it by itself. */
@@ -57,11 +58,7 @@ export class Display {
     // The signal may arrive after the order has ended.
     if (stuckSteps === undefined || this.snapshot().phase === 'final') return;
     this.stuckSteps = stuckSteps;
-    this.needAttention();
-  }
-
-  private needAttention(): void {
-    this.update([{ key: NEEDS_ATTENTION, value: true }]);
+    this.update(ATTENTION);
   }
 
   private forget(isOver: (step: OwnStuckStep) => boolean): void {
@@ -80,10 +77,7 @@ export class Display {
   }
 }
 
-/**
- * Changes only attributes that the order was started with: they tell that the server knows them, and that the order is
- * not older than they are, so that its history still replays.
- */
+/** Changes only attributes that the order was started with: the server knows those, and its history still replays. */
 function upsertChanged(changes: readonly SearchAttributeUpdatePair[]): void {
   const { typedSearchAttributes: known } = workflowInfo();
   const changed = changes.filter(({ key, value }) => {

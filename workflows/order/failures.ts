@@ -17,11 +17,7 @@ export function reasonOf(error: unknown, participant: string): Reason {
   return reasonBy(new ConcordError(code, { participant, lastError: lastErrorOf(cause) }));
 }
 
-/**
- * Returns how the order ends if the order service has its id on record for another one: then nothing of it was begun.
- *
- * @throws The error itself if the other one was left undecided: that takes an operator.
- */
+/** Returns how an order ends whose id is another one's on record. Throws if that was left undecided: it takes an operator. */
 export function outcomeElsewhere(error: unknown, orderId: string): OrderOutcome | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   if (!(cause instanceof ApplicationFailure)) return undefined;

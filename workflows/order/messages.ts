@@ -13,10 +13,7 @@ export const statusQuery = defineQuery<OrderProgress>('status');
 /** Cancels the order, and returns how it ends. Rejected with `TooLate` after the decision, or with `InvalidInput`. */
 export const cancelUpdate = defineUpdate<OrderOutcome, [CancelRequest]>('cancel');
 
-/**
- * Cancels the order as the update does, even while others hold the ten updates that a workflow takes at once. Changes
- * nothing after the decision, or if the request is malformed; the `status` query tells how the order ends.
- */
+/** Cancels as the update does, also while others hold the ten that a workflow takes at once. Ask `status` for the end. */
 export const cancelSignal = defineSignal<[CancelRequest]>('cancel');
 
 /**

@@ -3,24 +3,22 @@ import { announcementOfOrders, announcementOfOutcome } from '../../domain/announ
 import type { OrderOutcome, Reason } from '../../domain/order.ts';
 import type { ParticipantRequest } from '../../domain/participant.ts';
 import { orders, preparing, settling } from '../contract/activities.ts';
-import { refusalOf } from './bound-participants.ts';
+import { refusalOf } from '../contract/participants.ts';
 import { noAnswer, outcomeElsewhere, reasonOf } from './failures.ts';
 import type { Progress } from './progress.ts';
 import type { Replies } from './replies.ts';
-
-/** The order service, bound to one order: it votes like a participant, and holds the decision. */
-export type OrderService = ReturnType<typeof bindOrderService>;
 
 /** An order that is being placed, as its strategy gets it. */
 export interface Placement {
   readonly request: ParticipantRequest;
   /** How long all attempts to prepare may take together, in milliseconds. */
   readonly prepareBudget: number;
-  readonly orders: OrderService;
+  readonly orders: ReturnType<typeof bindOrderService>;
   readonly progress: Progress;
   readonly replies: Replies;
 }
 
+/** The order service, bound to one order: it votes like a participant, and holds the decision. */
 export function bindOrderService(request: ParticipantRequest, prepareBudget: number) {
   const { 'orders.decide': decide, 'orders.announce': announce } = orders(settling);
   return {
@@ -58,7 +56,6 @@ export function adoptRecord({ orders, progress }: Placement, outcome: OrderOutco
 
 /**
  * Puts the order on record, which tells the inventory of it, and waits for an answer, a cancel, or the budget's end.
- *
  * @returns `refusal`: why the order is refused, if no answer came in time or somebody has cancelled. `elsewhere`: how
  *   the order ends, if the order service has refused it, so that nothing has gone out.
  */

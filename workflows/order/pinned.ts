@@ -1,9 +1,6 @@
 import { setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 
-/**
- * Makes a workflow end under the version of the code that began it, if its worker has a version: Temporal refuses the
- * option otherwise. A workflow that is not pinned moves to each new version, which must be able to replay it.
- */
+/** Has a workflow end under the version that began it, if there is one. Others move on to versions that can replay them. */
 export function pinned<Input extends unknown[]>(workflow: (...input: Input) => Promise<unknown>): void {
   // A worker without versioning has a version as well, but one without a deployment.
   const isVersioned = () => Boolean(workflowInfo().currentDeploymentVersion?.deploymentName);

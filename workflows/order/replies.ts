@@ -40,10 +40,7 @@ export class Replies {
     if (outcome?.orderId === this.request.order.orderId) this.outcome ??= outcome;
   }
 
-  /**
-   * Waits for an answer, at most `budget` milliseconds; returns false if none came in time. Calls `sayAgain` now and then:
-   * what was handed over is durable, but an operator can have ended the workflow that has it.
-   */
+  /** Returns false if no answer came within so many milliseconds. Says all again at times: a mailbox can be ended by hand. */
   async awaitAnswer(
     isAnswered: () => boolean,
     sayAgain: () => Promise<void>,
@@ -60,10 +57,7 @@ export class Replies {
     return isAnswered();
   }
 
-  /**
-   * Like `condition` with a time limit, but with half as many promises, for which every order pays. A timer that is not up
-   * goes on into the next wait, unless that is shorter, and is never cancelled: that would cost, too.
-   */
+  /** Like `condition` with a time limit, at half the cost: a timer that is not up serves the next wait, unless it is shorter. */
   private withLimit(isMet: () => boolean, limit: number): Promise<void> {
     const now = Date.now();
     let isTimeUp = false;

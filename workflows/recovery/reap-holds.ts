@@ -11,7 +11,6 @@ import type { resolveOrder } from './resolve-order.ts';
  * Settles holds that nobody else will: each orphan by a workflow of its own, so that one which can't be settled keeps
  * nobody waiting and shows in `concord stuck`; so does what is damaged. It also publishes what was left behind in the
  * outboxes of reservations.
- *
  * @returns The orders that it has begun to settle, and what it has left alone.
  * @param holdLimit How old a hold is before it is looked at: 0 to 365 days, in milliseconds.
  * @throws ApplicationFailure `InvalidInput`

@@ -8,8 +8,7 @@ import type { RecordedStatuses, ResolveRequest } from '../../domain/resolution.t
 import { parseResolveRequest, resolutionIdOf, resolutionOf } from '../../domain/resolution.ts';
 import { invalidInput } from '../../domain/validation.ts';
 import { orders, settling } from '../contract/activities.ts';
-import { participants } from '../contract/participants.ts';
-import { bindParticipants, refusalOf } from '../order/bound-participants.ts';
+import { bindParticipants, participants, refusalOf } from '../contract/participants.ts';
 import { asWorkflowFailure, refusal } from '../order/failures.ts';
 import { cancelUpdate, decisionUpdate, statusQuery } from '../order/messages.ts';
 import { bindOrderService } from '../order/order-service.ts';

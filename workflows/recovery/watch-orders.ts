@@ -6,7 +6,6 @@ import { recordSweep } from '../order/order-metrics.ts';
 /**
  * Tells orders which of their steps are stuck, because a workflow can't see how its own activities fail. Orders without
  * stuck steps are not looked at. It also publishes what was left behind in the outboxes of orders.
- *
  * @returns The orders that were told, and what can't be published.
  * @throws ApplicationFailure `InvalidInput`
  */
