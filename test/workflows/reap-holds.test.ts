@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { SWEEP_BUDGET } from '../../domain/policies.ts';
@@ -13,17 +14,18 @@ beforeEach(async () => {
 
 afterEach(() => skipping[Symbol.asyncDispose]());
 
-/** Runs a sweep whose search is this one, and does something meanwhile. */
+/** Runs a sweep whose search and look into outboxes are these, and does something meanwhile. */
 async function sweepWith(
   findOrphans: () => Promise<unknown>,
   meanwhile: () => Promise<unknown> = async () => {},
+  publishLeftBehind: () => Promise<unknown> = async () => [],
 ): Promise<unknown> {
   const { client, nativeConnection } = skipping.environment;
   const worker = await Worker.create({
     connection: nativeConnection,
     taskQueue: 'inventory',
     workflowBundle: { codePath: inject('workflowBundles').inventory },
-    activities: { 'inventory.findOrphans': findOrphans },
+    activities: { 'inventory.findOrphans': findOrphans, 'inventory.publishLeftBehind': publishLeftBehind },
   });
   return worker.runUntil(async () => {
     const options = { taskQueue: 'inventory', workflowId: 'sweep', args: [0] };
@@ -45,13 +47,29 @@ test('one resolution that can’t be started is reported, and keeps no other one
     { orderId: 'x', problem: 'y' },
     orphan('last'),
   ];
-  expect(await sweepWith(async () => found)).toEqual({
+  const unpublished = { orderId: 'z', problem: 'outbox: it must be a list' };
+  expect(
+    await sweepWith(
+      async () => found,
+      undefined,
+      async () => [unpublished],
+    ),
+  ).toEqual({
     orderIds: ['first', 'last'],
     skipped: [
       { orderId: 'x', problem: 'y' },
       { orderId: 'unstartable', problem: expect.stringMatching(/^its resolution can't be started: /) },
+      unpublished,
     ],
   });
+});
+
+test('outboxes that can’t be read keep no hold from being settled', async () => {
+  const unreadable = () => Promise.reject(ApplicationFailure.nonRetryable('unreadable'));
+  const sweep = sweepWith(async () => [orphan('held')], undefined, unreadable);
+  await expect(sweep).rejects.toThrow('Workflow execution failed');
+  const { workflow } = skipping.environment.client;
+  expect(await workflow.getHandle('resolve/held').describe()).toMatchObject({ type: 'resolveOrder' });
 });
 
 test('a search that fails each time ends by its time limit, so that another sweep can begin', async () => {

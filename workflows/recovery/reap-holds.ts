@@ -18,13 +18,12 @@ import type { resolveOrder } from './resolve-order.ts';
 export async function reapHolds(holdLimit: number) {
   const limit = asWorkflowFailure(() => parseHoldLimit(holdLimit));
   const activities = inventory(sweeping);
-  const [found, unpublished] = await Promise.all([
-    activities['inventory.findOrphans'](limit),
-    activities['inventory.publishLeftBehind'](),
-  ]);
+  const found = await activities['inventory.findOrphans'](limit);
   const orphans = found.filter((one): one is Orphan => !('problem' in one));
-  const skipped = [...found.filter((one) => 'problem' in one), ...unpublished];
+  const skipped = found.filter((one) => 'problem' in one);
   const started = await Promise.all(orphans.map((orphan) => startResolution(orphan, skipped)));
+  // Last: if this fails, all holds are settled that can be.
+  skipped.push(...(await activities['inventory.publishLeftBehind']()));
   recordSweep();
   return { orderIds: started.filter((orderId) => orderId !== undefined), skipped };
 }

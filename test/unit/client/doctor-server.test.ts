@@ -17,7 +17,6 @@ test.each(['1.9.9', '1.26.2', '1.29.0'])('doctor says that server %s is older th
   );
 });
 
-test('the docs name the oldest server that is tested, and the newest, which the compose file runs', () => {
-  const [, newest] = /image: temporalio\/server:(\S+)/.exec(read('docker-compose.yml')) ?? [];
-  expect(read('docs/deployment.md')).toContain(`from Temporal Server ${TESTED_FROM} on, up to ${newest}`);
+test('the docs name the oldest server that is tested', () => {
+  expect(read('docs/deployment.md')).toContain(`tested with Temporal Server ${TESTED_FROM}`);
 });
