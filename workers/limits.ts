@@ -16,7 +16,7 @@ export function limitsIn(read: z.output<typeof environment>) {
     workflowTasks: read.MAXIMUM_WORKFLOW_TASKS,
     /** How many workflows stay in memory between their tasks; not fewer than the tasks. Others are replayed when needed. */
     cachedWorkflows: read.CACHED_WORKFLOWS,
-    /** How many polls of each kind wait for work; from 2. */
+    /** How many polls of each kind wait for work at most; from 2. */
     pollers: read.MAXIMUM_POLLERS,
   };
 }
@@ -30,11 +30,19 @@ export function slotsOf({ activities, workflowTasks, cachedWorkflows, pollers }:
     maxConcurrentActivityTaskExecutions: activities,
     maxConcurrentWorkflowTaskExecutions: workflowTasks,
     maxCachedWorkflows: cachedWorkflows,
-    // A poll takes a slot before it asks, so more polls than slots would only wait for one another.
-    activityTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, activities) },
-    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: Math.min(pollers, workflowTasks) },
+    activityTaskPollerBehavior: pollersUpTo(Math.min(pollers, activities)),
+    workflowTaskPollerBehavior: pollersUpTo(Math.min(pollers, workflowTasks)),
   } satisfies Partial<WorkerOptions>;
 }
+
+/**
+ * As many polls as the server says that there is work for. A poll takes a slot before it asks, so more polls than slots would
+ * only wait for one another.
+ */
+const pollersUpTo = (maximum: number) =>
+  ({ type: 'autoscaling', initial: Math.min(INITIAL, maximum), maximum }) as const;
+
+const INITIAL = 5;
 
 /**
  * The MongoDB pool of a worker: a connection for each activity, and one for its health checks, which would otherwise wait

@@ -99,7 +99,7 @@ export const workerVariables = {
   // waits there. With much memory, the SDK would keep ten times as many.
   CACHED_WORKFLOWS: documented(cached.default(250), 'workflows that stay in memory'),
   // Each takes one task a round trip, which is more than the slots get done.
-  MAXIMUM_POLLERS: documented(integer(2, 100).default(10), 'polls of each kind that wait at once'),
+  MAXIMUM_POLLERS: documented(integer(2, 100).default(10), 'polls of each kind that wait at once, at most'),
   // The names that Temporal's own controller for Kubernetes sets.
   TEMPORAL_DEPLOYMENT_NAME: optional(
     deployment,
