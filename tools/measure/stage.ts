@@ -61,7 +61,7 @@ export async function setStage(options: StageOptions, measured: MeasuredWorkers 
       return false;
     };
     const created = createLaunchedWorker({ ...worker, onEnd });
-    cleanUp(created.kill);
+    cleanUp(created.close);
     return created;
   };
   const workers = { orders: create(prepared.orders), inventory: create(prepared.inventory) };

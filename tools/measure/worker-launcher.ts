@@ -36,7 +36,9 @@ export function createKeptProcess(options: KeptProcess) {
   const { name, environment, directory, program, onLaunch = () => {}, onEnd } = options;
   const log = path.join(directory, `${name}-worker.log`);
   let child: ChildProcess | undefined;
+  let isOver = false;
   const launch = (): ChildProcess => {
+    if (isOver) throw new ServersError(`The ${name} worker is not started, because all is being stopped.`);
     const output = openSync(log, 'a');
     const launched = spawn(process.execPath, program, {
       // The channel ends with this process, however it ends, and the worker ends with the channel.
@@ -54,15 +56,21 @@ export function createKeptProcess(options: KeptProcess) {
     onLaunch(launched);
     return launched;
   };
+  /** It stays down until it is launched. Idempotent. */
+  const endBy = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    const identity = child === undefined || hasEnded(child) ? undefined : identify(child.pid ?? 0);
+    child = undefined;
+    if (identity !== undefined) await end(identity, signal, STOP_LIMIT);
+  };
   return {
     log,
     launch,
     child: () => child,
-    /** It stays down until it is launched. Idempotent. */
-    async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-      const identity = child === undefined || hasEnded(child) ? undefined : identify(child.pid ?? 0);
-      child = undefined;
-      if (identity !== undefined) await end(identity, signal, STOP_LIMIT);
+    end: endBy,
+    /** For good: a fault that is under way would start it again otherwise. */
+    close(): Promise<void> {
+      isOver = true;
+      return endBy('SIGKILL');
     },
   };
 }
@@ -92,7 +100,7 @@ interface Options extends Launch {
 export function createLaunchedWorker(options: Options) {
   const { name, module = MEASURED, nodeArguments = [], workflowBundle } = options;
   const program = [...nodeArguments, '--import', import.meta.resolve('tsx'), module, name, workflowBundle];
-  const { log, launch, child, end } = createKeptProcess({ ...options, program });
+  const { log, launch, child, end, close } = createKeptProcess({ ...options, program });
   return {
     log,
     /** Starts it, and resolves when it is ready. @throws {ServersError} with the tail of its log if it doesn't get so */
@@ -101,6 +109,7 @@ export function createLaunchedWorker(options: Options) {
       await end('SIGKILL');
       throw new ServersError(`The ${name} worker did not start.\n${await tail(log)}`);
     },
+    close,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     /** Of its database, since it was started. */
