@@ -65,9 +65,7 @@ export function parseAnnouncement(input: unknown): Announcement {
   return { ...announcement, subject: order.orderId, data: { ...announcement.data, order } } as Announcement;
 }
 
-export function announcementIdOf(orderId: string, type: AnnouncementType): string {
-  return `${orderId}/${type}`;
-}
+export const announcementIdOf = (orderId: string, type: AnnouncementType): string => `${orderId}/${type}`;
 
 /** The order and the type in an id; an order id has no slash. */
 export function partsOf(announcementId: string): [orderId: string, type: AnnouncementType] {

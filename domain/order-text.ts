@@ -13,9 +13,7 @@ export function resolutionSummary({ orderId, lines }: Order): string {
   return `Settles what is left of ${literal(orderId)}: ${linesText(lines, 120)}`;
 }
 
-export function restockSummary(receipt: Receipt): string {
-  return `A receipt of ${lineText(receipt)}`;
-}
+export const restockSummary = (receipt: Receipt): string => `A receipt of ${lineText(receipt)}`;
 
 /** An order as Markdown: at most 20,000 bytes, which is what Temporal takes. */
 export function orderDetails(order: Order, strategy: Strategy): string {
@@ -43,6 +41,4 @@ function linesText(lines: readonly Line[], longest: number): string {
   return text;
 }
 
-function lineText({ sku, quantity }: Line): string {
-  return `${quantity} × ${literal(sku)}`;
-}
+const lineText = ({ sku, quantity }: Line): string => `${quantity} × ${literal(sku)}`;

@@ -24,9 +24,7 @@ export function wholeNumber(min: number, max: number, fix = `use a whole number 
   return z.int(fix).min(min, fix).max(max, fix);
 }
 
-export function whyText() {
-  return z.string().min(1, 'say why').max(200, 'use at most 200 characters');
-}
+export const whyText = () => z.string().min(1, 'say why').max(200, 'use at most 200 characters');
 
 // A hostile input can be wrong in a million places; the answer must stay small.
 const MAXIMUM_PROBLEMS = 10;

@@ -19,9 +19,7 @@ export interface Started {
   hosted: readonly Hosted[];
 }
 
-export function hasEnded({ worker }: Hosted): boolean {
-  return ['STOPPED', 'FAILED'].includes(worker.getState());
-}
+export const hasEnded = ({ worker }: Hosted): boolean => ['STOPPED', 'FAILED'].includes(worker.getState());
 
 /** How long a check waits for a server, in milliseconds. (The driver's own `timeoutMS` has no effect: mongodb 7.9.0.) */
 export const PATIENCE = 1_500;

@@ -4,9 +4,7 @@ import { type Logger, pino } from 'pino';
 import { defined } from '../domain/defined.ts';
 
 /** One JSON object a line, on standard output. */
-export function createLogger(level: string, service: string): Logger {
-  return pino({ level, base: { service } });
-}
+export const createLogger = (level: string, service: string): Logger => pino({ level, base: { service } });
 
 /** Hands the SDK's log lines, and those of workflows and activities, to the same logger. */
 export function temporalLogger(logger: Logger): TemporalLogger {

@@ -67,6 +67,4 @@ export function receiversOf(table: readonly Subscription[], type: AnnouncementTy
     );
 }
 
-function activityOf(subscriber: string): string {
-  return `${subscriber}.handle`;
-}
+const activityOf = (subscriber: string): string => `${subscriber}.handle`;

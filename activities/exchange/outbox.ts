@@ -134,9 +134,7 @@ function oldIn(outbox: readonly Announcement[]): readonly Announcement[] {
 }
 
 /** Also if its time makes no sense. */
-function isOld({ time }: Announcement): boolean {
-  return !(Date.now() - Date.parse(time) <= LEFT_BEHIND);
-}
+const isOld = ({ time }: Announcement): boolean => !(Date.now() - Date.parse(time) <= LEFT_BEHIND);
 
 /** A message to the order's own workflow, which is in no mailbox. */
 function isReply({ source, data }: Announcement): boolean {

@@ -330,6 +330,4 @@ function recordedAs(decision: 'commit' | 'rollback'): { status: string } {
   return { status: decision === 'commit' ? 'confirmed' : 'rolled back' };
 }
 
-function after(start: Date, milliseconds: number): Date {
-  return new Date(start.getTime() + milliseconds);
-}
+const after = (start: Date, milliseconds: number): Date => new Date(start.getTime() + milliseconds);

@@ -183,9 +183,7 @@ function isPastDate(value: unknown): value is Date {
 // More than the clocks of a worker and of a database ever differ by. Milliseconds.
 const CLOCK_DIFFERENCE = 60 * 60_000;
 
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 100);
-}
+const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 100);
 
 function* batchesOf<Item>(items: readonly Item[], size: number): Generator<Item[]> {
   for (let next = 0; next < items.length; next += size) yield items.slice(next, next + size);

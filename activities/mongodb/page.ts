@@ -21,6 +21,4 @@ export async function pageOf<Item>(
 /** As JSON. Temporal refuses an answer of 2 MB, and warns from 512 KB on; encryption adds some hundred bytes. */
 export const PAGE_BYTES = 500_000;
 
-export function bytesOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
-}
+export const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

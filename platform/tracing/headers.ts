@@ -9,9 +9,7 @@ const TRACE_HEADER = '_tracer-data';
 const ITEMS_HEADER = '_concord-item-traces';
 
 /** The caller's context; undefined if it isn't traced. */
-export function carrierIn(headers: Headers): Carrier | undefined {
-  return decoded<Carrier>(headers[TRACE_HEADER]);
-}
+export const carrierIn = (headers: Headers): Carrier | undefined => decoded<Carrier>(headers[TRACE_HEADER]);
 
 export function withItemCarriers(headers: Headers, carriers: Readonly<Record<string, Carrier>>): Headers {
   return { ...headers, [ITEMS_HEADER]: defaultPayloadConverter.toPayload(carriers) };

@@ -262,9 +262,7 @@ function isOlder(since: string, milliseconds: number): boolean {
   return Date.now() - Date.parse(since) > milliseconds;
 }
 
-function now(): string {
-  return new Date().toISOString();
-}
+const now = (): string => new Date().toISOString();
 
 const NOT_TAKEN = 'no worker has taken it';
 const BEING_TRIED = 'it is being tried';

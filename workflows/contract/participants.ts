@@ -18,9 +18,7 @@ export const participants: Record<string, (options: ActivityOptions) => Particip
 };
 
 /** Returns their names, the order service's first. */
-export function participantNames(): string[] {
-  return ['orders', ...Object.keys(participants)];
-}
+export const participantNames = (): string[] => ['orders', ...Object.keys(participants)];
 
 type Refusal = Pick<RollbackRequest, 'status' | 'reason'>;
 

@@ -35,6 +35,4 @@ Example:
 `;
 
 /** Removes Markdown. */
-function plain(text: string): string {
-  return text.replace(/`|\[([^\]]*)\]\([^)]*\)/g, '$1');
-}
+const plain = (text: string): string => text.replace(/`|\[([^\]]*)\]\([^)]*\)/g, '$1');
