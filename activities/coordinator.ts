@@ -4,7 +4,7 @@ import { workflowIdOf } from '../domain/place-order.ts';
 import { type Coordinator, resolutionIdOf } from '../domain/resolution.ts';
 import { parse } from '../domain/validation.ts';
 
-/** Knows what became of an order's workflows: the only code of a service that asks Temporal. */
+/** Knows what became of an order's workflows. */
 export type Coordinators = ReturnType<typeof createCoordinators>;
 
 export function createCoordinators(client: Client) {

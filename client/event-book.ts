@@ -42,7 +42,7 @@ export class EventBook {
     return all.sort((one, other) => one.publishedAt.localeCompare(other.publishedAt));
   }
 
-  /** Forgets the orders of which nothing waits any more, but for the newest. */
+  /** Forgets orders with nothing waiting, except the newest. */
   forgetSettled(limit: number): void {
     for (const [orderId, ofOrder] of [...this.orders].slice(0, -limit))
       if (!ofOrder.some(isOpen)) this.orders.delete(orderId);

@@ -61,7 +61,7 @@ export const parseHandled = (input: unknown) => parse(handledSchema, input);
 /** An announcement that waits for its receiver, and how that has gone so far. Times are milliseconds since 1970. */
 export type Waiting = Readonly<z.output<typeof waitingSchema>> & { readonly item: Announcement };
 
-/** Orders of whose announcements to a receiver nothing is kept. */
+/** Orders of whose announcements to a receiver only the order's id is kept. */
 export type Unkept = Readonly<z.output<typeof unkeptSchema>>;
 
 export function parseWaiting(input: unknown): Waiting {

@@ -11,7 +11,7 @@ export const policies = {
     firstRetry: 500,
     // A customer waits: a service that is back should be noticed within half a minute.
     longestRetry: 30_000,
-    // As an order's workflow has it, and whatever has none.
+    // Temporal's default, which an order's workflow has as well.
     priority: { priorityKey: 3 },
   },
   settle: {

@@ -21,7 +21,7 @@ export function reaperSchedule({ interval, holdLimit }: WorkerSettings['reaper']
     interval,
     workflowType: 'reapHolds',
     taskQueue: 'inventory',
-    staticSummary: 'Settles holds that nobody else will',
+    staticSummary: 'Settles holds that nobody else will, and publishes what was left behind',
     args: [holdLimit] satisfies Parameters<typeof reapHolds>,
   };
 }
@@ -31,7 +31,7 @@ export const watchSchedule: Schedule = {
   interval: WATCH_INTERVAL,
   workflowType: 'watchOrders',
   taskQueue: 'orders',
-  staticSummary: 'Tells stuck orders what is wrong with them',
+  staticSummary: 'Tells stuck orders what is wrong with them, and publishes what was left behind',
   args: [{}],
 };
 

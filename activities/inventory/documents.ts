@@ -47,7 +47,7 @@ export interface ReservationDocument {
   openedAt?: Date;
   decidedAt?: Date;
   strategy: Strategy;
-  /** What the order service is still to be told, written with the vote that it tells of. */
+  /** What others are still to be told, written with the vote or the decision that it tells of. */
   outbox?: Announcement[];
 }
 

@@ -22,7 +22,7 @@ export interface ReaperDependencies
   readonly limits?: { readonly question: number; readonly all: number };
 }
 
-/** Looks for holds that are left over. What is wrong with one order or document keeps none of the others. */
+/** Looks for holds that are left over. What is wrong with one order or document holds up none of the others. */
 export function createReaper(dependencies: ReaperDependencies) {
   const { stock, reservations, coordinators, settleDecided, observeHolds, report } = dependencies;
   const { limits = { question: QUESTION_LIMIT, all: SWEEP_TIME } } = dependencies;

@@ -33,7 +33,7 @@ export interface OrderDocument {
   createdAt: Date;
   updatedAt: Date;
   strategy: Strategy;
-  /** What the inventory is still to be told, written with the state that it tells of. */
+  /** What others are still to be told, written with the state that it tells of. */
   outbox?: Announcement[];
 }
 

@@ -31,7 +31,7 @@ export const FAILED: StuckLimits = { failures: 0, longerThan: Number.POSITIVE_IN
 
 type Items<Item> = AsyncIterable<Item> | Iterable<Item>;
 
-/** Finds the stuck steps there. A workflow that is broken or does not answer becomes a step with the problem `skipped`. */
+/** Finds the stuck steps there. A workflow that can't be looked at becomes a step with the problem `skipped`. */
 export async function findStuckSteps(
   client: Client,
   limits: StuckLimits,
@@ -56,7 +56,7 @@ export async function findStuckSteps(
   }
 }
 
-/** Looks at each of them; an error about one must not keep the others. */
+/** Looks at each of them; an error about one must not hold up the others. */
 async function eachAlone<Item extends Named>(items: Items<Item>, look: (item: Item) => Promise<StuckStep[]>) {
   const lookAlone = async (item: Item) => {
     try {
@@ -206,7 +206,7 @@ function isIdle(execution: Execution): boolean {
   return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
-/** One step if an order still waits for an answer: a worker is down, or the workflow that should bring it was ended. */
+/** One step if an order still waits for an answer: a worker is down, or a mailbox was ended. */
 async function unansweredStep(client: Client, { workflowId, startedAt: since }: Listed) {
   const execution = await describeExecution(client, { workflowId });
   if (!isRunning(execution) || !isIdle(execution)) return [];

@@ -23,7 +23,7 @@ const HELP = `
 Exits 0, whatever it finds. On a pipe, a line for each step: order id, problem, step, how often it
 was tried, since when, when it is tried next, the last error. The problems, and what to do:
   retrying  a step fails, and is retried for ever: repair its service, then \`concord retry ID\`
-  waiting   nobody takes it: start a worker of the service
+  waiting   nobody takes it, or the inventory has not answered: start a worker of the service
   broken    its workflow code fails: deploy code that its history fits; or terminate it, and \`concord resolve ID\`
   stopped   its workflow failed or was terminated: \`concord resolve ID\`
   skipped   its record, stock or workflow makes no sense: repair what the error names

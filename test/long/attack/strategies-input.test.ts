@@ -22,7 +22,7 @@ import {
   sample,
 } from '../../system/attack/hostile.ts';
 
-// Services reach each other by signals and workflows, which whoever reaches Temporal can send and start as well.
+// Services reach each other by signals, which whoever reaches Temporal can send as well.
 
 let platform: Platform;
 

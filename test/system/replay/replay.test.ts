@@ -12,7 +12,7 @@ import { orderOf, prepareByHand, preparedAndTerminated } from '../operations/sup
 
 // Orders outlive deployments: today's workflow code must replay what yesterday's has recorded. A change that fails here
 // needs a patch (`patched` of @temporalio/workflow) or a new worker version, not a new recording. To add a recording:
-// RECORD_HISTORIES=1 npx vitest run test/replay
+// RECORD_HISTORIES=1 npx vitest run test/system/replay
 
 const directory = new URL('./histories/', import.meta.url);
 const recordings = ((await readdir(directory).catch(() => [])) as string[]).filter((file) =>
