@@ -3,7 +3,7 @@ import type { temporal } from '@temporalio/proto';
 import pMap from 'p-map';
 import { z } from 'zod';
 import { signals } from '../domain/addresses.ts';
-import { type Envelope, parseEnvelope, parseHandled } from '../domain/envelopes.ts';
+import { type Envelope, parseEnvelope, parseHandled, parseWaiting } from '../domain/envelopes.ts';
 import { ConcordError } from '../domain/errors.ts';
 import { type Run, timeOf } from '../platform/visibility/executions.ts';
 import { messageOf } from '../platform/visibility/stuck-steps.ts';
@@ -104,26 +104,28 @@ export class MailboxReader {
 
 // An activity that hands over nothing has another argument.
 const batchSchema = z.array(z.object({ id: z.string() })).catch([]);
-const waitingSchema = z
-  .array(z.object({ item: z.unknown(), receiver: z.unknown(), since: z.number() }))
-  .default([]);
 
-/** What still waited when the run before this one ended. */
+/** What still waited when the run before this one ended: read as the mailbox reads it, each by itself. */
 function carriedOver(waiting: unknown): Published[] {
-  return waitingSchema.parse(waiting).flatMap(({ item: announcement, receiver, since }) => {
-    const time = new Date(since).toISOString();
-    return publishedAt(time, [{ announcement, to: [receiver] }]);
-  });
+  const entries: unknown[] = Array.isArray(waiting) ? waiting : [];
+  return entries.flatMap((input) =>
+    publishedBy(() => {
+      const { item: announcement, receiver, since } = parseWaiting(input);
+      return { announcement, to: [receiver], time: new Date(since).toISOString() };
+    }),
+  );
+}
+
+function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
+  return envelopes.flatMap((input) => publishedBy(() => ({ time, ...parseEnvelope(input) })));
 }
 
 /** Leaves out messages, and what the mailbox drops, too. */
-function publishedAt(time: string, envelopes: readonly unknown[]): Published[] {
-  return envelopes.flatMap((input) => {
-    try {
-      const envelope = parseEnvelope(input);
-      return envelope.announcement.data.strategy === 'event-driven' ? [{ time, ...envelope }] : [];
-    } catch {
-      return [];
-    }
-  });
+function publishedBy(read: () => Published): Published[] {
+  try {
+    const published = read();
+    return published.announcement.data.strategy === 'event-driven' ? [published] : [];
+  } catch {
+    return [];
+  }
 }

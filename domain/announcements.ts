@@ -102,9 +102,15 @@ function stageOf(type: AnnouncementType): number {
   return inventoryTypes.includes(type) ? 3 : 2;
 }
 
+// An order id has at most 100 characters, and a type 15.
+const idSchema = z.string().max(200);
+
+/** The schema of an announcement's id: a function, as `identifier` is. */
+export const announcementId = () => idSchema;
+
 const announcementSchema = z.strictObject({
   specversion: z.literal('1.0'),
-  id: z.string().max(200),
+  id: announcementId(),
   source: z.enum(Object.keys(announcementTypes) as [Source]),
   type: z.enum(types, 'use a type that a service announces'),
   /** The order id. */

@@ -1,7 +1,7 @@
 import type { Collection } from 'mongodb';
 import pMap from 'p-map';
 import { z } from 'zod';
-import { type Announcement, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
+import { type Announcement, announcementId, parseAnnouncement, partsOf } from '../../domain/announcements.ts';
 import type { Envelope } from '../../domain/envelopes.ts';
 import type { Line, Order } from '../../domain/order.ts';
 import { SWEEP_TIME } from '../../domain/policies.ts';
@@ -99,8 +99,7 @@ export function createOutboxes(
   }
 }
 
-// An id has at most 115 characters.
-const idsSchema = z.array(z.string().max(200)).max(1_000);
+const idsSchema = z.array(announcementId()).max(1_000);
 const ORDERS_AT_ONCE = 16;
 const DOCUMENTS_AT_ONCE = 500;
 const MAXIMUM_SKIPPED = 100;

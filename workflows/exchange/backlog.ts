@@ -1,4 +1,4 @@
-import { type Announcement, comesAfter, partsOf } from '../../domain/announcements.ts';
+import { type Announcement, announcementId, comesAfter, partsOf } from '../../domain/announcements.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import { parseUnkept, parseWaiting, type Receiver, type Waiting } from '../../domain/envelopes.ts';
@@ -15,7 +15,7 @@ export function carriedOver(waiting: unknown, unkept: unknown, unconfirmed: unkn
     waiting: listed(waiting).flatMap((input) => validOrNothing(parseWaiting, input) ?? []),
     unkept: listed(unkept).flatMap((input) => validOrNothing(parseUnkept, input) ?? []),
     // No outbox takes a longer id, which would keep all others from being confirmed.
-    unconfirmed: listed(unconfirmed).filter((id): id is string => typeof id === 'string' && id.length <= 200),
+    unconfirmed: listed(unconfirmed).flatMap((id) => announcementId().safeParse(id).data ?? []),
   };
 }
 
