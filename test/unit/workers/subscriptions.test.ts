@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { activitiesOf, type ServiceWorkerOptions } from '../../../workers/create-worker.ts';
+import { services } from '../../../workers/services.ts';
 import { checkSubscriptions, type Subscription, subscriptions } from '../../../workers/subscriptions.ts';
 
 const row = (subscriber: string): Subscription => ({ subscriber, host: 'orders', takes: ['OrderConfirmed'] });
@@ -13,7 +15,10 @@ test.each([
     'subscribers of OrderConfirmed: use at most 20 receivers',
   ],
 ])('a table with %s is refused, because nobody would get the event', (_, rows, problem) => {
-  expect(() => checkSubscriptions([...subscriptions, ...rows])).toThrow(problem);
+  const table = [...subscriptions, ...rows];
+  expect(() => checkSubscriptions(table)).toThrow(problem);
+  const options = { subscriptions: table } as unknown as ServiceWorkerOptions;
+  expect(() => activitiesOf(services.orders, options), 'a worker starts with none').toThrow(problem);
 });
 
 test('a table with a further subscriber is taken', () => {
