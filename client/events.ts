@@ -161,7 +161,7 @@ const KEPT_ORDERS = 250;
 
 function countAfter(time: string, facts: readonly Fact[]): number {
   const later = facts.flatMap((fact) =>
-    'announcement' in fact && fact.time > time ? [fact.announcement.id] : [],
+    'announcement' in fact && fact.time > time ? fact.announcement.id : [],
   );
   return new Set(later).size;
 }

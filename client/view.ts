@@ -3,6 +3,7 @@ import { mailboxIdOf } from '../domain/addresses.ts';
 import { defined } from '../domain/defined.ts';
 import type { OrderRecord } from '../domain/order-record.ts';
 import { type OrderProgress, type Phase, parsePlaceOrderInput } from '../domain/place-order.ts';
+import { QUERY_TIMEOUT } from '../domain/policies.ts';
 import type { OwnStuckStep, StuckStep } from '../domain/stuck-step.ts';
 import { FAILED, findStuckSteps, ownNameOf, stuckStepsOf } from '../platform/visibility/stuck-steps.ts';
 import { statusQuery } from '../workflows/order/messages.ts';
@@ -27,8 +28,6 @@ export interface RetryingStep extends Pick<OwnStuckStep, 'step' | 'lastError' | 
   readonly attempt: number;
 }
 
-// A query needs a worker; without one, the rest is still worth showing. Milliseconds.
-const QUERY_TIMEOUT = 3_000;
 // An order that is younger has hardly failed, and is not worth looking for elsewhere. Milliseconds.
 const YOUNG = 1_000;
 

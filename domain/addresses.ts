@@ -18,8 +18,8 @@ export function mailboxIdOf({ lines, orderId }: Order): string {
   return `mailbox/${hashOf(lines[0]?.sku ?? orderId) % MAILBOXES}`;
 }
 
-/** The order in `order/<id>` or `resolve/<id>`. */
-export const orderOf = (workflowId: string): string => workflowId.split('/')[1] ?? workflowId;
+/** The order in `order/<id>` or `resolve/<id>`; what is no order's is named by itself, such as `mailbox/<number>`. */
+export const orderOf = (workflowId: string): string => workflowId.replace(/^(order|resolve)\//, '');
 
 /** FNV-1a, 32 bit: the same everywhere and for ever. Source: Fowler, Noll and Vo. */
 function hashOf(text: string): number {

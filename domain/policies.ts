@@ -78,6 +78,9 @@ export const SWEEP_TIME = policies.sweep.attempt - 15_000;
 /** How long a sweep waits for an answer about one order; most take some milliseconds. */
 export const QUESTION_LIMIT = 5_000;
 
+/** Only a worker answers a query; without one, the rest is still worth showing. */
+export const QUERY_TIMEOUT = 3_000;
+
 /** How often `watchOrders` looks for orders with stuck steps. */
 export const WATCH_INTERVAL = 60_000;
 

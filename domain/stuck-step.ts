@@ -4,7 +4,7 @@ import { parse } from './validation.ts';
 
 /** A step of an order that is stuck: it fails, or nobody takes it. Times are ISO 8601. */
 export interface StuckStep {
-  /** The order, or `stock/<SKU>` if a damaged stock document names none. */
+  /** The order; `stock/<SKU>` if a damaged stock document names none; `mailbox/<number>` if that itself is stuck. */
   readonly orderId: string;
   /** `order/<id>`, `resolve/<id>`, the mailbox of a message or event, or the sweep that skips it. */
   readonly workflowId: string;

@@ -7,7 +7,7 @@ import { orderOf, queries } from '../../domain/addresses.ts';
 import type { WaitingView } from '../../domain/current-details.ts';
 import { defined } from '../../domain/defined.ts';
 import { workflowIdOf } from '../../domain/place-order.ts';
-import { QUESTION_LIMIT } from '../../domain/policies.ts';
+import { QUERY_TIMEOUT, QUESTION_LIMIT } from '../../domain/policies.ts';
 import { resolutionIdOf } from '../../domain/resolution.ts';
 import type { StuckLimits, StuckStep } from '../../domain/stuck-step.ts';
 import { parseSkipped, problemOf } from '../../domain/sweeps.ts';
@@ -40,7 +40,7 @@ export async function findStuckSteps(
   const idle: Listed[] = [];
   const found = await Promise.all([
     eachAlone(workflows, look),
-    eachAlone(mailboxes, (mailbox) => waitingSteps(client, mailbox, limits)),
+    eachAlone(mailboxes, (mailbox) => mailboxSteps(client, mailbox, limits)),
   ]);
   const explained = found.flat();
   const explainedIds = new Set(explained.map(({ orderId }) => orderId));
@@ -50,7 +50,6 @@ export async function findStuckSteps(
   async function look(listed: Listed): Promise<StuckStep[]> {
     if (listed.endedAt !== undefined) return stoppedSteps(client, listed);
     const execution = await describeExecution(client, listed);
-    if (!isRunning(execution)) return [];
     if (isIdle(execution) && isOlder(listed.startedAt, limits.longerThan)) idle.push(listed);
     return stuckStepsOf(client, execution, limits);
   }
@@ -76,8 +75,8 @@ const { PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED } = 
 const ABOUT_ALL: unknown[] = [PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE, UNAUTHENTICATED];
 
 /** Finds which of its pending activities are stuck, and whether its workflow code is; nothing if it has ended. */
-export async function stuckStepsOf(client: Client, execution: Execution, limits: StuckLimits) {
-  const { workflowId, runId } = execution.workflowExecutionInfo?.execution ?? {};
+export async function stuckStepsOf(client: Client, execution: Execution | undefined, limits: StuckLimits) {
+  const { workflowId, runId } = execution?.workflowExecutionInfo?.execution ?? {};
   if (!workflowId || !runId || !isRunning(execution) || !maybeStuck(execution, limits)) return [];
   const handle = client.workflow.getHandle(workflowId, runId);
   const history = await handle.fetchHistory().catch((error: unknown) => {
@@ -155,10 +154,13 @@ async function workflowSteps(client: Client, execution: Execution, events: Event
   return [{ problem: 'waiting' as const, step: 'workflow', attempts, lastError, since }];
 }
 
-/** What waits in a mailbox, and is stuck: by itself, or because the batch of its receiver is. */
-async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits): Promise<StuckStep[]> {
+/** What waits in a mailbox, and is stuck: by itself, or because the batch of its receiver is. Or the mailbox itself is. */
+async function mailboxSteps(client: Client, mailbox: Named, limits: StuckLimits): Promise<StuckStep[]> {
   const items = await waitingIn(client, mailbox);
-  if (items.length === 0) return [];
+  if (items === undefined) {
+    const steps = await stuckStepsOf(client, await describeExecution(client, mailbox), limits);
+    return steps.filter(({ step }) => step === 'workflow');
+  }
   const batches = await pendingSteps(client, mailbox);
   const steps = items.map(({ orderId, workflowId, step, handler, since, failures: attempts, ...item }) => {
     const { lastError, nextAttemptAt } = item;
@@ -170,19 +172,12 @@ async function waitingSteps(client: Client, mailbox: Named, limits: StuckLimits)
   return steps.filter((step) => isStuck(step, limits));
 }
 
-/** Lists what waits in a mailbox; nothing if it has ended, or its worker does not answer. */
+/** Lists what waits in a mailbox; undefined if it has ended, or its worker does not answer. */
 async function waitingIn(client: Client, { workflowId }: Named) {
   const query = () => client.workflow.getHandle(workflowId).query<WaitingView[]>(queries.waiting);
-  try {
-    const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, query);
-    return waiting.map((item) => ({ ...item, workflowId, step: `${item.type} to ${item.receiver}` }));
-  } catch {
-    return [];
-  }
+  const waiting = await client.withDeadline(Date.now() + QUERY_TIMEOUT, query).catch(() => undefined);
+  return waiting?.map((item) => ({ ...item, workflowId, step: `${item.type} to ${item.receiver}` }));
 }
-
-// Only a worker answers a query. Milliseconds.
-const QUERY_TIMEOUT = 3_000;
 
 export function listMailboxes(client: Client): AsyncIterable<Named> {
   return listWorkflows(client, "WorkflowType = 'mailbox' AND ExecutionStatus = 'Running'");
@@ -190,7 +185,8 @@ export function listMailboxes(client: Client): AsyncIterable<Named> {
 
 /** Lists what waits in every mailbox whose worker answers. */
 export async function listWaiting(client: Client) {
-  return (await pMap(listMailboxes(client), (each) => waitingIn(client, each), { concurrency: 16 })).flat();
+  const waiting = await pMap(listMailboxes(client), (each) => waitingIn(client, each), { concurrency: 16 });
+  return waiting.flatMap((items) => items ?? []);
 }
 
 /** What a mailbox has its receivers do now. */
@@ -201,15 +197,15 @@ export async function pendingSteps(client: Client, { workflowId }: Named): Promi
 }
 
 /** Whether an order has nothing to do but to wait for others. */
-function isIdle(execution: Execution): boolean {
-  const isPlacing = execution.workflowExecutionInfo?.type?.name === 'placeOrder';
+function isIdle(execution: Execution | undefined): boolean {
+  const isPlacing = isRunning(execution) && execution.workflowExecutionInfo?.type?.name === 'placeOrder';
   return isPlacing && !execution.pendingActivities?.length && !execution.pendingWorkflowTask;
 }
 
 /** One step if an order still waits for an answer: a worker is down, or a mailbox was ended. */
 async function unansweredStep(client: Client, { workflowId, startedAt: since }: Listed) {
   const execution = await describeExecution(client, { workflowId });
-  if (!isRunning(execution) || !isIdle(execution)) return [];
+  if (!isIdle(execution)) return [];
   const lastError = 'it has not answered';
   return [stepOf({ workflowId }, { problem: 'waiting', step: 'inventory', attempts: 0, lastError, since })];
 }

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mailboxIdOf } from '../../../domain/addresses.ts';
+import { listWaiting } from '../../../platform/visibility/stuck-steps.ts';
 import { createServiceWorker } from '../../../workers/create-worker.ts';
 import { type Platform, startPlatform } from '../../support/platform.ts';
 import { orderOf, placeAndWait, placeAnother, recorded } from './support.ts';
@@ -30,7 +32,7 @@ test('a history that the workflow code does not fit: the order waits for code th
   });
   await placeAndWait(platform, 'history', { orders: 'prepared' });
   await platform.stop('orders');
-  const incompatible = await runIncompatibleWorker();
+  const incompatible = await runIncompatibleWorker('incompatible-workflows.ts');
   platform.repair('inventory');
 
   await expect
@@ -45,6 +47,31 @@ test('a history that the workflow code does not fit: the order waits for code th
   await platform.start('orders');
   expect(await concord.place(orderOf('history', 2))).toMatchObject({ status: 'confirmed' });
   expect(await recorded(platform, 'history')).toEqual(CONFIRMED);
+});
+
+test('a history that the mailbox does not fit: it is named, keeps what waits, and holds up no other strategy', async () => {
+  const { concord } = platform;
+  await concord.restock('mailbox', 10);
+  await platform.stop('inventory');
+  await placeAndWait(platform, 'mailbox', { orders: 'prepared' }, { strategy: 'message-queue' });
+  await expect.poll(() => listWaiting(concord.client)).toMatchObject([{ orderId: 'mailbox' }]);
+  await platform.stop('orders');
+  const incompatible = await runIncompatibleWorker('incompatible-mailbox.ts');
+  await platform.start('inventory');
+
+  const workflowId = mailboxIdOf(orderOf('mailbox'));
+  await expect
+    .poll(() => concord.stuck({ longerThan: 600_000 }), { timeout: 20_000 })
+    .toMatchObject([{ orderId: workflowId, workflowId, problem: 'broken', step: 'workflow' }]);
+  // The inventory has answered the order itself, and its sale waits in the mailbox.
+  const held = { status: 'confirmed', available: 8, reserved: 2, sold: 0 };
+  await expect.poll(() => recorded(platform, 'mailbox')).toEqual(held);
+  expect(await placeAnother(platform)).toMatchObject({ status: 'confirmed' });
+
+  await incompatible.stop();
+  await platform.start('orders');
+  await expect.poll(() => recorded(platform, 'mailbox'), { timeout: 30_000 }).toEqual(CONFIRMED);
+  await expect.poll(() => concord.stuck({ failures: 0, longerThan: 600_000 })).toEqual([]);
 });
 
 describe('an unknown order', () => {
@@ -111,9 +138,9 @@ async function set(sku: string, field: string, value: unknown): Promise<unknown>
 }
 
 /** A worker of the order service whose workflow code has changed. */
-async function runIncompatibleWorker() {
+async function runIncompatibleWorker(module: string) {
   const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./incompatible-workflows.ts', import.meta.url)),
+    workflowsPath: fileURLToPath(new URL(module, import.meta.url)),
     logger: new DefaultLogger('WARN'),
   });
   const connection = await NativeConnection.connect({ address: platform.address });
