@@ -39,8 +39,8 @@ export const policies = {
   },
 } as const;
 
-/** How often a worker that handles a batch must say that it lives: the next batch waits until its death is noticed. */
-export const BATCH_HEARTBEAT = 4_000;
+/** How often a worker with a batch or a sweep must say that it lives: the next one waits until its death is noticed. */
+export const HEARTBEAT_TIMEOUT = 4_000;
 
 /** How long participants may take to prepare, retries included, before their vote counts as no. */
 export const DEFAULT_PREPARE_BUDGET = 10 * 60_000;

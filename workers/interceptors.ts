@@ -13,9 +13,8 @@ export function activityInterceptors(context: Context): ActivityInterceptors {
       async execute(input, next) {
         const given = (input.args[0] as Partial<ParticipantRequest> | null | undefined)?.order?.orderId;
         if (typeof given === 'string') orderId = given;
-        const { heartbeatTimeoutMs } = info;
-        const heartbeats =
-          heartbeatTimeoutMs && setInterval(() => context.heartbeat(), heartbeatTimeoutMs / 4);
+        const { heartbeatTimeoutMs: limit } = info;
+        const heartbeats = limit && setInterval(() => context.heartbeat(), limit / 4);
         // Each by its activity, under the name that the SDK's own metrics have for it.
         if (info.attempt > 1)
           metricMeter
@@ -30,9 +29,7 @@ export function activityInterceptors(context: Context): ActivityInterceptors {
         }
       },
     },
-    outbound: {
-      getLogAttributes: (input, next) => next(orderId === undefined ? input : { ...input, orderId }),
-    },
+    outbound: { getLogAttributes: (input, next) => next({ ...input, ...(orderId && { orderId }) }) },
   };
 }
 

@@ -1,7 +1,7 @@
 import { type ActivityOptions, scheduleActivity } from '@temporalio/workflow';
 import type { InventoryActivities } from '../../activities/inventory/activities.ts';
 import type { OrderActivities } from '../../activities/orders/activities.ts';
-import { BATCH_HEARTBEAT, policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
+import { HEARTBEAT_TIMEOUT, policies, READ_BUDGET, SWEEP_BUDGET } from '../../domain/policies.ts';
 import { summaryOf } from '../../domain/summaries.ts';
 
 // Activities as workflows call them, typed by what workers register: a call that doesn't fit doesn't compile.
@@ -36,7 +36,7 @@ export const settling = optionsOf('settle');
 /** After some attempts, which keep the history short, a batch is put back: a hopeless one keeps no others waiting. */
 export const inBatches: ActivityOptions = {
   ...settling,
-  heartbeatTimeout: BATCH_HEARTBEAT,
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { ...settling.retry, maximumAttempts: 5 },
 };
 
@@ -44,7 +44,11 @@ export const inBatches: ActivityOptions = {
 export const reading = { ...optionsOf('read'), scheduleToCloseTimeout: READ_BUDGET };
 
 /** Options of what is done again soon. */
-export const sweeping = { ...optionsOf('sweep'), scheduleToCloseTimeout: SWEEP_BUDGET };
+export const sweeping = {
+  ...optionsOf('sweep'),
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  scheduleToCloseTimeout: SWEEP_BUDGET,
+};
 
 function optionsOf(kind: keyof typeof policies): ActivityOptions {
   const { attempt, firstRetry, longestRetry, priority } = policies[kind];

@@ -227,6 +227,39 @@ describe('what is wrong with one order is shown, and keeps no other one:', () =>
   });
 });
 
+test('a sweep whose worker is killed goes on at another one, before the attempt of the killed one is over', async () => {
+  const { client } = platform.concord;
+  await platform.stop('inventory');
+  await platform.start('inventory', 'workflows');
+  const swept = sweep();
+  await takeAndDie('inventory.findOrphans');
+  await platform.start('inventory', 'activities');
+  expect(await swept).toEqual([]);
+  const { events } = await client.workflow.getHandle(`sweep-${sweeps}`).fetchHistory();
+  const attempts = events?.flatMap(({ activityTaskStartedEventAttributes: started }) => started ?? []);
+  // `temporal.api.enums.v1.TimeoutType`: 4 is a heartbeat that did not come.
+  expect(attempts?.[0]).toMatchObject({
+    attempt: 2,
+    lastFailure: { timeoutFailureInfo: { timeoutType: 4 } },
+  });
+  for (const part of ['workflows', 'activities'] as const) await platform.stop('inventory', part);
+  await platform.start('inventory');
+});
+
+/** Takes such an activity from its queue as a worker does that is killed right after. */
+async function takeAndDie(activity: string): Promise<void> {
+  const { client } = platform.concord;
+  const request = {
+    namespace: platform.namespace,
+    taskQueue: { name: 'inventory' },
+    identity: 'killed',
+  };
+  const poll = () => client.workflowService.pollActivityTaskQueue(request);
+  let taken: string | null | undefined;
+  while (taken !== activity)
+    taken = (await client.withDeadline(Date.now() + 30_000, poll)).activityType?.name;
+}
+
 // `temporal.api.enums.v1.CommandType`
 const COMPLETE_WORKFLOW = 4;
 

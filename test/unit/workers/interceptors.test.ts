@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
-import { BATCH_HEARTBEAT } from '../../../domain/policies.ts';
+import { HEARTBEAT_TIMEOUT } from '../../../domain/policies.ts';
 import { activityInterceptors } from '../../../workers/interceptors.ts';
-import { inBatches } from '../../../workflows/contract/activities.ts';
+import { inBatches, sweeping } from '../../../workflows/contract/activities.ts';
 
 test('an activity that is to say that its worker lives does so for as long as it runs', {
   timeout: 10_000,
@@ -18,8 +18,11 @@ test('an activity that is to say that its worker lives does so for as long as it
   });
 });
 
-test('a batch is noticed by its heartbeat when its worker is killed, long before its attempt is over', () => {
-  const { heartbeatTimeout, startToCloseTimeout } = inBatches;
-  expect(heartbeatTimeout).toBe(BATCH_HEARTBEAT);
-  expect(BATCH_HEARTBEAT).toBeLessThan(Number(startToCloseTimeout));
+test.each([
+  ['batch', inBatches],
+  ['sweep', sweeping],
+])('that the worker of a %s was killed is noticed long before its attempt is over', (_, options) => {
+  const { heartbeatTimeout, startToCloseTimeout } = options;
+  expect(heartbeatTimeout).toBe(HEARTBEAT_TIMEOUT);
+  expect(HEARTBEAT_TIMEOUT).toBeLessThan(Number(startToCloseTimeout));
 });
