@@ -161,7 +161,7 @@ async function mailboxSteps(client: Client, mailbox: Named, limits: StuckLimits)
     const steps = await stuckStepsOf(client, await describeExecution(client, mailbox), limits);
     return steps.filter(({ step }) => step === 'workflow');
   }
-  const batches = await pendingSteps(client, mailbox);
+  const batches = items.length === 0 ? [] : await pendingSteps(client, mailbox);
   const steps = items.map(({ orderId, workflowId, step, handler, since, failures: attempts, ...item }) => {
     const { lastError, nextAttemptAt } = item;
     const own = defined({ problem: 'retrying' as const, attempts, lastError, nextAttemptAt });
